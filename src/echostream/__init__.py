@@ -1,0 +1,1 @@
+"""EchoStream: local transcription and checked insights for recordings."""

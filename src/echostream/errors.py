@@ -1,0 +1,131 @@
+"""Every fault EchoStream reports, as one tree.
+
+    EchoStreamError
+    ├── InvalidRequest            the caller's request is malformed
+    │   └── MissingAudio          neither audio nor a URL (nor a transcript) was given
+    ├── Unauthorized
+    ├── AudioError                the audio itself is at fault
+    │   ├── InvalidAudio          not decodable, no audio stream, or empty
+    │   ├── AudioTooLarge         more bytes than MAX_UPLOAD_MB
+    │   └── AudioTooLong          more seconds than MAX_AUDIO_SECONDS
+    ├── FetchError                audioUrl could not be had
+    │   ├── UrlNotAllowed         scheme or address is refused
+    │   └── UrlFetchFailed        the remote end failed
+    ├── ServerBusy                every place in the queue is taken
+    ├── QueueUnavailable          no job queue
+    ├── EngineError               the speech engine failed
+    │   └── ModelUnavailable      its model cannot be loaded
+    ├── StorageFull               no room for the upload
+    ├── Cancelled                 the caller asked for the work to stop
+    └── InsightsError             a provider failed; the pipeline falls back on it
+
+`code` is the word clients match on, `status` its HTTP status, `retryable` whether the same request
+may succeed later. Each is mapped to a response in one place per transport.
+"""
+
+
+class EchoStreamError(Exception):
+    """Root of all errors a client may see. `str(error)` is a sentence fit for the client."""
+
+    code = "process_failed"
+    status = 500
+    retryable = False
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class InvalidRequest(EchoStreamError):
+    code = "invalid_request"
+    status = 422
+
+
+class MissingAudio(InvalidRequest):
+    """Nothing to transcribe. `code` depends on the endpoint, as clients expect."""
+
+    code = "missing_audioUrl_or_audio"
+    status = 400
+
+
+class MissingAudioOrTranscript(MissingAudio):
+    code = "missing_audio_or_transcript"
+
+
+class Unauthorized(EchoStreamError):
+    code = "unauthorized"
+    status = 401
+
+
+class AudioError(EchoStreamError):
+    code = "invalid_audio"
+    status = 422
+
+
+class InvalidAudio(AudioError):
+    pass
+
+
+class AudioTooLarge(AudioError):
+    code = "audio_too_large"
+    status = 413
+
+
+class AudioTooLong(AudioError):
+    code = "audio_too_long"
+    status = 413
+
+
+class FetchError(EchoStreamError):
+    code = "url_fetch_failed"
+    status = 502
+
+
+class UrlNotAllowed(FetchError):
+    code = "url_not_allowed"
+    status = 400
+
+
+class UrlFetchFailed(FetchError):
+    retryable = True
+
+
+class ServerBusy(EchoStreamError):
+    code = "server_busy"
+    status = 503
+    retryable = True
+
+
+class QueueUnavailable(EchoStreamError):
+    code = "queue_unavailable"
+    status = 503
+    retryable = True
+
+
+class EngineError(EchoStreamError):
+    code = "process_failed"
+    status = 500
+    retryable = True
+
+
+class ModelUnavailable(EngineError):
+    code = "model_unavailable"
+    status = 503
+
+
+class StorageFull(EchoStreamError):
+    code = "storage_full"
+    status = 507
+    retryable = True
+
+
+class Cancelled(EchoStreamError):
+    code = "cancelled"
+    status = 499
+
+
+class InsightsError(EchoStreamError):
+    """A provider gave no usable insights; never reaches a client, the pipeline degrades instead."""
+
+    code = "insights_failed"
+    status = 502

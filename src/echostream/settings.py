@@ -1,0 +1,119 @@
+"""The only reader of the environment. Built once in an entry point and passed down."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secret", "xxx"}
+
+
+class Settings(BaseSettings):
+    """Every setting; its environment variable is the field's name in capitals. `.env` is read too."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    port: int = Field(3000, ge=0, le=65535)
+    """Port of the API; 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    """Address the API listens on. Containers set 0.0.0.0."""
+
+    api_bearer_token: SecretStr | None = None
+    """When set, every endpoint but `/health` requires it. Unset: the API is open."""
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins of browsers allowed to call the API, separated by commas."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is logged."""
+
+    asr_engine: Literal["auto", "whisper", "pocketsphinx"] = "auto"
+    """Speech engine. `auto`: Whisper when its model can be had, else pocketsphinx with a warning."""
+
+    whisper_model: str = "base"
+    """A faster-whisper size, a Hugging Face Hub id, or a folder with a CTranslate2 model."""
+
+    whisper_device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where Whisper runs."""
+
+    whisper_compute_type: str = "default"
+    """CTranslate2 quantisation, for instance `int8` or `float16`; `default` is the model's own."""
+
+    whisper_batch_size: int = Field(8, ge=1, le=64)
+    """Windows of up to 30 s that Whisper decodes at once when transcribing a file."""
+
+    model_fetch_timeout_s: float = Field(5.0, gt=0)
+    """How long `ASR_ENGINE=auto` tries to reach the model hub before pocketsphinx stands in."""
+
+    insights_provider: Literal["auto", "gemini", "openai", "extractive", "none"] = "auto"
+    """Who draws insights. `auto`: Gemini with a key, else an OpenAI-compatible endpoint if one is
+    configured, else `extractive`, which works offline."""
+
+    gemini_api_key: SecretStr | None = None
+    """Google AI key."""
+
+    gemini_model: str = "gemini-3.8-flash"
+    """Gemini model id. Retired ids give a warning at start-up that names the replacement."""
+
+    openai_base_url: str | None = None
+    """Any OpenAI-compatible server: Ollama, vLLM, llama.cpp, OpenAI."""
+
+    openai_api_key: SecretStr | None = None
+    """Its key; local servers need none."""
+
+    openai_model: str | None = None
+    """Model name sent to that server."""
+
+    insights_timeout_s: float = Field(60.0, gt=0)
+    """Longest wait for one answer of an insights provider."""
+
+    insights_context_tokens: int = Field(100_000, ge=1_000)
+    """Transcript tokens sent in one call; a longer transcript is split on segments and merged."""
+
+    max_upload_mb: int = Field(500, ge=1)
+    """Largest upload or download, in MiB; over it 413 `audio_too_large`."""
+
+    max_audio_seconds: int = Field(14_400, ge=1)
+    """Longest audio; over it 413 `audio_too_long`."""
+
+    decode_timeout_s: float = Field(600.0, gt=0)
+    """Longest time ffmpeg may take for one file."""
+
+    fetch_timeout_s: float = Field(120.0, gt=0)
+    """Longest time a download of `audioUrl` may take in all."""
+
+    allow_private_urls: bool = False
+    """Let `audioUrl` reach private addresses. For development only."""
+
+    worker_concurrency: int = Field(2, ge=1)
+    """Transcriptions at once in one process."""
+
+    max_waiting: int = Field(16, ge=0)
+    """Requests that may wait for a free transcription; past it 503 `server_busy`."""
+
+    shutdown_grace_s: float = Field(25.0, ge=0)
+    """How long running requests may go on after SIGTERM before they are ended with an error."""
+
+    use_queue: bool = False
+    """Connect the job queue."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("api_bearer_token")
+    @classmethod
+    def _refuse_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and value.get_secret_value().strip().lower() in _PLACEHOLDERS:
+            raise ValueError("is a placeholder; set a token of your own or leave it unset")
+        return value
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return self.max_upload_mb * 1024 * 1024
