@@ -11,7 +11,8 @@ SentimentLabel = Literal["positive", "neutral", "negative"]
 Stage = Literal["fetching", "decoding", "transcribing", "analysing", "done"]
 
 Progress = Callable[[Stage, float], None]
-"""Told the stage and the share of it that is done, 0 to 1. Called from any thread; must not raise."""
+"""Told the stage and the share of it that is done, 0 to 1. Called from any thread;
+must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class TranscribeOptions:
-    """What a caller may ask of a speech engine; `language` is an ISO 639-1 code or None to detect."""
+    """What a caller may ask of an engine; `language` is an ISO 639-1 code or None to detect."""
 
     language: str | None = None
     task: Task = "transcribe"

@@ -9,7 +9,7 @@ _PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secr
 
 
 class Settings(BaseSettings):
-    """Every setting; its environment variable is the field's name in capitals. `.env` is read too."""
+    """Every setting; its environment variable is the field's name in capitals, `.env` read too."""
 
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     """Least severity that is logged."""
 
     asr_engine: Literal["auto", "whisper", "pocketsphinx"] = "auto"
-    """Speech engine. `auto`: Whisper when its model can be had, else pocketsphinx with a warning."""
+    """Speech engine. `auto`: Whisper when its model can be had, else pocketsphinx and a warning."""
 
     whisper_model: str = "base"
     """A faster-whisper size, a Hugging Face Hub id, or a folder with a CTranslate2 model."""

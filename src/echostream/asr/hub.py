@@ -1,0 +1,99 @@
+"""Where Whisper models lie: a folder, the local cache, or the Hugging Face Hub."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from echostream.errors import InvalidRequest, ModelUnavailable
+
+_MODEL_FILES = [
+    "config.json",
+    "preprocessor_config.json",
+    "model.bin",
+    "tokenizer.json",
+    "vocabulary.*",
+]
+
+
+def local_folder(model: str) -> Path | None:
+    """The folder of a model that is on this machine, or None.
+
+    A folder counts only when it holds a model: one that is merely called `base` does not.
+    Raises InvalidRequest for a name that no model has.
+    """
+    folder = Path(model).expanduser()
+    if (folder / "model.bin").is_file():
+        return folder
+    if _looks_like_path(model):
+        raise InvalidRequest(
+            f"no Whisper model in {display_name(model)!r}: the folder has no model.bin"
+        )
+    return _cached(repo_id(model))
+
+
+def repo_id(model: str) -> str:
+    """The Hub id of a size such as `base`; Hub ids are returned as they are."""
+    from faster_whisper.utils import _MODELS, available_models
+
+    if "/" in model:
+        return model
+    if model not in available_models():
+        raise InvalidRequest(
+            f"unknown Whisper model {model!r}; sizes are {', '.join(available_models())}"
+        )
+    return str(_MODELS[model])
+
+
+def download(model: str, *, timeout_s: float, output_dir: Path | None = None) -> Path:
+    """Fetch a model from the Hub, with progress bars on a terminal, and give its folder.
+
+    `timeout_s` bounds the attempt to reach the Hub, not the download itself.
+    Raises ModelUnavailable when the Hub cannot be reached or has no such model.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    name = repo_id(model)
+    with _hub_errors(name):
+        # Asked first and once, since a snapshot retries each file for a long time.
+        HfApi().model_info(name, timeout=timeout_s)
+        found = snapshot_download(name, allow_patterns=_MODEL_FILES, local_dir=output_dir)
+    return Path(str(found))
+
+
+def display_name(model: str) -> str:
+    """What clients are told: never a local path."""
+    return Path(model).expanduser().name if _looks_like_path(model) else model
+
+
+def _looks_like_path(model: str) -> bool:
+    return model.startswith((".", "/", "~")) or (Path(model).is_dir() and "/" in model)
+
+
+def _cached(name: str) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(
+            str(snapshot_download(name, allow_patterns=_MODEL_FILES, local_files_only=True))
+        )
+    except LocalEntryNotFoundError:
+        return None
+    # A download that was broken off leaves a folder without the weights.
+    return folder if (folder / "model.bin").is_file() else None
+
+
+@contextmanager
+def _hub_errors(name: str) -> Iterator[None]:
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except (errors.HFValidationError, errors.RepositoryNotFoundError) as error:
+        raise ModelUnavailable(f"the model hub has no model {name!r}") from error
+    except errors.OfflineModeIsEnabled as error:
+        raise ModelUnavailable("the model hub is switched off (HF_HUB_OFFLINE)") from error
+    # HTTP libraries' own errors come through; the client library has changed which one it uses.
+    except Exception as error:
+        reason = type(error).__name__
+        raise ModelUnavailable(f"the model hub cannot be reached ({reason})") from error

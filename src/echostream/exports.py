@@ -1,0 +1,110 @@
+"""A transcript as text, subtitles, JSON or Markdown."""
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from echostream.domain import Insights, Point, Segment, Transcript
+from echostream.schema import TranscriptionShape
+
+ExportFormat = Literal["txt", "srt", "vtt", "json", "md"]
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+
+
+def export(transcript: Transcript, insights: Insights | None, as_format: ExportFormat) -> str:
+    """The document in one format, ending in a newline. Subtitles and text leave insights out."""
+    writers: dict[ExportFormat, Callable[[], str]] = {
+        "txt": lambda: to_txt(transcript),
+        "srt": lambda: to_srt(transcript),
+        "vtt": lambda: to_vtt(transcript),
+        "json": lambda: to_json(transcript, insights),
+        "md": lambda: to_markdown(transcript, insights),
+    }
+    return writers[as_format]()
+
+
+def to_txt(transcript: Transcript) -> str:
+    """One line a segment."""
+    return "".join(f"{_one_line(segment.text)}\n" for segment in transcript.segments)
+
+
+def to_srt(transcript: Transcript) -> str:
+    """SubRip: numbered from 1, a comma before the milliseconds."""
+    cues = (
+        f"{number}\n{_clock(segment.start_s, ',')} --> {_clock(segment.end_s, ',')}\n"
+        f"{_cue_text(segment)}\n"
+        for number, segment in enumerate(transcript.segments, start=1)
+    )
+    return "\n".join(cues)
+
+
+def to_vtt(transcript: Transcript) -> str:
+    """WebVTT, whose cue text must not hold `&` or `<` as they are."""
+    cues = (
+        f"\n{_clock(segment.start_s, '.')} --> {_clock(segment.end_s, '.')}\n"
+        f"{_cue_text(segment).replace('&', '&amp;').replace('<', '&lt;')}\n"
+        for segment in transcript.segments
+    )
+    return "WEBVTT\n" + "".join(cues)
+
+
+def to_json(transcript: Transcript, insights: Insights | None) -> str:
+    """The same shape that the API answers with."""
+    return TranscriptionShape.of(transcript, insights).model_dump_json(indent=2) + "\n"
+
+
+def to_markdown(transcript: Transcript, insights: Insights | None) -> str:
+    """Insights first, then the transcript with a time before each segment."""
+    parts = [_insights_as_markdown(insights)] if insights else ["# Transcript\n"]
+    if insights:
+        parts.append("## Transcript\n")
+    parts.extend(
+        f"**{_clock(segment.start_s, '.')[:8]}** {_one_line(segment.text)}\n"
+        for segment in transcript.segments
+    )
+    return "\n".join(parts)
+
+
+def _insights_as_markdown(insights: Insights) -> str:
+    details = insights.details
+    items = [f"{item.text}{_in_brackets(item.owner, item.due)}" for item in details.action_items]
+    sections = [
+        ("Summary", [insights.summary] if insights.summary else [], ""),
+        ("Topics", [", ".join(insights.topics)] if insights.topics else [], ""),
+        ("Key points", _texts(details.key_points), "- "),
+        ("Decisions", _texts(details.decisions), "- "),
+        ("Action items", items, "- [ ] "),
+        ("Questions", _texts(details.questions), "- "),
+        ("Sentiment", [f"{insights.sentiment.label} ({insights.sentiment.score:.2f})"], ""),
+    ]
+    lines = [f"# {_one_line(details.title) or 'Transcript'}\n"]
+    for heading, entries, bullet in sections:
+        if entries:
+            lines.append(f"## {heading}\n")
+            lines.append("".join(f"{bullet}{_one_line(entry)}\n" for entry in entries))
+    return "\n".join(lines)
+
+
+def _texts(points: tuple[Point, ...]) -> list[str]:
+    return [point.text for point in points]
+
+
+def _in_brackets(owner: str | None, due: str | None) -> str:
+    known = [part for part in (owner, due) if part]
+    return f" ({', '.join(known)})" if known else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cue_text(segment: Segment) -> str:
+    """A blank line would end the cue and `-->` start another one."""
+    return _one_line(segment.text).replace("-->", "->")
+
+
+def _clock(seconds: float, decimal_mark: str) -> str:
+    milliseconds = round(max(0.0, seconds) * 1000)
+    hours, rest = divmod(milliseconds, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    whole, millis = divmod(rest, 1000)
+    return f"{hours:02}:{minutes:02}:{whole:02}{decimal_mark}{millis:03}"

@@ -1,0 +1,64 @@
+"""Structured logs: readable on a terminal, JSON lines elsewhere, secrets masked in both."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+from echostream.settings import Settings
+
+_SECRET_KEYS = ("token", "api_key", "apikey", "authorization", "password", "secret", "anon_key")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send our logs and those of libraries through one pipeline to stderr.
+
+    stdout stays free for what the command line prints, so that it can be piped.
+    """
+    on_terminal = sys.stderr.isatty()
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+    )
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        mask_secrets,
+    ]
+    if not on_terminal:
+        shared.append(structlog.processors.format_exc_info)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    # Client libraries log whole URLs and headers below this level.
+    for noisy in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "google_genai", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+    # We log each request ourselves, with its id.
+    logging.getLogger("uvicorn.access").disabled = True
+
+
+def mask_secrets(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """structlog processor: values under a secret's name become `***`."""
+    for key in event:
+        if any(secret in key.lower() for secret in _SECRET_KEYS):
+            event[key] = "***"
+    return event

@@ -1,0 +1,164 @@
+"""The JSON that clients see, made from the domain. Names and shapes are a contract: fields may be
+added, never renamed or dropped."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from echostream.domain import (
+    ActionItem,
+    Details,
+    Insights,
+    Point,
+    Segment,
+    SentimentLabel,
+    Transcript,
+    Word,
+)
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class WordShape(_Shape):
+    word: str
+    start: float = Field(description="Seconds from the start of the audio.")
+    end: float
+    probability: float
+
+    @classmethod
+    def of(cls, word: Word) -> "WordShape":
+        return cls(word=word.text, start=word.start_s, end=word.end_s, probability=word.probability)
+
+
+class SegmentShape(_Shape):
+    id: int
+    start: float = Field(description="Seconds from the start of the audio.")
+    end: float
+    text: str
+    words: list[WordShape] = Field(description="Empty unless `wordTimestamps` was asked for.")
+
+    @classmethod
+    def of(cls, segment: Segment) -> "SegmentShape":
+        return cls(
+            id=segment.id,
+            start=segment.start_s,
+            end=segment.end_s,
+            text=segment.text,
+            words=[WordShape.of(word) for word in segment.words],
+        )
+
+
+class SentimentShape(_Shape):
+    label: SentimentLabel
+    score: float = Field(description="Confidence of the label, 0 to 1.")
+
+
+class PointShape(_Shape):
+    text: str
+    evidence: list[int] = Field(description="Ids of the segments that bear this out.")
+
+    @classmethod
+    def of(cls, point: Point) -> "PointShape":
+        return cls(text=point.text, evidence=list(point.evidence))
+
+
+class ActionItemShape(PointShape):
+    owner: str | None
+    due: str | None
+
+    @classmethod
+    def of(cls, point: Point | ActionItem) -> "ActionItemShape":
+        owner, due = (point.owner, point.due) if isinstance(point, ActionItem) else (None, None)
+        return cls(text=point.text, evidence=list(point.evidence), owner=owner, due=due)
+
+
+class SentimentAtShape(SentimentShape):
+    segment: int
+
+
+class MetaShape(_Shape):
+    provider: str
+    model: str | None
+    coverage: float = Field(description="Share of the transcript that was analysed, 0 to 1.")
+    degraded: bool
+    degraded_reason: str | None
+
+
+class DetailsShape(_Shape):
+    title: str
+    key_points: list[PointShape]
+    decisions: list[PointShape]
+    questions: list[PointShape]
+    action_items: list[ActionItemShape]
+    sentiment_timeline: list[SentimentAtShape]
+    meta: MetaShape
+
+    @classmethod
+    def of(cls, details: Details) -> "DetailsShape":
+        meta = details.meta
+        return cls(
+            title=details.title,
+            key_points=[PointShape.of(point) for point in details.key_points],
+            decisions=[PointShape.of(point) for point in details.decisions],
+            questions=[PointShape.of(point) for point in details.questions],
+            action_items=[ActionItemShape.of(item) for item in details.action_items],
+            sentiment_timeline=[
+                SentimentAtShape(segment=at.segment_id, label=at.label, score=at.score)
+                for at in details.sentiment_timeline
+            ],
+            meta=MetaShape(
+                provider=meta.provider,
+                model=meta.model,
+                coverage=meta.coverage,
+                degraded=meta.degraded,
+                degraded_reason=meta.degraded_reason,
+            ),
+        )
+
+
+class InsightsShape(_Shape):
+    summary: str
+    topics: list[str]
+    action_items: list[str]
+    sentiment: SentimentShape
+    details: DetailsShape
+
+    @classmethod
+    def of(cls, insights: Insights) -> "InsightsShape":
+        return cls(
+            summary=insights.summary,
+            topics=list(insights.topics),
+            action_items=list(insights.action_items),
+            sentiment=SentimentShape(
+                label=insights.sentiment.label, score=insights.sentiment.score
+            ),
+            details=DetailsShape.of(insights.details),
+        )
+
+
+class TranscriptionShape(_Shape):
+    """What a finished transcription looks like, whichever way it was asked for."""
+
+    success: Literal[True] = True
+    transcript: str
+    insights: InsightsShape | None
+    language: str
+    duration: float = Field(description="Length of the audio in seconds.")
+    segments: list[SegmentShape]
+    engine: str
+    model: str
+    cached: bool = False
+
+    @classmethod
+    def of(cls, transcript: Transcript, insights: Insights | None) -> "TranscriptionShape":
+        return cls(
+            transcript=transcript.text,
+            insights=InsightsShape.of(insights) if insights else None,
+            language=transcript.language,
+            duration=round(transcript.duration_s, 3),
+            segments=[SegmentShape.of(segment) for segment in transcript.segments],
+            engine=transcript.engine,
+            model=transcript.model,
+        )
