@@ -5,14 +5,14 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import structlog
 
-from echostream.asr import LazyTranscriber, Samples, load_transcriber
+from echostream.asr import LazyTranscriber, Samples, Transcriber, load_transcriber
 from echostream.domain import (
     SAMPLE_RATE_HZ,
     Insights,
@@ -22,7 +22,7 @@ from echostream.domain import (
     TranscribeOptions,
     Transcript,
 )
-from echostream.errors import ServerBusy
+from echostream.errors import EchoStreamError, ServerBusy
 from echostream.insights import InsightsProvider, load_insights
 from echostream.media import decode, fetch
 from echostream.settings import Settings
@@ -101,6 +101,7 @@ class Pipeline:
         self._insights = insights
         self.transcriber = transcriber
         self.slots = Slots(running=settings.worker_concurrency, waiting=settings.max_waiting)
+        self._warming: asyncio.Task[None] | None = None
         # Blocking work crosses to a thread here and nowhere else.
         self._threads = ThreadPoolExecutor(
             settings.worker_concurrency + 1, thread_name_prefix="transcribe"
@@ -135,12 +136,29 @@ class Pipeline:
         progress("analysing", 0.0)
         return await self._insights.analyse(transcript)
 
-    async def load(self) -> None:
-        """Load the speech engine unless it is loaded; raises ModelUnavailable."""
-        await self._in_thread(lambda _cancelled: self.transcriber.get())
+    async def load(self) -> Transcriber:
+        """The speech engine, loaded if it is not yet; raises ModelUnavailable."""
+        return await self._in_thread(lambda _cancelled: self.transcriber.get())
+
+    def warm_up(self) -> None:
+        """Start to load the engine in the background, unless that is under way. A failure is left
+        in `transcriber.error`."""
+        if self._warming is None or self._warming.done():
+            self._warming = asyncio.create_task(self._load_quietly())
+
+    async def _load_quietly(self) -> None:
+        with suppress(EchoStreamError):
+            await self.load()
+
+    @property
+    def insights_name(self) -> str | None:
+        """Name of the insights provider, None when there is none."""
+        return self._insights.name if self._insights else None
 
     async def aclose(self) -> None:
         """Stop the threads, the engine and the provider's connections."""
+        if self._warming is not None:
+            await self._warming
         self._threads.shutdown(wait=True, cancel_futures=True)
         self.transcriber.close()
         if self._insights is not None:

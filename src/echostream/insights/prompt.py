@@ -13,7 +13,7 @@ from echostream.domain import Transcript
 _LINE_TOKENS = 6
 """Tokens of the `[id] ` in front of a line and its end, at most."""
 
-_FENCE_SAFE = str.maketrans({"<": "‹", ">": "›"})
+_FENCE_SAFE = str.maketrans({"<": "\u2039", ">": "\u203a"})
 
 _READ = """\
 You draw insights from the transcript of a recording. The user message holds the transcript \
@@ -30,7 +30,8 @@ transcript{language}.
 - topics: up to eight short noun phrases, the most important first.
 - key_points, decisions, questions: statements drawn from the transcript. decisions are things \
 agreed on, questions are those raised in the recording.
-- action_items: things somebody is to do. text starts with a verb. owner and due are words copied \
+- action_items: things somebody is to do. text is a sentence that says who does what by when, as \
+far as it was said. owner and due are words copied \
 from the transcript, or null where nobody said them. Never guess them.
 - evidence: the ids of the segments that bear the statement out. Every statement needs one.
 - sentiment: of the whole. score is your confidence in the label, 0 to 1.
@@ -137,7 +138,9 @@ def _fitting(lines: Iterable[Line], budget_tokens: int) -> Iterator[Line]:
 
 
 def _fenced(lines: Iterable[Line]) -> str:
-    """The lines between tags. Angle brackets in them become ‹ ›, so no line can close the tag."""
+    """The lines between tags. Angle brackets in them become single quotes of
+    that look, so that no line can close the tag.
+    """
     body = "\n".join(f"[{line.segment_id}] {line.text.translate(_FENCE_SAFE)}" for line in lines)
     return f"<transcript>\n{body}\n</transcript>"
 

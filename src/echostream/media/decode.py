@@ -6,6 +6,7 @@ a name, container formats that carry their own audio, no network, no environment
 
 import asyncio
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -90,7 +91,7 @@ def _opened(audio: BinaryIO | Path) -> Iterator[int]:
         return
     descriptor = audio.fileno()  # moves a spooled file from memory to disk
     audio.flush()  # the child sees what the system has, not our buffer
-    if _size_bytes(audio) == 0:
+    if os.fstat(descriptor).st_size == 0:
         raise InvalidAudio("The file is empty.")
     yield descriptor
 
@@ -100,13 +101,6 @@ def _open(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise InvalidAudio(f"{path.name} cannot be opened: {error.strerror}.") from error
-
-
-def _size_bytes(file: BinaryIO) -> int:
-    position = file.tell()
-    size = file.seek(0, 2)
-    file.seek(position)
-    return size
 
 
 def _command(descriptor: int) -> list[str]:

@@ -1,0 +1,59 @@
+# make demo   the main job on this machine: no Redis, no keys, no Docker
+# make test   lint, types, layers, tests
+# make up     the API until Ctrl-C
+# make lint   lint, types and layers alone
+# make bench  benchmarks, into benchmarks/RESULTS.md
+# make lock   resolve the pins again
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PRODUCT := $(VENV)/.product
+DEV := $(VENV)/.dev
+SYSTEM_PACKAGES := ffmpeg
+
+.PHONY: demo test up lint bench lock clean
+
+demo: $(PRODUCT)
+	@$(BIN)/python scripts/demo.py
+
+test: $(DEV) lint
+	@sh scripts/system_packages.sh $(SYSTEM_PACKAGES)
+	$(BIN)/python -m pytest
+
+up: $(PRODUCT)
+	@$(BIN)/echostream serve
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV)
+	$(BIN)/python -m benchmarks
+
+lock:
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "EchoStream needs Python 3.11 or newer; set PYTHON=python3.11 or so."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(PRODUCT): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing pinned dependencies into $(VENV)"
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --no-deps -e .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(PRODUCT)
+	@echo "Installing pinned development dependencies into $(VENV)"
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Make sure that programs the tests run are there: install them where that is allowed, else name
+# the first one that is missing. Arguments are programs whose Debian package has the same name.
+set -eu
+for program in "$@"; do
+  command -v "$program" >/dev/null && continue
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -qq -y --no-install-recommends "$program" >/dev/null
+  else
+    echo "The tests need '$program'. Please install it and run again." >&2
+    exit 1
+  fi
+done

@@ -1,0 +1,5 @@
+"""`python -m echostream` is `echostream`."""
+
+from echostream.cli import main
+
+main()

@@ -1,0 +1,277 @@
+"""The command line: `echostream transcribe | serve | models`.
+
+Imports of anything heavy sit inside the commands, so that `--help` answers at once.
+"""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+
+from echostream import __version__
+
+if TYPE_CHECKING:
+
+    from echostream.domain import TranscribeOptions
+    from echostream.pipeline import Pipeline, Result, Source
+    from echostream.settings import Settings
+
+app = typer.Typer(
+    help="Transcribe audio and video on this machine and draw insights from the transcript.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="Whisper models on this machine.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+Format = Literal["txt", "srt", "vtt", "json", "md"]
+_FAILED = 1
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Entry point of the `echostream` command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has seen enough. Python would complain on flushing at exit.
+        sys.stderr.close()
+        sys.exit(_FAILED)
+
+
+@app.callback()
+def version(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"echostream {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def transcribe(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="FILE|URL…", help="Audio or video; - reads stdin.")
+    ],
+    as_format: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="Left out: readable on a terminal, txt in a pipe."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a file per source into DIR.")
+    ] = None,
+    insights: Annotated[
+        bool, typer.Option(help="Insights, where the format has room for them.")
+    ] = True,
+    language: Annotated[str | None, typer.Option(help="ISO 639-1 code; else detected.")] = None,
+    task: Annotated[Literal["transcribe", "translate"], typer.Option()] = "transcribe",
+    prompt: Annotated[str | None, typer.Option(help="Names and terms likely to be said.")] = None,
+    words: Annotated[bool, typer.Option(help="Time each word (json).")] = False,
+    engine: Annotated[
+        Literal["auto", "whisper", "pocketsphinx"] | None, typer.Option(help="ASR_ENGINE")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="WHISPER_MODEL")] = None,
+) -> None:
+    """Transcribe files or URLs to stdout, or into a folder."""
+    from echostream.domain import TranscribeOptions
+
+    chosen = {"asr_engine": engine, "whisper_model": model}
+    settings = _settings(**{name: value for name, value in chosen.items() if value is not None})
+    options = TranscribeOptions(language, task, prompt, words)
+    written = as_format or (None if sys.stdout.isatty() and output is None else "txt")
+    targets = _targets(sources, output, written)
+    with_insights = insights and written in (None, "json", "md")
+    if not asyncio.run(_transcribe_all(settings, targets, options, written, with_insights)):
+        raise typer.Exit(_FAILED)
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="PORT")] = None,
+    host: Annotated[str | None, typer.Option(help="HOST")] = None,
+) -> None:
+    """Run the API until a signal."""
+    from echostream.web.server import serve as run
+
+    chosen = {"port": port, "host": host}
+    run(_settings(**{name: value for name, value in chosen.items() if value is not None}))
+
+
+@models_app.command("list")
+def list_models() -> None:
+    """Sizes that can be named in WHISPER_MODEL, and whether each is on this machine."""
+    from faster_whisper import available_models
+    from rich.console import Console
+    from rich.table import Table
+
+    from echostream.asr import hub
+
+    table = Table("model", "on this machine")
+    for name in available_models():
+        folder = hub.local_folder(name)
+        table.add_row(name, str(folder) if folder else "")
+    Console().print(table)
+
+
+@models_app.command("download")
+def download_model(
+    model: Annotated[str, typer.Argument(help="A size such as base, or a Hub id.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder instead of the cache.")
+    ] = None,
+    timeout_s: Annotated[float, typer.Option(help="Longest wait for the hub to answer.")] = 10.0,
+) -> None:
+    """Fetch a Whisper model ahead of use, for instance for a machine without a network."""
+    from echostream.asr import hub
+    from echostream.errors import EchoStreamError
+
+    try:
+        folder = hub.download(model, timeout_s=timeout_s, output_dir=output)
+    except EchoStreamError as error:
+        _fail(str(error))
+    typer.echo(folder)
+
+
+def _settings(**overrides: Any) -> "Settings":
+    from pydantic import ValidationError
+
+    from echostream.logs import configure_logging
+    from echostream.settings import Settings
+
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        _fail(f"setting {str(first['loc'][0]).upper()}: {first['msg']}")
+    configure_logging(settings)
+    return settings
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"echostream: {message}", err=True)
+    raise typer.Exit(_FAILED)
+
+
+def _targets(
+    sources: list[str], output: Path | None, as_format: Format | None
+) -> list[tuple[str, Path | None]]:
+    """Each source with the file it is written to. Two of one name would overwrite each other."""
+    if output is None:
+        return [(source, None) for source in sources]
+    output.mkdir(parents=True, exist_ok=True)
+    targets = [output / f"{_stem(source)}.{as_format}" for source in sources]
+    for target in targets:
+        if targets.count(target) > 1:
+            _fail(f"two sources would be written to {target}")
+    return list(zip(sources, targets, strict=True))
+
+
+def _stem(source: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
+    if source == "-":
+        return "stdin"
+    path = unquote(urlsplit(source).path) if _is_url(source) else source
+    return Path(path).stem or "audio"
+
+
+def _is_url(source: str) -> bool:
+    return source.lower().startswith(("http://", "https://"))
+
+
+async def _transcribe_all(
+    settings: "Settings",
+    targets: list[tuple[str, Path | None]],
+    options: "TranscribeOptions",
+    as_format: Format | None,
+    insights: bool,
+) -> bool:
+    """Whether every source was transcribed; a failed one does not stop those after it."""
+    from echostream.errors import EchoStreamError
+    from echostream.pipeline import build_pipeline
+
+    pipeline = build_pipeline(settings)
+    complete = True
+    try:
+        for name, target in targets:
+            try:
+                result = await _with_progress(pipeline, name, options, insights)
+            except (EchoStreamError, OSError) as error:
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                typer.echo(f"echostream: {name}: {reason}", err=True)
+                complete = False
+            else:
+                _write(result, target, as_format)
+    finally:
+        await pipeline.aclose()
+    return complete
+
+
+async def _with_progress(
+    pipeline: "Pipeline", name: str, options: "TranscribeOptions", insights: bool
+) -> "Result":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    # On stderr, and gone when done: stdout is the transcript alone.
+    console = Console(stderr=True)
+    with (
+        _open(name) as source,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task(name, total=1.0)
+        return await pipeline.run(
+            source,
+            options,
+            insights=insights,
+            progress=lambda stage, share: bar.update(
+                task, description=f"{name}: {stage}", completed=share
+            ),
+        )
+
+
+@contextmanager
+def _open(name: str) -> Iterator["Source"]:
+    from echostream.pipeline import Url
+
+    if _is_url(name):
+        yield Url(name)
+    elif name == "-":
+        with tempfile.TemporaryFile() as file:
+            # A pipe cannot be sought in, which several containers need.
+            shutil.copyfileobj(sys.stdin.buffer, file)
+            yield file
+    else:
+        with Path(name).open("rb") as opened:
+            yield opened
+
+
+def _write(result: "Result", target: Path | None, as_format: Format | None) -> None:
+    from rich.console import Console
+
+    from echostream.exports import export
+    from echostream.schema import TranscriptionShape
+    from echostream.show import show
+
+    if as_format is None:
+        show(TranscriptionShape.of(result.transcript, result.insights), Console())
+        return
+    text = export(result.transcript, result.insights, as_format)
+    if target is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        target.write_text(text, encoding="utf-8")
+        typer.echo(target, err=True)

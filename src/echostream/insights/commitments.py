@@ -1,0 +1,233 @@
+"""Action items, decisions and questions by the turns of phrase that carry them in English."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from echostream.domain import ActionItem, Point
+from echostream.insights.lexicon import STATES, STEERING
+from echostream.insights.people import cased, is_named, subject_of
+from echostream.insights.sentences import TERMINAL, Sentence
+
+_SOON = r"(?:also |then |now |just |probably |definitely |please |still |each )*"
+_MODAL = (
+    r"(?:will|shall|must|should|ought to|needs? to|ha(?:s|ve) (?:got )?to|agreed to|promised to|"
+    r"volunteered to|offered to|(?:is|are|am|'s|'re|'m) (?:going to|supposed to|to)|gonna|"
+    r"plans? to|'ll)"
+)
+_ACTS = re.compile(
+    rf"(?P<left>^|^.*?[\w,] ?)(?<!\w)(?P<modal>{_MODAL}) {_SOON}(?P<verb>[^\W\d_]+)(?P<rest>.*)$",
+    re.I,
+)
+_ASKED = re.compile(
+    rf"^(?P<left>.*?)\b(?:can|could|would|will) you {_SOON}(?P<verb>[^\W\d_]+)(?P<rest>.*)$", re.I
+)
+_PLEASE = re.compile(r"^(?P<left>.*?)\bplease (?P<verb>[^\W\d_]+)(?P<rest>.*)$", re.I)
+_LETS = re.compile(r"\b(?:let's|lets|let us) (?P<verb>[^\W\d_]+)(?P<rest>.*)$", re.I)
+_REMIND = re.compile(
+    r"\b(?:remember to|do not forget to|don't forget to|make sure to) (?P<verb>\w+)(?P<rest>.*)$",
+    re.I,
+)
+_HANDED = re.compile(
+    r"\b(?:ask|asked|remind|tell|told|want|wants|need|would like|get) "
+    r"(?P<owner>(?:the [\w'-]+(?: team)?|[^\W\d_][\w'-]*)) to (?P<verb>[^\W\d_]+)(?P<rest>.*)$",
+    re.I,
+)
+_LISTED = re.compile(
+    r"\baction items? (?:for (?P<owner>[^\W\d_][\w'-]*) ?)?(?:is |are |: ?)?(?:to )?"
+    r"(?P<verb>[^\W\d_]+)(?P<rest>.*)$",
+    re.I,
+)
+_PASSIVE = re.compile(
+    rf"\b(?:must|should|needs? to|ha(?:s|ve) to) (?:also )?be {_SOON}"
+    r"(?:\w+ed|done|sent|made|written|ready|built|paid|bought|chosen|taken|given|put|set|cut|sold|"
+    r"found|told|held|kept|run|read)\b",
+    re.I,
+)
+
+
+_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_MONTH = (
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december)"
+)
+_PARTS = r"(?: (?:morning|afternoon|evening|night))?"
+_SPAN = r"(?:day|week|weekend|month|quarter|year|hour|sprint)"
+_NUMBER = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|a few|a couple of)"
+_ORDINAL = r"(?:\d+(?:st|nd|rd|th)?|first|second|third|fourth|fifth|last|[a-z]+(?:th|first|second))"
+_WHEN = (
+    rf"(?:(?:the )?(?:very )?end of (?:the |this |next )?(?:{_SPAN}|business|{_MONTH})|"
+    rf"(?:the )?{_ORDINAL} (?:{_SPAN} )?of {_MONTH}|{_MONTH}(?: (?:the )?{_ORDINAL}\b)?|"
+    rf"(?:this |next |the (?:coming |following )?)?{_DAY}{_PARTS}|"
+    rf"(?:today|tomorrow|tonight){_PARTS}|(?:this|next) (?:morning|afternoon|evening|{_SPAN})|"
+    rf"\d+(?::\d+)? ?(?:am|pm|o'clock)|(?:{_NUMBER}) o'clock|noon|midday|midnight|lunch|"
+    rf"\d{{4}}-\d\d-\d\d|\d+[/.]\d+(?:[/.]\d+)?|eod|cob)"
+)
+_EVENT = r"(?:the |our |this )?(?:next |final )?(?:[\w'-]+ )?(?:deadline|release|meeting|launch|"
+_EVENT += r"call|review|audit|lunch|break|presentation|demo|weekend|holidays?|event|conference)"
+_DUE = re.compile(
+    rf"(?<!\bto )(?<!\bfrom )(?<!\bsince )(?<!\bof )(?<!\blast )\b(?:"
+    rf"(?P<latest>(?:by|before|until|till|no later than) (?:{_WHEN}|{_EVENT}))|"
+    rf"(?P<day>on (?:the )?(?:{_DAY}{_PARTS}|{_MONTH} {_ORDINAL})|(?:at|after|in|within) "
+    rf"(?:the (?:morning|afternoon|evening)|{_NUMBER} (?:{_SPAN}s?|minutes?)(?: time)?|{_WHEN}|"
+    rf"{_EVENT})|as soon as possible|asap|right away|immediately|"
+    rf"(?:today|tomorrow|tonight){_PARTS}|(?:this|next) (?:morning|afternoon|evening|{_SPAN}|"
+    rf"{_DAY}|{_MONTH})|end of (?:the )?{_SPAN}))\b",
+    re.I,
+)
+
+_GROUP = (
+    r"(?:we|they|everyone|everybody|all|(?:the|our) (?:[\w'-]+ ){0,2}(?:team|board|group|committee|"
+    r"company|management|client|council|panel|director|manager))"
+)
+_DECIDED = re.compile(
+    rf"\b(?:{_GROUP}(?: have| has| had|'ve| all| also| just| finally| then| now| unanimously)* "
+    r"(?:agreed?|decided|approved|chose|chosen|settled on|voted|resolved|signed off|opted|"
+    r"concluded|rejected|selected|committed)|it (?:was|is|has been) (?:agreed|decided|approved|"
+    r"resolved)|(?:the|our|a|final|that) decision (?:is|was|has been)|"
+    r"(?:let's|let us|we will|we'll|we are going to) (?:go|stick) with)\b",
+    re.I,
+)
+_AUX = (
+    "(?:is|are|was|were|do|does|did|will|would|can|could|should|shall|has|have|had|isn't|aren't|"
+    "don't|doesn't|didn't|won't|can't)"
+)
+_ASKS = re.compile(
+    rf"^(?:so |and |but |okay |ok |well |now |then )*(?:(?:when|where|why|who) {_AUX}\b|"
+    rf"(?:what|which|how|whose)(?: (?!(?:we|i|you|they|it|he|she|the|a)\b)[\w'-]+){{0,3}}? {_AUX}\b"
+    rf"|(?:what|how) about\b|{_AUX} (?:we|you|they|i|he|she|it|there|the|this|that|these|those|"
+    r"any|anyone|anybody|someone|everyone|our|your)\b)",
+    re.I,
+)
+_QUESTION_MARKS = ("?", "\uff1f", "\u061f")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run of sentences commits to, in order of time, repetitions joined."""
+
+    action_items: tuple[ActionItem, ...]
+    decisions: tuple[Point, ...]
+    questions: tuple[Point, ...]
+
+
+def find(sentences: Iterable[Sentence]) -> Found:
+    """Each sentence counts as one kind: a decision, else an action item, else a question."""
+    items: dict[str, ActionItem] = {}
+    decisions: dict[str, Point] = {}
+    questions: dict[str, Point] = {}
+    for sentence in sentences:
+        text = sentence.text.replace("\u2019", "'")
+        if _DECIDED.search(text) and not is_question(text):
+            _add_point(decisions, sentence)
+        elif item := action_item(text, sentence.segment_ids):
+            earlier = items.setdefault(item.text.lower(), item)
+            if earlier is not item:
+                items[item.text.lower()] = _with_evidence(earlier, item.evidence)
+        elif is_question(text):
+            _add_point(questions, sentence)
+    return Found(tuple(items.values()), tuple(decisions.values()), tuple(questions.values()))
+
+
+def action_item(text: str, segment_ids: tuple[int, ...]) -> ActionItem | None:
+    """The commitment in one sentence, None where it has none."""
+    for read in (_read_request, _read_handed, _read_acts, _read_passive):
+        if (read_as := read(text)) is not None:
+            start, owner = read_as
+            said = text[start:].strip(" ,;:")
+            return ActionItem(as_sentence(said), cased(owner), due_of(text), segment_ids)
+    return None
+
+
+def due_of(text: str) -> str | None:
+    """The time something is due, as it was said: "by friday" gives "friday"."""
+    matches = list(_DUE.finditer(text))
+    if not matches:
+        return None
+    best = next((match for match in matches if match["latest"]), matches[0])
+    return re.sub(r"^(?:by|on)\s+", "", best[0], flags=re.I)
+
+
+def is_question(text: str) -> bool:
+    """By its mark where there is punctuation, else by how it starts."""
+    if text.endswith(_QUESTION_MARKS):
+        return True
+    return not text.endswith((".", "!")) and _ASKS.match(text) is not None
+
+
+def as_sentence(text: str) -> str:
+    """`text` with a capital in front and an end."""
+    text = text.strip()
+    if not text:
+        return ""
+    ended = text.endswith(TERMINAL)
+    return text[0].upper() + text[1:] + ("" if ended else "?" if is_question(text) else ".")
+
+
+def _read_request(text: str) -> tuple[int, str | None] | None:
+    """ "sarah can you send …", "please send …", "let's send …", "don't forget to send …"."""
+    for pattern in (_ASKED, _PLEASE):
+        if (match := pattern.search(text)) and match["verb"].lower() not in STATES:
+            start = match.end("left")
+            called = re.search(r"([^\W\d_][\w'-]*),? ?$", match["left"])
+            if called and is_named(called[1]):
+                return called.start(), called[1]
+            return start, None
+    match = _LETS.search(text)
+    if match and match["verb"].lower() not in STEERING and match["rest"].strip(" ."):
+        return match.start(), None
+    match = _REMIND.search(text)
+    return (match.start(), None) if match else None
+
+
+def _read_handed(text: str) -> tuple[int, str | None] | None:
+    """ "ask sarah to send …", "we need david to send …", "action item for maria …"."""
+    if is_question(text):
+        return None
+    if match := _HANDED.search(text):
+        owner = match["owner"]
+        if (owner.lower().startswith("the ") or is_named(owner)) and subject_of(owner)[0]:
+            return match.start(), owner
+    if (match := _LISTED.search(text)) and match["verb"].lower() not in STATES:
+        owner = match["owner"]
+        return match.start(), owner if owner and is_named(owner) else None
+    return None
+
+
+def _read_acts(text: str) -> tuple[int, str | None] | None:
+    """ "sarah will send …", "the design team needs to send …", "we should send …"."""
+    if is_question(text):
+        return None
+    match = _ACTS.search(text)
+    if match is None or match["verb"].lower() in STATES:
+        return None
+    acts, owner = subject_of(match["left"])
+    if not acts or (owner is None and match["modal"].lower().endswith("agreed to")):
+        return None
+    if owner is not None:
+        return match["left"].rfind(owner), owner
+    return _start_of_pronoun(match["left"]), None
+
+
+def _read_passive(text: str) -> tuple[int, str | None] | None:
+    """ "the report must be sent …": to be done by somebody nobody named."""
+    if is_question(text) or not _PASSIVE.search(text):
+        return None
+    return 0, None
+
+
+def _start_of_pronoun(left: str) -> int:
+    match = re.search(r"[\w']+\W*$", left)
+    return match.start() if match else 0
+
+
+def _with_evidence(item: ActionItem, ids: tuple[int, ...]) -> ActionItem:
+    evidence = tuple(dict.fromkeys((*item.evidence, *ids)))
+    return ActionItem(item.text, item.owner, item.due, evidence)
+
+
+def _add_point(points: dict[str, Point], sentence: Sentence) -> None:
+    text = as_sentence(sentence.text)
+    ids = sentence.segment_ids
+    known = points.get(text.lower())
+    evidence = tuple(dict.fromkeys((*known.evidence, *ids))) if known else ids
+    points[text.lower()] = Point(known.text if known else text, evidence)

@@ -1,0 +1,167 @@
+"""Insights without a language model and without a network: what the text itself gives away.
+
+Topics by YAKE, sentiment by VADER, summary and key points by LexRank, action items, decisions and
+questions by turns of phrase. VADER and the turns of phrase know English only: in other languages
+sentiment is neutral at chance, and items are found only where English patterns happen to match.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from echostream.domain import (
+    Details,
+    Insights,
+    InsightsMeta,
+    Point,
+    Segment,
+    Sentiment,
+    SentimentAt,
+    Transcript,
+)
+from echostream.insights.base import no_speech
+from echostream.insights.commitments import as_sentence, find, is_question
+from echostream.insights.evidence import tokens_of
+from echostream.insights.lexicon import TALK
+from echostream.insights.sentences import Sentence, sentences_of
+from echostream.insights.topics import topics_of
+
+_KEY_POINTS = 8
+_FEWEST_WORDS = 2
+"""Content words under which a sentence is a courtesy or an aside: "thank you for your time"."""
+
+_ALIKE = 0.6
+"""Sentences that share this much of their words (Jaccard) say the same thing."""
+
+_THRESHOLD = 0.05
+"""VADER's own: its compound score beyond it is positive or negative."""
+
+_CHANCE = 0.33
+"""Confidence in `neutral` where the language is not known to VADER: three labels, no evidence."""
+
+
+class ExtractiveInsights:
+    """Works offline and never fails on any transcript; hours of speech take a few seconds."""
+
+    name = "extractive"
+    model = None
+
+    async def analyse(self, transcript: Transcript) -> Insights:
+        """Insights of the whole transcript, computed in a thread."""
+        if not transcript.text:
+            return no_speech(self.name, self.model)
+        return await asyncio.to_thread(_analyse, transcript)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def _analyse(transcript: Transcript) -> Insights:
+    sentences = sentences_of(transcript.segments)
+    topics = topics_of([sentence.text for sentence in sentences], transcript.language)
+    found = find(sentences)
+    central = _central(sentences)
+    timeline, overall = _sentiment(transcript)
+    details = Details(
+        title=_title(topics, sentences),
+        key_points=tuple(
+            Point(as_sentence(sentences[place].text), sentences[place].segment_ids)
+            for place in central
+        ),
+        decisions=found.decisions,
+        questions=found.questions,
+        action_items=found.action_items,
+        sentiment_timeline=timeline,
+        meta=InsightsMeta(ExtractiveInsights.name, ExtractiveInsights.model, coverage=1.0),
+    )
+    return Insights(_summary(sentences, central), topics, overall, details)
+
+
+def _central(sentences: Sequence[Sentence]) -> list[int]:
+    """Places of the most central sentences, the first being the most central."""
+    from echostream.insights.lexrank import centrality  # lazily: it loads numpy
+
+    bags = [_content(sentence.text) for sentence in sentences]
+    scores = centrality(bags)
+    ranked = sorted(range(len(sentences)), key=lambda place: -scores[place])
+    telling = [
+        place
+        for place in ranked
+        if len(set(bags[place]) - TALK) >= _FEWEST_WORDS and not is_question(sentences[place].text)
+    ] or ranked
+    chosen: list[int] = []
+    for place in telling:
+        if len(chosen) == _KEY_POINTS:
+            break
+        if all(_overlap(bags[place], bags[other]) < _ALIKE for other in chosen):
+            chosen.append(place)
+    return chosen
+
+
+def _summary(sentences: Sequence[Sentence], central: Sequence[int]) -> str:
+    """The most central sentences in the order they were said: three, more in long recordings."""
+    count = min(6, max(3, round(math.sqrt(len(sentences)) / 3)))
+    return " ".join(as_sentence(sentences[place].text) for place in sorted(central[:count]))
+
+
+def _title(topics: Sequence[str], sentences: Sequence[Sentence]) -> str:
+    if not topics:
+        return " ".join(sentences[0].text.split()[:8]) if sentences else ""
+    *most, last = topics[:3]
+    title = f"{', '.join(most)} and {last}" if most else last
+    return title[0].upper() + title[1:]
+
+
+@lru_cache(maxsize=1)
+def _stop_words() -> frozenset[str]:
+    from yake import KeywordExtractor  # lazily: it loads numpy and networkx
+
+    return frozenset(KeywordExtractor(lan="en").stopword_set)
+
+
+def _content(text: str) -> list[str]:
+    return [word for word in tokens_of(text) if word not in _stop_words()]
+
+
+def _overlap(first: Sequence[str], second: Sequence[str]) -> float:
+    one, other = set(first), set(second)
+    return len(one & other) / max(1, len(one | other))
+
+
+@lru_cache(maxsize=1)
+def _polarity() -> Callable[[str], dict[str, float]]:
+    """VADER's scorer; its lexicon takes a moment to load."""
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    scorer: Callable[[str], dict[str, float]] = SentimentIntensityAnalyzer().polarity_scores
+    return scorer
+
+
+def _sentiment(transcript: Transcript) -> tuple[tuple[SentimentAt, ...], Sentiment]:
+    """The mood of each segment, and of the whole as their mean weighted by words."""
+    spoken = [segment for segment in transcript.segments if segment.text.strip()]
+    if transcript.language.lower()[:2] != "en":
+        unknown = Sentiment("neutral", _CHANCE)
+        return tuple(SentimentAt(s.id, unknown.label, unknown.score) for s in spoken), unknown
+    compounds = [_compound(segment) for segment in spoken]
+    timeline = tuple(
+        SentimentAt(segment.id, (mood := _labelled(compound)).label, mood.score)
+        for segment, compound in zip(spoken, compounds, strict=True)
+    )
+    weights = [len(segment.text.split()) for segment in spoken]
+    total = sum(compound * weight for compound, weight in zip(compounds, weights, strict=True))
+    return timeline, _labelled(total / sum(weights))
+
+
+def _compound(segment: Segment) -> float:
+    return float(_polarity()(segment.text)["compound"])
+
+
+def _labelled(compound: float) -> Sentiment:
+    """A label for VADER's -1 to 1 and how sure it is: 0.5 at the threshold, 1 farthest from it."""
+    distance = abs(compound)
+    if distance < _THRESHOLD:
+        return Sentiment("neutral", round(1 - distance / _THRESHOLD / 2, 3))
+    score = 0.5 + (distance - _THRESHOLD) / (1 - _THRESHOLD) / 2
+    return Sentiment("positive" if compound > 0 else "negative", round(min(1.0, score), 3))

@@ -1,0 +1,173 @@
+"""Google Gemini over the google-genai SDK. The only module that imports it."""
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from pydantic import SecretStr
+
+from echostream.domain import Insights, Transcript
+from echostream.errors import InsightsError
+from echostream.insights.base import (
+    ProviderUnavailable,
+    RetryPolicy,
+    TooLong,
+    Transient,
+    with_retries,
+)
+from echostream.insights.parts import analyse_with
+from echostream.insights.prompt import Prompt
+from echostream.insights.wire import Shape, read_answer, schema_of
+
+if TYPE_CHECKING:
+    from google.genai import errors, types
+
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
+_RETRYABLE = {408, 429, 500, 502, 503, 504}
+_NEVER = {401: "refused the API key", 403: "refused the API key", 404: "does not know the model"}
+
+
+class GeminiInsights:
+    """Insights by a Gemini model.
+
+    `base_url` overrides Google's endpoint (tests, proxies). Retries are ours alone: the SDK does
+    none unless told to, and knows nothing of the delay the server asks for.
+    """
+
+    name = "gemini"
+
+    def __init__(
+        self,
+        api_key: SecretStr,
+        model: str,
+        *,
+        timeout_s: float,
+        context_tokens: int,
+        base_url: str | None = None,
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+    ) -> None:
+        # Imported here because it takes half a second that other providers need not pay.
+        from google import genai
+        from google.genai import types
+
+        self.model = model
+        self._timeout_s = timeout_s
+        self._context_tokens = context_tokens
+        self._retries = retries
+        # A transport of our own: the SDK picks httpx, httpx2 or aiohttp by what is installed,
+        # each with errors of its own, and retries by itself over the last.
+        self._http = httpx.AsyncClient(timeout=timeout_s)
+        self._client = genai.Client(
+            vertexai=False,
+            api_key=api_key.get_secret_value(),
+            http_options=types.HttpOptions(
+                base_url=base_url,
+                timeout=int(timeout_s * 1000),
+                httpx_async_client=self._http,
+            ),
+        )
+
+    async def analyse(self, transcript: Transcript) -> Insights:
+        """Insights of the transcript; InsightsError when Gemini gave nothing usable."""
+        return await analyse_with(self, transcript, self._context_tokens)
+
+    async def answer(self, prompt: Prompt, shape: type[Shape]) -> Shape:
+        """One validated answer. See `LanguageModel`."""
+        return await with_retries(lambda: self._answer_once(prompt, shape), self._retries)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aio.aclose()
+        self._client.close()
+        await self._http.aclose()
+
+    async def _answer_once(self, prompt: Prompt, shape: type[Shape]) -> Shape:
+        from google.genai import errors, types
+
+        config = types.GenerateContentConfig(
+            system_instruction=prompt.system,
+            response_mime_type="application/json",
+            response_json_schema=schema_of(shape),
+        )
+        try:
+            # The HTTP client's limit is for each wait of its own; this one is for the whole call.
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._client.aio.models.generate_content(
+                    model=self.model, contents=prompt.data, config=config
+                )
+        except errors.APIError as error:
+            raise _translated(error) from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise InsightsError(f"Gemini did not answer within {self._timeout_s:g} s") from error
+        except httpx.HTTPError as error:
+            raise Transient("Gemini could not be reached") from error
+        except (ValueError, TypeError) as error:
+            # The SDK parses the reply itself: a body that is not JSON, or not its types.
+            raise Transient("Gemini's reply could not be read") from error
+        return read_answer(_text_of(response), shape)
+
+
+def _text_of(response: "types.GenerateContentResponse") -> str:
+    """The text of the first candidate; InsightsError when the model did not finish it."""
+    feedback = response.prompt_feedback
+    if feedback is not None and feedback.block_reason:
+        raise InsightsError(f"Gemini blocked the transcript: {_word(feedback.block_reason)}")
+    if not response.candidates:
+        raise InsightsError("Gemini gave no answer")
+    candidate = response.candidates[0]
+    reason = _word(candidate.finish_reason or "STOP")
+    if reason == "MAX_TOKENS":
+        raise TooLong("Gemini's answer was cut off")
+    if reason not in {"STOP", "FINISH_REASON_UNSPECIFIED"}:
+        raise InsightsError(f"Gemini stopped its answer: {reason}")
+    parts = (candidate.content and candidate.content.parts) or []
+    return "".join(part.text for part in parts if part.text and not part.thought)
+
+
+def _word(reason: Any) -> str:
+    """The name of an enum member; newer members come as plain text."""
+    return re.sub(r"\W", "", str(getattr(reason, "value", reason)))[:40]
+
+
+def _translated(error: "errors.APIError") -> InsightsError:
+    """Our word for the server's. Its text is not passed on: it may quote what it was sent."""
+    code = error.code if isinstance(error.code, int) else 0
+    if code in _NEVER:
+        return ProviderUnavailable(f"Gemini {_NEVER[code]} ({code})")
+    details = _details(error)
+    if code == 400 and any(item.get("reason") == "API_KEY_INVALID" for item in details):
+        return ProviderUnavailable("Gemini refused the API key (400)")
+    if code == 400 and "token count" in str(error.message).lower():
+        return TooLong("the transcript does not fit the model's window (400)")
+    if code == 429 and _daily(details):
+        return ProviderUnavailable("Gemini's quota for the day is spent (429)")
+    if code in _RETRYABLE:
+        return Transient(f"Gemini answered {code}", retry_after_s=_delay_s(details))
+    return InsightsError(f"Gemini answered {code}")
+
+
+def _details(error: "errors.APIError") -> list[dict[str, Any]]:
+    """The typed details of a Google error (google.rpc.QuotaFailure, RetryInfo, ErrorInfo)."""
+    body = error.details if isinstance(error.details, dict) else {}
+    inner = body.get("error", body)
+    items = inner.get("details") if isinstance(inner, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _daily(details: list[dict[str, Any]]) -> bool:
+    """Whether a per-day quota is at fault, for instance `GenerateRequestsPerDayPerProject…`."""
+    return any(
+        "perday" in str(violation.get("quotaId", "")).lower().replace("_", "")
+        for item in details
+        for violation in item.get("violations") or ()
+        if isinstance(violation, dict)
+    )
+
+
+def _delay_s(details: list[dict[str, Any]]) -> float | None:
+    """`RetryInfo.retryDelay` in seconds, such as `34s` or `0.2s`."""
+    for item in details:
+        if match := _SECONDS.fullmatch(str(item.get("retryDelay", ""))):
+            return float(match[1])
+    return None

@@ -1,0 +1,100 @@
+"""Transcripts as sentences, also where the engine writes neither capitals nor punctuation."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from echostream.domain import Segment
+from echostream.insights.lexicon import FIRST_NAMES
+
+_END = re.compile(
+    r"(?<=[!?\u2026])\s+|(?<=\.)\s+(?=[^a-z\s])|(?<=[\u3002\uff01\uff1f\u061f\u0964])\s*|\n+"
+)
+TERMINAL = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f", "\u061f", "\u0964")
+"""What ends a sentence, in Chinese, Japanese, Arabic and Hindi too."""
+
+_LONG_WORDS = 22
+_LONGEST_WORDS = 45
+_SHORTEST_WORDS = 4
+
+_NAMES = "|".join(sorted(FIRST_NAMES))
+_ACTS = (
+    "will|must|should|shall|needs to|need to|has to|have to|agreed to|is going to|are going to|"
+    "promised to|can you|could you|please"
+)
+_ACTOR = rf"(?:{_NAMES})(?: and (?:{_NAMES}))?|(?:the|our) (?:[\w'-]+ ){{0,2}}team|we|i|they|you"
+_NEW_ACTOR = re.compile(rf",? (?:and|but|so|then) (?=(?:{_ACTOR}) (?:{_ACTS})\b)", re.I)
+_CLAUSE = re.compile(
+    rf"\b(?:(?:{_ACTOR}) (?:{_ACTS})|we (?:agreed|decided|are)|please|let us|let's|"
+    r"thank you|okay|and then|but|so|also|because|the next|when will|what is|who will)\b",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, or the nearest thing to one, and the segments it was said in."""
+
+    text: str
+    segment_ids: tuple[int, ...]
+
+
+def sentences_of(segments: Iterable[Segment]) -> list[Sentence]:
+    """All sentences in order of time.
+
+    Engines that punctuate may end a segment within a sentence; its rest is then joined to it.
+    Those that do not give long runs of words, which are cut where a new clause seems to start.
+    """
+    spoken = [segment for segment in segments if segment.text.strip()]
+    ended = sum(segment.text.rstrip().endswith(TERMINAL) for segment in spoken)
+    punctuated = 2 * ended >= len(spoken)
+    found: list[Sentence] = []
+    for segment in spoken:
+        for piece in _END.split(segment.text.strip()):
+            text = " ".join((piece or "").split())
+            if text and punctuated and found and _goes_on(found[-1], text):
+                found[-1] = _joined(found[-1], text, segment.id)
+            elif text:
+                found.append(Sentence(text, (segment.id,)))
+    return [
+        Sentence(text, sentence.segment_ids)
+        for sentence in found
+        for text in _clauses(sentence.text)
+    ]
+
+
+def _goes_on(last: Sentence, text: str) -> bool:
+    if last.text.endswith(TERMINAL) or not text[0].islower():
+        return False
+    return len(last.text.split()) + len(text.split()) <= _LONGEST_WORDS
+
+
+def _joined(last: Sentence, text: str, segment_id: int) -> Sentence:
+    ids = last.segment_ids
+    return Sentence(f"{last.text} {text}", ids if segment_id in ids else (*ids, segment_id))
+
+
+def _clauses(text: str) -> Iterator[str]:
+    """`text` cut where somebody else begins to act, and into clauses if it is very long."""
+    for piece in _NEW_ACTOR.split(text):
+        words = len(piece.split())
+        if words <= _LONG_WORDS or (piece.endswith(TERMINAL) and words <= _LONGEST_WORDS):
+            yield piece
+        else:
+            yield from _cut(piece)
+
+
+def _cut(text: str) -> Iterator[str]:
+    """A long run of words, cut before the clauses in it and never over 45 words."""
+    start = 0
+    for match in _CLAUSE.finditer(text):
+        if len(text[start : match.start()].split()) >= _SHORTEST_WORDS:
+            yield from _bounded(text[start : match.start()])
+            start = match.start()
+    yield from _bounded(text[start:])
+
+
+def _bounded(text: str) -> Iterator[str]:
+    words = text.split()
+    for start in range(0, len(words), _LONGEST_WORDS):
+        yield " ".join(words[start : start + _LONGEST_WORDS])

@@ -1,0 +1,73 @@
+"""A transcription as a person reads it in a terminal."""
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from echostream.schema import ActionItemShape, InsightsShape, PointShape, TranscriptionShape
+
+_SENTIMENT_STYLE = {"positive": "green", "neutral": "yellow", "negative": "red"}
+
+
+def show(result: TranscriptionShape, console: Console) -> None:
+    """Print transcript and insights."""
+    console.print(_transcript(result))
+    if result.insights is not None:
+        console.print(_insights(result.insights))
+
+
+def _transcript(result: TranscriptionShape) -> RenderableType:
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(style="dim", no_wrap=True)
+    lines.add_column()
+    for segment in result.segments:
+        lines.add_row(_clock(segment.start), Text(segment.text))
+    body: RenderableType = lines if result.segments else Text("No speech was found.", style="dim")
+    made_by = f"{result.engine} {result.model}"
+    title = f"Transcript, {_clock(result.duration)}, {result.language}, by {made_by}"
+    return Panel(body, title=title, title_align="left")
+
+
+def _insights(insights: InsightsShape) -> RenderableType:
+    details, meta = insights.details, insights.details.meta
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column()
+    sentiment = insights.sentiment
+    label = Text(sentiment.label, style=_SENTIMENT_STYLE[sentiment.label])
+    sections: list[tuple[str, RenderableType | None]] = [
+        ("Summary", Text(insights.summary) if insights.summary else None),
+        ("Topics", Text(", ".join(insights.topics)) if insights.topics else None),
+        ("Decisions", _points(details.decisions)),
+        ("Action items", _points(details.action_items)),
+        ("Questions", _points(details.questions)),
+        ("Sentiment", Text.assemble(label, f" ({sentiment.score:.2f})")),
+    ]
+    for heading, content in sections:
+        if content is not None:
+            rows.add_row(heading, content)
+    by = meta.provider if meta.model is None else f"{meta.provider} {meta.model}"
+    notes = [Text(f"Stand-in insights: {meta.degraded_reason}", "yellow")] if meta.degraded else []
+    return Panel(Group(rows, *notes), title=f"Insights, by {by}", title_align="left")
+
+
+def _points(points: list[PointShape] | list[ActionItemShape]) -> RenderableType | None:
+    if not points:
+        return None
+    return Group(
+        *(Text.assemble("• ", point.text, (_who_and_when(point), "cyan")) for point in points)
+    )
+
+
+def _who_and_when(point: PointShape) -> str:
+    if not isinstance(point, ActionItemShape):
+        return ""
+    known = [part for part in (point.owner, point.due) if part]
+    return f"  [{', '.join(known)}]" if known else ""
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

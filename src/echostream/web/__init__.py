@@ -1,0 +1,1 @@
+"""The HTTP side: REST and the OpenAI-compatible API."""

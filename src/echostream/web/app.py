@@ -1,0 +1,164 @@
+"""The FastAPI application: one per process, built from the settings."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from echostream import __version__
+from echostream.errors import EchoStreamError, InvalidRequest
+from echostream.pipeline import Pipeline, build_pipeline
+from echostream.settings import Settings
+from echostream.web import openai, routes
+from echostream.web.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_CLIENT_CLOSED_REQUEST = 499
+
+
+def create_app(
+    settings: Settings, make_pipeline: Callable[[Settings], Pipeline] = build_pipeline
+) -> FastAPI:
+    """The API. The pipeline lives as long as the app's lifespan; tests pass one with fakes."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.pipeline = pipeline = make_pipeline(settings)
+        app.state.metrics = Metrics(pipeline)
+        app.state.abort = asyncio.Event()
+        if settings.api_bearer_token is None:
+            log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
+        yield
+        await pipeline.aclose()
+
+    app = FastAPI(
+        title="EchoStream",
+        version=__version__,
+        description="Transcribes audio and video locally and draws insights from the transcript.",
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.include_router(routes.open_router)
+    app.include_router(routes.router)
+    app.include_router(openai.router)
+    _answer_errors(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        )
+    app.add_middleware(RequestLog)
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Map each kind of error to its answer, once for the whole API."""
+
+    @app.exception_handler(EchoStreamError)
+    async def ours(request: Request, error: EchoStreamError) -> Response:
+        if error.status >= 500:
+            log.warning("request_failed", code=error.code, reason=str(error), exc_info=error)
+        return error_response(request, error.code, error.status, str(error), error.retry_after_s)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return error_response(request, InvalidRequest.code, InvalidRequest.status, _first(error))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        response = error_response(request, code, error.status_code, str(error.detail))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        return Response(status_code=_CLIENT_CLOSED_REQUEST)
+
+    @app.exception_handler(Exception)
+    async def unknown(request: Request, error: Exception) -> Response:
+        log.error("request_crashed", exc_info=error)
+        code = "finalize_failed" if request.url.path == "/api/finalize" else "process_failed"
+        return error_response(request, code, 500, "the server could not process this request")
+
+
+def error_response(
+    request: Request, code: str, status: int, message: str, retry_after_s: float | None = None
+) -> JSONResponse:
+    """An error in the shape of the API it belongs to: ours, or OpenAI's under `/v1`."""
+    request.app.state.metrics.errors.labels(code).inc()
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, round(retry_after_s)))
+    if request.url.path.startswith("/v1/"):
+        return JSONResponse(openai.error_body(code, status, message), status, headers)
+    body = {"error": code, "message": message, "requestId": request.state.request_id}
+    return JSONResponse(body, status, headers)
+
+
+def _first(error: RequestValidationError) -> str:
+    found = error.errors()[0]
+    where = ".".join(str(part) for part in found["loc"][1:])
+    return f"{where}: {found['msg']}" if where else str(found["msg"])
+
+
+class RequestLog:
+    """ASGI middleware: gives each request an id, logs it once, and measures it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = _CLIENT_CLOSED_REQUEST
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            _record(scope, status, time.perf_counter() - started)
+            structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _record(scope: Scope, status: int, took_s: float) -> None:
+    metrics: Metrics = scope["app"].state.metrics
+    # The route's pattern, not the path, keeps the number of label values bounded.
+    route: Any = getattr(scope.get("route"), "path", "unmatched")
+    metrics.requests.labels(scope["method"], route, status).inc()
+    metrics.latency.labels(route).observe(took_s)
+    log.info(
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        took_s=round(took_s, 3),
+    )

@@ -1,0 +1,25 @@
+"""The bearer token."""
+
+import secrets
+
+from fastapi import Request
+
+from echostream.errors import Unauthorized
+from echostream.settings import Settings
+
+
+async def require_token(request: Request) -> None:
+    """FastAPI dependency: Unauthorized unless the request carries the token, where one is set."""
+    settings: Settings = request.app.state.settings
+    if not is_authorized(settings, request.headers.get("authorization", "")):
+        raise Unauthorized("a valid bearer token is required")
+
+
+def is_authorized(settings: Settings, authorization: str) -> bool:
+    """Whether the value of an `Authorization` header is right, compared in constant time."""
+    if settings.api_bearer_token is None:
+        return True
+    scheme, _, token = authorization.partition(" ")
+    expected = settings.api_bearer_token.get_secret_value()
+    matches = secrets.compare_digest(token.strip().encode(), expected.encode())
+    return scheme.lower() == "bearer" and matches

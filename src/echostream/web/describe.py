@@ -1,0 +1,164 @@
+"""What the OpenAPI page says of endpoints whose bodies are read as streams, not by FastAPI."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from echostream.errors import (
+    AudioTooLarge,
+    AudioTooLong,
+    EchoStreamError,
+    InvalidAudio,
+    InvalidRequest,
+    MissingAudio,
+    MissingAudioOrTranscript,
+    ModelUnavailable,
+    QueueUnavailable,
+    ServerBusy,
+    StorageFull,
+    Unauthorized,
+    UrlFetchFailed,
+    UrlNotAllowed,
+)
+from echostream.schema import TranscriptionShape
+
+
+class ErrorShape(BaseModel):
+    """Every error of the REST API."""
+
+    error: str = Field(description="A code to match on.")
+    message: str = Field(description="A sentence for people.")
+    requestId: str = Field(description="Also in the server's logs.")  # noqa: N815
+
+
+_AUDIO_ERRORS = (InvalidAudio, AudioTooLarge, AudioTooLong, ServerBusy, ModelUnavailable)
+
+_OPTIONS: dict[str, Any] = {
+    "useQueue": {
+        "type": "boolean",
+        "default": False,
+        "description": "Answer at once with a job id and work in the background.",
+    },
+    "language": {
+        "type": "string",
+        "description": "ISO 639-1 code; detected when left out.",
+        "examples": ["en"],
+    },
+    "task": {"type": "string", "enum": ["transcribe", "translate"], "default": "transcribe"},
+    "prompt": {
+        "type": "string",
+        "maxLength": 2000,
+        "description": "Names and terms that are likely to be said.",
+    },
+    "wordTimestamps": {"type": "boolean", "default": False},
+    "insights": {"type": "boolean", "default": True},
+    "callbackUrl": {"type": "string", "description": "Told when a queued job ends."},
+}
+_FILE = {
+    "type": "string",
+    "format": "binary",
+    "contentMediaType": "application/octet-stream",
+    "description": "Any audio or video that ffmpeg reads.",
+}
+
+
+def _errors(*errors: type[EchoStreamError]) -> dict[int | str, dict[str, Any]]:
+    by_status: dict[int, list[str]] = {}
+    for error in errors:
+        by_status.setdefault(error.status, []).append(error.code)
+    return {
+        status: {"model": ErrorShape, "description": " or ".join(f"`{code}`" for code in codes)}
+        for status, codes in sorted(by_status.items())
+    }
+
+
+def _body(**media: dict[str, Any]) -> dict[str, Any]:
+    names = {"form": "multipart/form-data", "json": "application/json"}
+    return {"requestBody": {"content": {names[kind]: media[kind] for kind in media}}}
+
+
+def _object(properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "properties": properties}
+    return schema | {"required": list(required)} if required else schema
+
+
+UPLOAD_AUDIO: dict[str, Any] = {
+    "response_model": TranscriptionShape,
+    "responses": _errors(
+        MissingAudio,
+        UrlNotAllowed,
+        Unauthorized,
+        InvalidRequest,
+        *_AUDIO_ERRORS,
+        UrlFetchFailed,
+        QueueUnavailable,
+        StorageFull,
+        EchoStreamError,
+    ),
+    "openapi_extra": _body(
+        form={"schema": _object({"audio": _FILE, **_OPTIONS}, ("audio",))},
+        json={
+            "schema": _object(
+                {"audioUrl": {"type": "string", "format": "uri"}, **_OPTIONS}, ("audioUrl",)
+            ),
+            "example": {"audioUrl": "https://example.com/talk.mp3", "language": "en"},
+        },
+    ),
+}
+
+_FINALIZE_FIELDS: dict[str, Any] = {
+    "audioId": {
+        "type": "string",
+        "maxLength": 200,
+        "description": "Given back; made up when left out.",
+    },
+    "transcript": {"type": "string", "description": "What was transcribed before."},
+    "language": _OPTIONS["language"],
+}
+
+FINALIZE: dict[str, Any] = {
+    "responses": _errors(
+        MissingAudioOrTranscript,
+        Unauthorized,
+        InvalidRequest,
+        *_AUDIO_ERRORS,
+        StorageFull,
+        EchoStreamError,
+    ),
+    "openapi_extra": _body(
+        form={"schema": _object({"audio": _FILE, **_FINALIZE_FIELDS})},
+        json={
+            "schema": _object(_FINALIZE_FIELDS, ("transcript",)),
+            "example": {"audioId": "call-7", "transcript": "We agreed to ship on Friday."},
+        },
+    ),
+}
+
+_OPENAI_FIELDS: dict[str, Any] = {
+    "file": _FILE,
+    "model": {"type": "string", "description": "Accepted and ignored; see `/v1/models`."},
+    "language": _OPTIONS["language"],
+    "prompt": {"type": "string"},
+    "temperature": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+    "response_format": {
+        "type": "string",
+        "enum": ["json", "text", "srt", "vtt", "verbose_json"],
+        "default": "json",
+    },
+    "stream": {"type": "boolean", "default": False},
+    "timestamp_granularities[]": {
+        "type": "array",
+        "items": {"type": "string", "enum": ["word", "segment"]},
+    },
+}
+
+OPENAI_AUDIO: dict[str, Any] = {
+    "responses": _errors(Unauthorized, InvalidRequest, *_AUDIO_ERRORS, StorageFull),
+    "openapi_extra": _body(form={"schema": _object(_OPENAI_FIELDS, ("file",))}),
+}
+
+JOB: dict[str, Any] = {"responses": _errors(Unauthorized, QueueUnavailable)}
+
+READY: dict[str, Any] = {
+    "responses": {503: {"description": "Not ready; the body says what is missing."}}
+}

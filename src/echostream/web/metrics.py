@@ -1,0 +1,73 @@
+"""Prometheus metrics of one API process."""
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+
+from echostream.pipeline import Pipeline, Result
+
+__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
+
+_LATENCY_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_RTF_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 4)
+
+
+class Metrics:
+    """Held by the app rather than by the module, so that two apps in one process do not mix."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "echostream_requests_total",
+            "HTTP requests by route and status.",
+            ["method", "route", "status"],
+            registry=self._registry,
+        )
+        self.latency = Histogram(
+            "echostream_request_seconds",
+            "Time from a request's first byte to its answer's last.",
+            ["route"],
+            buckets=_LATENCY_BUCKETS_S,
+            registry=self._registry,
+        )
+        self.errors = Counter(
+            "echostream_errors_total",
+            "Errors answered, by code.",
+            ["code"],
+            registry=self._registry,
+        )
+        self._audio_s = Counter(
+            "echostream_audio_seconds_total",
+            "Seconds of audio transcribed.",
+            ["engine"],
+            registry=self._registry,
+        )
+        self._rtf = Histogram(
+            "echostream_real_time_factor",
+            "Engine time divided by length of audio; below 1 is faster than real time.",
+            ["engine"],
+            buckets=_RTF_BUCKETS,
+            registry=self._registry,
+        )
+        waiting = Gauge(
+            "echostream_inference_queue",
+            "Requests waiting for a free transcription.",
+            registry=self._registry,
+        )
+        waiting.set_function(lambda: pipeline.slots.waiting)
+
+    def observe(self, result: Result) -> None:
+        """Count a finished transcription."""
+        transcript = result.transcript
+        self._audio_s.labels(transcript.engine).inc(transcript.duration_s)
+        if transcript.duration_s:
+            self._rtf.labels(transcript.engine).observe(result.transcribe_s / transcript.duration_s)
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)

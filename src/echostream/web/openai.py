@@ -1,0 +1,234 @@
+"""The OpenAI-compatible API under `/v1`: what the official SDK sends and parses.
+
+`model` is accepted and ignored: a server has one engine, which `/v1/models` names.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, BinaryIO, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from starlette.datastructures import FormData
+
+from echostream.domain import Segment, Task, TranscribeOptions, Transcript
+from echostream.errors import EchoStreamError, InvalidRequest
+from echostream.exports import to_srt, to_vtt
+from echostream.pipeline import Pipeline, Result
+from echostream.web import describe
+from echostream.web.auth import require_token
+from echostream.web.fields import Language, validated
+from echostream.web.uploads import file_of, is_form, read_form
+from echostream.web.work import with_request
+
+router = APIRouter(prefix="/v1", tags=["openai"], dependencies=[Depends(require_token)])
+
+Granularity = Literal["word", "segment"]
+ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
+
+_SEEK_FRAMES_PER_S = 100
+
+
+class AudioFields(BaseModel):
+    """Form fields of the two audio endpoints; what else a client sends is ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str | None = None
+    language: Language | None = None
+    prompt: str | None = None
+    temperature: float = Field(0.0, ge=0.0, le=1.0)
+    response_format: ResponseFormat = "json"
+    stream: bool = False
+    timestamp_granularities: tuple[Granularity, ...] = Field(
+        ("segment",),
+        validation_alias=AliasChoices("timestamp_granularities[]", "timestamp_granularities"),
+    )
+
+    @property
+    def wants_words(self) -> bool:
+        return self.response_format == "verbose_json" and "word" in self.timestamp_granularities
+
+    def options(self, task: Task) -> TranscribeOptions:
+        return TranscribeOptions(
+            language=self.language,
+            task=task,
+            prompt=self.prompt,
+            word_timestamps=self.wants_words,
+            temperature=self.temperature,
+        )
+
+
+@router.post("/audio/transcriptions", **describe.OPENAI_AUDIO)
+async def transcriptions(request: Request) -> Response:
+    """Transcribe a file in its own language."""
+    return await _answer(request, "transcribe")
+
+
+@router.post("/audio/translations", **describe.OPENAI_AUDIO)
+async def translations(request: Request) -> Response:
+    """Transcribe a file into English."""
+    return await _answer(request, "translate")
+
+
+@router.get("/models")
+async def models(request: Request) -> dict[str, Any]:
+    """The one model that this server transcribes with."""
+    engine = await _pipeline(request).load()
+    model = {"id": engine.model, "object": "model", "created": 0, "owned_by": engine.engine}
+    return {"object": "list", "data": [model]}
+
+
+async def _answer(request: Request, task: Task) -> Response:
+    pipeline = _pipeline(request)
+    pipeline.slots.check()
+    if not is_form(request):
+        raise InvalidRequest("send the audio as multipart/form-data in the field 'file'")
+    max_bytes = request.app.state.settings.max_upload_bytes
+    async with read_form(request, max_bytes) as form:
+        fields = validated(AudioFields, _values(form))
+        audio = file_of(form, "file", max_bytes)
+        if audio is None:
+            raise InvalidRequest("the field 'file' is missing")
+        options = fields.options(task)
+        if fields.stream:
+            return await _stream(request, audio, options)
+        result = await with_request(request, pipeline.run(audio, options, insights=False))
+    request.app.state.metrics.observe(result)
+    return _formatted(result.transcript, fields, task)
+
+
+def _values(form: FormData) -> dict[str, Any]:
+    """Text fields; the array field as a list, under its name with or without brackets."""
+    values: dict[str, Any] = {
+        name: value for name, value in form.items() if isinstance(value, str) and value
+    }
+    for name in ("timestamp_granularities[]", "timestamp_granularities"):
+        if name in values:
+            values[name] = form.getlist(name)
+    values.pop("file", None)
+    return values
+
+
+def _formatted(transcript: Transcript, fields: AudioFields, task: Task) -> Response:
+    match fields.response_format:
+        case "text":
+            return PlainTextResponse(transcript.text + "\n")
+        case "srt":
+            return PlainTextResponse(to_srt(transcript))
+        case "vtt":
+            return PlainTextResponse(to_vtt(transcript), media_type="text/vtt")
+        case "json":
+            return JSONResponse({"text": transcript.text})
+        case "verbose_json":
+            return JSONResponse(_verbose(transcript, fields, task))
+
+
+def _verbose(transcript: Transcript, fields: AudioFields, task: Task) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "task": task,
+        "language": transcript.language,
+        "duration": round(transcript.duration_s, 3),
+        "text": transcript.text,
+        "segments": [_verbose_segment(segment) for segment in transcript.segments],
+    }
+    if fields.wants_words:
+        body["words"] = [
+            {"word": word.text, "start": word.start_s, "end": word.end_s}
+            for word in transcript.words
+        ]
+    return body
+
+
+def _verbose_segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "id": segment.id,
+        "seek": round(segment.start_s * _SEEK_FRAMES_PER_S),
+        "start": segment.start_s,
+        "end": segment.end_s,
+        "text": segment.text,
+        "tokens": list(segment.tokens),
+        "temperature": segment.temperature,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob,
+    }
+
+
+async def _stream(request: Request, audio: BinaryIO, options: TranscribeOptions) -> Response:
+    """Server-sent events. An error before the first text is still an ordinary error response."""
+    # The answer outlives the request's form, which closes its file.
+    own_file = os.fdopen(os.dup(audio.fileno()), "rb")
+    events = _events(request, own_file, options)
+    first = await with_request(request, anext(events))
+
+    async def body() -> AsyncGenerator[str]:
+        async with aclosing(events):
+            yield _sse(first)
+            async for event in events:
+                yield _sse(event)
+
+    return StreamingResponse(body(), media_type="text/event-stream")
+
+
+def _sse(event: dict[str, Any]) -> str:
+    return f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
+
+
+async def _events(
+    request: Request, audio: BinaryIO, options: TranscribeOptions
+) -> AsyncGenerator[dict[str, Any]]:
+    """One delta a segment, as each is decoded, then the whole text. Leaving it stops the work."""
+    loop = asyncio.get_running_loop()
+    texts: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def put(text: str | None) -> None:
+        loop.call_soon_threadsafe(texts.put_nowait, text)
+
+    run = asyncio.create_task(
+        _pipeline(request).run(
+            audio, options, insights=False, on_segment=lambda segment: put(segment.text.strip())
+        )
+    )
+    run.add_done_callback(lambda _task: put(None))
+    said = False
+    try:
+        while (text := await texts.get()) is not None:
+            if text:
+                yield {"type": "transcript.text.delta", "delta": f" {text}" if said else text}
+                said = True
+        yield _last_event(request, run, raising=not said)
+    finally:
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        audio.close()
+
+
+def _last_event(request: Request, run: asyncio.Task[Result], *, raising: bool) -> dict[str, Any]:
+    """The whole text, or the error; `raising` while a status can still be sent."""
+    try:
+        result = run.result()
+    except EchoStreamError as error:
+        if raising:
+            raise
+        request.app.state.metrics.errors.labels(error.code).inc()
+        return error_body(error.code, error.status, str(error))
+    request.app.state.metrics.observe(result)
+    return {"type": "transcript.text.done", "text": result.transcript.text}
+
+
+def error_body(code: str, status: int, message: str) -> dict[str, Any]:
+    """An error in OpenAI's shape."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    if status == 401:
+        kind = "authentication_error"
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+def _pipeline(request: Request) -> Pipeline:
+    pipeline: Pipeline = request.app.state.pipeline
+    return pipeline

@@ -1,0 +1,60 @@
+"""Running the API: one uvicorn server that stops cleanly."""
+
+import asyncio
+import signal
+import socket
+from contextlib import suppress
+from types import FrameType
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from echostream.settings import Settings
+from echostream.web.app import create_app
+
+log = structlog.get_logger(__name__)
+
+_ANSWER_S = 5
+"""Time that requests ended by `abort` have to send their error."""
+
+
+class Server(uvicorn.Server):
+    """On SIGTERM or SIGINT no new connection is taken and running requests go on for the grace
+    period; those still running then are ended with `server_busy`."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                timeout_graceful_shutdown=round(settings.shutdown_grace_s) + _ANSWER_S,
+            )
+        )
+        self._app = app
+        self._grace_s = settings.shutdown_grace_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end_later, self._loop)
+
+    def _end_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        log.info("stopping", grace_s=self._grace_s)
+        loop.call_later(self._grace_s, self._app.state.abort.set)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal. Returns when the port is free and all work has ended."""
+    # uvicorn raises the signal once more when it has stopped; that second one is not to kill us
+    # before the interpreter has closed down.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: None)
+    with suppress(KeyboardInterrupt):
+        Server(create_app(settings), settings).run()

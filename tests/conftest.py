@@ -1,0 +1,67 @@
+"""Fixtures that more than one folder of tests needs: audio, and real servers on free ports."""
+
+import socket
+import threading
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2 as httpx
+import numpy as np
+import pytest
+from echostream.pipeline import Pipeline, build_pipeline
+from echostream.settings import Settings
+from echostream.web.app import create_app
+from echostream.web.server import Server
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "samples" / "meeting.wav"
+TINY_WHISPER = ROOT / "tests" / "data" / "whisper-tiny-meeting"
+
+MakePipeline = Callable[[Settings], Pipeline]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the developer's own, and no `.env`, reaches a test."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+def write_wav(path: Path, samples: np.ndarray, rate_hz: int = 16_000) -> Path:
+    """`samples` as a mono PCM16 file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return path
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> Path:
+    """One second of a 440 Hz tone."""
+    t = np.arange(16_000) / 16_000
+    return write_wav(tmp_path / "tone.wav", np.sin(2 * np.pi * 440 * t) * 8000)
+
+
+@contextmanager
+def running(settings: Settings, make_pipeline: MakePipeline = build_pipeline) -> Iterator[str]:
+    """A real server in a thread; gives its base URL, stops it cleanly on leaving."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(create_app(settings, make_pipeline), settings)
+    thread = threading.Thread(target=server.run, args=([listener],), name="server")
+    thread.start()
+    base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        # The listener is open already, so this waits in its backlog until the server accepts.
+        httpx.get(f"{base_url}/health", timeout=30).raise_for_status()
+        yield base_url
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
+        assert not thread.is_alive()

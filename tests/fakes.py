@@ -1,0 +1,92 @@
+"""Stand-ins that keep to our protocols, for tests that are not about the real thing."""
+
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+from echostream.asr import DetectedLanguage, LazyTranscriber, Samples, Transcription
+from echostream.domain import (
+    SAMPLE_RATE_HZ,
+    Details,
+    Insights,
+    InsightsMeta,
+    Segment,
+    Sentiment,
+    TranscribeOptions,
+    Transcript,
+    Word,
+)
+from echostream.errors import EchoStreamError
+from echostream.pipeline import Pipeline
+from echostream.settings import Settings
+
+
+@dataclass
+class FakeTranscriber:
+    """Says its `texts`, one a segment, spread evenly over the audio.
+
+    `hold`, where given, is waited for before each segment but the first, so that a test can look
+    at work under way. `calls` keeps the options of every call.
+    """
+
+    texts: tuple[str, ...] = ("we will ship on friday", "sarah will call the client")
+    error: EchoStreamError | None = None
+    hold: threading.Event | None = None
+    calls: list[TranscribeOptions] = field(default_factory=list)
+    started: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    engine: str = "fake"
+    model: str = "fake-1"
+
+    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+        self.calls.append(options)
+        if self.error:
+            raise self.error
+        return Transcription(self._segments(len(samples), options), DetectedLanguage("en"))
+
+    def _segments(self, count: int, options: TranscribeOptions) -> Generator[Segment]:
+        step_s = count / SAMPLE_RATE_HZ / len(self.texts)
+        try:
+            for number, text in enumerate(self.texts):
+                self.started.set()
+                if number and self.hold:
+                    self.hold.wait(30)
+                start_s, end_s = number * step_s, (number + 1) * step_s
+                words = (Word(start_s, end_s, text),) if options.word_timestamps else ()
+                yield Segment(number, start_s, end_s, text, words)
+        finally:
+            self.stopped.set()
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class FakeInsights:
+    """Answers with the transcript's text as its summary."""
+
+    error: Exception | None = None
+    name: str = "fake"
+    model: str | None = None
+    closed: bool = False
+
+    async def analyse(self, transcript: Transcript) -> Insights:
+        if self.error:
+            raise self.error
+        meta = InsightsMeta("fake", None, 1.0)
+        details = Details("Fake", (), (), (), (), (), meta)
+        return Insights(transcript.text, ("fakes",), Sentiment("neutral", 0.5), details)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def fake_pipeline(
+    transcriber: FakeTranscriber | None = None, insights: FakeInsights | None = None
+) -> Callable[[Settings], Pipeline]:
+    """A `make_pipeline` for `create_app` around the fakes."""
+    return lambda settings: Pipeline(
+        settings,
+        LazyTranscriber(lambda: transcriber or FakeTranscriber()),
+        insights or FakeInsights(),
+    )
