@@ -1,15 +1,21 @@
 """Fixtures that more than one folder of tests needs: audio, and real servers on free ports."""
 
+import functools
+import json
+import re
 import socket
 import threading
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
+import jiwer
 import numpy as np
 import pytest
+
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
@@ -65,3 +71,34 @@ def running(settings: Settings, make_pipeline: MakePipeline = build_pipeline) ->
         thread.join(30)
         listener.close()
         assert not thread.is_alive()
+
+
+@functools.cache
+def sample_pcm() -> np.ndarray:
+    """`samples/meeting.wav` as int16 samples."""
+    with wave.open(str(SAMPLE), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+@functools.cache
+def sample_facts() -> dict[str, Any]:
+    """What is known of the sample: its turns with times, planted action items and topics."""
+    facts: dict[str, Any] = json.loads(SAMPLE.with_suffix(".json").read_text())
+    return facts
+
+
+def sample_turns() -> list[dict[str, Any]]:
+    return sample_facts()["turns"]
+
+
+def sample_text() -> str:
+    return SAMPLE.with_suffix(".txt").read_text()
+
+
+def word_error_rate(reference: str, hypothesis: str) -> float:
+    """WER without regard to case and punctuation."""
+    return jiwer.wer(_plain(reference), _plain(hypothesis))
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.sub(r"[^\w\s]", "", text.lower()).split())

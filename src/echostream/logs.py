@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -13,12 +13,13 @@ from echostream.settings import Settings
 _SECRET_KEYS = ("token", "api_key", "apikey", "authorization", "password", "secret", "anon_key")
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send our logs and those of libraries through one pipeline to stderr.
+def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send our logs and those of libraries through one pipeline to `stream`, stderr by default.
 
     stdout stays free for what the command line prints, so that it can be piped.
     """
-    on_terminal = sys.stderr.isatty()
+    stream = stream or sys.stderr
+    on_terminal = stream.isatty()
     renderer: Processor = (
         structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
     )
@@ -41,7 +42,7 @@ def configure_logging(settings: Settings) -> None:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -25,9 +25,7 @@ def local_folder(model: str) -> Path | None:
     if (folder / "model.bin").is_file():
         return folder
     if _looks_like_path(model):
-        raise InvalidRequest(
-            f"no Whisper model in {display_name(model)!r}: the folder has no model.bin"
-        )
+        raise InvalidRequest(f"the folder {display_name(model)!r} holds no Whisper model")
     return _cached(repo_id(model))
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from echostream.asr.base import Samples
 from echostream.domain import SAMPLE_RATE_HZ
 
-_BLOCK_S = 600
 _INT16_SCALE = np.float32(1 / 32768)
 
 
@@ -30,12 +29,18 @@ def to_float32(samples: Samples) -> NDArray[np.float32]:
 
 
 def speech_regions(
-    samples: Samples, *, min_silence_ms: int, pad_ms: int, max_region_s: float
+    samples: Samples,
+    *,
+    min_silence_ms: int,
+    pad_ms: int,
+    max_region_s: float,
+    block_s: float = 600.0,
 ) -> list[Region]:
     """Regions of speech in order, each at most `max_region_s` long.
 
-    Works through blocks of ten minutes. A region that touches the end of a block may go on in the
-    next one, so the next block starts where that region does.
+    Works through blocks of `block_s`, which must be longer than `max_region_s` and bounds the
+    memory used. A region that touches the end of a block may go on in the next one, so the next
+    block starts where that region does.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
@@ -44,7 +49,7 @@ def speech_regions(
         speech_pad_ms=pad_ms,
         max_speech_duration_s=max_region_s,
     )
-    block_samples = _BLOCK_S * SAMPLE_RATE_HZ
+    block_samples = int(block_s * SAMPLE_RATE_HZ)
     regions: list[Region] = []
     start = 0
     while start < len(samples):

@@ -1,8 +1,9 @@
 """Whisper by faster-whisper (CTranslate2), the engine EchoStream is made for."""
 
 import zlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,14 @@ class WhisperTranscriber:
 
     engine = "whisper"
 
-    def __init__(self, folder: Path, name: str, settings: Settings) -> None:
+    def __init__(
+        self, folder: Path, name: str, settings: Settings, *, part_s: float = _PART_S
+    ) -> None:
         """Load the CTranslate2 model in `folder`. Takes seconds; raises ModelUnavailable."""
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
         self.model = name
+        self._part_s = part_s
         self._batch_size = settings.whisper_batch_size
         try:
             self._whisper = WhisperModel(
@@ -62,14 +66,15 @@ class WhisperTranscriber:
     ) -> Generator[Segment]:
         next_id = 0
         language = options.language
-        for part in parts_cut_in_silence(samples, part_s=_PART_S):
+        for part in parts_cut_in_silence(samples, part_s=self._part_s):
             audio = to_float32(samples[part.start : part.end])
             found, info = self._start(audio, replace(options, language=language))
             if not info.duration_after_vad:
                 continue  # Without speech the detected language means nothing.
             language = detected.code = info.language
             offset_s = part.start / SAMPLE_RATE_HZ
-            for segment in self._guarded(found, audio, replace(options, language=language)):
+            again = partial(self._decode_again, audio, replace(options, language=language))
+            for segment in guarded(found, again):
                 yield _to_domain(segment, next_id, offset_s)
                 next_id += 1
 
@@ -90,22 +95,7 @@ class WhisperTranscriber:
             raise InvalidRequest(str(error)) from error
         return segments, info
 
-    def _guarded(
-        self, found: Iterable[Any], audio: Any, options: TranscribeOptions
-    ) -> Iterator[Any]:
-        """Pass good windows on, drop invented text, decode windows that loop once more.
-
-        Segments of one 30 s window share its `seek`.
-        """
-        for _seek, group in groupby(found, key=lambda segment: segment.seek):
-            window = [segment for segment in group if segment.text.strip()]
-            if not window or _is_invented(window[0]):
-                continue
-            if _compression_ratio(window) > _MAX_COMPRESSION_RATIO:
-                window = self._decode_again(window, audio, options)
-            yield from window
-
-    def _decode_again(self, window: list[Any], audio: Any, options: TranscribeOptions) -> list[Any]:
+    def _decode_again(self, audio: Any, options: TranscribeOptions, window: list[Any]) -> list[Any]:
         """Decode one window with rising temperature, as Whisper does where its text repeats."""
         start, end = (int(t * SAMPLE_RATE_HZ) for t in (window[0].start, window[-1].end))
         log.info("whisper_repetition", start_s=window[0].start, end_s=window[-1].end)
@@ -118,13 +108,24 @@ class WhisperTranscriber:
             temperature=_FALLBACK_TEMPERATURES,
             condition_on_previous_text=False,
         )
-        again = [_shifted(segment, window[0].start) for segment in found if segment.text.strip()]
-        if _compression_ratio(again) > _MAX_COMPRESSION_RATIO:
-            return without_repeats(again)
-        return again
+        return [_shifted(segment, window[0].start) for segment in found if segment.text.strip()]
 
     def close(self) -> None:
         self._whisper.model.unload_model()
+
+
+def guarded(found: Iterable[Any], decode_again: Callable[[list[Any]], list[Any]]) -> Iterator[Any]:
+    """Pass good windows on, drop invented text, and have windows that repeat decoded again.
+
+    `found` are faster-whisper's segments; those of one 30 s window share its `seek`.
+    """
+    for _seek, group in groupby(found, key=lambda segment: segment.seek):
+        window = [segment for segment in group if segment.text.strip()]
+        if not window or _is_invented(window[0]):
+            continue
+        if _repeats(window):
+            window = decode_again(window)
+        yield from _without_repeats(window) if _repeats(window) else window
 
 
 def _is_invented(segment: Any) -> bool:
@@ -134,12 +135,13 @@ def _is_invented(segment: Any) -> bool:
     )
 
 
-def _compression_ratio(segments: list[Any]) -> float:
+def _repeats(segments: list[Any]) -> bool:
+    """Whisper's measure of a loop: text that zlib makes much smaller."""
     text = "".join(segment.text for segment in segments).encode()
-    return len(text) / len(zlib.compress(text)) if text else 0.0
+    return len(text) / len(zlib.compress(text)) > _MAX_COMPRESSION_RATIO
 
 
-def without_repeats(segments: list[Any]) -> list[Any]:
+def _without_repeats(segments: list[Any]) -> list[Any]:
     """Keep at most two neighbours of the same text."""
     kept: list[Any] = []
     for _text, group in groupby(segments, key=lambda segment: segment.text.strip().lower()):

@@ -13,7 +13,7 @@ _SOON = r"(?:also |then |now |just |probably |definitely |please |still |each )*
 _MODAL = (
     r"(?:will|shall|must|should|ought to|needs? to|ha(?:s|ve) (?:got )?to|agreed to|promised to|"
     r"volunteered to|offered to|(?:is|are|am|'s|'re|'m) (?:going to|supposed to|to)|gonna|"
-    r"plans? to|'ll)"
+    r"plans? to)"
 )
 _ACTS = re.compile(
     rf"(?P<left>^|^.*?[\w,] ?)(?<!\w)(?P<modal>{_MODAL}) {_SOON}(?P<verb>[^\W\d_]+)(?P<rest>.*)$",
@@ -29,7 +29,8 @@ _REMIND = re.compile(
     re.I,
 )
 _HANDED = re.compile(
-    r"\b(?:ask|asked|remind|tell|told|want|wants|need|would like|get) "
+    r"(?:\b(?:i|we|you|they|please) )?\b"
+    r"(?:ask|asked|remind|tell|told|want|wants|need|would like|get) "
     r"(?P<owner>(?:the [\w'-]+(?: team)?|[^\W\d_][\w'-]*)) to (?P<verb>[^\W\d_]+)(?P<rest>.*)$",
     re.I,
 )
@@ -116,7 +117,7 @@ def find(sentences: Iterable[Sentence]) -> Found:
     decisions: dict[str, Point] = {}
     questions: dict[str, Point] = {}
     for sentence in sentences:
-        text = sentence.text.replace("\u2019", "'")
+        text = sentence.text.replace("\u2019", "'").replace("'ll ", " will ")
         if _DECIDED.search(text) and not is_question(text):
             _add_point(decisions, sentence)
         elif item := action_item(text, sentence.segment_ids):
@@ -126,6 +127,15 @@ def find(sentences: Iterable[Sentence]) -> Found:
         elif is_question(text):
             _add_point(questions, sentence)
     return Found(tuple(items.values()), tuple(decisions.values()), tuple(questions.values()))
+
+
+def find_questions(sentences: Iterable[Sentence]) -> Found:
+    """Only what ends in a question mark: all that can be told in a language other than English."""
+    questions: dict[str, Point] = {}
+    for sentence in sentences:
+        if sentence.text.endswith(_QUESTION_MARKS):
+            _add_point(questions, sentence)
+    return Found((), (), tuple(questions.values()))
 
 
 def action_item(text: str, segment_ids: tuple[int, ...]) -> ActionItem | None:

@@ -9,19 +9,19 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from statistics import fmean
 
 from echostream.domain import (
     Details,
     Insights,
     InsightsMeta,
     Point,
-    Segment,
     Sentiment,
     SentimentAt,
     Transcript,
 )
 from echostream.insights.base import no_speech
-from echostream.insights.commitments import as_sentence, find, is_question
+from echostream.insights.commitments import as_sentence, find, find_questions, is_question
 from echostream.insights.evidence import tokens_of
 from echostream.insights.lexicon import TALK
 from echostream.insights.sentences import Sentence, sentences_of
@@ -37,8 +37,8 @@ _ALIKE = 0.6
 _THRESHOLD = 0.05
 """VADER's own: its compound score beyond it is positive or negative."""
 
-_CHANCE = 0.33
-"""Confidence in `neutral` where the language is not known to VADER: three labels, no evidence."""
+_UNKNOWN = Sentiment("neutral", 0.33)
+"""Where VADER does not know the language: one of three labels, at chance."""
 
 
 class ExtractiveInsights:
@@ -60,9 +60,10 @@ class ExtractiveInsights:
 def _analyse(transcript: Transcript) -> Insights:
     sentences = sentences_of(transcript.segments)
     topics = topics_of([sentence.text for sentence in sentences], transcript.language)
-    found = find(sentences)
+    english = transcript.language.lower()[:2] == "en"
+    found = find(sentences) if english else find_questions(sentences)
     central = _central(sentences)
-    timeline, overall = _sentiment(transcript)
+    compounds = [_polarity()(s.text)["compound"] for s in sentences] if english else []
     details = Details(
         title=_title(topics, sentences),
         key_points=tuple(
@@ -72,10 +73,10 @@ def _analyse(transcript: Transcript) -> Insights:
         decisions=found.decisions,
         questions=found.questions,
         action_items=found.action_items,
-        sentiment_timeline=timeline,
+        sentiment_timeline=_timeline(transcript, sentences, compounds),
         meta=InsightsMeta(ExtractiveInsights.name, ExtractiveInsights.model, coverage=1.0),
     )
-    return Insights(_summary(sentences, central), topics, overall, details)
+    return Insights(_summary(sentences, central), topics, _overall(sentences, compounds), details)
 
 
 def _central(sentences: Sequence[Sentence]) -> list[int]:
@@ -138,24 +139,32 @@ def _polarity() -> Callable[[str], dict[str, float]]:
     return scorer
 
 
-def _sentiment(transcript: Transcript) -> tuple[tuple[SentimentAt, ...], Sentiment]:
-    """The mood of each segment, and of the whole as their mean weighted by words."""
-    spoken = [segment for segment in transcript.segments if segment.text.strip()]
-    if transcript.language.lower()[:2] != "en":
-        unknown = Sentiment("neutral", _CHANCE)
-        return tuple(SentimentAt(s.id, unknown.label, unknown.score) for s in spoken), unknown
-    compounds = [_compound(segment) for segment in spoken]
-    timeline = tuple(
-        SentimentAt(segment.id, (mood := _labelled(compound)).label, mood.score)
-        for segment, compound in zip(spoken, compounds, strict=True)
-    )
-    weights = [len(segment.text.split()) for segment in spoken]
-    total = sum(compound * weight for compound, weight in zip(compounds, weights, strict=True))
-    return timeline, _labelled(total / sum(weights))
+def _timeline(
+    transcript: Transcript, sentences: Sequence[Sentence], compounds: Sequence[float]
+) -> tuple[SentimentAt, ...]:
+    """The mood of each segment with text: that of its sentences. Without compounds, unknown.
+
+    Sentences are scored rather than segments, since VADER's score of a long text runs off to
+    either end, and its time grows with the square of the length.
+    """
+    said: dict[int, list[float]] = {}
+    for sentence, compound in zip(sentences, compounds, strict=False):
+        for segment_id in sentence.segment_ids:
+            said.setdefault(segment_id, []).append(compound)
+    timeline = []
+    for segment in transcript.segments:
+        if segment.text.strip():
+            scores = said.get(segment.id)
+            mood = _labelled(fmean(scores)) if scores else _UNKNOWN
+            timeline.append(SentimentAt(segment.id, mood.label, mood.score))
+    return tuple(timeline)
 
 
-def _compound(segment: Segment) -> float:
-    return float(_polarity()(segment.text)["compound"])
+def _overall(sentences: Sequence[Sentence], compounds: Sequence[float]) -> Sentiment:
+    """The mood of the whole: the mean over sentences, weighted by their words."""
+    if not compounds:
+        return _UNKNOWN
+    return _labelled(fmean(compounds, [len(sentence.text.split()) for sentence in sentences]))
 
 
 def _labelled(compound: float) -> Sentiment:

@@ -23,6 +23,7 @@ _GROUP = re.compile(
 _PRONOUN = re.compile(r"\b(?:i|we|you|they|he|she|all of us|one of us)$", re.I)
 _ANYONE = re.compile(r"\b(?:everyone|everybody|someone|somebody|each of us)$", re.I)
 _NAME = r"[^\W\d_][\w'-]*"
+_WITH_ME = re.compile(rf"\b(?P<name>{_NAME}) and i$", re.I)
 _PAIR = re.compile(rf"\b(?P<first>{_NAME}) and (?P<second>{_NAME})$", re.I)
 
 
@@ -38,6 +39,8 @@ def subject_of(left: str) -> tuple[bool, str | None]:
     from a transcript without speakers.
     """
     left = left.strip(" ,")
+    if match := _WITH_ME.search(left):
+        return True, match["name"] if is_named(match["name"]) else None
     if _PRONOUN.search(left):
         return True, None
     if match := _ANYONE.search(left):

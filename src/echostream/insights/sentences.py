@@ -16,6 +16,7 @@ TERMINAL = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f", "\u061f", "\u
 _LONG_WORDS = 22
 _LONGEST_WORDS = 45
 _SHORTEST_WORDS = 4
+_ACTOR_WORDS = 2
 
 _NAMES = "|".join(sorted(FIRST_NAMES))
 _ACTS = (
@@ -76,12 +77,22 @@ def _joined(last: Sentence, text: str, segment_id: int) -> Sentence:
 
 def _clauses(text: str) -> Iterator[str]:
     """`text` cut where somebody else begins to act, and into clauses if it is very long."""
-    for piece in _NEW_ACTOR.split(text):
+    for piece in _actors(text):
         words = len(piece.split())
         if words <= _LONG_WORDS or (piece.endswith(TERMINAL) and words <= _LONGEST_WORDS):
             yield piece
         else:
             yield from _cut(piece)
+
+
+def _actors(text: str) -> Iterator[str]:
+    """`text` cut where somebody else begins to act; "sarah and david will" is one actor."""
+    start = 0
+    for match in _NEW_ACTOR.finditer(text):
+        if len(text[start : match.start()].split()) > _ACTOR_WORDS:
+            yield text[start : match.start()]
+            start = match.end()
+    yield text[start:]
 
 
 def _cut(text: str) -> Iterator[str]:

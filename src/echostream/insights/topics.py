@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from echostream.insights.lexicon import FIRST_NAMES, TALK
+from echostream.insights.sentences import TERMINAL
 
 _CANDIDATES = 60
 _LONGEST_CHARS = 40
@@ -33,7 +34,9 @@ def topics_of(sentences: Sequence[str], language: str, limit: int = 8) -> tuple[
 
 def _is_topic(phrase: str) -> bool:
     words = phrase.split()
-    if len(phrase) > _LONGEST_CHARS or any(word in FIRST_NAMES for word in words):
+    if len(phrase) > _LONGEST_CHARS or any(end in phrase for end in TERMINAL):
+        return False  # in scripts without spaces YAKE takes a sentence for a word
+    if any(word in FIRST_NAMES for word in words):
         return False
     return words[-1] not in TALK or (len(words) > 1 and words[0] not in TALK)
 

@@ -74,7 +74,11 @@ Ids = Annotated[list[int], BeforeValidator(_ids)]
 class Wire(BaseModel):
     """Unknown fields are ignored when reading and ruled out in the schema that is sent."""
 
-    model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={"additionalProperties": False},
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class WirePoint(Wire):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, cast
 
 import imageio_ffmpeg
 import numpy as np
@@ -56,7 +56,7 @@ def ffmpeg_path() -> str:
 
 
 async def decode(
-    audio: BinaryIO | Path, *, max_audio_s: float, timeout_s: float
+    audio: IO[bytes] | Path, *, max_audio_s: float, timeout_s: float
 ) -> NDArray[np.int16]:
     """Decode the first audio stream of a file to mono samples at 16 kHz, shape `(samples,)`.
 
@@ -81,7 +81,7 @@ async def decode(
 
 
 @contextmanager
-def _opened(audio: BinaryIO | Path) -> Iterator[int]:
+def _opened(audio: IO[bytes] | Path) -> Iterator[int]:
     """Give the descriptor of a file that is not empty."""
     if isinstance(audio, Path):
         if not audio.is_file():  # opening a FIFO would block the event loop
@@ -96,7 +96,7 @@ def _opened(audio: BinaryIO | Path) -> Iterator[int]:
     yield descriptor
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:

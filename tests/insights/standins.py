@@ -1,0 +1,199 @@
+"""Local servers that answer as Gemini and OpenAI-compatible servers do, for the real SDKs.
+
+A stand-in plays a script: each request takes the next reply, the last one is repeated.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from echostream.domain import Segment, Transcript
+
+KEY = "key-that-must-not-leak-4f1c"
+
+
+@dataclass(frozen=True)
+class Request:
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """`never` holds the answer back until the stand-in is closed."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    never: bool = False
+
+
+Script = Reply | Callable[[Request], Reply]
+
+
+class StandIn:
+    """A server on a free loopback port that keeps what it was sent."""
+
+    def __init__(self, *script: Script) -> None:
+        self._script = script
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self.requests: list[Request] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def reply_to(self, request: Request) -> Reply:
+        with self._lock:
+            step = self._script[min(len(self.requests), len(self._script) - 1)]
+            self.requests.append(request)
+        reply = step if isinstance(step, Reply) else step(request)
+        if reply.never:
+            self._closing.wait()
+        return reply
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        standin = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers.get("content-length", 0)))
+                request = Request(self.path, self._headers(), json.loads(raw or b"{}"))
+                self._send(standin.reply_to(request))
+
+            def do_GET(self) -> None:
+                self._send(standin.reply_to(Request(self.path, self._headers(), {})))
+
+            def _headers(self) -> dict[str, str]:
+                return {name.lower(): value for name, value in self.headers.items()}
+
+            def _send(self, reply: Reply) -> None:
+                body = reply.body
+                raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+                try:
+                    self.send_response(reply.status)
+                    self.send_header("content-type", "application/json")
+                    self.send_header("content-length", str(len(raw)))
+                    for name, value in reply.headers.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(raw)
+                except OSError:
+                    pass  # the client had enough of waiting
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        return Handler
+
+
+@contextmanager
+def standing_in(*script: Script) -> Iterator[StandIn]:
+    server = StandIn(*script)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    """A model's answer about `meeting()`, with some fields changed."""
+    return {
+        "title": "Budget and release",
+        "summary": "The budget is too high. The release moves to March.",
+        "topics": ["budget", "release"],
+        "sentiment": {"label": "negative", "score": 0.7},
+        "key_points": [{"text": "The budget is too high.", "evidence": [0]}],
+        "decisions": [{"text": "Move the release to March.", "evidence": [2]}],
+        "questions": [],
+        "action_items": [
+            {
+                "text": "Sarah will send the report to the client by Friday.",
+                "owner": "Sarah",
+                "due": "Friday",
+                "evidence": [1],
+            }
+        ],
+        "sentiment_timeline": [{"segment": 0, "label": "negative", "score": 0.8}],
+    } | changes
+
+
+def meeting() -> Transcript:
+    return transcript(
+        "The budget is too high.",
+        "Sarah will send the report to the client by Friday.",
+        "We agreed to move the release to March.",
+    )
+
+
+def transcript(*texts: str, language: str = "en") -> Transcript:
+    segments = tuple(Segment(i, 5.0 * i, 5.0 * i + 5, text) for i, text in enumerate(texts))
+    return Transcript(segments, language, 5.0 * len(texts), "fake", "fake")
+
+
+def gemini_reply(content: object, finish: str = "STOP", **more: Any) -> Reply:
+    """A generateContent answer; `content` is text, or what to write as JSON."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": finish}
+    return Reply(body={"candidates": [candidate], "modelVersion": "stand-in"} | more)
+
+
+def gemini_error(code: int, *details: dict[str, Any], message: str = "no") -> Reply:
+    error = {"code": code, "message": message, "status": "SOME_STATUS", "details": list(details)}
+    return Reply(code, {"error": error})
+
+
+def retry_info(delay: str) -> dict[str, Any]:
+    return {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
+
+
+def quota_failure(quota_id: str) -> dict[str, Any]:
+    return {
+        "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+        "violations": [{"quotaId": quota_id, "quotaValue": "20"}],
+    }
+
+
+def openai_reply(content: object, finish: str = "stop", prompt_tokens: int = 900) -> Reply:
+    """A chat completion; `content` is text, or what to write as JSON."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    message = {"role": "assistant", "content": text, "refusal": None}
+    return Reply(
+        body={
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "stand-in",
+            "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+            "usage": {
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": 9,
+                "total_tokens": prompt_tokens + 9,
+            },
+        }
+    )
+
+
+def openai_error(
+    status: int, message: str = "no", code: str | None = None, **headers: str
+) -> Reply:
+    body = {"error": {"message": message, "type": "some_error", "param": None, "code": code}}
+    return Reply(status, body, headers)

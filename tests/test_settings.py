@@ -1,0 +1,66 @@
+"""Settings: what the environment may say, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from echostream.settings import Settings
+
+
+def test_defaults_need_no_environment():
+    settings = Settings()
+    assert settings.port == 3000
+    assert settings.api_bearer_token is None
+    assert not settings.use_queue
+
+
+def test_environment_and_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / ".env").write_text("PORT=4000\nWHISPER_MODEL=small\nSUPABASE_URL=ignored\n")
+    monkeypatch.setenv("PORT", "5000")
+    settings = Settings()
+    assert (settings.port, settings.whisper_model) == (5000, "small")
+
+
+def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("API_BEARER_TOKEN", "")
+    monkeypatch.setenv("PORT", "")
+    assert Settings().api_bearer_token is None
+
+
+def test_origins_are_split_at_commas(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CORS_ORIGINS", "https://a.example, https://b.example,")
+    assert Settings().cors_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "99999"),
+        ("PORT", "three"),
+        ("ASR_ENGINE", "magic"),
+        ("WORKER_CONCURRENCY", "0"),
+        ("MAX_UPLOAD_MB", "0"),
+        ("API_BEARER_TOKEN", "changeme"),
+        ("API_BEARER_TOKEN", "your_token_here"),
+    ],
+)
+def test_what_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch):
+    for name in ("API_BEARER_TOKEN", "GEMINI_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, "s3cr3t-value")
+    assert "s3cr3t-value" not in repr(Settings())
+
+
+def test_every_setting_has_a_sentence():
+    """pydantic reads no docstrings under fields, so the source is read."""
+    source = Path(__file__).parents[1].joinpath("src/echostream/settings.py").read_text()
+    for name in Settings.model_fields:
+        declaration = source.partition(f"    {name}: ")[2]
+        following = declaration.partition("\n    " + '"""')[0]
+        assert "\n\n" not in following, f"{name} has no docstring under it"
