@@ -120,7 +120,11 @@ class OpenAIInsights:
         completion = await self._call(
             create(model=self.model, messages=messages, response_format=response_format)
         )
-        return _text_of(completion, "".join(message["content"] for message in messages))
+        try:
+            return _text_of(completion, "".join(message["content"] for message in messages))
+        except (AttributeError, TypeError, LookupError) as error:
+            # The SDK does not check replies against its own types.
+            raise InsightsError("the server's reply could not be read") from error
 
     async def _only_model(self) -> str:
         """The model of a server that has just one, as llama.cpp and vLLM do."""
@@ -168,7 +172,8 @@ def _text_of(completion: "ChatCompletion", sent: str) -> str:
         raise TooLong("the model's answer was cut off")
     if choice.finish_reason == "content_filter" or choice.message.refusal:
         raise InsightsError("the model declined to answer")
-    return choice.message.content or ""
+    content = choice.message.content
+    return content if isinstance(content, str) else ""
 
 
 def _translated(error: "openai.APIStatusError") -> InsightsError:

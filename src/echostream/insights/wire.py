@@ -48,8 +48,12 @@ def _clamped(value: object) -> object:
 
 def _ids(value: object) -> object:
     """The whole numbers of a list, also as text such as `12` or `[12]`; junk is left out."""
-    if not isinstance(value, list | tuple):
-        return [] if value is None else value
+    if value is None:
+        return []
+    if isinstance(value, int | str):
+        value = [value]
+    if not isinstance(value, list):
+        return value
     found = []
     for item in value:
         text = item.strip("[] ") if isinstance(item, str) else item

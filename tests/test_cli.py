@@ -1,0 +1,198 @@
+"""The `echostream` command as a user runs it, in a process of its own."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLE, sample_pcm, sample_text, word_error_rate, write_wav
+
+COMMAND = [sys.executable, "-m", "echostream"]
+OFFLINE = {"ASR_ENGINE": "pocketsphinx"}
+
+
+def run(*args: str, stdin: bytes | None = None, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *args],
+        env=os.environ | OFFLINE | environment,
+        input=stdin,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first turn of the sample."""
+    return write_wav(tmp_path_factory.mktemp("clip") / "clip.wav", sample_pcm()[: 16_000 * 4])
+
+
+SPOKEN = "thank you for joining the meeting let us start with the budget"
+
+
+def test_help_is_quick():
+    """Heavy imports are lazy: a tenth of a second would do, the bound leaves room for noise."""
+    best_s = min(timed_help() for _ in range(3))
+    assert best_s < 0.5
+
+
+def timed_help() -> float:
+    started = time.perf_counter()
+    done = run("--help")
+    took_s = time.perf_counter() - started
+    assert b"transcribe" in done.stdout
+    return took_s
+
+
+def test_version():
+    assert run("--version").stdout.startswith(b"echostream ")
+
+
+def test_a_pipe_gets_the_text_and_nothing_else(clip):
+    done = run("transcribe", str(clip))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode() == SPOKEN + "\n"
+
+
+def test_the_whole_sample():
+    done = run("transcribe", str(SAMPLE))
+    assert word_error_rate(sample_text(), done.stdout.decode()) <= 0.25
+
+
+@pytest.mark.parametrize(
+    ("as_format", "first"), [("srt", "1\n00:00:0"), ("vtt", "WEBVTT\n"), ("md", "# ")]
+)
+def test_formats(clip, as_format, first):
+    assert run("transcribe", str(clip), "-f", as_format).stdout.decode().startswith(first)
+
+
+def test_json_has_insights_unless_told_not_to(clip):
+    answer = json.loads(run("transcribe", str(clip), "-f", "json", "--words").stdout)
+    assert answer["transcript"] == SPOKEN
+    assert answer["insights"]["details"]["meta"]["provider"] == "extractive"
+    assert answer["segments"][0]["words"][0]["word"] == "thank"
+    without = json.loads(run("transcribe", str(clip), "-f", "json", "--no-insights").stdout)
+    assert without["insights"] is None
+
+
+def test_stdin(clip):
+    done = run("transcribe", "-", stdin=clip.read_bytes())
+    assert done.stdout.decode() == SPOKEN + "\n"
+
+
+def test_files_into_a_folder(clip, tmp_path):
+    other = tmp_path / "other.wav"
+    other.write_bytes(clip.read_bytes())
+    done = run("transcribe", str(clip), str(other), "-o", "out/deep", "-f", "srt")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b""
+    written = sorted(path.name for path in (tmp_path / "out" / "deep").iterdir())
+    assert written == ["clip.srt", "other.srt"]
+
+
+def test_two_sources_of_one_name_are_refused_before_any_work(clip, tmp_path):
+    same = tmp_path / "clip.mp3"
+    same.write_bytes(clip.read_bytes())
+    done = run("transcribe", str(clip), str(same), "-o", "out")
+    assert done.returncode == 1
+    assert b"two sources would be written to" in done.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_bad_source_does_not_stop_the_next(clip, tmp_path):
+    junk = tmp_path / "junk.mp3"
+    junk.write_text("not audio")
+    done = run("transcribe", str(junk), "missing.wav", str(clip))
+    assert done.returncode == 1
+    assert done.stdout.decode() == SPOKEN + "\n"
+    errors = [line for line in done.stderr.decode().splitlines() if line.startswith("echostream:")]
+    assert len(errors) == 2
+    assert "junk.mp3: The file is not audio" in errors[0]
+    assert "missing.wav: No such file" in errors[1]
+
+
+def test_a_private_url_is_refused_in_words():
+    done = run("transcribe", "http://127.0.0.1:9/a.mp3")
+    assert done.returncode == 1
+    assert b"not public" in done.stderr
+
+
+def test_usage_errors():
+    assert run("transcribe").returncode == 2
+    assert run("transcribe", "a.wav", "-f", "docx").returncode == 2
+
+
+def test_a_bad_setting_is_one_line():
+    done = run("transcribe", "a.wav", MAX_UPLOAD_MB="many")
+    assert done.returncode == 1
+    assert done.stderr.decode().count("\n") == 1
+    assert b"MAX_UPLOAD_MB" in done.stderr
+
+
+def test_a_closed_pipe_is_no_traceback(clip):
+    with subprocess.Popen(
+        [*COMMAND, "transcribe", str(clip)],
+        env=os.environ | OFFLINE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_interrupt_ends_the_work_and_its_children():
+    with subprocess.Popen(
+        [*COMMAND, "transcribe", str(SAMPLE), str(SAMPLE)],
+        env=os.environ | OFFLINE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # the engine has been loaded
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_on_a_terminal_it_is_made_for_reading(clip):
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "transcribe", str(clip)],
+        env=os.environ | OFFLINE | {"TERM": "xterm", "COLUMNS": "80"},
+        stdin=slave,
+        stdout=slave,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        os.close(slave)
+        shown = b""
+        # Reading from a terminal whose other end has closed is an error on Linux.
+        while chunk := read_terminal(master):
+            shown += chunk
+    os.close(master)
+    assert process.returncode == 0
+    assert "Transcript" in shown.decode()
+    assert "Insights" in shown.decode()
+
+
+def read_terminal(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""
+
+
+def test_list_models():
+    done = run("models", "list", COLUMNS="100")
+    assert done.returncode == 0, done.stderr
+    assert b"large-v3" in done.stdout

@@ -1,0 +1,220 @@
+"""The one path from source to result: order, progress, cancel, slots, faults."""
+
+import asyncio
+import http.server
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLE, sample_text, word_error_rate
+from fakes import FakeInsights, FakeTranscriber, fake_pipeline
+from processes import children
+
+from echostream.asr import LazyTranscriber
+from echostream.domain import TranscribeOptions
+from echostream.errors import (
+    EngineError,
+    InvalidAudio,
+    ModelUnavailable,
+    ServerBusy,
+    UrlNotAllowed,
+)
+from echostream.pipeline import Pipeline, Slots, Url, build_pipeline
+from echostream.settings import Settings
+
+OPTIONS = TranscribeOptions()
+
+
+@asynccontextmanager
+async def pipeline_of(
+    transcriber: FakeTranscriber | None = None, settings: Settings | None = None
+) -> AsyncIterator[Pipeline]:
+    pipeline = fake_pipeline(transcriber)(settings or Settings())
+    yield pipeline
+    await pipeline.aclose()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """For state that has no event of its own; gives the loop its turn between looks."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def in_thread(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, 10)
+
+
+async def test_a_file_becomes_transcript_and_insights(tone):
+    async with pipeline_of() as pipeline:
+        result = await pipeline.run(tone, OPTIONS)
+    assert result.transcript.text == "we will ship on friday sarah will call the client"
+    assert result.transcript.duration_s == pytest.approx(1.0)
+    assert (result.transcript.engine, result.transcript.model) == ("fake", "fake-1")
+    assert result.insights is not None
+    assert result.insights.summary == result.transcript.text
+    assert result.transcribe_s > 0
+
+
+async def test_the_sample_through_the_real_parts():
+    """On the embedded engine, with no key and no network."""
+    pipeline = build_pipeline(Settings(asr_engine="pocketsphinx"))
+    result = await pipeline.run(SAMPLE, OPTIONS)
+    await pipeline.aclose()
+    assert word_error_rate(sample_text(), result.transcript.text) <= 0.25
+    assert result.insights is not None
+    assert result.insights.details.meta.provider == "extractive"
+    assert not children()
+
+
+async def test_progress_goes_through_the_stages_and_never_back(tone):
+    seen: list[tuple[str, float]] = []
+    async with pipeline_of() as pipeline:
+        await pipeline.run(tone, OPTIONS, progress=lambda stage, share: seen.append((stage, share)))
+    assert seen == [
+        ("decoding", 0.0),
+        ("transcribing", 0.0),
+        ("transcribing", 0.5),
+        ("transcribing", 1.0),
+        ("analysing", 0.0),
+        ("done", 1.0),
+    ]
+
+
+async def test_segments_are_told_as_they_come(tone):
+    transcriber = FakeTranscriber(hold=threading.Event())
+    first = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with pipeline_of(transcriber) as pipeline:
+        task = asyncio.create_task(
+            pipeline.run(tone, OPTIONS, on_segment=lambda _s: loop.call_soon_threadsafe(first.set))
+        )
+        await asyncio.wait_for(first.wait(), 10)
+        assert not task.done()
+        transcriber.hold.set()
+        await task
+
+
+async def test_without_insights(tone):
+    async with pipeline_of() as pipeline:
+        assert (await pipeline.run(tone, OPTIONS, insights=False)).insights is None
+
+
+async def test_cancelling_stops_the_engine_before_its_slot_is_given_on(tone):
+    transcriber = FakeTranscriber(texts=("one", "two", "three"), hold=threading.Event())
+    async with pipeline_of(transcriber, Settings(worker_concurrency=1)) as pipeline:
+        task = asyncio.create_task(pipeline.run(tone, OPTIONS))
+        await in_thread(transcriber.started)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()  # still holds its slot while the engine is in a segment
+        transcriber.hold.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert transcriber.stopped.is_set()
+        transcriber.hold = None
+        assert (await pipeline.run(tone, OPTIONS)).transcript.text == "one two three"
+
+
+async def test_cancelling_in_the_queue_frees_the_place(tone):
+    transcriber = FakeTranscriber(hold=threading.Event())
+    settings = Settings(worker_concurrency=1, max_waiting=1)
+    async with pipeline_of(transcriber, settings) as pipeline:
+        running = asyncio.create_task(pipeline.run(tone, OPTIONS))
+        await in_thread(transcriber.started)
+        waiting = asyncio.create_task(pipeline.run(tone, OPTIONS))
+        await until(lambda: pipeline.slots.waiting)
+        with pytest.raises(ServerBusy) as refused:
+            await pipeline.run(tone, OPTIONS)
+        assert refused.value.retry_after_s
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert pipeline.slots.waiting == 0
+        transcriber.hold.set()
+        await running
+        assert (await pipeline.run(tone, OPTIONS)).transcript.segments
+
+
+async def test_slots_serve_in_order_of_arrival():
+    slots = Slots(running=1, waiting=3)
+    order: list[int] = []
+
+    async def work(number: int) -> None:
+        async with slots.take():
+            order.append(number)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work(number) for number in range(4)))
+    assert order == [0, 1, 2, 3]
+    assert slots.waiting == 0
+
+
+@pytest.mark.parametrize("error", [EngineError("broken"), ValueError("a bug")])
+async def test_an_engine_s_fault_frees_the_slot(tone, error):
+    transcriber = FakeTranscriber(error=error)
+    async with pipeline_of(transcriber, Settings(worker_concurrency=1)) as pipeline:
+        with pytest.raises(type(error)):
+            await pipeline.run(tone, OPTIONS)
+        transcriber.error = None
+        assert (await pipeline.run(tone, OPTIONS)).transcript.segments
+
+
+async def test_what_cannot_be_decoded_never_reaches_the_engine(tmp_path: Path):
+    junk = tmp_path / "junk.wav"
+    junk.write_text("not audio")
+    transcriber = FakeTranscriber()
+    async with pipeline_of(transcriber) as pipeline:
+        with pytest.raises(InvalidAudio):
+            await pipeline.run(junk, OPTIONS)
+    assert transcriber.calls == []
+
+
+async def test_a_url(tone):
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tone.parent))
+    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = Url(f"http://127.0.0.1:{server.server_port}/tone.wav")
+        async with pipeline_of(settings=Settings(allow_private_urls=True)) as pipeline:
+            result = await pipeline.run(url, OPTIONS)
+        async with pipeline_of() as pipeline:
+            with pytest.raises(UrlNotAllowed):
+                await pipeline.run(url, OPTIONS)
+        server.shutdown()
+        thread.join()
+    assert result.transcript.duration_s == pytest.approx(1.0)
+
+
+async def test_warming_up_loads_once_and_keeps_the_reason_of_a_failure():
+    attempts: list[int] = []
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def load() -> FakeTranscriber:
+        attempts.append(1)
+        loop.call_soon_threadsafe(done.set)
+        if len(attempts) == 1:
+            raise ModelUnavailable("no model yet")
+        return FakeTranscriber()
+
+    pipeline = Pipeline(Settings(), LazyTranscriber(load), FakeInsights())
+    pipeline.warm_up()
+    pipeline.warm_up()
+    await done.wait()
+    await until(lambda: pipeline.transcriber.error)
+    assert isinstance(pipeline.transcriber.error, ModelUnavailable)
+    await pipeline.load()
+    await pipeline.load()
+    assert len(attempts) == 2
+    assert pipeline.transcriber.error is None
+    await pipeline.aclose()
+
+
+async def test_closing_closes_the_provider():
+    insights = FakeInsights()
+    await fake_pipeline(insights=insights)(Settings()).aclose()
+    assert insights.closed

@@ -1,0 +1,222 @@
+"""`POST /upload-audio`: both forms of the request, its options, and the shape of the answer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from fakes import FakeTranscriber
+from web.support import audio, error_of, serving, wav
+
+from echostream.domain import TranscribeOptions
+
+Site = Callable[[str], str]
+
+KEYS = {
+    "success": bool,
+    "transcript": str,
+    "insights": dict,
+    "language": str,
+    "duration": float,
+    "segments": list,
+    "engine": str,
+    "model": str,
+    "cached": bool,
+}
+
+
+@pytest.fixture(params=["form", "urlencoded", "json"])
+def send(request: pytest.FixtureRequest, api: httpx.Client, site: Site) -> Callable[..., Any]:
+    """Posts audio with options, in each form that the endpoint takes."""
+
+    def as_form(**options: object) -> httpx.Response:
+        fields = {name: _text(value) for name, value in options.items()}
+        return api.post("/upload-audio", files=audio(), data=fields)
+
+    def as_urlencoded(**options: object) -> httpx.Response:
+        fields = {name: _text(value) for name, value in options.items()}
+        return api.post("/upload-audio", data={"audioUrl": site("/talk.wav"), **fields})
+
+    def as_json(**options: object) -> httpx.Response:
+        return api.post("/upload-audio", json={"audioUrl": site("/talk.wav"), **options})
+
+    return {"form": as_form, "urlencoded": as_urlencoded, "json": as_json}[request.param]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_the_answer_has_the_promised_shape(send: Callable[..., httpx.Response]) -> None:
+    response = send(wordTimestamps=True)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
+    assert {key: type(value) for key, value in body.items()} == KEYS
+    assert body["success"] is True
+    assert body["transcript"] == "we will ship on friday sarah will call the client"
+    assert body["language"] == "en"
+    assert body["duration"] == 1.0
+    assert (body["engine"], body["model"], body["cached"]) == ("fake", "fake-1", False)
+    first = {"id": 0, "start": 0.0, "end": 0.5, "text": "we will ship on friday"}
+    word = {"word": first["text"], "start": 0.0, "end": 0.5, "probability": 1.0}
+    assert body["segments"][0] == first | {"words": [word]}
+    assert [segment["id"] for segment in body["segments"]] == [0, 1]
+
+
+def test_insights_have_the_promised_shape(send: Callable[..., httpx.Response]) -> None:
+    insights = send().json()["insights"]
+    assert set(insights) == {"summary", "topics", "action_items", "sentiment", "details"}
+    assert insights["summary"] == "we will ship on friday sarah will call the client"
+    assert insights["topics"] == ["fakes"]
+    assert insights["action_items"] == []
+    assert insights["sentiment"] == {"label": "neutral", "score": 0.5}
+    assert set(insights["details"]) == {
+        "title",
+        "key_points",
+        "decisions",
+        "questions",
+        "action_items",
+        "sentiment_timeline",
+        "meta",
+    }
+    assert insights["details"]["meta"] == {
+        "provider": "fake",
+        "model": None,
+        "coverage": 1.0,
+        "degraded": False,
+        "degraded_reason": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, TranscribeOptions()),
+        ({"language": "de"}, TranscribeOptions(language="de")),
+        ({"language": "EN-us"}, TranscribeOptions(language="en")),
+        ({"task": "translate"}, TranscribeOptions(task="translate")),
+        ({"prompt": "Sarah, Größe, 東京"}, TranscribeOptions(prompt="Sarah, Größe, 東京")),
+        ({"wordTimestamps": True}, TranscribeOptions(word_timestamps=True)),
+        ({"wordTimestamps": False}, TranscribeOptions()),
+        ({"useQueue": False}, TranscribeOptions()),
+        ({"unknown": "field"}, TranscribeOptions()),
+    ],
+)
+def test_options_reach_the_engine(
+    send: Callable[..., httpx.Response],
+    transcriber: FakeTranscriber,
+    options: dict[str, Any],
+    expected: TranscribeOptions,
+) -> None:
+    assert send(**options).status_code == 200
+    assert transcriber.calls[-1] == expected
+
+
+def test_words_are_left_out_unless_asked_for(send: Callable[..., httpx.Response]) -> None:
+    assert [segment["words"] for segment in send().json()["segments"]] == [[], []]
+
+
+def test_insights_can_be_turned_off(send: Callable[..., httpx.Response]) -> None:
+    body = send(insights=False).json()
+    assert body["insights"] is None
+    assert body["transcript"]
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"language": "klingon!"}, "language"),
+        ({"task": "sing"}, "task"),
+        ({"wordTimestamps": "perhaps"}, "wordTimestamps"),
+        ({"insights": "perhaps"}, "insights"),
+        ({"useQueue": "perhaps"}, "useQueue"),
+        ({"prompt": "x" * 2001}, "prompt"),
+    ],
+)
+def test_a_bad_option_is_named(
+    send: Callable[..., httpx.Response],
+    transcriber: FakeTranscriber,
+    options: dict[str, Any],
+    field: str,
+) -> None:
+    before = len(transcriber.calls)
+    response = send(**options)
+    assert error_of(response) == (422, "invalid_request")
+    assert response.json()["message"].startswith(f"{field}: ")
+    assert len(transcriber.calls) == before
+
+
+def test_empty_form_fields_count_as_left_out(
+    api: httpx.Client, transcriber: FakeTranscriber
+) -> None:
+    names = ("language", "task", "prompt", "wordTimestamps", "insights", "useQueue", "audioUrl")
+    response = api.post("/upload-audio", files=audio(), data=dict.fromkeys(names, ""))
+    assert response.status_code == 200
+    assert transcriber.calls[-1] == TranscribeOptions()
+
+
+def test_json_needs_no_content_type(api: httpx.Client, site: Site) -> None:
+    body = f'{{"audioUrl": "{site("/talk.wav")}"}}'
+    assert api.post("/upload-audio", content=body).status_code == 200
+
+
+def test_a_file_goes_before_a_url(api: httpx.Client) -> None:
+    nowhere = {"audioUrl": "http://127.0.0.1:1/none.wav"}
+    response = api.post("/upload-audio", files=audio(wav(2)), data=nowhere)
+    assert response.json()["duration"] == 2.0
+
+
+def test_a_file_larger_than_memory_is_given_is_read_whole(api: httpx.Client) -> None:
+    response = api.post("/upload-audio", files=audio(wav(90)))
+    assert response.json()["duration"] == 90.0
+
+
+def test_a_form_may_come_in_chunks_of_unknown_number(api: httpx.Client) -> None:
+    form = httpx.Request("POST", "http://x", files=audio())
+    body = b"".join(form.stream)  # type: ignore[arg-type]
+    pieces = (body[at : at + 1000] for at in range(0, len(body), 1000))
+    headers = {"content-type": form.headers["content-type"]}
+    response = api.post("/upload-audio", content=pieces, headers=headers)
+    assert "content-length" not in response.request.headers
+    assert response.json()["duration"] == 1.0
+
+
+def test_no_provider_of_insights_gives_null() -> None:
+    from conftest import running
+    from web.support import settings_of
+
+    from echostream.asr import LazyTranscriber
+    from echostream.pipeline import Pipeline
+
+    def without_insights(settings: Any) -> Pipeline:
+        return Pipeline(settings, LazyTranscriber(FakeTranscriber), None)
+
+    with running(settings_of(), without_insights) as base_url:
+        body = httpx.post(f"{base_url}/upload-audio", files=audio()).json()
+    assert body["insights"] is None
+    assert body["success"] is True
+
+
+def test_silence_gives_an_empty_transcript() -> None:
+    with serving(FakeTranscriber(texts=())) as client:
+        body = client.post("/upload-audio", files=audio()).json()
+    assert body["transcript"] == ""
+    assert body["segments"] == []
+
+
+def test_openapi_shows_both_forms_with_an_example(api: httpx.Client) -> None:
+    document = api.get("/openapi.json").json()
+    operation = document["paths"]["/upload-audio"]["post"]
+    content = operation["requestBody"]["content"]
+    assert set(content) == {"multipart/form-data", "application/json"}
+    assert content["application/json"]["example"]["audioUrl"].startswith("https://")
+    form = content["multipart/form-data"]["schema"]["properties"]
+    options = {"useQueue", "language", "task", "prompt", "wordTimestamps", "insights"}
+    assert {"audio", "callbackUrl", *options} == set(form)
+    assert {"audioUrl", "callbackUrl", *options} == set(
+        content["application/json"]["schema"]["properties"]
+    )
+    assert {"200", "400", "401", "413", "422", "500", "502", "503", "507"} <= set(
+        operation["responses"]
+    )
