@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+from rich.console import Console
+
 from echostream.asr import hub
 from echostream.errors import EchoStreamError
 from echostream.schema import TranscriptionShape
 from echostream.settings import Settings
 from echostream.show import show
-from rich.console import Console
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "meeting.wav"
 START_S = 60

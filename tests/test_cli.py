@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from conftest import SAMPLE, sample_pcm, sample_text, word_error_rate, write_wav
 
 COMMAND = [sys.executable, "-m", "echostream"]

@@ -9,10 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLE, sample_text, word_error_rate
-from fakes import FakeInsights, FakeTranscriber, fake_pipeline
-from processes import children
 
+from conftest import SAMPLE, sample_text, word_error_rate
 from echostream.asr import LazyTranscriber
 from echostream.domain import TranscribeOptions
 from echostream.errors import (
@@ -24,6 +22,8 @@ from echostream.errors import (
 )
 from echostream.pipeline import Pipeline, Slots, Url, build_pipeline
 from echostream.settings import Settings
+from fakes import FakeInsights, FakeTranscriber, fake_pipeline
+from processes import children
 
 OPTIONS = TranscribeOptions()
 

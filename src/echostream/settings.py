@@ -12,7 +12,11 @@ class Settings(BaseSettings):
     """Every setting; its environment variable is the field's name in capitals, `.env` read too."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
     )
 
     port: int = Field(3000, ge=0, le=65535)

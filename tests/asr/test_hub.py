@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from conftest import SAMPLE, TINY_WHISPER
 
+from conftest import SAMPLE, TINY_WHISPER
 from echostream.asr import hub
 from echostream.errors import InvalidRequest, ModelUnavailable
 

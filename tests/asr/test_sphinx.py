@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import sample_pcm
-from processes import children
 
+from conftest import sample_pcm
 from echostream.asr.sphinx import SphinxTranscriber
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions
 from echostream.errors import EngineError, InvalidRequest
+from processes import children
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import itertools
 
 import numpy as np
-from conftest import sample_pcm, sample_turns
 
+from conftest import sample_pcm, sample_turns
 from echostream.asr.vad import Region, parts_cut_in_silence, speech_regions
 from echostream.domain import SAMPLE_RATE_HZ
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import TINY_WHISPER, sample_pcm, sample_text, sample_turns, word_error_rate
 
+from conftest import TINY_WHISPER, sample_pcm, sample_text, sample_turns, word_error_rate
 from echostream.asr.whisper import WhisperTranscriber, guarded
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions
 from echostream.errors import ModelUnavailable

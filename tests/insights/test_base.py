@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from insights.standins import answer, transcript
 
 from echostream.domain import Insights, InsightsMeta
 from echostream.errors import InsightsError
@@ -19,6 +18,7 @@ from echostream.insights.wire import (
     schema_of,
     to_insights,
 )
+from insights.standins import answer, transcript
 
 META = InsightsMeta("fake", "fake", 1.0)
 LINES = lines_of(

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from insights.standins import transcript
 
 from echostream.domain import Insights, Transcript
 from echostream.insights import ExtractiveInsights
 from echostream.insights.commitments import action_item, due_of, find, is_question
 from echostream.insights.lexrank import centrality
 from echostream.insights.sentences import sentences_of
+from insights.standins import transcript
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 

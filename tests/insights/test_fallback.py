@@ -5,16 +5,6 @@ import sys
 from typing import Any
 
 import pytest
-from insights.standins import (
-    KEY,
-    Reply,
-    answer,
-    gemini_error,
-    gemini_reply,
-    meeting,
-    openai_reply,
-    standing_in,
-)
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
@@ -30,6 +20,16 @@ from echostream.insights.base import InsightsProvider, RetryPolicy
 from echostream.insights.gemini import GeminiInsights
 from echostream.insights.openai_compat import OpenAIInsights
 from echostream.settings import Settings
+from insights.standins import (
+    KEY,
+    Reply,
+    answer,
+    gemini_error,
+    gemini_reply,
+    meeting,
+    openai_reply,
+    standing_in,
+)
 
 QUICK = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=1.0)
 

@@ -7,6 +7,13 @@ from contextlib import asynccontextmanager
 from datetime import date
 
 import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from echostream.errors import InsightsError
+from echostream.insights import current_gemini_model
+from echostream.insights.base import RetryPolicy
+from echostream.insights.gemini import GeminiInsights
 from insights.standins import (
     KEY,
     Reply,
@@ -20,13 +27,6 @@ from insights.standins import (
     standing_in,
     transcript,
 )
-from pydantic import SecretStr
-from structlog.testing import capture_logs
-
-from echostream.errors import InsightsError
-from echostream.insights import current_gemini_model
-from echostream.insights.base import RetryPolicy
-from echostream.insights.gemini import GeminiInsights
 
 QUICK = RetryPolicy(attempts=3, first_wait_s=0.01, longest_wait_s=1.0)
 

@@ -6,6 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from echostream.errors import InsightsError
+from echostream.insights.base import RetryPolicy
+from echostream.insights.openai_compat import OpenAIInsights
 from insights.standins import (
     KEY,
     Reply,
@@ -18,12 +24,6 @@ from insights.standins import (
     standing_in,
     transcript,
 )
-from pydantic import SecretStr
-from structlog.testing import capture_logs
-
-from echostream.errors import InsightsError
-from echostream.insights.base import RetryPolicy
-from echostream.insights.openai_compat import OpenAIInsights
 
 QUICK = RetryPolicy(attempts=3, first_wait_s=0.01, longest_wait_s=1.0)
 
@@ -74,6 +74,13 @@ async def test_success_with_schema() -> None:
     system, user = request.body["messages"]
     assert (system["role"], user["role"]) == ("system", "user")
     assert "Sarah" not in system["content"]
+
+
+async def test_the_barest_reply_is_enough() -> None:
+    bare = Reply(body={"choices": [{"message": {"content": json.dumps(answer())}}]})
+    with standing_in(bare) as server:
+        async with model_at(server.url) as provider:
+            assert (await provider.analyse(meeting())).topics == ("budget", "release")
 
 
 async def test_without_schema_json_mode_is_used_and_remembered() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
-from media.waves import MakeMedia, sine, write_wav
 
 from echostream.media.decode import ffmpeg_path
+from media.waves import MakeMedia, sine, write_wav
 
 
 @pytest.fixture(scope="session")

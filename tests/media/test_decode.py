@@ -14,13 +14,13 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from media.waves import MakeMedia, sine, write_wav
 from numpy.typing import NDArray
 
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidAudio
 from echostream.media import decode
 from echostream.media.decode import ffmpeg_path
+from media.waves import MakeMedia, sine, write_wav
 
 LIMITS = {"max_audio_s": 60.0, "timeout_s": 30.0}
 

@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 import httpx2 as httpx
 import numpy as np
 import pytest
-from conftest import running
-from fakes import FakeInsights, FakeTranscriber, fake_pipeline
 from prometheus_client.parser import text_string_to_metric_families
 
+from conftest import MakePipeline, running
 from echostream.asr import DetectedLanguage, Samples, Transcription
 from echostream.domain import Segment, TranscribeOptions
 from echostream.errors import EchoStreamError
 from echostream.settings import Settings
+from fakes import FakeInsights, FakeTranscriber, fake_pipeline
 
 WAIT_S = 20
 """Longest wait for something that comes at once on an idle machine."""
@@ -42,11 +42,14 @@ def settings_of(**values: Any) -> Settings:
 def serving(
     transcriber: FakeTranscriber | None = None,
     insights: FakeInsights | None = None,
+    *,
+    make_pipeline: MakePipeline | None = None,
     **settings: Any,
 ) -> Iterator[httpx.Client]:
-    """A client of a real server around fakes."""
+    """A client of a real server around fakes, or around what `make_pipeline` makes."""
+    make_pipeline = make_pipeline or fake_pipeline(transcriber, insights)
     with (
-        running(settings_of(**settings), fake_pipeline(transcriber, insights)) as base_url,
+        running(settings_of(**settings), make_pipeline) as base_url,
         httpx.Client(base_url=base_url, timeout=60) as client,
     ):
         yield client
@@ -130,7 +133,9 @@ def part(head: bytes, body: bytes = b"", boundary: bytes = b"XX") -> bytes:
     return b"--" + boundary + b"\r\n" + head + b"\r\n\r\n" + body + b"\r\n"
 
 
-def audio_part(content: bytes, file_name: bytes = b"talk.wav", field_name: bytes = b"audio") -> bytes:
+def audio_part(
+    content: bytes, file_name: bytes = b"talk.wav", field_name: bytes = b"audio"
+) -> bytes:
     head = b'Content-Disposition: form-data; name="%b"; filename="%b"'
     return part(head % (field_name, file_name), content)
 
@@ -227,7 +232,14 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
 
 def assert_nothing_private(text: str) -> None:
     """No stack trace and no path of this machine."""
-    for private in ("Traceback", 'File "', ".py", "/dev/fd", "/tmp", str(Path(__file__).parents[2])):
+    for private in (
+        "Traceback",
+        'File "',
+        ".py",
+        "/dev/fd",
+        "/tmp",
+        str(Path(__file__).parents[2]),
+    ):
         assert private not in text
 
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 from pydantic import SecretStr
 
 from echostream.domain import Insights, Transcript
@@ -57,7 +57,7 @@ class GeminiInsights:
         self._retries = retries
         # A transport of our own: the SDK picks httpx, httpx2 or aiohttp by what is installed,
         # each with errors of its own, and retries by itself over the last.
-        self._http = httpx.AsyncClient(timeout=timeout_s)
+        self._http = httpx2.AsyncClient(timeout=timeout_s)
         self._client = genai.Client(
             vertexai=False,
             api_key=api_key.get_secret_value(),
@@ -98,9 +98,9 @@ class GeminiInsights:
                 )
         except errors.APIError as error:
             raise _translated(error) from error
-        except (TimeoutError, httpx.TimeoutException) as error:
+        except (TimeoutError, httpx2.TimeoutException) as error:
             raise InsightsError(f"Gemini did not answer within {self._timeout_s:g} s") from error
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise Transient("Gemini could not be reached") from error
         except (ValueError, TypeError) as error:
             # The SDK parses the reply itself: a body that is not JSON, or not its types.

@@ -52,10 +52,10 @@ def subject_of(left: str) -> tuple[bool, str | None]:
 
 
 def cased(owner: str | None) -> str | None:
-    """`owner` with its first names capitalised, where the engine writes none."""
-    if owner is None:
-        return None
-    return " ".join(w.capitalize() if w in FIRST_NAMES else w for w in owner.split())
+    """`owner` with the capitals of a name, where the engine writes none; groups stay as said."""
+    if owner is None or owner in {"everyone", "everybody"} or _GROUP.search(owner):
+        return owner
+    return " ".join(w if w == "and" or not w.islower() else w.capitalize() for w in owner.split())
 
 
 def _pair(left: str) -> str | None:

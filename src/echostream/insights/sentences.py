@@ -13,9 +13,10 @@ _END = re.compile(
 TERMINAL = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f", "\u061f", "\u0964")
 """What ends a sentence, in Chinese, Japanese, Arabic and Hindi too."""
 
-_LONG_WORDS = 22
+_LONG_WORDS = 11
 _LONGEST_WORDS = 45
 _SHORTEST_WORDS = 4
+_SHORTEST_CHARS = 80  # enough to count that many words, whatever follows
 _ACTOR_WORDS = 2
 
 _NAMES = "|".join(sorted(FIRST_NAMES))
@@ -26,8 +27,8 @@ _ACTS = (
 _ACTOR = rf"(?:{_NAMES})(?: and (?:{_NAMES}))?|(?:the|our) (?:[\w'-]+ ){{0,2}}team|we|i|they|you"
 _NEW_ACTOR = re.compile(rf",? (?:and|but|so|then) (?=(?:{_ACTOR}) (?:{_ACTS})\b)", re.I)
 _CLAUSE = re.compile(
-    rf"\b(?:(?:{_ACTOR}) (?:{_ACTS})|we (?:agreed|decided|are)|please|let us|let's|"
-    r"thank you|okay|and then|but|so|also|because|the next|when will|what is|who will)\b",
+    rf"\b(?:(?:{_ACTOR}) (?:{_ACTS})|we (?:agreed|decided|are|have|cannot|can't)|"
+    r"please|let us|let's|thank you|okay|and then|but|so|the next|when will|what is|who will)\b",
     re.I,
 )
 
@@ -99,8 +100,10 @@ def _cut(text: str) -> Iterator[str]:
     """A long run of words, cut before the clauses in it and never over 45 words."""
     start = 0
     for match in _CLAUSE.finditer(text):
-        if len(text[start : match.start()].split()) >= _SHORTEST_WORDS:
-            yield from _bounded(text[start : match.start()])
+        before = text[start : match.start()]
+        after = text[match.start() : match.start() + _SHORTEST_CHARS]
+        if min(len(before.split()), len(after.split())) >= _SHORTEST_WORDS:
+            yield from _bounded(before)
             start = match.start()
     yield from _bounded(text[start:])
 

@@ -1,0 +1,37 @@
+"""Documentation that the code can check."""
+
+import re
+import runpy
+
+import pytest
+
+from conftest import ROOT
+from echostream.settings import Settings
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("name", ["settings.md", "api.md"])
+def test_the_reference_is_up_to_date(name):
+    expected = runpy.run_path(str(ROOT / "scripts" / "reference.py"))["pages"]()[name]
+    assert (ROOT / "docs" / "reference" / name).read_text() == expected
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if not target.startswith(("http:", "https:")):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_readme_names_only_settings_that_exist():
+    table = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
+    named = set(re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE))
+    assert named
+    assert named <= {name.upper() for name in Settings.model_fields}
+
+
+def test_every_make_target_in_the_readme_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`?make ([a-z]+)", (ROOT / "README.md").read_text())):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
