@@ -1,5 +1,6 @@
 """Fixtures of the HTTP side: a server around fakes, and a site that `audioUrl` can point at."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,3 +74,10 @@ def site() -> Iterator[Callable[[str], str]]:
         yield lambda path: f"http://127.0.0.1:{server.server_port}{path}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -26,6 +26,7 @@ from echostream.web.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 _CLIENT_CLOSED_REQUEST = 499
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 def create_app(
@@ -54,6 +55,7 @@ def create_app(
     app.include_router(routes.router)
     app.include_router(openai.router)
     _answer_errors(app)
+    app.add_middleware(RequestLog)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -61,7 +63,6 @@ def create_app(
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
         )
-    app.add_middleware(RequestLog)
     return app
 
 
@@ -89,17 +90,13 @@ def _answer_errors(app: FastAPI) -> None:
     async def gone(_request: Request, _error: ClientDisconnect) -> Response:
         return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
-    @app.exception_handler(Exception)
-    async def unknown(request: Request, error: Exception) -> Response:
-        log.error("request_crashed", exc_info=error)
-        code = "finalize_failed" if request.url.path == "/api/finalize" else "process_failed"
-        return error_response(request, code, 500, "the server could not process this request")
-
 
 def error_response(
     request: Request, code: str, status: int, message: str, retry_after_s: float | None = None
 ) -> JSONResponse:
     """An error in the shape of the API it belongs to: ours, or OpenAI's under `/v1`."""
+    if request.url.path == "/api/finalize" and code == EchoStreamError.code:
+        code = "finalize_failed"
     request.app.state.metrics.errors.labels(code).inc()
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if retry_after_s is not None:
@@ -117,7 +114,8 @@ def _first(error: RequestValidationError) -> str:
 
 
 class RequestLog:
-    """ASGI middleware: gives each request an id, logs it once, and measures it."""
+    """ASGI middleware: gives each request an id, logs it once, measures it, and answers for what
+    nobody foresaw. Starlette would answer that outside of all middleware, without id and CORS."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -144,6 +142,13 @@ class RequestLog:
         started = time.perf_counter()
         try:
             await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            log.error("request_crashed", exc_info=error)
+            if status != _CLIENT_CLOSED_REQUEST:
+                raise  # the answer has begun: all that is left is to break it off
+            message = "the server could not process this request"
+            response = error_response(Request(scope), EchoStreamError.code, 500, message)
+            await response(scope, receive, send_with_id)
         finally:
             _record(scope, status, time.perf_counter() - started)
             structlog.contextvars.unbind_contextvars("request_id")
@@ -151,9 +156,10 @@ class RequestLog:
 
 def _record(scope: Scope, status: int, took_s: float) -> None:
     metrics: Metrics = scope["app"].state.metrics
-    # The route's pattern, not the path, keeps the number of label values bounded.
+    # The route's pattern, not the path, and known methods keep the number of label values bounded.
     route: Any = getattr(scope.get("route"), "path", "unmatched")
-    metrics.requests.labels(scope["method"], route, status).inc()
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    metrics.requests.labels(method, route, status).inc()
     metrics.latency.labels(route).observe(took_s)
     log.info(
         "request",
