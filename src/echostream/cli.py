@@ -17,7 +17,6 @@ import typer
 from echostream import __version__
 
 if TYPE_CHECKING:
-
     from echostream.domain import TranscribeOptions
     from echostream.pipeline import Pipeline, Result, Source
     from echostream.settings import Settings

@@ -13,9 +13,11 @@
     │   └── UrlFetchFailed        the remote end failed
     ├── ServerBusy                every place in the queue is taken
     ├── QueueUnavailable          no job queue
+    ├── JobNotFound               no job of that id, or no longer
     ├── EngineError               the speech engine failed
     │   └── ModelUnavailable      its model cannot be loaded
     ├── StorageFull               no room for the upload
+    ├── WebhookFailed             a callbackUrl did not take its message; never reaches a client
     ├── Cancelled                 the caller asked for the work to stop
     └── InsightsError             a provider failed; the pipeline falls back on it
 
@@ -102,6 +104,11 @@ class QueueUnavailable(EchoStreamError):
     retryable = True
 
 
+class JobNotFound(EchoStreamError):
+    code = "job_not_found"
+    status = 404
+
+
 class EngineError(EchoStreamError):
     code = "process_failed"
     status = 500
@@ -129,3 +136,25 @@ class InsightsError(EchoStreamError):
 
     code = "insights_failed"
     status = 502
+
+
+class WebhookFailed(EchoStreamError):
+    """One attempt failed; never reaches a client. `retryable` and `retry_after_s` say what next.
+
+    `answer_status` is the HTTP status of the receiver, None if it gave none.
+    """
+
+    code = "webhook_failed"
+    status = 502
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        retry_after_s: float | None = None,
+        answer_status: int | None = None,
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.retryable = retryable
+        self.answer_status = answer_status

@@ -1,18 +1,30 @@
 """Source to decoded audio to transcript to insights: the one path that every entry point takes."""
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import structlog
 
 from echostream.asr import LazyTranscriber, Samples, Transcriber, load_transcriber
+from echostream.cache import (
+    Cache,
+    NoCache,
+    dump_insights,
+    dump_transcript,
+    insights_key,
+    load_cache,
+    load_transcript,
+    transcript_key,
+)
+from echostream.cache import load_insights as load_cached_insights
 from echostream.domain import (
     SAMPLE_RATE_HZ,
     Insights,
@@ -48,12 +60,14 @@ Source = BinaryIO | Path | Url
 class Result:
     """What came of a source. `insights` is None where none were asked for.
 
-    `transcribe_s` is the wall time of the engine alone, for the real-time factor.
+    `transcribe_s` is the wall time of the engine alone, for the real-time factor; `cached` says
+    that it had nothing to do, since the same audio was transcribed before.
     """
 
     transcript: Transcript
     insights: Insights | None
     transcribe_s: float
+    cached: bool = False
 
 
 class Slots:
@@ -96,8 +110,10 @@ class Pipeline:
         settings: Settings,
         transcriber: LazyTranscriber,
         insights: InsightsProvider | None,
+        cache: Cache | None = None,
     ) -> None:
         self._settings = settings
+        self._cache = cache or NoCache()
         self._insights = insights
         self.transcriber = transcriber
         self.slots = Slots(running=settings.worker_concurrency, waiting=settings.max_waiting)
@@ -122,10 +138,34 @@ class Pipeline:
         Raises AudioError, FetchError, EngineError, InvalidRequest or ServerBusy; a failing
         insights provider does not raise, its insights come back degraded.
         """
-        transcript, transcribe_s = await self._transcribe(source, options, progress, on_segment)
-        found = await self.analyse(transcript, progress) if insights else None
+        result = await self._transcribe(source, options, progress, on_segment)
+        if insights:
+            result = replace(result, insights=await self.analyse(result.transcript, progress))
         progress("done", 1.0)
-        return Result(transcript, found, transcribe_s)
+        return result
+
+    async def finalize(
+        self,
+        given: str,
+        source: Source | None,
+        options: TranscribeOptions,
+        *,
+        progress: Progress = ignore_progress,
+    ) -> Result:
+        """The text `given` followed by that of `source`, where there is one, and insights into the
+        whole. Raises as `run` does."""
+        segments = text_segments(given)
+        whole = Transcript(segments, options.language or "en", 0.0, "none", "none")
+        result = Result(whole, None, 0.0)
+        if source is not None:
+            result = await self.run(source, options, insights=False, progress=progress)
+            new = (
+                replace(segment, id=number)
+                for number, segment in enumerate(result.transcript.segments, start=len(segments))
+            )
+            whole = replace(result.transcript, segments=(*segments, *new))
+        insights = await self.analyse(whole, progress)
+        return replace(result, transcript=whole, insights=insights)
 
     async def analyse(
         self, transcript: Transcript, progress: Progress = ignore_progress
@@ -134,7 +174,13 @@ class Pipeline:
         if self._insights is None:
             return None
         progress("analysing", 0.0)
-        return await self._insights.analyse(transcript)
+        key = insights_key(transcript, self._insights.name, self._insights.model)
+        if known := load_cached_insights(await self._cache.get(key)):
+            return known
+        found = await self._insights.analyse(transcript)
+        if not found.details.meta.degraded:
+            await self._cache.put(key, dump_insights(found))
+        return found
 
     async def load(self) -> Transcriber:
         """The speech engine, loaded if it is not yet; raises ModelUnavailable."""
@@ -163,6 +209,7 @@ class Pipeline:
         self.transcriber.close()
         if self._insights is not None:
             await self._insights.aclose()
+        await self._cache.aclose()
 
     async def _transcribe(
         self,
@@ -170,7 +217,7 @@ class Pipeline:
         options: TranscribeOptions,
         progress: Progress,
         on_segment: OnSegment | None,
-    ) -> tuple[Transcript, float]:
+    ) -> Result:
         self.slots.check()
         if isinstance(source, Url):
             progress("fetching", 0.0)
@@ -184,11 +231,22 @@ class Pipeline:
                 timeout_s=self._settings.decode_timeout_s,
             )
             progress("transcribing", 0.0)
-            return await self._in_thread(
+            engine = await self.load()
+            key = await self._in_thread(
+                lambda _cancelled: transcript_key(samples, engine.engine, engine.model, options)
+            )
+            if known := load_transcript(await self._cache.get(key)):
+                if on_segment:
+                    for segment in known.segments:
+                        on_segment(segment)
+                return Result(known, None, 0.0, cached=True)
+            result = await self._in_thread(
                 lambda cancelled: self._read_segments(
-                    samples, options, progress, on_segment, cancelled
+                    engine, samples, options, progress, on_segment, cancelled
                 )
             )
+        await self._cache.put(key, dump_transcript(result.transcript))
+        return result
 
     async def _fetch(self, source: Url) -> BinaryIO:
         return await fetch(
@@ -200,14 +258,14 @@ class Pipeline:
 
     def _read_segments(
         self,
+        engine: Transcriber,
         samples: Samples,
         options: TranscribeOptions,
         progress: Progress,
         on_segment: OnSegment | None,
         cancelled: threading.Event,
-    ) -> tuple[Transcript, float]:
+    ) -> Result:
         """In a thread: decode segment by segment until the end, or until cancelled."""
-        engine = self.transcriber.get()
         started = time.perf_counter()
         duration_s = len(samples) / SAMPLE_RATE_HZ
         work = engine.transcribe(samples, options)
@@ -227,7 +285,7 @@ class Pipeline:
             engine=engine.engine,
             model=engine.model,
         )
-        return transcript, time.perf_counter() - started
+        return Result(transcript, None, time.perf_counter() - started)
 
     async def _in_thread(self, work: Callable[[threading.Event], T]) -> T:
         """Run `work` in a thread. On cancellation its event is set and its end awaited, so that a
@@ -243,10 +301,24 @@ class Pipeline:
             raise
 
 
+def text_segments(text: str) -> tuple[Segment, ...]:
+    """Text without times as segments, one a line or sentence, so that insights can point at it.
+
+    Joined by spaces they give the text back, but for its white space.
+    """
+    sentences = re.split(r"(?<=[.!?。！？])\s+|\n+", text.strip())
+    found = (" ".join(sentence.split()) for sentence in sentences)
+    return tuple(
+        Segment(id=number, start_s=0.0, end_s=0.0, text=sentence)
+        for number, sentence in enumerate(filter(None, found))
+    )
+
+
 def build_pipeline(settings: Settings) -> Pipeline:
     """The pipeline that the settings describe. Quick: the engine loads at first use."""
     return Pipeline(
         settings,
         LazyTranscriber(lambda: load_transcriber(settings)),
         load_insights(settings),
+        load_cache(settings),
     )

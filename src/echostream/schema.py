@@ -4,6 +4,7 @@ added, never renamed or dropped."""
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from echostream.domain import (
     ActionItem,
@@ -12,6 +13,8 @@ from echostream.domain import (
     Point,
     Segment,
     SentimentLabel,
+    Task,
+    TranscribeOptions,
     Transcript,
     Word,
 )
@@ -152,7 +155,9 @@ class TranscriptionShape(_Shape):
     cached: bool = False
 
     @classmethod
-    def of(cls, transcript: Transcript, insights: Insights | None) -> "TranscriptionShape":
+    def of(
+        cls, transcript: Transcript, insights: Insights | None, *, cached: bool = False
+    ) -> "TranscriptionShape":
         return cls(
             transcript=transcript.text,
             insights=InsightsShape.of(insights) if insights else None,
@@ -161,4 +166,37 @@ class TranscriptionShape(_Shape):
             segments=[SegmentShape.of(segment) for segment in transcript.segments],
             engine=transcript.engine,
             model=transcript.model,
+            cached=cached,
+        )
+
+
+class JobData(BaseModel):
+    """What a job in the queue says, under the names that requests use, so that other programs can
+    add jobs of their own. `audio` names staged audio; `transcript` and `audio_id` make the job
+    a finalize."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+
+    audio: str | None = None
+    audio_url: str | None = None
+    language: str | None = None
+    task: Task = "transcribe"
+    prompt: str | None = None
+    word_timestamps: bool = False
+    insights: bool = True
+    callback_url: str | None = None
+    transcript: str | None = None
+    audio_id: str | None = None
+
+    @property
+    def is_finalize(self) -> bool:
+        return self.transcript is not None or self.audio_id is not None
+
+    @property
+    def options(self) -> TranscribeOptions:
+        return TranscribeOptions(
+            language=self.language,
+            task=self.task,
+            prompt=self.prompt,
+            word_timestamps=self.word_timestamps,
         )

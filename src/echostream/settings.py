@@ -1,10 +1,13 @@
 """The only reader of the environment. Built once in an entry point and passed down."""
 
+import base64
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - the public part of every secret
+_MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64
 _PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secret", "xxx"}
 
 
@@ -90,7 +93,7 @@ class Settings(BaseSettings):
     """Longest time a download of `audioUrl` may take in all."""
 
     allow_private_urls: bool = False
-    """Let `audioUrl` reach private addresses. For development only."""
+    """Let `audioUrl` and `callbackUrl` reach private addresses. For development only."""
 
     worker_concurrency: int = Field(2, ge=1)
     """Transcriptions at once in one process."""
@@ -103,6 +106,41 @@ class Settings(BaseSettings):
 
     use_queue: bool = False
     """Connect the job queue."""
+
+    redis_url: str = "redis://localhost:6379"
+    """Redis of the job queue and of the cache, when the queue is connected."""
+
+    queue_name: str = Field("echostream", pattern=r"^[A-Za-z0-9_-]+$")
+    """Name of the BullMQ queue; API and workers must agree on it."""
+
+    run_worker: bool = False
+    """Start a worker beside the API."""
+
+    storage_url: str = "file://./data"
+    """Where staged audio and results of jobs lie: an fsspec URL (`file://`, `s3://`), shared by API
+    hosts and workers."""
+
+    job_timeout_s: float = Field(14_400.0, gt=0)
+    """Longest time one attempt at a job may take."""
+
+    job_retention_s: int = Field(604_800, ge=60)
+    """How long finished jobs and their results are kept."""
+
+    job_lock_s: float = Field(60.0, gt=0)
+    """A worker that has not been heard of for this long has lost its job."""
+
+    job_stalled_check_s: float = Field(15.0, gt=0)
+    """How often workers look for jobs that others have lost."""
+
+    webhook_secret: SecretStr | None = None
+    """Signs webhooks (`whsec_` and base64, as Standard Webhooks has it). Needed for `callbackUrl`.
+    """
+
+    worker_metrics_port: int = Field(0, ge=0, le=65535)
+    """Port of a worker's Prometheus metrics; 0 leaves them out."""
+
+    cache_ttl_s: int = Field(86_400, ge=0)
+    """How long transcripts and insights are kept by content; 0 turns the cache off."""
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -118,6 +156,30 @@ class Settings(BaseSettings):
             raise ValueError("is a placeholder; set a token of your own or leave it unset")
         return value
 
+    @field_validator("webhook_secret")
+    @classmethod
+    def _check_webhook_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_webhook_secret(value.get_secret_value())
+        return value
+
     @property
     def max_upload_bytes(self) -> int:
         return self.max_upload_mb * 1024 * 1024
+
+
+def check_webhook_secret(secret: str) -> None:
+    """Raises ValueError, without the secret in its message, for one that cannot sign.
+
+    Stricter than the library, which skips over characters that are not base64.
+    """
+    prefix, encoded = secret[: len(_SECRET_PREFIX)], secret[len(_SECRET_PREFIX) :]
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except ValueError:
+        key = b""
+    if prefix != _SECRET_PREFIX or not _MIN_KEY_BYTES <= len(key) <= _MAX_KEY_BYTES:
+        raise ValueError(
+            f"must be {_SECRET_PREFIX} and {_MIN_KEY_BYTES} to {_MAX_KEY_BYTES} random bytes in "
+            f'base64; make one with: echo "{_SECRET_PREFIX}$(openssl rand -base64 32)"'
+        )

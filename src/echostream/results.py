@@ -1,0 +1,44 @@
+"""What is kept of a finished job."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from echostream.domain import Insights, Transcript
+from echostream.schema import TranscriptionShape
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """A job's result in the domain's terms, so that every export can be made from it later."""
+
+    transcript: Transcript
+    insights: Insights | None
+    cached: bool
+    audio_id: str | None = None
+
+    def dump(self) -> bytes:
+        """As JSON."""
+        return _ADAPTER.dump_json(self)
+
+    @classmethod
+    def load(cls, data: bytes) -> "StoredResult | None":
+        """Read `dump`'s JSON; None for anything else, such as an older version's."""
+        try:
+            return _ADAPTER.validate_json(data)
+        except ValidationError:
+            return None
+
+    def shape(self) -> dict[str, Any]:
+        """As clients see it."""
+        found = TranscriptionShape.of(self.transcript, self.insights, cached=self.cached)
+        shape = found.model_dump(exclude={"success"})
+        return shape | ({"audioId": self.audio_id} if self.audio_id else {})
+
+    def summary(self) -> dict[str, Any]:
+        """The same without segments, for messages that ought to stay small."""
+        return {name: value for name, value in self.shape().items() if name != "segments"}
+
+
+_ADAPTER = TypeAdapter(StoredResult)

@@ -1,0 +1,226 @@
+"""Audio waiting for its job and the results of jobs, in a place that API hosts and workers share.
+
+STORAGE_URL names a folder (`file://./data`, or a plain path) or a bucket (`s3://bucket/prefix`).
+Below it lie `staged/<job id>` and `results/<job id>.json`. A file is there whole or not at all: it
+is written under a name that nobody reads, or as a multipart upload, and shown at the end.
+"""
+
+import asyncio
+import errno
+import re
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager, suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, cast
+
+import structlog
+from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+from echostream.errors import EchoStreamError, InvalidRequest, StorageFull
+from echostream.storage.base import FOLDERS, Store, blocks_of, part_of
+from echostream.storage.bucket import Bucket, s3_code
+from echostream.storage.folder import Folder
+
+__all__ = ["StagedAudioMissing", "Storage", "StorageUnavailable"]
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_PROBE_BYTES = 4096
+_PROBE_S = 5.0
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_OURS = re.compile(
+    r"staged/([A-Za-z0-9_-]+)|results/([A-Za-z0-9_-]+)\.json|\w+/\.[^/]+\.[0-9a-f]{16}\.part"
+)
+
+_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# Of S3 servers that have an end: MinIO's disks and quotas, Ceph's quotas.
+_FULL_CODES = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"}
+
+
+class StorageUnavailable(EchoStreamError):
+    """The storage does not answer, or refuses."""
+
+    code = "storage_unavailable"
+    status = 503
+    retryable = True
+
+
+class StagedAudioMissing(EchoStreamError):
+    """A job's audio is not in the storage, so the job can never succeed."""
+
+    code = "staged_audio_missing"
+    status = 410
+
+
+class Storage:
+    """The files of jobs. `name` is a job id everywhere; InvalidRequest if it cannot be one.
+
+    Every method may raise StorageUnavailable, and those that write StorageFull. Cancelling any of
+    them waits until its thread has stopped and cleaned up behind it.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Quick, and touches nothing. Raises ValueError if `url` is neither folder nor bucket."""
+        self._store = _open_store(url)
+        self._probe: asyncio.Task[None] | None = None
+
+    async def stage(self, name: str, file: BinaryIO) -> None:
+        """Store all of `file`, from its start, in place of what was staged under this name.
+
+        Of two at a time under one name, one whole file stays. A cancelled `stage` leaves nothing
+        half-written; only if it was just done, the whole file.
+        """
+        path = _staged(name)
+        await self._in_thread(lambda stop: self._store.write(path, blocks_of(file, stop)))
+
+    @asynccontextmanager
+    async def staged(self, name: str) -> AsyncIterator[BinaryIO]:
+        """The staged file, at its start, with a descriptor of its own; closed on leaving.
+
+        It stays readable when it is unstaged or replaced meanwhile. Raises StagedAudioMissing.
+        """
+        path = _staged(name)
+        # The thread hands the file over here, where it is closed even if this task is cancelled
+        # while the thread is at it.
+        with ExitStack() as opened:
+            file = await self._in_thread(lambda stop: self._store.open(path, opened, stop))
+            if file is None:
+                raise StagedAudioMissing("The audio of this job is no longer in the storage.")
+            yield file
+
+    async def unstage(self, name: str) -> None:
+        """Remove a staged file, if there is one."""
+        await self._delete(_staged(name))
+
+    async def write_result(self, name: str, data: bytes) -> None:
+        """Store a result in place of an earlier one."""
+        path = _result(name)
+        await self._in_thread(lambda _: self._store.write(path, iter([data])))
+
+    async def read_result(self, name: str) -> bytes | None:
+        """A result, None if there is none."""
+        path = _result(name)
+        return await self._in_thread(lambda _: self._store.read(path))
+
+    async def delete_result(self, name: str) -> None:
+        """Remove a result, if there is one."""
+        await self._delete(_result(name))
+
+    async def sweep(self, *, keep: Callable[[str], Awaitable[bool]], older_than_s: float) -> int:
+        """Remove files older than `older_than_s` whose job id `keep` does not want, and what broken
+        writes of that age left; gives the number removed.
+
+        Files of others are left alone. `older_than_s` must exceed the longest upload and the time
+        between staging a file and queueing its job. What `keep` raises ends the sweep.
+        """
+        removed = 0
+        for path in await self._in_thread(lambda _: self._old_files(older_than_s)):
+            job = cast(re.Match[str], _OURS.fullmatch(path))
+            if (name := job[1] or job[2]) and await keep(name):
+                continue
+            try:
+                await self._delete(path)
+                removed += 1
+            except EchoStreamError as error:  # the next one may still go
+                log.warning("cannot sweep a file", path=path, reason=str(error))
+        return removed + await self._in_thread(lambda _: self._store.abort_uploads(older_than_s))
+
+    async def check(self) -> None:
+        """Write and remove a small file; raises if that does not work within 5 s."""
+        # One probe for all who ask: on a hung storage each would hold a thread for a minute.
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._in_thread(lambda _: self._write_probe()))
+            self._probe.add_done_callback(_read_outcome)
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                await asyncio.shield(self._probe)
+        except TimeoutError:
+            raise StorageUnavailable("The storage does not answer.") from None
+
+    def _write_probe(self) -> None:
+        path = part_of("staged/check")
+        self._store.write(path, iter([bytes(_PROBE_BYTES)]))
+        self._store.delete(path)
+
+    def _old_files(self, older_than_s: float) -> list[str]:
+        return [
+            entry.path
+            for entry in chain.from_iterable(map(self._store.list, FOLDERS))
+            if entry.age_s >= older_than_s and _OURS.fullmatch(entry.path)
+        ]
+
+    async def _delete(self, path: str) -> None:
+        await self._in_thread(lambda _: self._store.delete(path))
+
+    async def _in_thread(self, work: Callable[[threading.Event], T]) -> T:
+        """Run `work` in a thread and translate its faults. On cancellation its event is set and its
+        end awaited, so that it does not go on with a file that its owner has closed."""
+        stop = threading.Event()
+        future = asyncio.ensure_future(asyncio.to_thread(work, stop))
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            stop.set()
+            while not future.done():
+                with suppress(asyncio.CancelledError):  # asked twice; it is being done
+                    await asyncio.wait([future])
+            _read_outcome(future)
+            raise
+        except self._store.faults as fault:
+            raise _translated(fault) from fault
+
+
+def _open_store(url: str) -> Store:
+    scheme = url.partition("://")[0] if "://" in url else "file"
+    if scheme == "file":
+        return Folder(Path(url_to_fs(url)[1]))
+    if scheme != "s3":
+        raise ValueError("STORAGE_URL must be a folder (file://...) or a bucket (s3://...)")
+    # Not the instance that fsspec would share: its settings are ours. No cached listings, as other
+    # hosts write too.
+    retries = {"total_max_attempts": 2, "mode": "standard"}
+    filesystem, root = url_to_fs(
+        url,
+        skip_instance_cache=True,
+        use_listings_cache=False,
+        config_kwargs={"retries": retries},
+    )
+    if not root.partition("/")[0]:
+        raise ValueError("STORAGE_URL names no bucket")
+    return Bucket(filesystem, root)
+
+
+def _staged(name: str) -> str:
+    return f"staged/{_checked(name)}"
+
+
+def _result(name: str) -> str:
+    return f"results/{_checked(name)}.json"
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise InvalidRequest("This is not a job id.")
+    return name
+
+
+def _read_outcome(future: asyncio.Future[Any]) -> None:
+    """So that asyncio does not report an error as lost that nobody waits for any more."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _translated(fault: Exception) -> EchoStreamError:
+    """The fault as clients may see it; it names no path and no host."""
+    if getattr(fault, "errno", None) in _FULL_ERRNOS or s3_code(fault) in _FULL_CODES:
+        return StorageFull("There is no room left in the storage.")
+    if isinstance(fault, FileNotFoundError):
+        return StorageUnavailable("The bucket or folder of the storage does not exist.")
+    if isinstance(fault, PermissionError):
+        return StorageUnavailable("The storage refuses access.")
+    return StorageUnavailable("The storage does not answer as it should.")

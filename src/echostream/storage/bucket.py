@@ -1,0 +1,114 @@
+"""Storage in an S3 bucket."""
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from itertools import chain
+from typing import Any, BinaryIO, cast
+
+from echostream.storage.base import BLOCK_BYTES, FOLDERS, Entry, blocks_of
+
+
+class Bucket:
+    """Part of an S3 bucket. Endpoint, region and credentials come from the usual AWS_* variables,
+    which botocore reads; nothing is connected before the first use."""
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        # Loaded with s3fs, which only those pay for that have a bucket.
+        from aiohttp import ClientError as BrokenBody
+        from botocore.exceptions import (  # type: ignore[import-untyped]
+            BotoCoreError,
+            ClientError,
+        )
+
+        self.faults: tuple[type[Exception], ...] = (OSError, BotoCoreError, ClientError, BrokenBody)
+        self._s3 = filesystem
+        # Only s3fs sees a body break off and only botocore a connection refused. So each tries
+        # twice, which makes a minute at most of a server that hangs.
+        self._s3.retries = 2
+        bucket, _, prefix = root.partition("/")
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/".lstrip("/")
+
+    def write(self, path: str, blocks: Iterable[bytes]) -> None:
+        target = {"Bucket": self._bucket, "Key": self._prefix + path}
+        rest = iter(blocks)
+        block, following = next(rest, b""), next(rest, None)
+        if following is None:
+            self._s3.call_s3("put_object", **target, Body=block)
+            return
+        target["UploadId"] = self._s3.call_s3("create_multipart_upload", **target)["UploadId"]
+        try:
+            parts = [
+                self._send_part(target, number, part)
+                for number, part in enumerate(chain([block, following], rest), 1)
+            ]
+            done = {"Parts": parts}
+            self._s3.call_s3("complete_multipart_upload", **target, MultipartUpload=done)
+        except BaseException:
+            with suppress(*self.faults):  # with the server gone, `abort_uploads` finds it later
+                self._s3.call_s3("abort_multipart_upload", **target)
+            raise
+
+    def _send_part(self, target: dict[str, str], number: int, block: bytes) -> dict[str, Any]:
+        sent = self._s3.call_s3("upload_part", **target, PartNumber=number, Body=block)
+        return {"PartNumber": number, "ETag": sent["ETag"]}
+
+    def open(self, path: str, opened: ExitStack, stop: threading.Event) -> BinaryIO | None:
+        """Download into an unlinked temporary file."""
+        local = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        key = f"{self._bucket}/{self._prefix}{path}"
+        try:
+            with self._s3.open(key, block_size=BLOCK_BYTES, cache_type="none") as remote:
+                for block in blocks_of(remote, stop):
+                    local.write(block)
+        except FileNotFoundError:
+            return None
+        local.seek(0)
+        return local
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            data: bytes = self._s3.cat_file(f"{self._bucket}/{self._prefix}{path}")
+        except FileNotFoundError as error:
+            if s3_code(error) == "NoSuchBucket":
+                raise
+            return None
+        return data
+
+    def delete(self, path: str) -> None:
+        self._s3.call_s3("delete_object", Bucket=self._bucket, Key=self._prefix + path)
+
+    def list(self, folder: str) -> Iterator[Entry]:
+        now = time.time()
+        where = {"Bucket": self._bucket, "Prefix": f"{self._prefix}{folder}/", "Delimiter": "/"}
+        while True:
+            page = self._s3.call_s3("list_objects_v2", **where)
+            for item in page.get("Contents", ()):
+                path = item["Key"].removeprefix(self._prefix)
+                yield Entry(path, now - item["LastModified"].timestamp())
+            if not page.get("IsTruncated"):
+                return
+            where["ContinuationToken"] = page["NextContinuationToken"]
+
+    def abort_uploads(self, older_than_s: float) -> int:
+        """Of more than a thousand, the rest is left to the next sweep."""
+        aborted, now = 0, time.time()
+        for folder in FOLDERS:
+            where = {"Bucket": self._bucket, "Prefix": f"{self._prefix}{folder}/"}
+            for upload in self._s3.call_s3("list_multipart_uploads", **where).get("Uploads", ()):
+                if now - upload["Initiated"].timestamp() >= older_than_s:
+                    which = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
+                    self._s3.call_s3("abort_multipart_upload", Bucket=self._bucket, **which)
+                    aborted += 1
+        return aborted
+
+
+def s3_code(fault: Exception) -> str | None:
+    """What S3 calls the fault; s3fs gives it as the cause of its own."""
+    for error in (fault, fault.__cause__):
+        if isinstance(response := getattr(error, "response", None), dict):
+            return cast(str | None, response.get("Error", {}).get("Code"))
+    return None

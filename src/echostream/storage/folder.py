@@ -1,0 +1,77 @@
+"""Storage in a folder."""
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from echostream.storage.base import Entry, part_of
+
+
+class Folder:
+    """A folder on this machine or mounted on it.
+
+    Without fsspec, whose local files cannot be flushed to the disk before they take their name.
+    """
+
+    faults: tuple[type[Exception], ...] = (OSError,)
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def write(self, path: str, blocks: Iterable[bytes]) -> None:
+        target = self._root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = self._root / part_of(path)
+        try:
+            with part.open("xb") as file:
+                for block in blocks:
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+
+    def open(self, path: str, opened: ExitStack, stop: threading.Event) -> BinaryIO | None:
+        try:
+            return opened.enter_context((self._root / path).open("rb"))
+        except FileNotFoundError:
+            return None
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            return (self._root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def delete(self, path: str) -> None:
+        (self._root / path).unlink(missing_ok=True)
+
+    def list(self, folder: str) -> Iterator[Entry]:
+        now = time.time()
+        try:
+            found = list(os.scandir(self._root / folder))
+        except FileNotFoundError:
+            return
+        for entry in found:
+            with suppress(FileNotFoundError):  # somebody else has removed it meanwhile
+                if entry.is_file(follow_symlinks=False):
+                    yield Entry(f"{folder}/{entry.name}", now - entry.stat().st_mtime)
+
+    def abort_uploads(self, older_than_s: float) -> int:
+        return 0  # here they are files, and listed as such
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in it outlast a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

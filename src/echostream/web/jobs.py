@@ -1,0 +1,155 @@
+"""Background jobs over REST: put into the queue, looked at, cancelled, exported."""
+
+from typing import Annotated, Any, BinaryIO, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from echostream.errors import InvalidRequest, JobNotFound, QueueUnavailable
+from echostream.exports import ExportFormat, export
+from echostream.jobs import STATES, JobQueue, JobState, JobStatus
+from echostream.results import StoredResult
+from echostream.schema import JobData
+from echostream.storage import Storage
+from echostream.web import describe
+from echostream.web.auth import require_token
+from echostream.webhooks import check_callback_url
+
+router = APIRouter(tags=["jobs"], dependencies=[Depends(require_token)])
+
+JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+
+_MEDIA_TYPES: dict[ExportFormat, str] = {
+    "txt": "text/plain",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "json": "application/json",
+    "md": "text/markdown",
+}
+
+
+async def enqueue(request: Request, data: JobData, audio: BinaryIO | None) -> JSONResponse:
+    """Stage the audio and add the job. The same `Idempotency-Key` gives the same job."""
+    queue = _queue(request)
+    if data.callback_url is not None:
+        _check_callback(request, data.callback_url)
+    job_id = await queue.id_for(request.headers.get("idempotency-key"))
+    if not await queue.exists(job_id):
+        if audio is not None:
+            await _storage(request).stage(job_id, audio)
+            data = data.model_copy(update={"audio": job_id})
+        # Audio staged for a job that cannot be added is not taken back: a time-out does not mean
+        # that Redis has not stored the job. The workers' sweep removes what no job owns.
+        await queue.add(job_id, "transcribe", data.model_dump(by_alias=True, exclude_none=True))
+    return JSONResponse({"success": True, "jobId": job_id, "message": "Job queued for processing"})
+
+
+def _check_callback(request: Request, url: str) -> None:
+    settings = request.app.state.settings
+    if settings.webhook_secret is None:
+        raise InvalidRequest("callbackUrl needs WEBHOOK_SECRET to be set on the server")
+    check_callback_url(url, allow_private=settings.allow_private_urls)
+
+
+@router.get("/job/{job_id}", **describe.JOB)
+async def job(request: Request, job_id: JobId) -> JSONResponse:
+    """State and progress of a job, its result when completed, its error when failed."""
+    status = await _queue(request).status(job_id)
+    body = _shape(status)
+    if status.state == "completed":
+        body["result"] = (await _result(request, job_id)).shape()
+    if "callbackUrl" in status.data:
+        body["webhook"] = await _webhook_state(request, job_id)
+    return JSONResponse(body)
+
+
+@router.delete("/job/{job_id}", **describe.JOB)
+async def cancel(request: Request, job_id: JobId) -> JSONResponse:
+    """Cancel a job, or remove one that has ended together with its result."""
+    state = await _queue(request).cancel(job_id)
+    if state == "active":
+        body = {"success": True, "jobId": job_id, "state": state, "message": "Job is being stopped"}
+        return JSONResponse(body, 202)
+    storage = _storage(request)
+    await storage.unstage(job_id)
+    await storage.delete_result(job_id)
+    return JSONResponse(
+        {"success": True, "jobId": job_id, "state": "removed", "message": "Job removed"}
+    )
+
+
+@router.get("/jobs", **describe.JOB)
+async def jobs(
+    request: Request,
+    state: JobState | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(max_length=40)] = None,
+) -> JSONResponse:
+    """Jobs without their results, those at work first, then waiting, delayed and ended ones."""
+    states = STATES if state is None else (state,)
+    found, following = await _queue(request).page(states, limit, cursor)
+    return JSONResponse({"jobs": [_shape(status) for status in found], "cursor": following})
+
+
+@router.get("/job/{job_id}/transcript.{as_format}", **describe.JOB)
+async def transcript(request: Request, job_id: JobId, as_format: ExportFormat) -> Response:
+    """The transcript of a completed job as a document."""
+    status = await _queue(request).status(job_id)
+    if status.state != "completed":
+        raise JobNotFound(f"job {job_id!r} has no transcript: it is {status.state}")
+    stored = await _result(request, job_id)
+    return Response(
+        export(stored.transcript, stored.insights, as_format),
+        media_type=_MEDIA_TYPES[as_format],
+        headers={"Content-Disposition": f'attachment; filename="{job_id}.{as_format}"'},
+    )
+
+
+def _shape(status: JobStatus) -> dict[str, Any]:
+    progress = 100 if status.state == "completed" else status.progress
+    body: dict[str, Any] = {
+        "jobId": status.job_id,
+        "state": status.state,
+        "progress": progress,
+        "attempts": status.attempts,
+        "createdAt": status.created_s,
+        "startedAt": status.started_s,
+        "finishedAt": status.finished_s,
+    }
+    if status.state == "failed":
+        body |= {"error": status.error, "message": status.message}
+    return body
+
+
+async def _result(request: Request, job_id: str) -> StoredResult:
+    data = await _storage(request).read_result(job_id)
+    stored = StoredResult.load(data) if data else None
+    if stored is None:
+        raise JobNotFound(f"the result of job {job_id!r} is no longer kept")
+    return stored
+
+
+async def _webhook_state(request: Request, job_id: str) -> dict[str, Any]:
+    """How the delivery goes: `pending`, `delivered` or `failed`."""
+    try:
+        status = await request.app.state.webhooks.status(f"{job_id}-webhook")
+    except JobNotFound:
+        return {"state": "pending", "attempts": 0}
+    words: dict[str, Literal["delivered", "failed"]] = {
+        "completed": "delivered",
+        "failed": "failed",
+    }
+    found = {"state": words.get(status.state, "pending"), "attempts": status.attempts}
+    return found | ({"message": status.message} if status.message else {})
+
+
+def _queue(request: Request) -> JobQueue:
+    queue: JobQueue | None = request.app.state.queue
+    if queue is None:
+        raise QueueUnavailable("no job queue is connected; set USE_QUEUE=true and REDIS_URL")
+    return queue
+
+
+def _storage(request: Request) -> Storage:
+    storage: Storage = request.app.state.storage
+    return storage

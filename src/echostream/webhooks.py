@@ -1,0 +1,174 @@
+"""Tell a `callbackUrl` how a job ended, as the Standard Webhooks specification says.
+
+One call is one attempt; when to try again is the caller's business, and `WebhookFailed` says
+whether and after how long. https://github.com/standard-webhooks/standard-webhooks/blob/main/spec
+"""
+
+import asyncio
+import json
+import math
+import re
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import httpcore2
+from pydantic import SecretStr
+from standardwebhooks import Webhook
+
+from echostream.errors import UrlFetchFailed, UrlNotAllowed, WebhookFailed
+from echostream.net import (
+    Network,
+    check_url,
+    checked_pool,
+    checked_url,
+    exchange,
+    header,
+    status_text,
+)
+from echostream.settings import check_webhook_secret
+
+Event = Literal["job.completed", "job.failed"]
+
+_MAX_REPLY_BYTES = 4096
+_MAX_RETRY_AFTER_S = 86_400.0
+_GONE = 410
+
+# A full stop would make it unclear where the signed text's parts begin.
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9_:-]{1,256}")
+
+
+def check_callback_url(url: str, *, allow_private: bool = False) -> None:
+    """The cheap checks at request time; the address is checked at each delivery.
+
+    Raises UrlNotAllowed for a URL that could never be delivered to.
+    """
+    check_url(url, allow_private=allow_private)
+
+
+class WebhookSender:
+    """Signs and posts. Keeps no connections; any number of sends may run at once."""
+
+    def __init__(
+        self,
+        secret: SecretStr | None,
+        *,
+        timeout_s: float = 15,
+        allow_private: bool = False,
+        network: Network | None = None,
+    ) -> None:
+        """`timeout_s` covers one whole attempt. Raises ValueError for a secret that is none."""
+        self._webhook: Webhook | None = None
+        if secret is not None:
+            check_webhook_secret(secret.get_secret_value())
+            self._webhook = Webhook(secret.get_secret_value())
+        self._timeout_s = timeout_s
+        self._allow_private = allow_private
+        self._network = network or Network()
+
+    async def send(
+        self,
+        url: str,
+        *,
+        message_id: str,
+        event: Event,
+        data: dict[str, Any],
+        occurred_at: datetime | None = None,
+    ) -> int:
+        """Deliver once; gives the receiver's status, which is 2xx. Redirects are not followed.
+
+        `message_id` (up to 256 letters, digits and `_:-`), `data` and `occurred_at` (aware; now, if
+        not given) should be the same at each attempt. Raises WebhookFailed.
+        """
+        body = _body(event, data, occurred_at or datetime.now(UTC))
+        headers = self._signed_headers(message_id, body)
+        try:
+            reply = await self._post(url, headers, body)
+        except UrlNotAllowed as error:
+            raise WebhookFailed(str(error), retryable=False) from error
+        except UrlFetchFailed as error:
+            raise WebhookFailed(str(error), retryable=True) from error
+        except TimeoutError:
+            reason = f"The delivery took longer than {self._timeout_s:g} s."
+            raise WebhookFailed(reason, retryable=True) from None
+        reply.raise_unless_delivered()
+        return reply.status
+
+    def _signed_headers(self, message_id: str, body: str) -> list[tuple[str, str]]:
+        if self._webhook is None:
+            raise WebhookFailed("There is no WEBHOOK_SECRET to sign with.", retryable=False)
+        if not _MESSAGE_ID.fullmatch(message_id):
+            raise WebhookFailed("The id of the message is malformed.", retryable=False)
+        now = datetime.now(UTC)
+        return [
+            ("Content-Type", "application/json"),
+            ("webhook-id", message_id),
+            ("webhook-timestamp", str(math.floor(now.timestamp()))),
+            ("webhook-signature", self._webhook.sign(message_id, now, body)),
+        ]
+
+    async def _post(self, url: str, headers: list[tuple[str, str]], body: str) -> "_Reply":
+        reply: _Reply | None = None
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                checked_pool(self._network, self._allow_private) as pool,
+                exchange(pool, "POST", checked_url(url), headers, body.encode()) as response,
+            ):
+                reply = _Reply(response.status, header(response, "retry-after"))
+                await _let_it_finish(response)
+        except (TimeoutError, UrlFetchFailed):
+            if reply is None:  # else the receiver has given its answer, all but the body
+                raise
+        return reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    retry_after: str
+
+    def raise_unless_delivered(self) -> None:
+        """As the specification has it: any status but 2xx is a failure, and only 410 is final."""
+        if 200 <= self.status < 300:
+            return
+        retryable = self.status != _GONE
+        raise WebhookFailed(
+            f"The receiver answered {status_text(self.status)}.",
+            retryable=retryable,
+            retry_after_s=_retry_after_s(self.retry_after) if retryable else None,
+            answer_status=self.status,
+        )
+
+
+def _body(event: Event, data: dict[str, Any], occurred_at: datetime) -> str:
+    timestamp = occurred_at.astimezone(UTC).isoformat(timespec="milliseconds")
+    message = {"type": event, "timestamp": timestamp.replace("+00:00", "Z"), "data": data}
+    return json.dumps(message, allow_nan=False, separators=(",", ":"))
+
+
+async def _let_it_finish(response: httpcore2.Response) -> None:
+    """Read a short answer to its end, so that its sender sees no broken connection."""
+    read_bytes = 0
+    async with aclosing(response.aiter_stream()) as chunks:
+        async for chunk in chunks:
+            read_bytes += len(chunk)
+            if read_bytes >= _MAX_REPLY_BYTES:
+                return
+
+
+def _retry_after_s(value: str) -> float | None:
+    """The header in either of its forms, seconds or a date; a day at most, None if unreadable."""
+    try:
+        if value.isdecimal():
+            wait_s = float(value)
+        else:
+            until = parsedate_to_datetime(value)
+            # A date whose zone is unknown is read as UTC, the only one HTTP allows.
+            until = until if until.tzinfo else until.replace(tzinfo=UTC)
+            wait_s = (until - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(wait_s, 0.0), _MAX_RETRY_AFTER_S)

@@ -1,0 +1,69 @@
+"""Prometheus metrics of one worker process."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from echostream.settings import Settings
+
+_WAIT_BUCKETS_S = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
+_RUN_BUCKETS_S = (0.5, 1, 5, 15, 60, 300, 900, 3600)
+
+
+class WorkerMetrics:
+    """Served at `WORKER_METRICS_PORT` where that is set."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._wait = Histogram(
+            "echostream_job_wait_seconds",
+            "Time between adding a job and starting it.",
+            buckets=_WAIT_BUCKETS_S,
+            registry=registry,
+        )
+        self._run = Histogram(
+            "echostream_job_run_seconds",
+            "Time that working on a job took.",
+            buckets=_RUN_BUCKETS_S,
+            registry=registry,
+        )
+        self._ended = Counter(
+            "echostream_jobs_ended_total", "Jobs ended for good.", ["state"], registry=registry
+        )
+        self._stalled = Counter(
+            "echostream_jobs_stalled_total", "Jobs that lost their worker.", registry=registry
+        )
+        self._retried = Counter(
+            "echostream_jobs_retried_total",
+            "Attempts that failed and come again.",
+            registry=registry,
+        )
+        self.webhook_failures = Counter(
+            "echostream_webhook_failures_total", "Webhooks given up.", registry=registry
+        )
+        self._busy = Gauge(
+            "echostream_worker_busy_share",
+            "Share of the worker's places in use.",
+            registry=registry,
+        )
+        if settings.worker_metrics_port:
+            start_http_server(settings.worker_metrics_port, settings.host, registry)
+
+    def waited(self, seconds: float) -> None:
+        self._wait.observe(seconds)
+
+    def ran(self, seconds: float) -> None:
+        self._run.observe(seconds)
+
+    def ended(self, completed: bool) -> None:
+        self._ended.labels("completed" if completed else "failed").inc()
+
+    def on_stalled(self, _job_id: str) -> None:
+        self._stalled.inc()
+
+    def on_retry(self, _job_id: str) -> None:
+        self._retried.inc()
+
+    def watch_busy(self, share: Callable[[], float]) -> None:
+        """Read the busy share whenever it is asked for."""
+        self._busy.set_function(share)
