@@ -1,4 +1,4 @@
-"""The command line: `echostream transcribe | serve | models`.
+"""The command line: `echostream transcribe | serve | worker | models`.
 
 Imports of anything heavy sit inside the commands, so that `--help` answers at once.
 """
@@ -110,6 +110,18 @@ def serve(
 
     chosen = {"port": port, "host": host}
     run(_settings(**{name: value for name, value in chosen.items() if value is not None}))
+
+
+@app.command()
+def worker(
+    lifeline: Annotated[
+        bool, typer.Option(help="Stop when stdin ends; for programs that start a worker.")
+    ] = False,
+) -> None:
+    """Work on the job queue until a signal."""
+    from echostream.worker import main as run
+
+    raise typer.Exit(run(_settings(), lifeline=lifeline))
 
 
 @models_app.command("list")

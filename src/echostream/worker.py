@@ -204,10 +204,15 @@ class WebhookRunner:
             self._metrics.webhook_failures.inc()
 
 
-async def run_worker(settings: Settings, *, until: asyncio.Event) -> None:
+async def run_worker(
+    settings: Settings,
+    *,
+    until: asyncio.Event,
+    make_pipeline: Callable[[Settings], Pipeline] = build_pipeline,
+) -> None:
     """Work on the queue until `until` is set, then finish or hand back. Raises what makes going on
-    impossible: QueueUnavailable never does, a queue that is away is waited for."""
-    pipeline = build_pipeline(settings)
+    impossible; a Redis that is away does not, it is waited for."""
+    pipeline = make_pipeline(settings)
     storage = Storage(settings.storage_url)
     metrics = WorkerMetrics(settings)
     jobs = JobQueue(settings.queue_name, settings.redis_url, retention_s=settings.job_retention_s)
@@ -272,11 +277,16 @@ async def _sweep(storage: Storage, jobs: JobQueue) -> None:
                 log.info("swept", removed=removed)
 
 
-def main(settings: Settings, *, lifeline: bool = False) -> int:
+def main(
+    settings: Settings,
+    *,
+    lifeline: bool = False,
+    make_pipeline: Callable[[Settings], Pipeline] = build_pipeline,
+) -> int:
     """Run a worker until SIGTERM or SIGINT; the exit status. With `lifeline` the end of stdin stops
     it too, so that a worker never outlives the API that started it."""
     try:
-        asyncio.run(_main(settings, lifeline=lifeline))
+        asyncio.run(_main(settings, lifeline, make_pipeline))
     except EchoStreamError as error:
         log.error("worker_failed", code=error.code, reason=str(error))
         return 1
@@ -286,14 +296,16 @@ def main(settings: Settings, *, lifeline: bool = False) -> int:
     return 0
 
 
-async def _main(settings: Settings, *, lifeline: bool) -> None:
+async def _main(
+    settings: Settings, lifeline: bool, make_pipeline: Callable[[Settings], Pipeline]
+) -> None:
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, until.set)
     if lifeline:
         _watch_stdin(lambda: loop.call_soon_threadsafe(until.set))
-    await run_worker(settings, until=until)
+    await run_worker(settings, until=until, make_pipeline=make_pipeline)
 
 
 def _watch_stdin(on_end: Callable[[], object]) -> None:
