@@ -40,7 +40,10 @@ class HubHandler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         path = self.path.partition("?")[0]
-        if path.startswith(f"/api/models/{REPO}"):
+        if path.startswith(f"/api/models/{REPO}/tree/"):
+            body = json.dumps([_entry(file) for file in sorted(TINY_WHISPER.iterdir())]).encode()
+            headers = {"Content-Type": "application/json"}
+        elif path.startswith(f"/api/models/{REPO}"):
             files = [{"rfilename": file.name} for file in sorted(TINY_WHISPER.iterdir())]
             body = json.dumps({"id": REPO, "sha": COMMIT, "siblings": files}).encode()
             headers = {"Content-Type": "application/json"}
@@ -59,6 +62,11 @@ class HubHandler(BaseHTTPRequestHandler):
         self.end_headers()
         if with_body:
             self.wfile.write(body)
+
+
+def _entry(file: Path) -> dict[str, object]:
+    digest = sha256(file.read_bytes()).hexdigest()
+    return {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": digest}
 
 
 @contextmanager

@@ -20,9 +20,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import MakePipeline, running
-from echostream.asr import DetectedLanguage, Samples, Transcription
+from echostream.asr import (
+    DetectedLanguage,
+    LazyTranscriber,
+    Samples,
+    Transcriber,
+    Transcription,
+)
 from echostream.domain import Segment, TranscribeOptions
-from echostream.errors import EchoStreamError
+from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from fakes import FakeInsights, FakeTranscriber, fake_pipeline
 
@@ -53,6 +59,11 @@ def serving(
         httpx.Client(base_url=base_url, timeout=60) as client,
     ):
         yield client
+
+
+def around(engine: Transcriber) -> MakePipeline:
+    """A `make_pipeline` with this engine."""
+    return lambda settings: Pipeline(settings, LazyTranscriber(lambda: engine), FakeInsights())
 
 
 @dataclass
@@ -133,11 +144,9 @@ def part(head: bytes, body: bytes = b"", boundary: bytes = b"XX") -> bytes:
     return b"--" + boundary + b"\r\n" + head + b"\r\n\r\n" + body + b"\r\n"
 
 
-def audio_part(
-    content: bytes, file_name: bytes = b"talk.wav", field_name: bytes = b"audio"
-) -> bytes:
+def audio_part(content: bytes, file_name: bytes = b"talk.wav", name: bytes = b"audio") -> bytes:
     head = b'Content-Disposition: form-data; name="%b"; filename="%b"'
-    return part(head % (field_name, file_name), content)
+    return part(head % (name, file_name), content)
 
 
 FORM_XX = {"content-type": "multipart/form-data; boundary=XX"}
@@ -205,10 +214,6 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def descendants_of(pid: int) -> list[int]:
-    return [one for child in children_of(pid) for one in (child, *descendants_of(child))]
-
-
 def open_descriptors() -> int:
     """How many this process has; servers of `running` are in it."""
     return len(os.listdir("/proc/self/fd"))
@@ -241,8 +246,3 @@ def assert_nothing_private(text: str) -> None:
         str(Path(__file__).parents[2]),
     ):
         assert private not in text
-
-
-def is_fault(error: type[EchoStreamError] | EchoStreamError) -> tuple[int, str]:
-    """What `error_of` gives for one of our errors."""
-    return error.status, error.code

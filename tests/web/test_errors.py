@@ -14,6 +14,7 @@ from echostream.settings import Settings
 from fakes import FakeInsights, FakeTranscriber
 from web.support import (
     BrokenTranscriber,
+    around,
     assert_nothing_private,
     audio,
     connection,
@@ -28,13 +29,6 @@ from web.support import (
 
 Site = Callable[[str], str]
 MIB = 1024 * 1024
-
-
-def broken(error: Exception) -> Callable[[Settings], Pipeline]:
-    """A `make_pipeline` whose engine breaks when used."""
-    return lambda settings: Pipeline(
-        settings, LazyTranscriber(lambda: BrokenTranscriber(error)), FakeInsights()
-    )
 
 
 def post(client: httpx.Client, path: str, **data: str) -> httpx.Response:
@@ -82,22 +76,17 @@ def test_missing_audio(api: httpx.Client, arguments: dict[str, Any]) -> None:
     ("path", "code"),
     [
         ("/upload-audio", "process_failed"),
+        ("/api/finalize", "finalize_failed"),
         ("/v1/audio/transcriptions", "process_failed"),
         ("/v1/audio/translations", "process_failed"),
     ],
 )
 def test_a_broken_engine(error: Exception, path: str, code: str) -> None:
-    with serving(make_pipeline=broken(error)) as client:
+    with serving(make_pipeline=around(BrokenTranscriber(error))) as client:
         assert error_of(post(client, path)) == (500, code)
         labels = {"method": "POST", "route": path, "status": "500"}
         assert metric(client, "echostream_requests_total", **labels) == 1
         assert metric(client, "echostream_errors_total", code=code) == 1
-
-
-@pytest.mark.parametrize("error", [EngineError("the engine broke"), secret_fault()])
-def test_a_broken_engine_in_finalize(error: Exception) -> None:
-    with serving(make_pipeline=broken(error)) as client:
-        assert error_of(post(client, "/api/finalize")) == (500, "finalize_failed")
 
 
 def test_insights_that_break_in_finalize() -> None:
@@ -108,7 +97,9 @@ def test_insights_that_break_in_finalize() -> None:
 
 def test_an_allowed_origin_can_read_of_a_crash() -> None:
     origin = "https://app.example"
-    with serving(make_pipeline=broken(secret_fault()), cors_origins=origin) as client:
+    with serving(
+        make_pipeline=around(BrokenTranscriber(secret_fault())), cors_origins=origin
+    ) as client:
         response = client.post("/upload-audio", files=audio(), headers={"origin": origin})
     assert error_of(response) == (500, "process_failed")
     assert response.headers["access-control-allow-origin"] == origin

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
+
 from echostream.errors import InvalidRequest, ModelUnavailable
 
 _MODEL_FILES = [
@@ -91,7 +93,6 @@ def _hub_errors(name: str) -> Iterator[None]:
         raise ModelUnavailable(f"the model hub has no model {name!r}") from error
     except errors.OfflineModeIsEnabled as error:
         raise ModelUnavailable("the model hub is switched off (HF_HUB_OFFLINE)") from error
-    # HTTP libraries' own errors come through; the client library has changed which one it uses.
-    except Exception as error:
+    except (errors.HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         reason = type(error).__name__
         raise ModelUnavailable(f"the model hub cannot be reached ({reason})") from error

@@ -146,9 +146,8 @@ class RequestLog:
             log.error("request_crashed", exc_info=error)
             if status != _CLIENT_CLOSED_REQUEST:
                 raise  # the answer has begun: all that is left is to break it off
-            message = "the server could not process this request"
-            response = error_response(Request(scope), EchoStreamError.code, 500, message)
-            await response(scope, receive, send_with_id)
+            answer = error_response(Request(scope), EchoStreamError.code, 500, openai.UNFORESEEN)
+            await answer(scope, receive, send_with_id)
         finally:
             _record(scope, status, time.perf_counter() - started)
             structlog.contextvars.unbind_contextvars("request_id")

@@ -21,6 +21,7 @@ from echostream.errors import (
     UrlNotAllowed,
 )
 from echostream.schema import TranscriptionShape
+from echostream.web.fields import LANGUAGE_PATTERN
 
 
 class ErrorShape(BaseModel):
@@ -29,6 +30,19 @@ class ErrorShape(BaseModel):
     error: str = Field(description="A code to match on.")
     message: str = Field(description="A sentence for people.")
     requestId: str = Field(description="Also in the server's logs.")  # noqa: N815
+
+
+class OpenAIErrorFields(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class OpenAIErrorShape(BaseModel):
+    """Every error under `/v1`."""
+
+    error: OpenAIErrorFields
 
 
 _AUDIO_ERRORS = (InvalidAudio, AudioTooLarge, AudioTooLong, ServerBusy, ModelUnavailable)
@@ -41,6 +55,7 @@ _OPTIONS: dict[str, Any] = {
     },
     "language": {
         "type": "string",
+        "pattern": f"^{LANGUAGE_PATTERN}$",
         "description": "ISO 639-1 code; detected when left out.",
         "examples": ["en"],
     },
@@ -62,12 +77,14 @@ _FILE = {
 }
 
 
-def _errors(*errors: type[EchoStreamError]) -> dict[int | str, dict[str, Any]]:
+def _errors(
+    *errors: type[EchoStreamError], shape: type[BaseModel] = ErrorShape
+) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int, list[str]] = {}
     for error in errors:
         by_status.setdefault(error.status, []).append(error.code)
     return {
-        status: {"model": ErrorShape, "description": " or ".join(f"`{code}`" for code in codes)}
+        status: {"model": shape, "description": " or ".join(f"`{code}`" for code in codes)}
         for status, codes in sorted(by_status.items())
     }
 
@@ -117,14 +134,12 @@ _FINALIZE_FIELDS: dict[str, Any] = {
 }
 
 FINALIZE: dict[str, Any] = {
-    "responses": _errors(
-        MissingAudioOrTranscript,
-        Unauthorized,
-        InvalidRequest,
-        *_AUDIO_ERRORS,
-        StorageFull,
-        EchoStreamError,
-    ),
+    "responses": {
+        **_errors(
+            MissingAudioOrTranscript, Unauthorized, InvalidRequest, *_AUDIO_ERRORS, StorageFull
+        ),
+        500: {"model": ErrorShape, "description": "`finalize_failed`"},
+    },
     "openapi_extra": _body(
         form={"schema": _object({"audio": _FILE, **_FINALIZE_FIELDS})},
         json={
@@ -153,8 +168,22 @@ _OPENAI_FIELDS: dict[str, Any] = {
 }
 
 OPENAI_AUDIO: dict[str, Any] = {
-    "responses": _errors(Unauthorized, InvalidRequest, *_AUDIO_ERRORS, StorageFull),
+    "responses": {
+        200: {"content": {kind: {} for kind in ("text/plain", "text/vtt", "text/event-stream")}},
+        **_errors(
+            Unauthorized,
+            InvalidRequest,
+            *_AUDIO_ERRORS,
+            StorageFull,
+            EchoStreamError,
+            shape=OpenAIErrorShape,
+        ),
+    },
     "openapi_extra": _body(form={"schema": _object(_OPENAI_FIELDS, ("file",))}),
+}
+
+OPENAI_MODELS: dict[str, Any] = {
+    "responses": _errors(Unauthorized, ModelUnavailable, shape=OpenAIErrorShape)
 }
 
 JOB: dict[str, Any] = {"responses": _errors(Unauthorized, QueueUnavailable)}

@@ -9,10 +9,12 @@ from echostream.errors import InvalidRequest
 
 M = TypeVar("M", bound=BaseModel)
 
+LANGUAGE_PATTERN = r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*"
+
 
 def _normal_language(code: str) -> str:
     """`en-US` and `EN` are both `en` to an engine."""
-    match = re.fullmatch(r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*", code.strip())
+    match = re.fullmatch(LANGUAGE_PATTERN, code.strip())
     if match is None:
         raise ValueError("must be an ISO 639-1 code such as 'en'")
     return match[1].lower()

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, BinaryIO, Literal
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
@@ -25,10 +26,15 @@ from echostream.web.fields import Language, validated
 from echostream.web.uploads import file_of, is_form, read_form
 from echostream.web.work import with_request
 
+log = structlog.get_logger(__name__)
+
 router = APIRouter(prefix="/v1", tags=["openai"], dependencies=[Depends(require_token)])
 
 Granularity = Literal["word", "segment"]
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
+
+UNFORESEEN = "the server could not process this request"
+"""All that a client is told of a fault that is not one of ours."""
 
 _SEEK_FRAMES_PER_S = 100
 
@@ -75,7 +81,7 @@ async def translations(request: Request) -> Response:
     return await _answer(request, "translate")
 
 
-@router.get("/models")
+@router.get("/models", **describe.OPENAI_MODELS)
 async def models(request: Request) -> dict[str, Any]:
     """The one model that this server transcribes with."""
     engine = await _pipeline(request).load()
@@ -103,10 +109,8 @@ async def _answer(request: Request, task: Task) -> Response:
 
 
 def _values(form: FormData) -> dict[str, Any]:
-    """Text fields; the array field as a list, under its name with or without brackets."""
-    values: dict[str, Any] = {
-        name: value for name, value in form.items() if isinstance(value, str) and value
-    }
+    """All fields but the file; the array one as a list, under its name with or without brackets."""
+    values: dict[str, Any] = {name: value for name, value in form.items() if value}
     for name in ("timestamp_granularities[]", "timestamp_granularities"):
         if name in values:
             values[name] = form.getlist(name)
@@ -164,7 +168,7 @@ async def _stream(request: Request, audio: BinaryIO, options: TranscribeOptions)
     # The answer outlives the request's form, which closes its file.
     own_file = os.fdopen(os.dup(audio.fileno()), "rb")
     events = _events(request, own_file, options)
-    first = await with_request(request, anext(events))
+    first = await anext(events)
 
     async def body() -> AsyncGenerator[str]:
         async with aclosing(events):
@@ -189,12 +193,18 @@ async def _events(
     def put(text: str | None) -> None:
         loop.call_soon_threadsafe(texts.put_nowait, text)
 
-    run = asyncio.create_task(
-        _pipeline(request).run(
-            audio, options, insights=False, on_segment=lambda segment: put(segment.text.strip())
-        )
+    def ended(run: asyncio.Task[Result]) -> None:
+        # Here and not below, where a client that leaves may keep us from coming to the end.
+        audio.close()
+        put(None)
+        if not run.cancelled():
+            run.exception()  # read, so that asyncio does not report it as lost
+
+    work = _pipeline(request).run(
+        audio, options, insights=False, on_segment=lambda segment: put(segment.text.strip())
     )
-    run.add_done_callback(lambda _task: put(None))
+    run = asyncio.create_task(with_request(request, work))
+    run.add_done_callback(ended)
     said = False
     try:
         while (text := await texts.get()) is not None:
@@ -204,21 +214,26 @@ async def _events(
         yield _last_event(request, run, raising=not said)
     finally:
         run.cancel()
-        await asyncio.gather(run, return_exceptions=True)
-        audio.close()
 
 
 def _last_event(request: Request, run: asyncio.Task[Result], *, raising: bool) -> dict[str, Any]:
     """The whole text, or the error; `raising` while a status can still be sent."""
     try:
         result = run.result()
-    except EchoStreamError as error:
+    except Exception as error:
         if raising:
             raise
-        request.app.state.metrics.errors.labels(error.code).inc()
-        return error_body(error.code, error.status, str(error))
+        return _error_event(request, error)
     request.app.state.metrics.observe(result)
     return {"type": "transcript.text.done", "text": result.transcript.text}
+
+
+def _error_event(request: Request, error: Exception) -> dict[str, Any]:
+    if not isinstance(error, EchoStreamError):
+        log.error("stream_crashed", exc_info=error)
+        error = EchoStreamError(UNFORESEEN)
+    request.app.state.metrics.errors.labels(error.code).inc()
+    return error_body(error.code, error.status, str(error))
 
 
 def error_body(code: str, status: int, message: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Generic, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -106,7 +106,12 @@ async def upload_audio(request: Request) -> Response:
     return _json(TranscriptionShape.of(result.transcript, result.insights))
 
 
-@router.post("/api/finalize", tags=["transcription"], **describe.FINALIZE)
+@router.post(
+    "/api/finalize",
+    tags=["transcription"],
+    response_model=FinalizeShape,
+    **describe.FINALIZE,
+)
 async def finalize(request: Request) -> Response:
     """Add the text of a last piece of audio to a transcript, and draw insights from the whole."""
     async with _body(request, FinalizeFields) as body:
@@ -181,7 +186,7 @@ async def ready(request: Request) -> JSONResponse:
     return JSONResponse(body, 200 if is_ready else 503)
 
 
-@router.get("/metrics", tags=["state"])
+@router.get("/metrics", tags=["state"], response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Prometheus metrics."""
     return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
@@ -220,9 +225,9 @@ async def _body(request: Request, fields: type[F]) -> AsyncIterator[_Body[F]]:
     max_bytes = request.app.state.settings.max_upload_bytes
     async with read_form(request, max_bytes) as form:
         # A form has no null: an empty field is one that was left out.
-        texts = {name: value for name, value in form.items() if isinstance(value, str) and value}
-        texts.pop("audio", None)
-        yield _Body(validated(fields, texts), file_of(form, "audio", max_bytes))
+        values = {name: value for name, value in form.items() if value}
+        values.pop("audio", None)
+        yield _Body(validated(fields, values), file_of(form, "audio", max_bytes))
 
 
 def _pipeline(request: Request) -> Pipeline:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from contextlib import suppress
 from types import FrameType
 
@@ -52,9 +53,23 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal. Returns when the port is free and all work has ended."""
+    """Serve until a signal. Returns when the port is free and all work has ended; exits with one
+    line on stderr when the port cannot be had."""
     # uvicorn raises the signal once more when it has stopped; that second one is not to kill us
-    # before the interpreter has closed down.
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: None)
+    # before the interpreter has closed down, but one that comes before uvicorn looks out for it
+    # must end us too. So it is treated as Ctrl-C is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        Server(create_app(settings), settings).run()
+        try:
+            listener = _listener(settings)
+        except OSError as error:
+            sys.exit(f"echostream: cannot listen: {error.strerror}")
+        Server(create_app(settings), settings).run([listener])
+
+
+def _listener(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.create_server((settings.host, settings.port), family=family)
+    host, port = listener.getsockname()[:2]
+    log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    return listener

@@ -7,10 +7,11 @@ from typing import Any, BinaryIO
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from echostream.errors import AudioTooLarge, InvalidRequest, StorageFull
+from echostream.web.work import unless_stopping
 
 _MAX_JSON_BYTES = 1024 * 1024
 _FORM_OVERHEAD_BYTES = 1024 * 1024
@@ -34,13 +35,14 @@ async def read_form(request: Request, max_file_bytes: int) -> AsyncIterator[Form
     """The fields and files of a form. Files lie unlinked on disk and are closed on leaving, so a
     process that dies leaves nothing behind.
 
-    Raises AudioTooLarge, InvalidRequest for a malformed body, StorageFull, and ClientDisconnect.
+    Raises AudioTooLarge, InvalidRequest for a malformed body, StorageFull, ServerBusy at shutdown,
+    and ClientDisconnect.
     """
     _refuse_declared_size(request, max_file_bytes)
     stream = _bounded(request, max_file_bytes + _FORM_OVERHEAD_BYTES, max_file_bytes)
     parser = _parser(request, stream)
     try:
-        form = await parser.parse()
+        form = await unless_stopping(request, parser.parse())
     except MultiPartException as error:
         raise InvalidRequest(f"the form cannot be read: {error.message}") from error
     except FormParserError as error:
@@ -55,10 +57,31 @@ async def read_form(request: Request, max_file_bytes: int) -> AsyncIterator[Form
 
 def _parser(request: Request, stream: AsyncGenerator[bytes]) -> MultiPartParser | FormParser:
     if content_type(request) == _MULTIPART:
-        return MultiPartParser(
-            request.headers, stream, max_files=_MAX_FILES, max_fields=_MAX_FIELDS
+        return _WholeMultipart(request.headers, stream)
+    return FormParser(request.headers, stream, max_fields=_MAX_FIELDS)
+
+
+class _WholeMultipart(MultiPartParser):
+    """Refuses a body without its closing boundary, which Starlette takes for a whole one."""
+
+    # Straight to disk, where ffmpeg wants it, so that a full one is noticed here.
+    spool_max_size = 1
+
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes]) -> None:
+        super().__init__(
+            headers, self._to_its_end(stream), max_files=_MAX_FILES, max_fields=_MAX_FIELDS
         )
-    return FormParser(request.headers, stream)
+        self._ended = False
+
+    def on_end(self) -> None:
+        self._ended = True
+
+    async def _to_its_end(self, stream: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        async for chunk in stream:
+            yield chunk
+        if not self._ended:
+            # Raised in here because the parser closes its files on an error of its stream.
+            raise MultiPartException("Its closing boundary is missing.")
 
 
 def _refuse_declared_size(request: Request, max_file_bytes: int) -> None:
@@ -81,12 +104,9 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object of the body, empty when there is no body. Raises InvalidRequest."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_JSON_BYTES:
-            raise InvalidRequest("the JSON body is over 1 MiB")
+    """The JSON object of the body, empty when there is no body. Raises InvalidRequest, ServerBusy
+    at shutdown, and ClientDisconnect."""
+    body = await unless_stopping(request, _json_bytes(request))
     if not body.strip():
         return {}
     try:
@@ -96,6 +116,15 @@ async def read_json(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest("the JSON body must be an object")
     return value
+
+
+async def _json_bytes(request: Request) -> bytearray:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_JSON_BYTES:
+            raise InvalidRequest("the JSON body is over 1 MiB")
+    return body
 
 
 def file_of(form: FormData, field: str, max_file_bytes: int) -> BinaryIO | None:

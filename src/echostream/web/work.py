@@ -5,9 +5,8 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from fastapi import Request
-from starlette.requests import ClientDisconnect
 
-from echostream.errors import ServerBusy
+from echostream.errors import Cancelled, EchoStreamError, ServerBusy
 
 T = TypeVar("T")
 
@@ -15,23 +14,40 @@ T = TypeVar("T")
 async def with_request(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Run `work`; cancel it when the client disconnects or the shutdown grace is over.
 
-    The request's body must have been read. Raises ClientDisconnect, or ServerBusy at shutdown.
+    The request's body must have been read. Raises Cancelled, or ServerBusy at shutdown; both at
+    once, for an engine may be long in coming to the point where it stops. Until then cancelled
+    work keeps its slot.
     """
+    gone = Cancelled("the client has gone")
+    return await _unless({_disconnected(request): gone, **_stopping(request)}, work)
+
+
+async def unless_stopping(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Run `work`, such as reading the body; ServerBusy when the shutdown grace is over."""
+    return await _unless(_stopping(request), work)
+
+
+Endings = dict[Coroutine[Any, Any, Any], EchoStreamError]
+
+
+def _stopping(request: Request) -> Endings:
     abort: asyncio.Event = request.app.state.abort
+    busy = ServerBusy("the server is stopping; send the request again", retry_after_s=10)
+    return {abort.wait(): busy}
+
+
+async def _unless(endings: Endings, work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` until one of the endings comes, which cancels it and raises its error."""
     task = asyncio.create_task(work)
-    gone = asyncio.create_task(_disconnected(request))
-    stopping = asyncio.create_task(abort.wait())
+    errors = {asyncio.create_task(ending): error for ending, error in endings.items()}
     try:
-        await asyncio.wait({task, gone, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, *errors}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        if gone.done():
-            raise ClientDisconnect
-        raise ServerBusy("the server is stopping; send the request again", retry_after_s=10)
+        raise next(error for ending, error in errors.items() if ending.done())
     finally:
-        for one in (task, gone, stopping):
+        for one in (task, *errors):
             one.cancel()
-        await asyncio.gather(task, gone, stopping, return_exceptions=True)
 
 
 async def _disconnected(request: Request) -> None:

@@ -1,0 +1,91 @@
+"""`python -m echostream serve` as a process of its own, and a look at what it leaves."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from web.support import WAIT_S, children_of, wait_until
+
+SERVE = (sys.executable, "-m", "echostream", "serve")
+
+
+@dataclass
+class ServerProcess:
+    """A running server. `log` grows by a line of its stderr at a time."""
+
+    popen: "subprocess.Popen[str]"
+    url: str = ""
+    log: list[str] = field(default_factory=list)
+
+    def wait_for_engines(self, count: int) -> None:
+        """Until that many pocketsphinx children are at work."""
+        wait_until(lambda: len(self.engines()) == count, f"{count} engines run")
+
+    def engines(self) -> list[int]:
+        return [pid for pid in descendants_of(self.popen.pid) if "sphinx_child" in command_of(pid)]
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def exit_status(self) -> int:
+        return self.popen.wait(WAIT_S)
+
+
+@contextmanager
+def server_process(*command: str, **environment: str) -> Iterator[ServerProcess]:
+    """Start a server with pocketsphinx on a free port; kill it on leaving if it still runs."""
+    settings = {"ASR_ENGINE": "pocketsphinx", "PORT": "0", **environment}
+    with subprocess.Popen(
+        command or SERVE,
+        env={**os.environ, **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as popen:
+        server = ServerProcess(popen)
+        try:
+            assert popen.stderr is not None
+            server.url = json.loads(popen.stderr.readline())["url"]
+            reader = threading.Thread(target=server.log.extend, args=(popen.stderr,))
+            reader.start()
+            yield server
+        finally:
+            popen.kill()
+            reader.join(WAIT_S)
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Its children, theirs, and so on."""
+    return [one for child in children_of(pid) for one in (child, *descendants_of(child))]
+
+
+def command_of(pid: int) -> str:
+    """Its command line, empty once it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return ""
+
+
+@contextmanager
+def watched(pids: list[int]) -> Iterator[list[int]]:
+    """File descriptors that become readable when these processes end."""
+    opened = [os.pidfd_open(pid) for pid in pids]
+    try:
+        yield opened
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def assert_they_end(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        ended, _, _ = select.select([descriptor], [], [], WAIT_S)
+        assert ended, "a child process outlives its server"
