@@ -164,6 +164,10 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def webhook_queue_name(self) -> str:
+        return f"{self.queue_name}-webhooks"
+
+    @property
     def max_upload_bytes(self) -> int:
         return self.max_upload_mb * 1024 * 1024
 

@@ -1,8 +1,8 @@
 """The queue's worker process: takes jobs, runs them through the pipeline, tells how they go."""
 
 import asyncio
+import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -217,7 +217,7 @@ async def run_worker(
     metrics = WorkerMetrics(settings)
     jobs = JobQueue(settings.queue_name, settings.redis_url, retention_s=settings.job_retention_s)
     webhooks = JobQueue(
-        f"{settings.queue_name}-webhooks", settings.redis_url, retention_s=settings.job_retention_s
+        settings.webhook_queue_name, settings.redis_url, retention_s=settings.job_retention_s
     )
     sender = WebhookSender(settings.webhook_secret, allow_private=settings.allow_private_urls)
     runner = JobRunner(pipeline, storage, webhooks, metrics)
@@ -310,7 +310,8 @@ async def _main(
 
 def _watch_stdin(on_end: Callable[[], object]) -> None:
     def read() -> None:
-        while sys.stdin.buffer.read(1):
+        # Not sys.stdin: a thread inside its lock would abort the interpreter's shutdown.
+        while os.read(0, 1):
             pass
         on_end()
 

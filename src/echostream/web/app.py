@@ -18,9 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echostream import __version__
 from echostream.errors import EchoStreamError, InvalidRequest
+from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
-from echostream.web import openai, routes
+from echostream.storage import Storage
+from echostream.web import jobs, openai, routes
+from echostream.web.child import WorkerChild
 from echostream.web.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -37,11 +40,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.pipeline = pipeline = make_pipeline(settings)
-        app.state.metrics = Metrics(pipeline)
         app.state.abort = asyncio.Event()
-        if settings.api_bearer_token is None:
-            log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
-        yield
+        async with _job_queue(app, settings):
+            app.state.metrics = Metrics(pipeline, app.state.queue)
+            if settings.api_bearer_token is None:
+                log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
+            yield
         await pipeline.aclose()
 
     app = FastAPI(
@@ -53,6 +57,7 @@ def create_app(
     app.state.settings = settings
     app.include_router(routes.open_router)
     app.include_router(routes.router)
+    app.include_router(jobs.router)
     app.include_router(openai.router)
     _answer_errors(app)
     app.add_middleware(RequestLog)
@@ -64,6 +69,31 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
         )
     return app
+
+
+@asynccontextmanager
+async def _job_queue(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    """The queue, the one of its webhooks, the storage, and a worker beside us if asked for; all
+    None without USE_QUEUE."""
+    app.state.queue = app.state.webhooks = app.state.storage = None
+    if not settings.use_queue:
+        yield
+        return
+    queues = [
+        JobQueue(name, settings.redis_url, retention_s=settings.job_retention_s)
+        for name in (settings.queue_name, settings.webhook_queue_name)
+    ]
+    app.state.queue, app.state.webhooks = queues
+    app.state.storage = Storage(settings.storage_url)
+    worker = WorkerChild()
+    if settings.run_worker:
+        worker.start()
+    try:
+        yield
+    finally:
+        await worker.aclose()
+        for queue in queues:
+            await queue.aclose()
 
 
 def _answer_errors(app: FastAPI) -> None:

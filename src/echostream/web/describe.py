@@ -10,6 +10,7 @@ from echostream.errors import (
     EchoStreamError,
     InvalidAudio,
     InvalidRequest,
+    JobNotFound,
     MissingAudio,
     MissingAudioOrTranscript,
     ModelUnavailable,
@@ -186,7 +187,9 @@ OPENAI_MODELS: dict[str, Any] = {
     "responses": _errors(Unauthorized, ModelUnavailable, shape=OpenAIErrorShape)
 }
 
-JOB: dict[str, Any] = {"responses": _errors(Unauthorized, QueueUnavailable)}
+JOB: dict[str, Any] = {
+    "responses": _errors(Unauthorized, JobNotFound, InvalidRequest, QueueUnavailable)
+}
 
 READY: dict[str, Any] = {
     "responses": {503: {"description": "Not ready; the body says what is missing."}}

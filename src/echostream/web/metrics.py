@@ -1,5 +1,7 @@
 """Prometheus metrics of one API process."""
 
+from contextlib import suppress
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -9,6 +11,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from echostream.errors import QueueUnavailable
+from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline, Result
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
@@ -20,8 +24,15 @@ _RTF_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 4)
 class Metrics:
     """Held by the app rather than by the module, so that two apps in one process do not mix."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, queue: JobQueue | None) -> None:
         self._registry = CollectorRegistry()
+        self._queue = queue
+        self._jobs = Gauge(
+            "echostream_jobs",
+            "Jobs in the queue by state.",
+            ["state"],
+            registry=self._registry,
+        )
         self.requests = Counter(
             "echostream_requests_total",
             "HTTP requests by route and status.",
@@ -68,6 +79,11 @@ class Metrics:
         if transcript.duration_s:
             self._rtf.labels(transcript.engine).observe(result.transcribe_s / transcript.duration_s)
 
-    def text(self) -> bytes:
-        """All metrics in Prometheus' text format."""
+    async def text(self) -> bytes:
+        """All metrics in Prometheus' text format. Without Redis the jobs are left out."""
+        self._jobs.clear()
+        if self._queue is not None:
+            with suppress(QueueUnavailable):
+                for state, count in (await self._queue.counts()).items():
+                    self._jobs.labels(state).set(count)
         return generate_latest(self._registry)

@@ -1,11 +1,10 @@
 """EchoStream's own REST API."""
 
-import re
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Generic, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,18 +12,18 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from echostream.domain import Insights, Segment, Task, TranscribeOptions, Transcript
+from echostream.domain import Task
 from echostream.errors import (
+    EchoStreamError,
     MissingAudio,
     MissingAudioOrTranscript,
-    QueueUnavailable,
 )
 from echostream.pipeline import Pipeline, Url
-from echostream.schema import InsightsShape, TranscriptionShape
-from echostream.settings import Settings
+from echostream.schema import InsightsShape, JobData, TranscriptionShape
 from echostream.web import describe
 from echostream.web.auth import require_token
 from echostream.web.fields import Language, validated
+from echostream.web.jobs import enqueue
 from echostream.web.metrics import CONTENT_TYPE_LATEST
 from echostream.web.uploads import file_of, is_form, read_form, read_json
 from echostream.web.work import with_request
@@ -40,31 +39,26 @@ class _Fields(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
+    use_queue: bool = False
+    language: Language | None = None
+    callback_url: str | None = None
+
+    def job(self) -> JobData:
+        """The same as a job's data; its `options` serve requests that are answered at once too."""
+        return JobData(**self.model_dump(exclude={"use_queue"}))
+
 
 class UploadFields(_Fields):
     audio_url: str | None = None
-    use_queue: bool = False
-    language: Language | None = None
     task: Task = "transcribe"
     prompt: str | None = Field(None, max_length=2000)
     word_timestamps: bool = False
     insights: bool = True
-    callback_url: str | None = None
-
-    @property
-    def options(self) -> TranscribeOptions:
-        return TranscribeOptions(
-            language=self.language,
-            task=self.task,
-            prompt=self.prompt,
-            word_timestamps=self.word_timestamps,
-        )
 
 
 class FinalizeFields(_Fields):
     audio_id: str | None = Field(None, max_length=200)
     transcript: str | None = None
-    language: Language | None = None
 
 
 F = TypeVar("F", bound=_Fields)
@@ -91,19 +85,20 @@ class FinalizeShape(BaseModel):
 async def upload_audio(request: Request) -> Response:
     """Transcribe a file or a URL and draw insights from the transcript."""
     pipeline = _pipeline(request)
-    pipeline.slots.check()  # before the body is read, so that a busy server refuses cheaply
+    if request.app.state.queue is None:
+        pipeline.slots.check()  # before the body is read, so that a busy server refuses cheaply
     async with _body(request, UploadFields) as body:
         fields = body.fields
         source = body.audio or (Url(fields.audio_url) if fields.audio_url else None)
         if source is None:
             raise MissingAudio("send a file in the form field 'audio', or a JSON 'audioUrl'")
         if fields.use_queue:
-            raise QueueUnavailable("no job queue is connected; leave useQueue out")
+            return await enqueue(request, fields.job(), body.audio)
         result = await with_request(
-            request, pipeline.run(source, fields.options, insights=fields.insights)
+            request, pipeline.run(source, fields.job().options, insights=fields.insights)
         )
     request.app.state.metrics.observe(result)
-    return _json(TranscriptionShape.of(result.transcript, result.insights))
+    return _json(TranscriptionShape.of(result.transcript, result.insights, cached=result.cached))
 
 
 @router.post(
@@ -118,52 +113,21 @@ async def finalize(request: Request) -> Response:
         fields = body.fields
         if body.audio is None and not (fields.transcript or "").strip():
             raise MissingAudioOrTranscript("send 'audio', 'transcript', or both")
-        transcript, insights = await with_request(request, _finalize(request, body))
+        audio_id = fields.audio_id or f"rest-{time.time_ns() // 1_000_000}"
+        data = fields.job().model_copy(update={"audio_id": audio_id})
+        if fields.use_queue:
+            return await enqueue(request, data, body.audio)
+        work = _pipeline(request).finalize(data.transcript or "", body.audio, data.options)
+        result = await with_request(request, work)
+    if body.audio is not None:
+        request.app.state.metrics.observe(result)
     return _json(
         FinalizeShape(
-            audio_id=fields.audio_id or f"rest-{time.time_ns() // 1_000_000}",
-            transcript=transcript.text,
-            insights=InsightsShape.of(insights) if insights else None,
+            audio_id=audio_id,
+            transcript=result.transcript.text,
+            insights=InsightsShape.of(result.insights) if result.insights else None,
         )
     )
-
-
-async def _finalize(
-    request: Request, body: _Body[FinalizeFields]
-) -> tuple[Transcript, Insights | None]:
-    pipeline = _pipeline(request)
-    given = text_segments(body.fields.transcript or "")
-    whole = Transcript(given, body.fields.language or "en", 0.0, "none", "none")
-    if body.audio is not None:
-        options = TranscribeOptions(language=body.fields.language)
-        result = await pipeline.run(body.audio, options, insights=False)
-        request.app.state.metrics.observe(result)
-        new = (
-            replace(segment, id=number)
-            for number, segment in enumerate(result.transcript.segments, start=len(given))
-        )
-        whole = replace(result.transcript, segments=(*given, *new))
-    return whole, await pipeline.analyse(whole)
-
-
-def text_segments(text: str) -> tuple[Segment, ...]:
-    """Text without times as segments, one a line or sentence, so that insights can point at it.
-
-    Joined by spaces they give the text back, but for its white space.
-    """
-    sentences = re.split(r"(?<=[.!?。！？])\s+|\n+", text.strip())
-    found = (" ".join(sentence.split()) for sentence in sentences)
-    return tuple(
-        Segment(id=number, start_s=0.0, end_s=0.0, text=sentence)
-        for number, sentence in enumerate(filter(None, found))
-    )
-
-
-@router.get("/job/{job_id}", tags=["jobs"], **describe.JOB)
-@router.delete("/job/{job_id}", tags=["jobs"], **describe.JOB)
-async def job(job_id: str) -> Response:
-    """State of a background job."""
-    raise QueueUnavailable(f"no job queue is connected, so there is no job {job_id!r}")
 
 
 @open_router.get("/health")
@@ -179,7 +143,7 @@ async def ready(request: Request) -> JSONResponse:
         "engine": _check_engine(_pipeline(request)),
         "insights": {"ok": True, "detail": _pipeline(request).insights_name or "off"},
         "storage": _check_storage(),
-        "queue": _check_queue(request.app.state.settings),
+        **await _check_queue(request),
     }
     is_ready = all(check["ok"] for check in checks.values())
     body = {"status": "ok" if is_ready else "unavailable", "checks": checks}
@@ -189,7 +153,8 @@ async def ready(request: Request) -> JSONResponse:
 @router.get("/metrics", tags=["state"], response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Prometheus metrics."""
-    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    text = await request.app.state.metrics.text()
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 def _check_engine(pipeline: Pipeline) -> dict[str, Any]:
@@ -210,10 +175,20 @@ def _check_storage() -> dict[str, Any]:
     return {"ok": True, "detail": "writable"}
 
 
-def _check_queue(settings: Settings) -> dict[str, Any]:
-    if settings.use_queue:
-        return {"ok": False, "detail": "this version has no job queue"}
-    return {"ok": True, "detail": "off"}
+async def _check_queue(request: Request) -> dict[str, dict[str, Any]]:
+    """The queue with its Redis, and the storage that it needs."""
+    state = request.app.state
+    if state.queue is None:
+        return {"queue": {"ok": True, "detail": "off"}}
+    checks = {}
+    for name, check in (("queue", state.queue.ping()), ("jobStorage", state.storage.check())):
+        try:
+            await check
+        except EchoStreamError as error:
+            checks[name] = {"ok": False, "detail": str(error)}
+        else:
+            checks[name] = {"ok": True, "detail": "connected"}
+    return checks
 
 
 @asynccontextmanager
