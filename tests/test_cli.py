@@ -136,6 +136,13 @@ def test_a_bad_setting_is_one_line():
     assert b"MAX_UPLOAD_MB" in done.stderr
 
 
+@pytest.mark.parametrize("command", [("transcribe", "a.wav"), ("serve", "--port", "0")])
+def test_settings_that_do_not_fit_together_are_one_line(command):
+    done = run(*command, INSIGHTS_PROVIDER="gemini")
+    assert done.returncode == 1
+    assert done.stderr.decode() == "echostream: INSIGHTS_PROVIDER=gemini needs GEMINI_API_KEY\n"
+
+
 def test_a_closed_pipe_is_no_traceback(clip):
     with subprocess.Popen(
         [*COMMAND, "transcribe", str(clip)],

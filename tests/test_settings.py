@@ -43,6 +43,8 @@ def test_origins_are_split_at_commas(monkeypatch: pytest.MonkeyPatch):
         ("MAX_UPLOAD_MB", "0"),
         ("API_BEARER_TOKEN", "changeme"),
         ("API_BEARER_TOKEN", "your_token_here"),
+        ("API_BEARER_TOKEN", " padded "),
+        ("API_BEARER_TOKEN", "schlüssel"),
     ],
 )
 def test_what_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str):

@@ -106,10 +106,15 @@ def serve(
     host: Annotated[str | None, typer.Option(help="HOST")] = None,
 ) -> None:
     """Run the API until a signal."""
+    from echostream.errors import EchoStreamError
     from echostream.web.server import serve as run
 
     chosen = {"port": port, "host": host}
-    run(_settings(**{name: value for name, value in chosen.items() if value is not None}))
+    settings = _settings(**{name: value for name, value in chosen.items() if value is not None})
+    try:
+        run(settings)
+    except EchoStreamError as error:
+        _fail(str(error))
 
 
 @app.command()
@@ -217,7 +222,10 @@ async def _transcribe_all(
     from echostream.errors import EchoStreamError
     from echostream.pipeline import build_pipeline
 
-    pipeline = build_pipeline(settings)
+    try:
+        pipeline = build_pipeline(settings)
+    except EchoStreamError as error:
+        _fail(str(error))
     complete = True
     try:
         for name, target in targets:

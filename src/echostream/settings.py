@@ -29,7 +29,8 @@ class Settings(BaseSettings):
     """Address the API listens on. Containers set 0.0.0.0."""
 
     api_bearer_token: SecretStr | None = None
-    """When set, every endpoint but `/health` requires it. Unset: the API is open."""
+    """When set, every endpoint but `/health` requires it; the description at `/docs` stays open.
+    Unset: the whole API is open."""
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of browsers allowed to call the API, separated by commas."""
@@ -151,9 +152,15 @@ class Settings(BaseSettings):
 
     @field_validator("api_bearer_token")
     @classmethod
-    def _refuse_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and value.get_secret_value().strip().lower() in _PLACEHOLDERS:
+    def _refuse_useless_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        token = value.get_secret_value()
+        if token.lower() in _PLACEHOLDERS:
             raise ValueError("is a placeholder; set a token of your own or leave it unset")
+        # Headers carry nothing else, so that no client could ever send it.
+        if not token.isascii() or not token.isprintable() or token != token.strip() or not token:
+            raise ValueError("must be printable ASCII without spaces around it")
         return value
 
     @field_validator("webhook_secret")

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from web.support import WAIT_S, children_of, wait_until
+from processes import children
+from web.support import WAIT_S, wait_until
 
 SERVE = (sys.executable, "-m", "echostream", "serve")
 
@@ -64,7 +65,9 @@ def server_process(*command: str, **environment: str) -> Iterator[ServerProcess]
 
 def descendants_of(pid: int) -> list[int]:
     """Its children, theirs, and so on."""
-    return [one for child in children_of(pid) for one in (child, *descendants_of(child))]
+    with suppress(OSError):  # any of them may end as we look
+        return [one for child in children(pid) for one in (child, *descendants_of(child))]
+    return []
 
 
 def command_of(pid: int) -> str:

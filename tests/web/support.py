@@ -203,17 +203,6 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def children_of(pid: int) -> list[int]:
-    """Ids of a process's children, from /proc."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it may end as we look
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
-                found.append(int(stat.parent.name))
-    return found
-
-
 def open_descriptors() -> int:
     """How many this process has; servers of `running` are in it."""
     return len(os.listdir("/proc/self/fd"))

@@ -6,7 +6,6 @@ Each gets the right status and code, and all of them together leave nothing behi
 import gc
 import json
 import math
-import os
 import struct
 import subprocess
 import tempfile
@@ -20,6 +19,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from processes import children
 from web.support import (
     END_XX,
     FORM_XX,
@@ -29,7 +29,6 @@ from web.support import (
     around,
     audio,
     audio_part,
-    children_of,
     connection,
     error_of,
     head,
@@ -71,7 +70,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
             assert metric(fresh, "echostream_inference_queue") == 0
             assert metric(fresh, "echostream_requests_total", status="500") == 0
         assert list(temp.iterdir()) == []
-        wait_until(lambda: not children_of(os.getpid()), "no ffmpeg is left")
+        wait_until(lambda: not children(), "no ffmpeg is left")
         wait_until(lambda: open_descriptors() <= descriptors, "no descriptor is left")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from echostream.asr.base import DetectedLanguage, Samples, Transcriber, Transcription
-from echostream.errors import EchoStreamError, InvalidRequest, ModelUnavailable
+from echostream.errors import EchoStreamError, EngineError, InvalidRequest, ModelUnavailable
 from echostream.settings import Settings
 
 __all__ = [
@@ -71,7 +71,7 @@ class LazyTranscriber:
         return self._loaded
 
     def get(self) -> Transcriber:
-        """The engine, loading it if need be: blocks for seconds."""
+        """The engine, loading it if need be: blocks for seconds. Raises EngineError."""
         with self._lock:
             if self._loaded is None:
                 try:
@@ -79,6 +79,9 @@ class LazyTranscriber:
                 except EchoStreamError as error:
                     self.error = error
                     raise
+                except Exception as error:
+                    self.error = EngineError("the speech engine failed to load")
+                    raise self.error from error
                 self.error = None
                 log.info("engine_ready", engine=self._loaded.engine, model=self._loaded.model)
             return self._loaded

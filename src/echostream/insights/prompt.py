@@ -13,7 +13,7 @@ from echostream.domain import Transcript
 _LINE_TOKENS = 6
 """Tokens of the `[id] ` in front of a line and its end, at most."""
 
-_FENCE_SAFE = str.maketrans({"<": "\u2039", ">": "\u203a"})
+_FENCE_SAFE = str.maketrans({"<": "‹", ">": "›"})
 
 _READ = """\
 You draw insights from the transcript of a recording. The user message holds the transcript \
@@ -138,9 +138,7 @@ def _fitting(lines: Iterable[Line], budget_tokens: int) -> Iterator[Line]:
 
 
 def _fenced(lines: Iterable[Line]) -> str:
-    """The lines between tags. Angle brackets in them become single quotes of
-    that look, so that no line can close the tag.
-    """
+    """The lines between tags. Angle brackets in them become ‹ ›, so no line can close the tag."""
     body = "\n".join(f"[{line.segment_id}] {line.text.translate(_FENCE_SAFE)}" for line in lines)
     return f"<transcript>\n{body}\n</transcript>"
 

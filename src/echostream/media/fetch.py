@@ -126,7 +126,7 @@ def _write(file: BinaryIO, block: bytearray) -> None:
         file.write(block)
         file.flush()
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageFull("There is no room for the download.") from error
         raise
 

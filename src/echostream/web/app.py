@@ -67,6 +67,7 @@ def create_app(
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["X-Request-Id", "Retry-After"],
         )
     return app
 
@@ -102,7 +103,9 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(EchoStreamError)
     async def ours(request: Request, error: EchoStreamError) -> Response:
         if error.status >= 500:
-            log.warning("request_failed", code=error.code, reason=str(error), exc_info=error)
+            # A trace for our own faults only: that a server is busy needs none.
+            trace = error if error.status == 500 else None
+            log.warning("request_failed", code=error.code, reason=str(error), exc_info=trace)
         return error_response(request, error.code, error.status, str(error), error.retry_after_s)
 
     @app.exception_handler(RequestValidationError)

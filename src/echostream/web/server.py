@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
 
@@ -54,7 +55,9 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Serve until a signal. Returns when the port is free and all work has ended; exits with one
-    line on stderr when the port cannot be had."""
+    line on stderr when the port cannot be had. Raises EchoStreamError for settings that do not fit
+    together."""
+    pipeline = build_pipeline(settings)
     # uvicorn raises the signal once more when it has stopped; that second one is not to kill us
     # before the interpreter has closed down, but one that comes before uvicorn looks out for it
     # must end us too. So it is treated as Ctrl-C is.
@@ -64,7 +67,7 @@ def serve(settings: Settings) -> None:
             listener = _listener(settings)
         except OSError as error:
             sys.exit(f"echostream: cannot listen: {error.strerror}")
-        Server(create_app(settings), settings).run([listener])
+        Server(create_app(settings, lambda _settings: pipeline), settings).run([listener])
 
 
 def _listener(settings: Settings) -> socket.socket:
