@@ -52,7 +52,9 @@ def report(model: str, source: Path) -> str:
 
 
 def _row(engine: str, model: str, source: Path) -> str:
-    settings = Settings(asr_engine=engine, whisper_model=model, insights_provider="none")
+    settings = Settings(
+        asr_engine=engine, whisper_model=model, insights_provider="none", cache_ttl_s=0
+    )
     name = Path(model).name if engine == "whisper" else "en-us"
     score = measure(settings, source)
     return (

@@ -110,6 +110,7 @@ def _run_ours(model: str, audio: Path) -> float:
         whisper_model=model,
         whisper_batch_size=BATCH_SIZE,
         insights_provider="none",
+        cache_ttl_s=0,
     )
 
     async def run() -> float:

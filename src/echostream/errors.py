@@ -17,6 +17,8 @@
     ├── EngineError               the speech engine failed
     │   └── ModelUnavailable      its model cannot be loaded
     ├── StorageFull               no room for the upload
+    ├── StorageUnavailable        the storage of jobs cannot be reached or refuses
+    ├── StagedAudioMissing        a job's audio is gone
     ├── WebhookFailed             a callbackUrl did not take its message; never reaches a client
     ├── Cancelled                 the caller asked for the work to stop
     └── InsightsError             a provider failed; the pipeline falls back on it
@@ -124,6 +126,21 @@ class StorageFull(EchoStreamError):
     code = "storage_full"
     status = 507
     retryable = True
+
+
+class StorageUnavailable(EchoStreamError):
+    """The storage does not answer, or refuses."""
+
+    code = "storage_unavailable"
+    status = 503
+    retryable = True
+
+
+class StagedAudioMissing(EchoStreamError):
+    """A job's audio is not in the storage, so the job can never succeed."""
+
+    code = "staged_audio_missing"
+    status = 410
 
 
 class Cancelled(EchoStreamError):

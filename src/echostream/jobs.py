@@ -125,8 +125,9 @@ class JobQueue:
     async def status(self, job_id: str) -> JobStatus:
         """Raises JobNotFound."""
         async with _available():
+            # In this order: a job that has ended must not be shown as it was before.
+            state: Any = await self._queue.getJobState(job_id)
             job = await self._queue.getJob(job_id)
-            state: Any = await self._queue.getJobState(job_id) if job else "unknown"
         if job is None or state == "unknown":
             raise JobNotFound(f"there is no job {job_id!r}")
         return _status(job, _SHOWN_AS.get(state, state))

@@ -16,9 +16,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import structlog
-from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+from fsspec.core import url_to_fs
 
-from echostream.errors import EchoStreamError, InvalidRequest, StorageFull
+from echostream.errors import (
+    EchoStreamError,
+    InvalidRequest,
+    StagedAudioMissing,
+    StorageFull,
+    StorageUnavailable,
+)
 from echostream.storage.base import FOLDERS, Store, blocks_of, part_of
 from echostream.storage.bucket import Bucket, s3_code
 from echostream.storage.folder import Folder
@@ -40,21 +46,6 @@ _OURS = re.compile(
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Of S3 servers that have an end: MinIO's disks and quotas, Ceph's quotas.
 _FULL_CODES = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"}
-
-
-class StorageUnavailable(EchoStreamError):
-    """The storage does not answer, or refuses."""
-
-    code = "storage_unavailable"
-    status = 503
-    retryable = True
-
-
-class StagedAudioMissing(EchoStreamError):
-    """A job's audio is not in the storage, so the job can never succeed."""
-
-    code = "staged_audio_missing"
-    status = 410
 
 
 class Storage:
@@ -132,7 +123,7 @@ class Storage:
 
     async def check(self) -> None:
         """Write and remove a small file; raises if that does not work within 5 s."""
-        # One probe for all who ask: on a hung storage each would hold a thread for a minute.
+        # One probe for all who ask: on a hung storage each would hold a thread for 20 s.
         if self._probe is None or self._probe.done():
             self._probe = asyncio.create_task(self._in_thread(lambda _: self._write_probe()))
             self._probe.add_done_callback(_read_outcome)
@@ -172,6 +163,7 @@ class Storage:
             _read_outcome(future)
             raise
         except self._store.faults as fault:
+            log.warning("storage failed", fault=repr(fault))  # clients are told less
             raise _translated(fault) from fault
 
 
@@ -223,4 +215,6 @@ def _translated(fault: Exception) -> EchoStreamError:
         return StorageUnavailable("The bucket or folder of the storage does not exist.")
     if isinstance(fault, PermissionError):
         return StorageUnavailable("The storage refuses access.")
+    if isinstance(fault, TimeoutError):
+        return StorageUnavailable("The storage does not answer.")
     return StorageUnavailable("The storage does not answer as it should.")

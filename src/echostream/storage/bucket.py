@@ -10,10 +10,17 @@ from typing import Any, BinaryIO, cast
 
 from echostream.storage.base import BLOCK_BYTES, FOLDERS, Entry, blocks_of
 
+_PATIENCE_S = 20.0
+_LEAST_BYTES_PER_S = 100_000
+
 
 class Bucket:
     """Part of an S3 bucket. Endpoint, region and credentials come from the usual AWS_* variables,
-    which botocore reads; nothing is connected before the first use."""
+    which botocore reads; nothing is connected before the first use.
+
+    Needs the rights GetObject, PutObject, DeleteObject, AbortMultipartUpload, ListBucket and
+    ListBucketMultipartUploads.
+    """
 
     def __init__(self, filesystem: Any, root: str) -> None:
         # Loaded with s3fs, which only those pay for that have a bucket.
@@ -25,8 +32,7 @@ class Bucket:
 
         self.faults: tuple[type[Exception], ...] = (OSError, BotoCoreError, ClientError, BrokenBody)
         self._s3 = filesystem
-        # Only s3fs sees a body break off and only botocore a connection refused. So each tries
-        # twice, which makes a minute at most of a server that hangs.
+        # Only s3fs sees a body break off, only botocore a refused connection. So each tries twice.
         self._s3.retries = 2
         bucket, _, prefix = root.partition("/")
         self._bucket = bucket
@@ -37,24 +43,33 @@ class Bucket:
         rest = iter(blocks)
         block, following = next(rest, b""), next(rest, None)
         if following is None:
-            self._s3.call_s3("put_object", **target, Body=block)
+            self._call("put_object", block, **target)
             return
-        target["UploadId"] = self._s3.call_s3("create_multipart_upload", **target)["UploadId"]
+        target["UploadId"] = self._call("create_multipart_upload", **target)["UploadId"]
         try:
             parts = [
                 self._send_part(target, number, part)
                 for number, part in enumerate(chain([block, following], rest), 1)
             ]
             done = {"Parts": parts}
-            self._s3.call_s3("complete_multipart_upload", **target, MultipartUpload=done)
+            self._call("complete_multipart_upload", **target, MultipartUpload=done)
         except BaseException:
             with suppress(*self.faults):  # with the server gone, `abort_uploads` finds it later
-                self._s3.call_s3("abort_multipart_upload", **target)
+                self._call("abort_multipart_upload", **target)
             raise
 
     def _send_part(self, target: dict[str, str], number: int, block: bytes) -> dict[str, Any]:
-        sent = self._s3.call_s3("upload_part", **target, PartNumber=number, Body=block)
+        sent = self._call("upload_part", block, **target, PartNumber=number)
         return {"PartNumber": number, "ETag": sent["ETag"]}
+
+    def _call(self, operation: str, body: bytes | None = None, /, **what: Any) -> dict[str, Any]:
+        """One S3 operation; raises TimeoutError when it takes longer than it should, retries
+        included. Needed because no time-out of botocore's holds before a body is sent."""
+        if body is not None:
+            what["Body"] = body
+        patience_s = _PATIENCE_S + len(body or b"") / _LEAST_BYTES_PER_S
+        answer: dict[str, Any] = self._s3.call_s3(operation, timeout=patience_s, **what)
+        return answer
 
     def open(self, path: str, opened: ExitStack, stop: threading.Event) -> BinaryIO | None:
         """Download into an unlinked temporary file."""
@@ -71,7 +86,9 @@ class Bucket:
 
     def read(self, path: str) -> bytes | None:
         try:
-            data: bytes = self._s3.cat_file(f"{self._bucket}/{self._prefix}{path}")
+            data: bytes = self._s3.cat_file(
+                f"{self._bucket}/{self._prefix}{path}", timeout=_PATIENCE_S
+            )
         except FileNotFoundError as error:
             if s3_code(error) == "NoSuchBucket":
                 raise
@@ -79,13 +96,13 @@ class Bucket:
         return data
 
     def delete(self, path: str) -> None:
-        self._s3.call_s3("delete_object", Bucket=self._bucket, Key=self._prefix + path)
+        self._call("delete_object", Bucket=self._bucket, Key=self._prefix + path)
 
     def list(self, folder: str) -> Iterator[Entry]:
         now = time.time()
         where = {"Bucket": self._bucket, "Prefix": f"{self._prefix}{folder}/", "Delimiter": "/"}
         while True:
-            page = self._s3.call_s3("list_objects_v2", **where)
+            page = self._call("list_objects_v2", **where)
             for item in page.get("Contents", ()):
                 path = item["Key"].removeprefix(self._prefix)
                 yield Entry(path, now - item["LastModified"].timestamp())
@@ -98,10 +115,10 @@ class Bucket:
         aborted, now = 0, time.time()
         for folder in FOLDERS:
             where = {"Bucket": self._bucket, "Prefix": f"{self._prefix}{folder}/"}
-            for upload in self._s3.call_s3("list_multipart_uploads", **where).get("Uploads", ()):
+            for upload in self._call("list_multipart_uploads", **where).get("Uploads", ()):
                 if now - upload["Initiated"].timestamp() >= older_than_s:
                     which = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
-                    self._s3.call_s3("abort_multipart_upload", Bucket=self._bucket, **which)
+                    self._call("abort_multipart_upload", Bucket=self._bucket, **which)
                     aborted += 1
         return aborted
 
