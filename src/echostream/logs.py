@@ -12,8 +12,7 @@ _SECRET_KEYS = ("token", "api_key", "apikey", "authorization", "password", "secr
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Send our logs and those of libraries, from `level` up, through one pipeline to `stream`, stderr
-    by default.
+    """Send our logs and those of libraries, from `level` up, to `stream`, stderr by default.
 
     stdout stays free for what the command line prints, so that it can be piped.
     """
