@@ -9,12 +9,12 @@ from pathlib import Path
 from benchmarks import accuracy, throughput
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-MODEL = Path(__file__).parent.parent / "tests" / "data" / "whisper-tiny-meeting"
+MODEL = "tests/data/whisper-tiny-meeting"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default=str(MODEL), help="folder or size of a Whisper model")
+    parser.add_argument("--model", default=MODEL, help="folder or size of a Whisper model")
     parser.add_argument("--minutes", type=float, default=20.0, help="length of the long recording")
     args = parser.parse_args()
     sections = [

@@ -42,7 +42,7 @@ def report(model: str, source: Path) -> str:
     return "\n".join(
         [
             "## Accuracy\n",
-            f"`python -m benchmarks.accuracy --model {Path(model).name} {source.name}`\n",
+            f"`python -m benchmarks.accuracy --model {model} {source.name}`\n",
             "| engine | model | utterances | words | WER | real-time factor |",
             "|---|---|---|---|---|---|",
             *rows,

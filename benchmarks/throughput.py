@@ -25,16 +25,16 @@ SIDES = ("bare", "ours")
 
 def report(model: str, *, minutes: float, rounds: int = 5) -> str:
     """A section of Markdown."""
-    short = _compare(model, SAMPLE, rounds)
+    rows = [_row("1 min", _compare(model, SAMPLE, rounds))]
     with tempfile.TemporaryDirectory() as folder:
-        long = Path(folder) / "long.wav"
-        _repeat_sample(long, minutes)
-        lengthy = _compare(model, long, max(2, rounds // 2))
-    rows = [_row("the sample", short), _row(f"{minutes:g} min", lengthy)]
+        for length in (minutes, 3 * minutes):
+            long = Path(folder) / "long.wav"
+            _repeat_sample(long, length)
+            rows.append(_row(f"{length:g} min", _compare(model, long, max(2, rounds // 2))))
     return "\n".join(
         [
             "## Throughput and memory\n",
-            f"`python -m benchmarks.throughput --model {Path(model).name} --minutes {minutes:g}`\n",
+            f"`python -m benchmarks.throughput --model {model} --minutes {minutes:g}`\n",
             "File to segments, without insights, batches of 8, median of the rounds. `ratio` is",
             "our throughput divided by that of bare faster-whisper; the target is 0.95.\n",
             "| recording | bare s | ours s | ratio | bare peak MiB | ours peak MiB |",

@@ -21,16 +21,28 @@ EDGE = 0.3  # seconds of silence before the first turn and after the last
 
 TURNS = (
     ("Maria", "Thank you for joining the meeting. Let us start with the budget."),
-    ("David", "The budget for the mobile app is almost finished. "
-              "We have spent seventy percent of the budget."),
-    ("Michael", "The customer survey is complete. "
-                "Most customers want the mobile app before the end of the year."),
+    (
+        "David",
+        "The budget for the mobile app is almost finished. "
+        "We have spent seventy percent of the budget.",
+    ),
+    (
+        "Michael",
+        "The customer survey is complete. "
+        "Most customers want the mobile app before the end of the year.",
+    ),
     ("Maria", "When will the mobile app be ready for release?"),
-    ("David", "The security audit is the main problem. "
-              "We cannot release the mobile app before the security audit."),
+    (
+        "David",
+        "The security audit is the main problem. "
+        "We cannot release the mobile app before the security audit.",
+    ),
     ("Michael", "The security audit found seven problems."),
-    ("David", "We agreed to move the release of the mobile app to the first week of March. "
-              "We agreed to increase the budget for the security audit."),
+    (
+        "David",
+        "We agreed to move the release of the mobile app to the first week of March. "
+        "We agreed to increase the budget for the security audit.",
+    ),
     ("Michael", "David will finish the security audit by the end of next week."),
     ("David", "Maria will send the quarterly report to the client by Friday."),
     ("Michael", "Maria will share the customer survey with the marketing team on Monday."),
@@ -75,8 +87,15 @@ def main() -> None:
     for number, (speaker, text) in enumerate(TURNS):
         samples, start, end = speak(text, VOICES[speaker])
         at = len(sound) / RATE
-        turns.append({"speaker": speaker, "voice": VOICES[speaker], "start_s": round(at, 3),
-                      "end_s": round(at + end - start, 3), "text": text})
+        turns.append(
+            {
+                "speaker": speaker,
+                "voice": VOICES[speaker],
+                "start_s": round(at, 3),
+                "end_s": round(at + end - start, 3),
+                "text": text,
+            }
+        )
         # flite's own silence around the turn is cut, so that the pauses are those named above.
         sound += samples[round(start * RATE) : round(end * RATE)]
         pause = EDGE if number == len(TURNS) - 1 else PAUSES[number % len(PAUSES)]
@@ -87,8 +106,12 @@ def main() -> None:
         writer.setframerate(RATE)
         writer.writeframes(sound.tobytes())
     (folder / "meeting.txt").write_text("".join(text + "\n" for _, text in TURNS))
-    facts = {"turns": turns, "action_items": list(ACTION_ITEMS), "decisions": list(DECISIONS),
-             "topics": list(TOPICS)}
+    facts = {
+        "turns": turns,
+        "action_items": list(ACTION_ITEMS),
+        "decisions": list(DECISIONS),
+        "topics": list(TOPICS),
+    }
     (folder / "meeting.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 

@@ -159,7 +159,7 @@ def test_a_closed_pipe_is_no_traceback(clip):
 def test_interrupt_ends_the_work_and_its_children():
     with subprocess.Popen(
         [*COMMAND, "transcribe", str(SAMPLE), str(SAMPLE)],
-        env=os.environ | OFFLINE,
+        env=os.environ | OFFLINE | {"LOG_LEVEL": "info"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,

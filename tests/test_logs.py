@@ -9,7 +9,6 @@ import pytest
 import structlog
 
 from echostream.logs import configure_logging
-from echostream.settings import Settings
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def logs() -> Iterator[Callable[[], list[dict]]]:
     root = logging.getLogger()
     before = (root.handlers[:], root.level, structlog.get_config())
     stream = io.StringIO()
-    configure_logging(Settings(), stream)
+    configure_logging("info", stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.handlers[:], level, config = before
     root.setLevel(level)

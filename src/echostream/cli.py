@@ -91,7 +91,7 @@ def transcribe(
     from echostream.domain import TranscribeOptions
 
     chosen = {"asr_engine": engine, "whisper_model": model}
-    settings = _settings(**{name: value for name, value in chosen.items() if value is not None})
+    settings = _settings("warning", **_given(chosen))
     options = TranscribeOptions(language, task, prompt, words)
     written = as_format or (None if sys.stdout.isatty() and output is None else "txt")
     targets = _targets(sources, output, written)
@@ -110,7 +110,7 @@ def serve(
     from echostream.web.server import serve as run
 
     chosen = {"port": port, "host": host}
-    settings = _settings(**{name: value for name, value in chosen.items() if value is not None})
+    settings = _settings(**_given(chosen))
     try:
         run(settings)
     except EchoStreamError as error:
@@ -164,7 +164,12 @@ def download_model(
     typer.echo(folder)
 
 
-def _settings(**overrides: Any) -> "Settings":
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _settings(log_level: str | None = None, **overrides: Any) -> "Settings":
+    """The settings, with logging set up: at `log_level` unless the user has said otherwise."""
     from pydantic import ValidationError
 
     from echostream.logs import configure_logging
@@ -175,7 +180,8 @@ def _settings(**overrides: Any) -> "Settings":
     except ValidationError as error:
         first = error.errors()[0]
         _fail(f"setting {str(first['loc'][0]).upper()}: {first['msg']}")
-    configure_logging(settings)
+    chosen = "log_level" in settings.model_fields_set
+    configure_logging(settings.log_level if chosen else log_level or settings.log_level)
     return settings
 
 

@@ -8,13 +8,11 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
-from echostream.settings import Settings
-
 _SECRET_KEYS = ("token", "api_key", "apikey", "authorization", "password", "secret", "anon_key")
 
 
-def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
-    """Send our logs and those of libraries through one pipeline to `stream`, stderr by default.
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
+    """Send our logs and those of libraries, from `level` up, to `stream`, stderr by default.
 
     stdout stays free for what the command line prints, so that it can be piped.
     """
@@ -46,7 +44,7 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(settings.log_level.upper())
+    root.setLevel(level.upper())
     # Client libraries log whole URLs and headers below this level.
     for noisy in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "google_genai", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

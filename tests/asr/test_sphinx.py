@@ -71,6 +71,7 @@ def test_a_child_that_died_while_idle_is_replaced(sphinx):
     list(sphinx.transcribe(pcm, TranscribeOptions()).segments)
     (child,) = children()
     os.kill(child, signal.SIGKILL)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it is dead now, and not yet reaped
     assert list(sphinx.transcribe(pcm, TranscribeOptions()).segments)
 
 

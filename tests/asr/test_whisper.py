@@ -46,24 +46,34 @@ def test_language_is_known_by_the_first_segment(whisper):
     work.segments.close()
 
 
-def test_segments_have_turns_times(sample_segments):
+def test_segments_start_where_turns_do(sample_segments):
     starts = [segment.start_s for segment in sample_segments]
     assert starts == sorted(starts)
-    for turn in sample_turns():
-        nearest = min(starts, key=lambda start, turn=turn: abs(start - turn["start_s"]))
-        assert abs(nearest - turn["start_s"]) < 1.0, turn
+    met = [
+        turn
+        for turn in sample_turns()
+        if any(abs(start_s - turn["start_s"]) < 0.8 for start_s in starts)
+    ]
+    # A sentence that the model leaves out may cost one turn its start.
+    assert len(met) >= len(sample_turns()) - 1
     assert all(segment.start_s < segment.end_s for segment in sample_segments)
     assert [segment.id for segment in sample_segments] == list(range(len(sample_segments)))
 
 
-def test_words_lie_in_their_turn(sample_segments):
+def test_words_lie_in_a_turn_that_says_them(sample_segments):
     words = [word for segment in sample_segments for word in segment.words]
     assert text_of(sample_segments).split() == [word.text for word in words]
-    for turn in sample_turns():
-        inside = [w for w in words if turn["start_s"] - 0.5 <= w.start_s < turn["end_s"]]
-        spoken = len(turn["text"].split())
-        assert abs(len(inside) - spoken) <= 0.2 * spoken + 1, turn
     assert all(0 <= word.probability <= 1 for word in words)
+    placed = [
+        word
+        for word in words
+        if any(
+            turn["start_s"] - 0.3 <= word.start_s <= turn["end_s"]
+            and word.text.strip(".,?").lower() in turn["text"].lower()
+            for turn in sample_turns()
+        )
+    ]
+    assert len(placed) >= 0.95 * len(words)
 
 
 def test_long_form(whisper):

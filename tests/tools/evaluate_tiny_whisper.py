@@ -74,8 +74,10 @@ def read_sample(folder: Path) -> Speech:
     with wave.open(str(folder / "meeting.wav")) as reader:
         pcm = np.frombuffer(reader.readframes(reader.getnframes()), "<i2")
     turns = json.loads((folder / "meeting.json").read_text())["turns"]
-    return Speech(pcm.astype(np.float32) / 32768,
-                  [(turn["text"], turn["start_s"], turn["end_s"]) for turn in turns])
+    return Speech(
+        pcm.astype(np.float32) / 32768,
+        [(turn["text"], turn["start_s"], turn["end_s"]) for turn in turns],
+    )
 
 
 def plain(text: str) -> str:
@@ -94,8 +96,10 @@ def read(transcribe: Callable, speech: Speech, **options) -> tuple[str, list]:
     return "".join(segment.text for segment in segments), segments
 
 
-def matched(wanted: Iterable[tuple[str, float, float]], got: Iterable[tuple[str, float, float]],
-            ) -> tuple[list[float], list[float]]:
+def matched(
+    wanted: Iterable[tuple[str, float, float]],
+    got: Iterable[tuple[str, float, float]],
+) -> tuple[list[float], list[float]]:
     """Start and end errors (seconds) of the items that both lists have, in order."""
     wanted, got = list(wanted), list(got)
     names = [[plain(item[0]) for item in items] for items in (wanted, got)]
@@ -113,9 +117,12 @@ def spread(errors: list[float]) -> dict[str, float]:
     if not errors:
         return {"count": 0}
     values = np.array(errors)
-    return {"count": len(values), "median_s": round(float(np.median(values)), 3),
-            "p90_s": round(float(np.quantile(values, 0.9)), 3),
-            "within_0.3_s": round(float((values <= 0.3).mean()), 3)}
+    return {
+        "count": len(values),
+        "median_s": round(float(np.median(values)), 3),
+        "p90_s": round(float(np.quantile(values, 0.9)), 3),
+        "within_0.3_s": round(float((values <= 0.3).mean()), 3),
+    }
 
 
 def measure_clips(model, batched, clips: list[Speech]) -> dict[str, object]:
@@ -123,8 +130,10 @@ def measure_clips(model, batched, clips: list[Speech]) -> dict[str, object]:
     ways = {
         "greedy": (model.transcribe, {"beam_size": 1}),
         "beam5": (model.transcribe, {"beam_size": 5}),
-        "beam5_prompt": (model.transcribe,
-                         {"initial_prompt": " We will discuss the budget. Thank you for joining."}),
+        "beam5_prompt": (
+            model.transcribe,
+            {"initial_prompt": " We will discuss the budget. Thank you for joining."},
+        ),
         "no_timestamps": (model.transcribe, {"beam_size": 1, "without_timestamps": True}),
         "vad": (model.transcribe, {"vad_filter": True}),
         "batched": (batched.transcribe, {"batch_size": 8}),
@@ -158,15 +167,22 @@ def measure_long(model, batched, speeches: list[Speech], name: str) -> dict[str,
     ways = {
         "unbatched": (model.transcribe, {"condition_on_previous_text": False}),
         "unbatched_conditioned": (model.transcribe, {}),
-        "unbatched_vad": (model.transcribe,
-                          {"condition_on_previous_text": False, "vad_filter": True}),
+        "unbatched_vad": (
+            model.transcribe,
+            {"condition_on_previous_text": False, "vad_filter": True},
+        ),
         "batched_vad": (batched.transcribe, {"batch_size": 8}),
-        "batched_vad_stamps": (batched.transcribe,
-                               {"batch_size": 8, "without_timestamps": False}),
+        "batched_vad_stamps": (batched.transcribe, {"batch_size": 8, "without_timestamps": False}),
     }
-    return {f"{name}_wer_{way}": round(error_rate(
-        [(speech.text, read(transcribe, speech, **options)[0]) for speech in speeches]), 4)
-        for way, (transcribe, options) in ways.items()}
+    return {
+        f"{name}_wer_{way}": round(
+            error_rate(
+                [(speech.text, read(transcribe, speech, **options)[0]) for speech in speeches]
+            ),
+            4,
+        )
+        for way, (transcribe, options) in ways.items()
+    }
 
 
 def measure_nothing(model, batched) -> dict[str, str]:
@@ -195,21 +211,26 @@ def main() -> None:
     parser.add_argument("--long", type=int, default=3, help="long recordings of 2 to 5 minutes")
     parser.add_argument("--seed", type=int, default=777_000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--samples", type=Path,
-                        default=Path(__file__).resolve().parents[2] / "samples")
+    parser.add_argument(
+        "--samples", type=Path, default=Path(__file__).resolve().parents[2] / "samples"
+    )
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--show", type=int, default=0, help="print so many wrong clips")
     args = parser.parse_args()
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-    model = WhisperModel(str(args.model), device="cpu", compute_type="int8",
-                         cpu_threads=args.threads)
+    model = WhisperModel(
+        str(args.model), device="cpu", compute_type="int8", cpu_threads=args.threads
+    )
     batched = BatchedInferencePipeline(model)
     rng = random.Random(args.seed)
-    clip_jobs = [(random.Random(rng.random()), rng.uniform(3, 29.5), rng.random() < 0.3)
-                 for _ in range(args.clips)]
-    long_jobs = [(random.Random(rng.random()), rng.uniform(120, 300), False)
-                 for _ in range(args.long)]
+    clip_jobs = [
+        (random.Random(rng.random()), rng.uniform(3, 29.5), rng.random() < 0.3)
+        for _ in range(args.clips)
+    ]
+    long_jobs = [
+        (random.Random(rng.random()), rng.uniform(120, 300), False) for _ in range(args.long)
+    ]
     with ThreadPoolExecutor(args.threads) as threads:
         made = list(threads.map(lambda job: make_speech(*job), clip_jobs + long_jobs))
     clips, longs = made[: args.clips], made[args.clips :]

@@ -28,53 +28,208 @@ VOICE_SHARES = (0.30, 0.30, 0.30, 0.10)
 VOICE_PITCH = {"slt": 180, "rms": 100, "awb": 115, "kal16": 105}  # usual f0 in Hz
 
 NAMES = ("Sarah", "David", "Michael", "Maria", "Robert", "Emma")
-PEOPLE = (*NAMES, "the team", "the client", "the manager", "the engineer", "the design team",
-          "the marketing team", "the sales team", "the customer", "the director")
+PEOPLE = (
+    *NAMES,
+    "the team",
+    "the client",
+    "the manager",
+    "the engineer",
+    "the design team",
+    "the marketing team",
+    "the sales team",
+    "the customer",
+    "the director",
+)
 PRONOUNS = ("we", "I", "you", "they")
 THINGS = (
-    "the budget", "the project plan", "the design document", "the quarterly report",
-    "the new website", "the website", "the release", "the release schedule",
-    "the customer survey", "the marketing campaign", "the security audit", "the hiring plan",
-    "the database", "the mobile app", "the contract", "the meeting notes", "the test results",
-    "the invoice", "the training session", "the job description", "the new feature",
-    "the presentation", "the office", "the sales numbers", "the server", "the schedule",
-    "the price", "the problem", "the new engineer",
+    "the budget",
+    "the project plan",
+    "the design document",
+    "the quarterly report",
+    "the new website",
+    "the website",
+    "the release",
+    "the release schedule",
+    "the customer survey",
+    "the marketing campaign",
+    "the security audit",
+    "the hiring plan",
+    "the database",
+    "the mobile app",
+    "the contract",
+    "the meeting notes",
+    "the test results",
+    "the invoice",
+    "the training session",
+    "the job description",
+    "the new feature",
+    "the presentation",
+    "the office",
+    "the sales numbers",
+    "the server",
+    "the schedule",
+    "the price",
+    "the problem",
+    "the new engineer",
 )
 VERBS = (
-    "review", "finish", "update", "prepare", "send", "approve", "discuss", "test", "schedule",
-    "change", "start", "fix", "share", "write", "check", "improve", "present", "cancel", "plan",
-    "explain", "release", "sign", "read", "move",
+    "review",
+    "finish",
+    "update",
+    "prepare",
+    "send",
+    "approve",
+    "discuss",
+    "test",
+    "schedule",
+    "change",
+    "start",
+    "fix",
+    "share",
+    "write",
+    "check",
+    "improve",
+    "present",
+    "cancel",
+    "plan",
+    "explain",
+    "release",
+    "sign",
+    "read",
+    "move",
 )
-MODALS = ("will", "must", "should", "can", "cannot", "need to", "have to", "want to", "plan to",
-          "agreed to", "decided to", "would like to")
+MODALS = (
+    "will",
+    "must",
+    "should",
+    "can",
+    "cannot",
+    "need to",
+    "have to",
+    "want to",
+    "plan to",
+    "agreed to",
+    "decided to",
+    "would like to",
+)
 WHEN = (
-    "today", "tomorrow", "yesterday", "on Monday", "on Tuesday", "on Wednesday", "on Thursday",
-    "on Friday", "by Monday", "by Tuesday", "by Wednesday", "by Thursday", "by Friday",
-    "next week", "next month", "this week", "this month", "this afternoon", "after lunch",
-    "in the morning", "in January", "in March", "in June", "before the deadline",
-    "by the end of the week", "by the end of next week", "by the end of the month",
-    "by the end of the year", "before the end of the year", "before the release",
-    "in the first week of March", "in the second week of June", "as soon as possible",
+    "today",
+    "tomorrow",
+    "yesterday",
+    "on Monday",
+    "on Tuesday",
+    "on Wednesday",
+    "on Thursday",
+    "on Friday",
+    "by Monday",
+    "by Tuesday",
+    "by Wednesday",
+    "by Thursday",
+    "by Friday",
+    "next week",
+    "next month",
+    "this week",
+    "this month",
+    "this afternoon",
+    "after lunch",
+    "in the morning",
+    "in January",
+    "in March",
+    "in June",
+    "before the deadline",
+    "by the end of the week",
+    "by the end of next week",
+    "by the end of the month",
+    "by the end of the year",
+    "before the end of the year",
+    "before the release",
+    "in the first week of March",
+    "in the second week of June",
+    "as soon as possible",
 )
-NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-           "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-COUNTED = ("items", "problems", "customers", "engineers", "people", "days", "weeks", "reports",
-           "features", "questions")
-STATES = ("ready", "complete", "almost finished", "finished", "too slow", "very slow",
-          "very good", "late", "too expensive", "much better", "not ready", "on time",
-          "behind schedule", "the main problem", "very important", "ready for release")
+NUMBERS = (
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+)
+COUNTED = (
+    "items",
+    "problems",
+    "customers",
+    "engineers",
+    "people",
+    "days",
+    "weeks",
+    "reports",
+    "features",
+    "questions",
+)
+STATES = (
+    "ready",
+    "complete",
+    "almost finished",
+    "finished",
+    "too slow",
+    "very slow",
+    "very good",
+    "late",
+    "too expensive",
+    "much better",
+    "not ready",
+    "on time",
+    "behind schedule",
+    "the main problem",
+    "very important",
+    "ready for release",
+)
 # Not to be told apart without a sentence around them.
 HOMOPHONES = frozenset(("to", "too", "two", "for", "four", "by", "a"))
 FIXED = (
-    "Great work everyone.", "Thank you for joining the meeting.", "Let us get started.",
-    "That is a problem.", "I agree with you.", "Are there any questions?",
-    "The results look good.", "Customers love the new feature.", "We are behind schedule.",
-    "That sounds perfect.", "Please take notes.", "That is good news.", "That is bad news.",
-    "Thank you for your time.", "Good morning everyone.", "What is the next step?",
-    "I have a question.", "We have a plan.", "Yes, I think so.", "No, not yet.",
-    "I do not agree.", "That is a good idea.", "Let us move on.", "Can you hear me?",
-    "How are we doing?", "The meeting is over.", "See you next week.", "I am not sure.",
-    "We are on time.", "Let us talk about this later.",
+    "Great work everyone.",
+    "Thank you for joining the meeting.",
+    "Let us get started.",
+    "That is a problem.",
+    "I agree with you.",
+    "Are there any questions?",
+    "The results look good.",
+    "Customers love the new feature.",
+    "We are behind schedule.",
+    "That sounds perfect.",
+    "Please take notes.",
+    "That is good news.",
+    "That is bad news.",
+    "Thank you for your time.",
+    "Good morning everyone.",
+    "What is the next step?",
+    "I have a question.",
+    "We have a plan.",
+    "Yes, I think so.",
+    "No, not yet.",
+    "I do not agree.",
+    "That is a good idea.",
+    "Let us move on.",
+    "Can you hear me?",
+    "How are we doing?",
+    "The meeting is over.",
+    "See you next week.",
+    "I am not sure.",
+    "We are on time.",
+    "Let us talk about this later.",
 )
 
 
@@ -114,17 +269,19 @@ def _state(rng: random.Random) -> str:
     got = pick(("have", "need", "found", "agreed to hire", "decided to hire"))
     when = "" if rng.random() < 0.7 else " " + pick(WHEN)
     is_ = pick(("is", "was", "will be", "is not", "must be"))
-    return pick((
-        f"{thing} {is_} {pick(STATES)}{when}.",
-        f"{thing} {is_} {pick(STATES)}{when}.",
-        f"{thing} for {pick(THINGS)} is {pick(STATES)}.",
-        f"we have spent {number} percent of {thing}.",
-        f"sales are {pick(('up', 'down'))} {number} percent {pick(WHEN)}.",
-        f"costs went {pick(('up', 'down'))} by {number} percent.",
-        f"we {got} {number} {pick(('', 'new '))}{pick(COUNTED)}.",
-        f"{thing} found {number} {pick(COUNTED)}.",
-        f"{pick(NAMES)} is {pick(('happy with', 'worried about', 'working on'))} {thing}.",
-    ))
+    return pick(
+        (
+            f"{thing} {is_} {pick(STATES)}{when}.",
+            f"{thing} {is_} {pick(STATES)}{when}.",
+            f"{thing} for {pick(THINGS)} is {pick(STATES)}.",
+            f"we have spent {number} percent of {thing}.",
+            f"sales are {pick(('up', 'down'))} {number} percent {pick(WHEN)}.",
+            f"costs went {pick(('up', 'down'))} by {number} percent.",
+            f"we {got} {number} {pick(('', 'new '))}{pick(COUNTED)}.",
+            f"{thing} found {number} {pick(COUNTED)}.",
+            f"{pick(NAMES)} is {pick(('happy with', 'worried about', 'working on'))} {thing}.",
+        )
+    )
 
 
 def _question(rng: random.Random) -> str:
@@ -132,16 +289,18 @@ def _question(rng: random.Random) -> str:
     pick = rng.choice
     thing, state = pick(THINGS), pick((*STATES[:4], "ready for release"))
     when = "" if rng.random() < 0.3 else " " + pick(WHEN)
-    return pick((
-        f"when will {thing} be {state}?",
-        f"can {pick(('we', 'you', 'they'))} {pick(VERBS)} {thing} {pick(WHEN)}?",
-        f"who will {pick(VERBS)} {thing}?",
-        f"what did {thing} say about {pick(THINGS)}?",
-        f"how much money is left in {thing}?",
-        f"what do you think about {thing}?",
-        f"is {thing} {state}?",
-        f"should we {pick(VERBS)} {thing}{when}?",
-    ))
+    return pick(
+        (
+            f"when will {thing} be {state}?",
+            f"can {pick(('we', 'you', 'they'))} {pick(VERBS)} {thing} {pick(WHEN)}?",
+            f"who will {pick(VERBS)} {thing}?",
+            f"what did {thing} say about {pick(THINGS)}?",
+            f"how much money is left in {thing}?",
+            f"what do you think about {thing}?",
+            f"is {thing} {state}?",
+            f"should we {pick(VERBS)} {thing}{when}?",
+        )
+    )
 
 
 def _talk(rng: random.Random) -> str:
@@ -149,19 +308,21 @@ def _talk(rng: random.Random) -> str:
     pick = rng.choice
     thing, verb, when = pick(THINGS), pick(VERBS), pick(WHEN)
     wish = pick(("want", "like", "are happy with", "are worried about", "love"))
-    return pick((
-        f"let us {pick(('start with', 'talk about', 'discuss', 'look at'))} {thing}.",
-        f"{thing} shows that {pick(('most ', ''))}{pick(('people', 'customers'))} "
-        f"{pick(('like', 'love', 'want', 'need'))} {pick(THINGS)}.",
-        f"{pick(('most customers', 'customers', 'people'))} {wish} {thing} {when}.",
-        f"{pick(('most customers', 'customers', 'people'))} {wish} {thing}.",
-        f"thank you {pick(NAMES)}.",
-        f"please {verb} {thing}{pick(('', ' ' + when))}.",
-        f"the next {pick(('meeting', 'release', 'audit', 'survey'))} is {when}"
-        f"{pick(('', ' morning', ' afternoon'))}.",
-        f"{pick(('good morning', 'hello', 'welcome'))} {pick(NAMES)}.",
-        f"{when} we {pick(('will', 'must', 'can'))} {verb} {thing}.",
-    ))
+    return pick(
+        (
+            f"let us {pick(('start with', 'talk about', 'discuss', 'look at'))} {thing}.",
+            f"{thing} shows that {pick(('most ', ''))}{pick(('people', 'customers'))} "
+            f"{pick(('like', 'love', 'want', 'need'))} {pick(THINGS)}.",
+            f"{pick(('most customers', 'customers', 'people'))} {wish} {thing} {when}.",
+            f"{pick(('most customers', 'customers', 'people'))} {wish} {thing}.",
+            f"thank you {pick(NAMES)}.",
+            f"please {verb} {thing}{pick(('', ' ' + when))}.",
+            f"the next {pick(('meeting', 'release', 'audit', 'survey'))} is {when}"
+            f"{pick(('', ' morning', ' afternoon'))}.",
+            f"{pick(('good morning', 'hello', 'welcome'))} {pick(NAMES)}.",
+            f"{when} we {pick(('will', 'must', 'can'))} {verb} {thing}.",
+        )
+    )
 
 
 def _decision(rng: random.Random) -> str:
@@ -169,13 +330,15 @@ def _decision(rng: random.Random) -> str:
     pick = rng.choice
     thing, other = pick(THINGS), pick(THINGS)
     until = pick(("next week", "next month", "the first week of March", "June"))
-    return pick((
-        f"we {pick(('agreed', 'decided', 'need', 'want'))} to move {thing} "
-        f"{pick(('of', 'for', 'after', 'before'))} {other} to {until}.",
-        f"we {pick(('cannot', 'should not', 'will', 'can'))} {pick(VERBS)} {thing} "
-        f"{pick(('before', 'after', 'without', 'because of'))} {other}.",
-        f"we agreed to {pick(('increase', 'cut', 'keep'))} the budget for {thing}.",
-    ))
+    return pick(
+        (
+            f"we {pick(('agreed', 'decided', 'need', 'want'))} to move {thing} "
+            f"{pick(('of', 'for', 'after', 'before'))} {other} to {until}.",
+            f"we {pick(('cannot', 'should not', 'will', 'can'))} {pick(VERBS)} {thing} "
+            f"{pick(('before', 'after', 'without', 'because of'))} {other}.",
+            f"we agreed to {pick(('increase', 'cut', 'keep'))} the budget for {thing}.",
+        )
+    )
 
 
 def sentence(rng: random.Random) -> str:
@@ -196,12 +359,14 @@ def vocabulary() -> tuple[str, ...]:
     """Every word that the grammar can say (names and weekdays keep their capital)."""
     rng, found = random.Random(0), {}
     parts = [PEOPLE, PRONOUNS, THINGS, VERBS, MODALS, WHEN, NUMBERS, COUNTED, STATES, FIXED]
-    extra = ("needs to with for to is was will be not must spent percent of have sales are up "
-             "down costs went by found hire new when can who did say about how much money left in "
-             "what do think start talk look at shows that most people customers like love want "
-             "happy worried working on please next meeting audit survey afternoon good morning "
-             "hello welcome increase cut keep agreed decided need after before without because "
-             "first second week")
+    extra = (
+        "needs to with for to is was will be not must spent percent of have sales are up "
+        "down costs went by found hire new when can who did say about how much money left in "
+        "what do think start talk look at shows that most people customers like love want "
+        "happy worried working on please next meeting audit survey afternoon good morning "
+        "hello welcome increase cut keep agreed decided need after before without because "
+        "first second week"
+    )
     for text in [item for part in parts for item in part] + [extra]:
         inner = text.split()
         for place, word in enumerate(inner):
@@ -240,8 +405,12 @@ class Recording:
         return self.words[-1][2]
 
 
-def speak(text: str, voice: str, stretch: float = 1.0, pitch: float | None = None,
-          ) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
+def speak(
+    text: str,
+    voice: str,
+    stretch: float = 1.0,
+    pitch: float | None = None,
+) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
     """flite's speech: float32 samples at 16 kHz and phones as (name, start s, end s)."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
@@ -268,8 +437,11 @@ def phone_count(word: str, voice: str) -> int:
     return sum(name != "pau" for name, _, _ in speak(word, voice)[1])
 
 
-def word_times(text: str, voice: str, phones: list[tuple[str, float, float]],
-               ) -> list[tuple[str, float, float]] | None:
+def word_times(
+    text: str,
+    voice: str,
+    phones: list[tuple[str, float, float]],
+) -> list[tuple[str, float, float]] | None:
     """(word, start s, end s) of ``text``, or None where flite said a word otherwise."""
     spoken = [phone for phone in phones if phone[0] != "pau"]
     words = words_of(text)

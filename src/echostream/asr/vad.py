@@ -3,6 +3,7 @@
 The detector is Silero VAD v6, which faster-whisper carries as ONNX.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -71,14 +72,16 @@ def _touches_end(region: dict[str, int], block: Samples, pad_ms: int) -> bool:
 def parts_cut_in_silence(
     samples: Samples, *, part_s: float, search_s: float = 30.0
 ) -> Iterator[Region]:
-    """Split long audio into parts of about `part_s`, each cut in the last pause before its end.
+    """Split long audio into equal parts of at most `part_s`, each cut in the last pause before its
+    end.
 
+    Equal, since a short last part would cost an engine that works in batches more than its share.
     Audio with no pause in the last `search_s` of a part is cut at its end.
     """
     part, search = int(part_s * SAMPLE_RATE_HZ), int(search_s * SAMPLE_RATE_HZ)
     start = 0
-    while len(samples) - start > part:
-        end = start + part
+    while (left := len(samples) - start) > part:
+        end = start + math.ceil(left / math.ceil(left / part))
         cut = _last_pause(samples[end - search : end])
         cut_at = end if cut is None else end - search + cut
         yield Region(start, cut_at)
