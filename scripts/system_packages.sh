@@ -1,11 +1,14 @@
 #!/bin/sh
 # Make sure that programs the tests run are there: install them where that is allowed, else name
-# the first one that is missing. Arguments are programs whose Debian package has the same name.
+# the first one that is missing. Arguments are programs, with `:package` after those whose Debian
+# package has another name.
 set -eu
-for program in "$@"; do
+for wanted in "$@"; do
+  program=${wanted%%:*}
+  package=${wanted##*:}
   command -v "$program" >/dev/null && continue
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -qq && apt-get install -qq -y --no-install-recommends "$program" >/dev/null
+    apt-get update -qq && apt-get install -qq -y --no-install-recommends "$package" >/dev/null
   else
     echo "The tests need '$program'. Please install it and run again." >&2
     exit 1
