@@ -7,7 +7,7 @@ jobs to it and work on them. What is in a job is small: audio and results lie in
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +20,7 @@ from bullmq.custom_errors import DelayedError
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
 
@@ -36,6 +36,9 @@ _BACKOFF_MS = 2000
 _IDEMPOTENCY_S = 24 * 3600
 _CANCEL_KEY_S = 24 * 3600
 _CANCEL_LOOK_S = 0.5
+_RECONNECT_S = 1.0
+_RECONNECTS = 300
+_HAND_BACK_S = 3.0
 _PREFIX = "bull"
 # BullMQ's states that clients are not told apart.
 _SHOWN_AS: dict[str, JobState] = {"prioritized": "waiting", "waiting-children": "waiting"}
@@ -251,14 +254,16 @@ class ActiveJob:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._told = -1
+        # What an earlier attempt came to, which a client has seen.
+        self._told = job.progress if isinstance(job.progress, int) else 0
         self.job_id: str = job.id
         self.name: str = job.name
         self.data: dict[str, Any] = job.data
         self.is_last_attempt = job.attemptsMade + 1 >= (job.opts.get("attempts") or 1)
 
     async def tell_progress(self, percent: int) -> None:
-        """Keep the progress, 0 to 100; it never goes back, and Redis being away costs nothing."""
+        """Keep the progress, 0 to 100; it never goes back, not even in another attempt, and Redis
+        being away costs nothing."""
         if percent <= self._told:
             return
         self._told = percent
@@ -287,7 +292,7 @@ class Later(Exception):
 
 
 Handler = Callable[[ActiveJob], Coroutine[Any, Any, dict[str, Any]]]
-OnEnd = Callable[[str, dict[str, Any], bool], Awaitable[None]]
+OnEnd = Callable[[str, dict[str, Any], bool], Coroutine[Any, Any, None]]
 """Told id, data and whether it completed when a job has ended for good. May be told twice."""
 
 
@@ -320,9 +325,10 @@ class JobWorker:
 
     async def run(self) -> None:
         """Work until `close`. BullMQ's loop can end by itself; then it is built anew, and when
-        that happens too often the last error, or RuntimeError, is raised."""
+        that happens too often RuntimeError is raised. A Redis that is away is waited for, one that
+        refuses us raises QueueUnavailable."""
         quick_ends = 0
-        while not self._closing:
+        while await self._redis_answers():
             started = time.monotonic()
             self._worker = self._build()
             await self._worker.run()
@@ -334,8 +340,31 @@ class JobWorker:
                 raise RuntimeError("the queue's worker loop keeps ending")
             await self._worker.close(force=True)
 
+    async def _redis_answers(self) -> bool:
+        """True once it does, False when closed before. BullMQ would wait too, but without a word,
+        at ever longer intervals, and not for ever."""
+        complained = False
+        while not self._closing:
+            try:
+                await self._queue.ping()
+                return not self._closing
+            except QueueUnavailable as error:
+                refused = isinstance(error.__cause__, AuthenticationError)
+                if refused or not complained:
+                    reason = repr(error.__cause__)
+                    log.warning("redis_unavailable", queue=self._queue.name, reason=reason)
+                if refused:
+                    raise
+                complained = True
+                await asyncio.sleep(_RECONNECT_S)
+        return False
+
     async def close(self, grace_s: float) -> None:
-        """Take no new jobs, let running ones go on for `grace_s`, hand back what is left."""
+        """Take no new jobs, let running ones go on for `grace_s`, hand back what is left.
+
+        Done a few seconds later even if Redis is away; what could not be handed back then comes
+        back when its lock has run out.
+        """
         self._closing = True
         if self._worker is None:
             return
@@ -343,6 +372,9 @@ class JobWorker:
         _done, late = await asyncio.wait({closing}, timeout=grace_s)
         if late:
             self._hand_back.set()
+            _done, late = await asyncio.wait({closing}, timeout=_HAND_BACK_S)
+        if late:
+            await self._worker.close(force=True)
         await closing
         await asyncio.gather(*self._after, return_exceptions=True)
 
@@ -366,7 +398,10 @@ class JobWorker:
         worker.on("completed", lambda job, _result: self._ended(job, completed=True))
         worker.on("failed", lambda job, error: self._failed(job, error))
         worker.on("stalled", self._on_stalled)
-        worker.on("error", lambda error, *_: log.warning("worker_error", reason=repr(error)))
+        worker.on("error", self._erred)
+        # BullMQ's own pauses grow to 20 s, in which a Redis that is back finds nobody.
+        for client in (worker.client, worker.bclient):
+            client.set_retry(Retry(ConstantBackoff(_RECONNECT_S), _RECONNECTS))
         return worker
 
     async def _process(self, job: Job, token: str) -> dict[str, Any]:
@@ -444,8 +479,24 @@ class JobWorker:
             self._on_retry(job.id)
 
     def _ended(self, job: Job, *, completed: bool) -> None:
+        self._afterwards(self._on_end(job.id, job.data, completed))
+
+    def _erred(self, error: Exception, job: Job | None = None) -> None:
+        log.warning("worker_error", reason=repr(error))
+        if job is not None:
+            self._afterwards(self._look_again(job))
+
+    async def _look_again(self, job: Job) -> None:
+        """Whether a job has ended of which we could not hear so: Redis had done as it was told, and
+        was away before it could say that."""
+        with suppress(JobNotFound, QueueUnavailable):
+            status = await self._queue.status(job.id)
+            if status.state in ("completed", "failed"):
+                await self._on_end(job.id, job.data, status.state == "completed")
+
+    def _afterwards(self, what: Coroutine[Any, Any, None]) -> None:
         """BullMQ's listeners are plain functions, so what follows runs in a task of its own."""
-        task = asyncio.ensure_future(self._on_end(job.id, job.data, completed))
+        task = asyncio.ensure_future(what)
         self._after.add(task)
         task.add_done_callback(self._after.discard)
 

@@ -35,6 +35,8 @@ _WEBHOOK_ATTEMPTS = 12
 """With five seconds that double: the last one is about six hours after the first."""
 _WEBHOOK_BACKOFF_MS = 5000
 _WEBHOOK_CONCURRENCY = 8
+_NOT_ENDED_S = 0.25
+"""A webhook is queued just before its job ends, and looks again after this."""
 # Where each stage starts and how much of the whole it is, in percent; transcription is the bulk,
 # so that 50 means that half the audio has been read.
 _SHARES: dict[Stage, tuple[int, int]] = {
@@ -74,6 +76,8 @@ class JobRunner:
                 stored = await self._run(data, progress)
             await self._storage.write_result(job.job_id, stored.dump())
             self._metrics.ran(time.monotonic() - started)
+        # Already now: when the queue has heard of the end, nobody may be left to do it.
+        await self._settle(job.job_id, job.data)
         return {"result": f"results/{job.job_id}.json"}
 
     async def _run(self, data: JobData, progress: Progress) -> StoredResult:
@@ -99,8 +103,12 @@ class JobRunner:
             yield Url(data.audio_url) if data.audio_url else None
 
     async def ended(self, job_id: str, data: dict[str, Any], completed: bool) -> None:
-        """When a job has ended for good: its audio goes, its webhook is queued."""
+        """When a job has ended for good."""
         self._metrics.ended(completed)
+        await self._settle(job_id, data)
+
+    async def _settle(self, job_id: str, data: dict[str, Any]) -> None:
+        """What follows the end of a job: its audio goes, its webhook is queued."""
         try:
             if isinstance(audio := data.get("audio"), str):
                 await self._storage.unstage(audio)
@@ -177,7 +185,7 @@ class WebhookRunner:
         except JobNotFound:
             return {"skipped": "the job has been removed"}
         if status.state not in ("completed", "failed"):
-            raise Later(1.0)
+            raise Later(_NOT_ENDED_S)
         data: dict[str, Any] = {"jobId": job_id, "state": status.state}
         if status.state == "completed":
             stored = StoredResult.load(await self._storage.read_result(job_id) or b"")
@@ -212,8 +220,9 @@ async def run_worker(
 ) -> None:
     """Work on the queue until `until` is set, then finish or hand back. Raises what makes going on
     impossible; a Redis that is away does not, it is waited for."""
-    pipeline = make_pipeline(settings)
     storage = Storage(settings.storage_url)
+    await storage.check()  # rather than to find out when the first result is to be kept
+    pipeline = make_pipeline(settings)
     metrics = WorkerMetrics(settings)
     jobs = JobQueue(settings.queue_name, settings.redis_url, retention_s=settings.job_retention_s)
     webhooks = JobQueue(

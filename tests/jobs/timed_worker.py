@@ -1,12 +1,15 @@
 """A real worker process around an engine whose work takes a known time.
 
-    python timed_worker.py
+    python timed_worker.py [--lifeline]
 
 Settings come from the environment as for `echostream worker`. `SEGMENT_S` is how long the engine
-takes for a segment of a second of audio. A job whose prompt is `poison` kills the process, one
-whose prompt is `broken` fails in a way that may pass.
+takes for a segment of a second of audio, `INSIGHTS_S`, where given, how long insights take. A job
+whose prompt is `poison` kills the process, one whose prompt is `broken` fails in a way that may
+pass. `EVENTS` names a file that gets a line `what pid time prompt` for each run of the engine and
+of the insights.
 """
 
+import asyncio
 import os
 import signal
 import sys
@@ -14,13 +17,28 @@ import time
 from collections.abc import Generator
 
 from echostream.asr import DetectedLanguage, LazyTranscriber, Samples, Transcription
-from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions
+from echostream.domain import (
+    SAMPLE_RATE_HZ,
+    Details,
+    Insights,
+    InsightsMeta,
+    Segment,
+    Sentiment,
+    TranscribeOptions,
+    Transcript,
+)
 from echostream.errors import EngineError
 from echostream.insights import load_insights
 from echostream.logs import configure_logging
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.worker import main
+
+
+def note(what: str, prompt: str | None = None) -> None:
+    if path := os.environ.get("EVENTS"):
+        with open(path, "a") as file:
+            file.write(f"{what} {os.getpid()} {time.time()} {prompt or ''}\n")
 
 
 class TimedTranscriber:
@@ -33,6 +51,7 @@ class TimedTranscriber:
         self._segment_s = segment_s
 
     def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+        note("transcribing", options.prompt)
         if options.prompt == "poison":
             os.kill(os.getpid(), signal.SIGKILL)
         if options.prompt == "broken":
@@ -48,16 +67,38 @@ class TimedTranscriber:
         pass
 
 
+class TimedInsights:
+    """Says how many words there were, after `answer_s`."""
+
+    name = "timed"
+    model = None
+
+    def __init__(self, answer_s: float) -> None:
+        self._answer_s = answer_s
+
+    async def analyse(self, transcript: Transcript) -> Insights:
+        note("analysing")
+        await asyncio.sleep(self._answer_s)
+        details = Details("Timed", (), (), (), (), (), InsightsMeta("timed", None, 1.0))
+        summary = f"{len(transcript.segments)} words"
+        return Insights(summary, (), Sentiment("neutral", 0.5), details)
+
+    async def aclose(self) -> None:
+        pass
+
+
 def timed_pipeline(settings: Settings) -> Pipeline:
     segment_s = float(os.environ.get("SEGMENT_S", "0"))
+    answer_s = os.environ.get("INSIGHTS_S")
     return Pipeline(
         settings,
         LazyTranscriber(lambda: TimedTranscriber(segment_s)),
-        load_insights(settings),
+        TimedInsights(float(answer_s)) if answer_s else load_insights(settings),
     )
 
 
 if __name__ == "__main__":
     settings = Settings()
-    configure_logging(settings)
-    sys.exit(main(settings, make_pipeline=timed_pipeline))
+    configure_logging(settings.log_level)
+    lifeline = "--lifeline" in sys.argv
+    sys.exit(main(settings, lifeline=lifeline, make_pipeline=timed_pipeline))

@@ -1,6 +1,6 @@
 """What the OpenAPI page says of endpoints whose bodies are read as streams, not by FastAPI."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -17,6 +17,7 @@ from echostream.errors import (
     QueueUnavailable,
     ServerBusy,
     StorageFull,
+    StorageUnavailable,
     Unauthorized,
     UrlFetchFailed,
     UrlNotAllowed,
@@ -31,6 +32,14 @@ class ErrorShape(BaseModel):
     error: str = Field(description="A code to match on.")
     message: str = Field(description="A sentence for people.")
     requestId: str = Field(description="Also in the server's logs.")  # noqa: N815
+
+
+class QueuedShape(BaseModel):
+    """The answer to a request with `useQueue`."""
+
+    success: Literal[True] = True
+    jobId: str  # noqa: N815
+    message: str
 
 
 class OpenAIErrorFields(BaseModel):
@@ -48,12 +57,26 @@ class OpenAIErrorShape(BaseModel):
 
 _AUDIO_ERRORS = (InvalidAudio, AudioTooLarge, AudioTooLong, ServerBusy, ModelUnavailable)
 
-_OPTIONS: dict[str, Any] = {
+_QUEUE: dict[str, Any] = {
     "useQueue": {
         "type": "boolean",
         "default": False,
         "description": "Answer at once with a job id and work in the background.",
     },
+    "callbackUrl": {"type": "string", "description": "Told when a queued job ends."},
+}
+_QUEUE_HEADERS = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "Queued requests with the same key give the same job, for a day.",
+        }
+    ]
+}
+_OPTIONS: dict[str, Any] = {
+    **_QUEUE,
     "language": {
         "type": "string",
         "pattern": f"^{LANGUAGE_PATTERN}$",
@@ -68,7 +91,6 @@ _OPTIONS: dict[str, Any] = {
     },
     "wordTimestamps": {"type": "boolean", "default": False},
     "insights": {"type": "boolean", "default": True},
-    "callbackUrl": {"type": "string", "description": "Told when a queued job ends."},
 }
 _FILE = {
     "type": "string",
@@ -101,7 +123,7 @@ def _object(properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[
 
 
 UPLOAD_AUDIO: dict[str, Any] = {
-    "response_model": TranscriptionShape,
+    "response_model": TranscriptionShape | QueuedShape,
     "responses": _errors(
         MissingAudio,
         UrlNotAllowed,
@@ -110,6 +132,7 @@ UPLOAD_AUDIO: dict[str, Any] = {
         *_AUDIO_ERRORS,
         UrlFetchFailed,
         QueueUnavailable,
+        StorageUnavailable,
         StorageFull,
         EchoStreamError,
     ),
@@ -121,7 +144,8 @@ UPLOAD_AUDIO: dict[str, Any] = {
             ),
             "example": {"audioUrl": "https://example.com/talk.mp3", "language": "en"},
         },
-    ),
+    )
+    | _QUEUE_HEADERS,
 }
 
 _FINALIZE_FIELDS: dict[str, Any] = {
@@ -132,12 +156,20 @@ _FINALIZE_FIELDS: dict[str, Any] = {
     },
     "transcript": {"type": "string", "description": "What was transcribed before."},
     "language": _OPTIONS["language"],
+    **_QUEUE,
 }
 
 FINALIZE: dict[str, Any] = {
     "responses": {
         **_errors(
-            MissingAudioOrTranscript, Unauthorized, InvalidRequest, *_AUDIO_ERRORS, StorageFull
+            MissingAudioOrTranscript,
+            UrlNotAllowed,
+            Unauthorized,
+            InvalidRequest,
+            *_AUDIO_ERRORS,
+            QueueUnavailable,
+            StorageUnavailable,
+            StorageFull,
         ),
         500: {"model": ErrorShape, "description": "`finalize_failed`"},
     },
@@ -147,7 +179,8 @@ FINALIZE: dict[str, Any] = {
             "schema": _object(_FINALIZE_FIELDS, ("transcript",)),
             "example": {"audioId": "call-7", "transcript": "We agreed to ship on Friday."},
         },
-    ),
+    )
+    | _QUEUE_HEADERS,
 }
 
 _OPENAI_FIELDS: dict[str, Any] = {
@@ -188,7 +221,13 @@ OPENAI_MODELS: dict[str, Any] = {
 }
 
 JOB: dict[str, Any] = {
-    "responses": _errors(Unauthorized, JobNotFound, InvalidRequest, QueueUnavailable)
+    "responses": _errors(
+        Unauthorized, JobNotFound, InvalidRequest, QueueUnavailable, StorageUnavailable
+    )
+}
+
+CANCEL: dict[str, Any] = {
+    "responses": JOB["responses"] | {202: {"description": "It is at work and being stopped."}}
 }
 
 READY: dict[str, Any] = {

@@ -33,7 +33,8 @@ async def enqueue(request: Request, data: JobData, audio: BinaryIO | None) -> JS
     queue = _queue(request)
     if data.callback_url is not None:
         _check_callback(request, data.callback_url)
-    job_id = await queue.id_for(request.headers.get("idempotency-key"))
+    # An empty key is none: it would give all who send one the same job.
+    job_id = await queue.id_for(request.headers.get("idempotency-key") or None)
     if not await queue.exists(job_id):
         if audio is not None:
             await _storage(request).stage(job_id, audio)
@@ -63,7 +64,7 @@ async def job(request: Request, job_id: JobId) -> JSONResponse:
     return JSONResponse(body)
 
 
-@router.delete("/job/{job_id}", **describe.JOB)
+@router.delete("/job/{job_id}", **describe.CANCEL)
 async def cancel(request: Request, job_id: JobId) -> JSONResponse:
     """Cancel a job, or remove one that has ended together with its result."""
     state = await _queue(request).cancel(job_id)
@@ -83,7 +84,7 @@ async def jobs(
     request: Request,
     state: JobState | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(max_length=40)] = None,
+    cursor: Annotated[str | None, Query(pattern=r"^[0-9]\.[0-9]{1,9}$")] = None,
 ) -> JSONResponse:
     """Jobs without their results, those at work first, then waiting, delayed and ended ones."""
     states = STATES if state is None else (state,)

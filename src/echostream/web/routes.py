@@ -104,7 +104,7 @@ async def upload_audio(request: Request) -> Response:
 @router.post(
     "/api/finalize",
     tags=["transcription"],
-    response_model=FinalizeShape,
+    response_model=FinalizeShape | describe.QueuedShape,
     **describe.FINALIZE,
 )
 async def finalize(request: Request) -> Response:
