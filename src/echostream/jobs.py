@@ -320,6 +320,7 @@ class JobWorker:
         self._hand_back = asyncio.Event()
         self._closing = False
         self._after: set[asyncio.Task[None]] = set()
+        self._works: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._worker: Worker | None = None
         self.busy = 0
 
@@ -415,7 +416,7 @@ class JobWorker:
 
     async def _handle(self, job: Job, token: str) -> dict[str, Any]:
         ended = asyncio.Event()
-        work = asyncio.create_task(self._handler(ActiveJob(job)))
+        work = self._work(job)
         cancelled = asyncio.create_task(self._until_cancelled(job.id, ended))
         stopping = asyncio.create_task(self._hand_back.wait())
         watchers = {work, cancelled, stopping}
@@ -441,9 +442,19 @@ class JobWorker:
             stopping.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
 
+    def _work(self, job: Job) -> asyncio.Task[dict[str, Any]]:
+        """The handler at work on the job. Once only: when Redis hangs for longer than the lock
+        lasts, this worker may be given a job again that it still has in hand."""
+        if (work := self._works.get(job.id)) is None:
+            work = self._works[job.id] = asyncio.create_task(self._handler(ActiveJob(job)))
+            work.add_done_callback(lambda _: self._works.pop(job.id))
+        return work
+
     async def _outcome(
         self, job: Job, token: str, work: asyncio.Task[dict[str, Any]]
     ) -> dict[str, Any]:
+        if work.cancelled():  # by the one who had the job in hand before
+            await self._put_back(job, token, 0.0)
         try:
             return work.result()
         except Later as later:

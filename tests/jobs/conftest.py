@@ -1,0 +1,29 @@
+"""Fixtures of the tests of workers: a Redis, a place for jobs, and its jobs."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.place import Jobs, Place
+from redis_server import RedisServer
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def place(redis: RedisServer, tmp_path: Path) -> Iterator[Place]:
+    """A queue of the test's own, without workers yet."""
+    with Place(redis.url, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def jobs(place: Place) -> AsyncIterator[Jobs]:
+    found = Jobs(place)
+    yield found
+    await found.aclose()
