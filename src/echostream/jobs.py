@@ -130,8 +130,9 @@ class JobQueue:
         async with _available():
             # In this order: a job that has ended must not be shown as it was before.
             state: Any = await self._queue.getJobState(job_id)
-            job = await self._queue.getJob(job_id)
-        if job is None or state == "unknown":
+            # An id may be the name of another key of the queue's, which holds no job.
+            job = await self._queue.getJob(job_id) if state != "unknown" else None
+        if job is None:
             raise JobNotFound(f"there is no job {job_id!r}")
         return _status(job, _SHOWN_AS.get(state, state))
 
@@ -166,6 +167,8 @@ class JobQueue:
         status = await self.status(job_id)
         async with _available():
             if status.state != "active" and await self._queue.remove(job_id):
+                # An `Idempotency-Key` may bring the id back.
+                await self._redis.delete(self._cancel_key(job_id))
                 return None
             await self._redis.set(self._cancel_key(job_id), "1", ex=_CANCEL_KEY_S)
         return "active"
@@ -209,7 +212,7 @@ def _status(job: Job, state: JobState) -> JobStatus:
         job_id=job.id,
         state=state,
         progress=job.progress if isinstance(job.progress, int) else 0,
-        data=job.data,
+        data=_data(job),
         result=job.returnvalue if isinstance(job.returnvalue, dict) else None,
         error=error,
         message=message,
@@ -218,6 +221,11 @@ def _status(job: Job, state: JobState) -> JobStatus:
         started_s=job.processedOn / 1000 if job.processedOn else None,
         finished_s=job.finishedOn / 1000 if job.finishedOn else None,
     )
+
+
+def _data(job: Job) -> dict[str, Any]:
+    """Other programs may add jobs whose data is anything."""
+    return job.data if isinstance(job.data, dict) else {}
 
 
 def failure(error: EchoStreamError) -> str:
@@ -258,7 +266,7 @@ class ActiveJob:
         self._told = job.progress if isinstance(job.progress, int) else 0
         self.job_id: str = job.id
         self.name: str = job.name
-        self.data: dict[str, Any] = job.data
+        self.data = _data(job)
         self.is_last_attempt = job.attemptsMade + 1 >= (job.opts.get("attempts") or 1)
 
     async def tell_progress(self, percent: int) -> None:
@@ -490,7 +498,7 @@ class JobWorker:
             self._on_retry(job.id)
 
     def _ended(self, job: Job, *, completed: bool) -> None:
-        self._afterwards(self._on_end(job.id, job.data, completed))
+        self._afterwards(self._on_end(job.id, _data(job), completed))
 
     def _erred(self, error: Exception, job: Job | None = None) -> None:
         log.warning("worker_error", reason=repr(error))

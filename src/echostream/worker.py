@@ -110,8 +110,6 @@ class JobRunner:
     async def _settle(self, job_id: str, data: dict[str, Any]) -> None:
         """What follows the end of a job: its audio goes, its webhook is queued."""
         try:
-            if isinstance(audio := data.get("audio"), str):
-                await self._storage.unstage(audio)
             if isinstance(url := data.get("callbackUrl"), str):
                 await self._webhooks.add(
                     f"{job_id}-webhook",
@@ -120,6 +118,8 @@ class JobRunner:
                     attempts=_WEBHOOK_ATTEMPTS,
                     backoff_ms=_WEBHOOK_BACKOFF_MS,
                 )
+            if isinstance(audio := data.get("audio"), str):
+                await self._storage.unstage(audio)
         except EchoStreamError as error:
             log.error("job_end_incomplete", job_id=job_id, reason=str(error))
 
@@ -250,7 +250,11 @@ async def run_worker(
             webhooks,
             settings.redis_url,
             deliverer.handle,
-            WorkerOptions(concurrency=_WEBHOOK_CONCURRENCY),
+            WorkerOptions(
+                concurrency=_WEBHOOK_CONCURRENCY,
+                lock_s=settings.job_lock_s,
+                stalled_check_s=settings.job_stalled_check_s,
+            ),
             on_end=deliverer.ended,
         ),
     ]

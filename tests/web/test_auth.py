@@ -18,6 +18,8 @@ CLOSED = [
     ("GET", "/v1/models"),
     ("GET", "/job/job_1"),
     ("DELETE", "/job/job_1"),
+    ("GET", "/job/job_1/transcript.txt"),
+    ("GET", "/jobs"),
     ("GET", "/ready"),
     ("GET", "/metrics"),
 ]

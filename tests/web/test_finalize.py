@@ -6,7 +6,7 @@ import time
 import httpx2 as httpx
 import pytest
 
-from echostream.web.routes import text_segments
+from echostream.pipeline import text_segments
 from fakes import FakeTranscriber
 from web.support import audio, error_of, metric, serving
 
