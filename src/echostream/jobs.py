@@ -330,6 +330,8 @@ class JobWorker:
         self._after: set[asyncio.Task[None]] = set()
         self._works: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._worker: Worker | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.busy = 0
 
     async def run(self) -> None:
@@ -377,11 +379,13 @@ class JobWorker:
         self._closing = True
         if self._worker is None:
             return
+        # Told to close, BullMQ would renew no more locks, and lose what goes on for longer.
+        await self._worker.pause(do_not_wait_active=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), grace_s)
+        self._hand_back.set()
         closing = asyncio.ensure_future(self._worker.close())
-        _done, late = await asyncio.wait({closing}, timeout=grace_s)
-        if late:
-            self._hand_back.set()
-            _done, late = await asyncio.wait({closing}, timeout=_HAND_BACK_S)
+        _done, late = await asyncio.wait({closing}, timeout=_HAND_BACK_S)
         if late:
             await self._worker.close(force=True)
         await closing
@@ -417,10 +421,13 @@ class JobWorker:
         """BullMQ's processor: the handler, until it ends, is cancelled, late, or handed back."""
         with structlog.contextvars.bound_contextvars(job_id=job.id):
             self.busy += 1
+            self._idle.clear()
             try:
                 return await self._handle(job, token)
             finally:
                 self.busy -= 1
+                if self.busy == 0:
+                    self._idle.set()
 
     async def _handle(self, job: Job, token: str) -> dict[str, Any]:
         ended = asyncio.Event()

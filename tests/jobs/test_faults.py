@@ -115,9 +115,9 @@ async def test_killed_while_a_second_worker_is_up(jobs: Jobs, moment: str) -> No
         assert counted == [1]
 
 
-@pytest.mark.parametrize("moment", ["just taken", "decoding", "40 %", "80 %", "result written"])
+@pytest.mark.parametrize("moment", ["just taken", "decoding", "40 %", "70 %", "result written"])
 async def test_killed_while_it_is_alone_and_another_comes(jobs: Jobs, moment: str) -> None:
-    worker = jobs.place.worker(segment_s=0.15, insights_s=0.2)
+    worker = jobs.place.worker(segment_s=0.15, insights_s=0.5)
     if moment == "decoding":
         jobs.place.hold_decoding.touch()
     job_id = await jobs.add(seconds=SECONDS, insights=True)
@@ -127,18 +127,6 @@ async def test_killed_while_it_is_alone_and_another_comes(jobs: Jobs, moment: st
     jobs.place.worker(segment_s=0.05, insights_s=0)
 
     await _is_done_once(jobs, job_id)
-
-
-async def test_an_idle_worker_takes_a_job_at_once(idler: Place, jobs: Jobs, tmp_path: Path) -> None:
-    idle = Jobs(idler)
-    await idle.workers_idle()
-    started = (idler.folder / "events").stat().st_mtime
-    await until(lambda: time.time() - started > IDLE_S, IDLE_S + 1, what="the idle time")
-    added = time.time()
-    job_id = await idle.add(prompt="at last")
-    assert (await idle.ended(job_id)).state == "completed"
-    assert idler.events("transcribing", "at last")[0].at_s - added < 2
-    await idle.aclose()
 
 
 async def test_redis_is_away_for_a_while(fragile: Jobs, mortal: RedisServer) -> None:
@@ -177,7 +165,7 @@ async def test_redis_is_away_for_a_while(fragile: Jobs, mortal: RedisServer) -> 
 
 async def test_redis_hangs_for_a_while(fragile: Jobs, mortal: RedisServer) -> None:
     worker = fragile.place.worker(segment_s=0.1)
-    job_ids = [await fragile.add(seconds=120, prompt="running"), await fragile.add()]
+    job_ids = [await fragile.add(seconds=90, prompt="running"), await fragile.add()]
     await fragile.begun("transcribing", "running")
 
     mortal.pause()
@@ -188,7 +176,7 @@ async def test_redis_hangs_for_a_while(fragile: Jobs, mortal: RedisServer) -> No
     for job_id in job_ids:
         status = await fragile.ended(job_id, 60)
         assert (status.state, status.attempts) == ("completed", 1)
-    assert await fragile.text(job_ids[0]) == words(120)
+    assert await fragile.text(job_ids[0]) == words(90)
     # The worker had the job all the time, so being given it again is no reason to begin anew.
     assert len(fragile.place.events("transcribing", "running")) == 1
     assert worker.is_alive
@@ -318,3 +306,15 @@ async def test_a_worker_that_redis_refuses_says_so_and_ends(
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+async def test_an_idle_worker_takes_a_job_at_once(idler: Place, jobs: Jobs, tmp_path: Path) -> None:
+    idle = Jobs(idler)
+    await idle.workers_idle()
+    started = (idler.folder / "events").stat().st_mtime
+    await until(lambda: time.time() - started > IDLE_S, IDLE_S + 1, what="the idle time")
+    added = time.time()
+    job_id = await idle.add(prompt="at last")
+    assert (await idle.ended(job_id)).state == "completed"
+    assert idler.events("transcribing", "at last")[0].at_s - added < 2
+    await idle.aclose()
