@@ -42,7 +42,7 @@ def either_ffmpeg(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     if request.param == "bundled":
         monkeypatch.setenv("PATH", "/nowhere")
     elif shutil.which("ffmpeg") is None:
-        pytest.skip("the system has no ffmpeg of its own")
+        pytest.fail("the system has no ffmpeg of its own; make test installs it", pytrace=False)
     ffmpeg_path.cache_clear()
     yield request.param
     ffmpeg_path.cache_clear()
