@@ -526,8 +526,8 @@ class TestFaultsOfS3:
             )
             assert {str(check) for check in checks} == {"The storage does not answer."}
             listener.setblocking(False)
-            listener.accept()[0].close()
-            with pytest.raises(BlockingIOError):
+            # Open until the end: the client tries again as soon as its connection is closed.
+            with listener.accept()[0], pytest.raises(BlockingIOError):
                 listener.accept()
 
 
