@@ -4,25 +4,24 @@ import asyncio
 import errno
 import io
 import os
-import re
 import resource
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 import boto3
 import pytest
 
 from echostream.errors import EchoStreamError, InvalidRequest, StorageFull
 from echostream.storage import StagedAudioMissing, Storage, StorageUnavailable
+from moto_server import moto_server, point_aws_at
 
 MIB = 1024 * 1024
 
@@ -70,41 +69,14 @@ class BucketPlace:
 
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
-    """Endpoint of an S3 in a process of its own, so that its warnings are not ours."""
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], stderr=log
-        )
-        try:
-            yield _url_in(log, process)
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _url_in(log: TextIO, process: subprocess.Popen[bytes]) -> str:
-    """The URL that the server writes to its log once it listens."""
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        if found := re.search(r"http://[\d.:]+", os.pread(log.fileno(), 4096, 0).decode()):
-            return found[0]
-        time.sleep(0.05)
-    raise RuntimeError("moto does not start")
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """`aws(endpoint)` sets the environment as somebody with an S3 of their own would."""
-
-    def point_at(endpoint: str) -> None:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            monkeypatch.delenv(name)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-
-    return point_at
+    """`aws(endpoint)` points the environment there."""
+    return partial(point_aws_at, monkeypatch)
 
 
 @pytest.fixture

@@ -1,19 +1,14 @@
 """Jobs whose API and workers share nothing but Redis and a bucket."""
 
-import os
-import re
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import boto3
 import pytest
 
 from jobs.api_support import Service, ended, job_of, queued
+from moto_server import moto_server, point_aws_at
 from redis_server import RedisServer
 from web.support import audio, error_of, wait_until, wav
 
@@ -23,37 +18,14 @@ PREFIX = "echostream/jobs"
 
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
-    """Endpoint of an S3 in a process of its own, so that its warnings are not ours."""
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], stderr=log
-        )
-        try:
-            yield _url_in(log, process)
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _url_in(log: TextIO, process: subprocess.Popen[bytes]) -> str:
-    """The URL that the server writes to its log once it listens."""
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        if found := re.search(r"http://[\d.:]+", os.pread(log.fileno(), 4096, 0).decode()):
-            return found[0]
-        time.sleep(0.05)
-    raise RuntimeError("moto does not start")
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture
 def s3(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of an S3 with one empty bucket, to which the environment points."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    point_aws_at(monkeypatch, moto_url)
     client = boto3.client("s3")
     client.create_bucket(Bucket=BUCKET)
     yield client

@@ -1,246 +1,29 @@
-"""Background jobs. The only module that knows BullMQ and its keys in Redis.
-
-Names on the wire are Node BullMQ's, so that Node programs and Bull Board can read the queue, add
-jobs to it and work on them. What is in a job is small: audio and results lie in the storage.
-"""
+"""The consumer's side of a queue: runs a handler on each job, and guards it while it does."""
 
 import asyncio
-import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
-from bullmq import Job, Queue, UnrecoverableError, Worker
+from bullmq import Job, UnrecoverableError, Worker
 from bullmq.custom_errors import DelayedError
-from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from redis.exceptions import AuthenticationError, RedisError
 
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
+from echostream.jobs.queue import PREFIX, JobQueue, data_of, failure
 
 log = structlog.get_logger(__name__)
 
-JobState = Literal["waiting", "active", "completed", "failed", "delayed"]
-STATES: tuple[JobState, ...] = ("active", "waiting", "delayed", "completed", "failed")
-
-_ANSWER_S = 2.5
-"""Longest a request waits for Redis, so that `queue_unavailable` comes within three seconds."""
-_ATTEMPTS = 3
-_BACKOFF_MS = 2000
-_IDEMPOTENCY_S = 24 * 3600
-_CANCEL_KEY_S = 24 * 3600
 _CANCEL_LOOK_S = 0.5
 _RECONNECT_S = 1.0
 _RECONNECTS = 300
 _HAND_BACK_S = 3.0
-_PREFIX = "bull"
-# BullMQ's states that clients are not told apart.
-_SHOWN_AS: dict[str, JobState] = {"prioritized": "waiting", "waiting-children": "waiting"}
-
-
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """A job as it is now. `result` is what its handler returned, `error` a code with its message.
-
-    Times are seconds since the epoch, None while they have not come.
-    """
-
-    job_id: str
-    state: JobState
-    progress: int
-    data: dict[str, Any]
-    result: dict[str, Any] | None
-    error: str | None
-    message: str | None
-    attempts: int
-    created_s: float
-    started_s: float | None
-    finished_s: float | None
-
-
-def new_job_id() -> str:
-    """128 random bits: knowing one id tells nothing of another."""
-    return f"job_{secrets.token_hex(16)}"
-
-
-class JobQueue:
-    """The producer's side of one queue: add, look, cancel. Raises QueueUnavailable, within three
-    seconds, from every method while Redis cannot be reached."""
-
-    def __init__(self, name: str, redis_url: str, *, retention_s: int) -> None:
-        self.name = name
-        self._retention = {"age": retention_s}
-        # redis-py and BullMQ would otherwise try for minutes.
-        self._redis = Redis.from_url(
-            redis_url,
-            decode_responses=True,
-            socket_connect_timeout=1,
-            socket_timeout=2,
-            retry=Retry(ConstantBackoff(0.1), 2),
-        )
-        self._queue = Queue(name, {"connection": self._redis, "prefix": _PREFIX})
-
-    async def ping(self) -> None:
-        """Raise QueueUnavailable unless Redis answers."""
-        async with _available():
-            await self._redis.ping()
-
-    async def id_for(self, idempotency_key: str | None) -> str:
-        """A new id, or the one that this key was given before (within a day)."""
-        if idempotency_key is None:
-            return new_job_id()
-        # Hashed, since a key may be long or hold what Redis keys should not.
-        key = f"{_PREFIX}:{self.name}:idempotency:{sha256(idempotency_key.encode()).hexdigest()}"
-        async with _available():
-            await self._redis.set(key, new_job_id(), nx=True, ex=_IDEMPOTENCY_S)
-            return str(await self._redis.get(key))
-
-    async def add(
-        self,
-        job_id: str,
-        name: str,
-        data: dict[str, Any],
-        *,
-        attempts: int = _ATTEMPTS,
-        backoff_ms: int = _BACKOFF_MS,
-    ) -> None:
-        """Add a job. Adding an id that exists changes nothing, so it is safe to try again."""
-        options = {
-            "jobId": job_id,
-            "attempts": attempts,
-            "backoff": {"type": "exponential", "delay": backoff_ms},
-            "removeOnComplete": self._retention,
-            "removeOnFail": self._retention,
-        }
-        async with _available():
-            await self._queue.add(name, data, options)
-
-    async def exists(self, job_id: str) -> bool:
-        async with _available():
-            return bool(await self._redis.exists(self._queue.toKey(job_id)))
-
-    async def status(self, job_id: str) -> JobStatus:
-        """Raises JobNotFound."""
-        async with _available():
-            # In this order: a job that has ended must not be shown as it was before.
-            state: Any = await self._queue.getJobState(job_id)
-            # An id may be the name of another key of the queue's, which holds no job.
-            job = await self._queue.getJob(job_id) if state != "unknown" else None
-        if job is None:
-            raise JobNotFound(f"there is no job {job_id!r}")
-        return _status(job, _SHOWN_AS.get(state, state))
-
-    async def page(
-        self, states: tuple[JobState, ...], limit: int, cursor: str | None
-    ) -> tuple[list[JobStatus], str | None]:
-        """Jobs state by state, the newest first, and the cursor of the next page or None.
-
-        Jobs that move while a client turns pages may be seen twice or not at all.
-        """
-        place, offset = _read_cursor(cursor, len(states))
-        found: list[JobStatus] = []
-        async with _available():
-            while place < len(states) and len(found) < limit:
-                wanted = limit - len(found)
-                jobs = await self._queue.getJobs([states[place]], offset, offset + wanted - 1)
-                found += [_status(job, states[place]) for job in jobs]
-                offset += len(jobs)
-                if len(jobs) < wanted:
-                    place, offset = place + 1, 0
-        return found, f"{place}.{offset}" if place < len(states) else None
-
-    async def counts(self) -> dict[str, int]:
-        """How many jobs are in each state."""
-        async with _available():
-            counts: dict[str, int] = await self._queue.getJobCounts(*STATES)
-        return counts
-
-    async def cancel(self, job_id: str) -> JobState | None:
-        """Remove a job that is not being worked on, giving None; ask the worker of an active one
-        to stop, giving `active`. Raises JobNotFound."""
-        status = await self.status(job_id)
-        async with _available():
-            if status.state != "active" and await self._queue.remove(job_id):
-                # An `Idempotency-Key` may bring the id back.
-                await self._redis.delete(self._cancel_key(job_id))
-                return None
-            await self._redis.set(self._cancel_key(job_id), "1", ex=_CANCEL_KEY_S)
-        return "active"
-
-    async def is_cancelled(self, job_id: str) -> bool:
-        """Whether `cancel` was asked for. False while Redis cannot be reached."""
-        try:
-            return bool(await self._redis.exists(self._cancel_key(job_id)))
-        except (RedisError, OSError):
-            return False
-
-    async def aclose(self) -> None:
-        await self._redis.aclose()
-
-    def _cancel_key(self, job_id: str) -> str:
-        return f"{_PREFIX}:{self.name}:cancel:{job_id}"
-
-
-@asynccontextmanager
-async def _available() -> AsyncIterator[None]:
-    """Translate every way in which Redis can be away."""
-    try:
-        async with asyncio.timeout(_ANSWER_S):
-            yield
-    except (RedisError, OSError, TimeoutError) as error:
-        raise QueueUnavailable("the job queue cannot be reached; try again later") from error
-
-
-def _read_cursor(cursor: str | None, states: int) -> tuple[int, int]:
-    place, _, offset = (cursor or "0.0").partition(".")
-    if not (place.isdecimal() and offset.isdecimal() and int(place) < states):
-        return states, 0  # A cursor that is not ours leads nowhere: an empty last page.
-    return int(place), int(offset)
-
-
-def _status(job: Job, state: JobState) -> JobStatus:
-    error = message = None
-    if state == "failed":
-        error, message = read_failure(job.failedReason or "")
-    return JobStatus(
-        job_id=job.id,
-        state=state,
-        progress=job.progress if isinstance(job.progress, int) else 0,
-        data=_data(job),
-        result=job.returnvalue if isinstance(job.returnvalue, dict) else None,
-        error=error,
-        message=message,
-        attempts=job.attemptsMade,
-        created_s=job.timestamp / 1000,
-        started_s=job.processedOn / 1000 if job.processedOn else None,
-        finished_s=job.finishedOn / 1000 if job.finishedOn else None,
-    )
-
-
-def _data(job: Job) -> dict[str, Any]:
-    """Other programs may add jobs whose data is anything."""
-    return job.data if isinstance(job.data, dict) else {}
-
-
-def failure(error: EchoStreamError) -> str:
-    """An error as BullMQ's failedReason, which is one string."""
-    return f"{error.code}: {error}"
-
-
-def read_failure(reason: str) -> tuple[str, str]:
-    """Code and message of a failedReason, also of one that BullMQ or another worker wrote."""
-    code, colon, message = reason.partition(": ")
-    if colon and code.replace("_", "").isalpha() and code.islower():
-        return code, message
-    if "stalled" in reason:
-        return "job_stalled", "the job brought its worker down more than once, or lost it twice"
-    return "process_failed", "the job could not be processed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +49,7 @@ class ActiveJob:
         self._told = job.progress if isinstance(job.progress, int) else 0
         self.job_id: str = job.id
         self.name: str = job.name
-        self.data = _data(job)
+        self.data = data_of(job)
         self.is_last_attempt = job.attemptsMade + 1 >= (job.opts.get("attempts") or 1)
 
     async def tell_progress(self, percent: int) -> None:
@@ -398,7 +181,7 @@ class JobWorker:
             self._process,
             {
                 "connection": connection_options(self._redis_url),
-                "prefix": _PREFIX,
+                "prefix": PREFIX,
                 "autorun": False,
                 "concurrency": options.concurrency,
                 "lockDuration": int(options.lock_s * 1000),
@@ -505,7 +288,7 @@ class JobWorker:
             self._on_retry(job.id)
 
     def _ended(self, job: Job, *, completed: bool) -> None:
-        self._afterwards(self._on_end(job.id, _data(job), completed))
+        self._afterwards(self._on_end(job.id, data_of(job), completed))
 
     def _erred(self, error: Exception, job: Job | None = None) -> None:
         log.warning("worker_error", reason=repr(error))
