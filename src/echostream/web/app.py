@@ -25,6 +25,7 @@ from echostream.storage import Storage
 from echostream.web import jobs, openai, routes
 from echostream.web.child import WorkerChild
 from echostream.web.metrics import Metrics
+from echostream.web.sockets import attach_sockets
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +70,7 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
             expose_headers=["X-Request-Id", "Retry-After"],
         )
+    attach_sockets(app, settings)
     return app
 
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
+from echostream.web.sockets import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,7 @@ class Server(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 log_config=None,
+                ws_max_size=MAX_MESSAGE_BYTES,
                 timeout_graceful_shutdown=round(settings.shutdown_grace_s) + _ANSWER_S,
             )
         )

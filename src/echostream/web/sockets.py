@@ -1,0 +1,57 @@
+"""Socket.IO: the one module that serves it. Events become calls, what comes of them events."""
+
+from typing import Any
+
+import socketio
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from echostream.settings import Settings
+from echostream.web.auth import is_authorized
+
+PATH = "/socket.io"
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Largest message of a client, an `audio_chunk` above all; a larger one ends its connection."""
+
+
+def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
+    """Serve Socket.IO at `/socket.io` of `app`."""
+    origins = list(settings.cors_origins)
+    server = socketio.AsyncServer(
+        async_mode="asgi",
+        # Handlers of one client run one after the other, so that its chunks keep their order.
+        async_handlers=False,
+        cors_allowed_origins="*" if "*" in origins else origins or None,
+        max_http_buffer_size=MAX_MESSAGE_BYTES,
+    )
+
+    @server.event
+    async def connect(_sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        header = f"Bearer {token}" if isinstance(token, str) else ""
+        if not is_authorized(settings, header or environ.get("HTTP_AUTHORIZATION", "")):
+            # Anything but this exception would leave the client waiting.
+            raise socketio.exceptions.ConnectionRefusedError("unauthorized")
+
+    app.state.sockets = server
+    app.add_middleware(SocketPath, server=server)
+    return server
+
+
+class SocketPath:
+    """ASGI middleware that hands the Socket.IO path to its server. Outermost, since polling is no
+    request to be logged and measured one by one, and Engine.IO answers for CORS itself."""
+
+    def __init__(self, app: ASGIApp, server: socketio.AsyncServer) -> None:
+        self._app = app
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and is_socket_path(scope["path"]):
+            await self._server.handle_request(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def is_socket_path(path: str) -> bool:
+    return path == PATH or path.startswith(f"{PATH}/")
