@@ -25,7 +25,6 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
         max_http_buffer_size=MAX_MESSAGE_BYTES,
     )
 
-    @server.event
     async def connect(_sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
         header = f"Bearer {token}" if isinstance(token, str) else ""
@@ -33,6 +32,7 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
             # Anything but this exception would leave the client waiting.
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
 
+    server.on("connect", connect)
     app.state.sockets = server
     app.add_middleware(SocketPath, server=server)
     return server
