@@ -1,0 +1,148 @@
+"""LocalAgreement, alone: examples, and properties over whatever an engine might say."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from echostream.domain import Word
+from echostream.streaming.agreement import LocalAgreement, overlap
+
+VOCABULARY = ("we", "will", "ship", "ship", "it", "very", "very", "soon", "no", "no")
+
+
+def spoken(*texts: str, start_s: float = 0.0, word_s: float = 0.4) -> list[Word]:
+    """Words said one after the other at an even pace."""
+    return [
+        Word(start_s + number * word_s, start_s + (number + 1) * word_s, text)
+        for number, text in enumerate(texts)
+    ]
+
+
+def texts(words: Sequence[Word]) -> list[str]:
+    return [word.text for word in words]
+
+
+class TestConfirm:
+    def test_needs_two_hypotheses_that_agree(self) -> None:
+        agreement = LocalAgreement()
+        assert agreement.confirm(spoken("we", "will")) == []
+        assert texts(agreement.tentative) == ["we", "will"]
+        assert texts(agreement.confirm(spoken("we", "will", "ship"))) == ["we", "will"]
+        assert texts(agreement.tentative) == ["ship"]
+
+    def test_stops_at_the_first_difference(self) -> None:
+        agreement = LocalAgreement()
+        agreement.confirm(spoken("we", "wheel", "ship"))
+        assert texts(agreement.confirm(spoken("we", "will", "ship"))) == ["we"]
+
+    def test_looks_past_capitals_and_punctuation(self) -> None:
+        agreement = LocalAgreement()
+        agreement.confirm(spoken("Hello", "world"))
+        assert texts(agreement.confirm(spoken("hello,", "world."))) == ["hello,", "world."]
+
+    def test_does_not_say_a_word_again_that_has_moved(self) -> None:
+        agreement = LocalAgreement()
+        agreement.confirm(spoken("we", "will"))
+        agreement.confirm(spoken("we", "will"))
+        moved = spoken("we", "will", "ship", start_s=0.3)
+        assert texts(agreement.confirm_all(moved)) == ["ship"]
+
+    def test_does_not_lose_a_word_that_is_said_twice(self) -> None:
+        agreement = LocalAgreement()
+        agreement.confirm(spoken("very"))
+        agreement.confirm(spoken("very"))
+        assert texts(agreement.confirm_all(spoken("very", "very", "good"))) == ["very", "good"]
+
+    def test_keeps_what_it_has_confirmed_when_the_engine_thinks_again(self) -> None:
+        agreement = LocalAgreement()
+        agreement.confirm(spoken("recognise", "speech"))
+        assert texts(agreement.confirm(spoken("recognise", "speech"))) == ["recognise", "speech"]
+        again = spoken("wreck", "a", "nice", "beach", "today", word_s=0.2)
+        assert texts(agreement.confirm_all(again)) == ["today"]
+
+
+class TestConfirmAll:
+    def test_can_stop_short_of_the_end(self) -> None:
+        agreement = LocalAgreement()
+        assert texts(agreement.confirm_all(spoken("we", "will", "sh"), until_s=0.9)) == [
+            "we",
+            "will",
+        ]
+        assert texts(agreement.tentative) == ["sh"]
+
+
+class TestForgetBefore:
+    def test_matches_hypotheses_that_begin_later(self) -> None:
+        agreement = LocalAgreement()
+        agreement.confirm_all(spoken("we", "will", "ship", "it"))
+        agreement.forget_before(0.8)
+        later = spoken("ship", "it", "soon", start_s=0.8)
+        assert texts(agreement.confirm_all(later)) == ["soon"]
+
+    def test_knows_no_time_once_all_is_forgotten(self) -> None:
+        agreement = LocalAgreement()
+        assert agreement.confirmed_until_s is None
+        agreement.confirm_all(spoken("we"))
+        assert agreement.confirmed_until_s == 0.4
+        agreement.forget_before(0.4)
+        assert agreement.confirmed_until_s is None
+
+
+def test_an_overlap_may_be_nothing_at_all() -> None:
+    assert overlap(spoken("we"), []) == 0
+    assert overlap([], spoken("we")) == 0
+    assert overlap(spoken("we", "will"), spoken("later", start_s=30.0)) == 0
+
+
+@st.composite
+def growing(draw: st.DrawFn) -> tuple[list[Word], list[list[Word]]]:
+    """What was said, and hypotheses over ever more of it: times that shake, tails that are wrong
+    once in a while."""
+    said = spoken(*draw(st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=30)))
+    lengths = sorted(draw(st.lists(st.integers(0, len(said)), max_size=12)))
+    hypotheses = []
+    for number, length in enumerate(lengths):
+        shake_s = draw(st.floats(-0.15, 0.15))
+        heard = [Word(w.start_s + shake_s, w.end_s + shake_s, w.text) for w in said[:length]]
+        if heard and draw(st.booleans()):
+            # Never the same wrong word twice in a row, or it would be rightly confirmed.
+            heard.append(Word(heard[-1].end_s, heard[-1].end_s + 0.4, f"noise{number}"))
+        hypotheses.append(heard)
+    return said, hypotheses
+
+
+@given(growing())
+def test_growing_hypotheses_come_to_what_was_said(case: tuple[list[Word], list[list[Word]]]) -> None:
+    said, hypotheses = case
+    agreement = LocalAgreement()
+    confirmed: list[Word] = []
+    for hypothesis in hypotheses:
+        confirmed += agreement.confirm(hypothesis)
+        assert texts(confirmed) == texts(said)[: len(confirmed)]
+    confirmed += agreement.confirm_all(said)
+    assert texts(confirmed) == texts(said)
+
+
+@st.composite
+def hypothesis_of_anything(draw: st.DrawFn) -> list[Word]:
+    words = draw(st.lists(st.sampled_from((*VOCABULARY, "", "…")), max_size=8))
+    return spoken(*words, start_s=draw(st.floats(0, 5)), word_s=draw(st.floats(0.01, 1)))
+
+
+@given(st.lists(hypothesis_of_anything(), max_size=8), hypothesis_of_anything())
+def test_whatever_comes_the_newest_words_are_confirmed_or_tentative(
+    hypotheses: list[list[Word]], last: list[Word]
+) -> None:
+    agreement = LocalAgreement()
+    for hypothesis in hypotheses:
+        before = agreement.confirmed_until_s
+        agreed = agreement.confirm(hypothesis)
+        # What it gives is a stretch of the hypothesis, and what is left of that is tentative.
+        tail = [*agreed, *agreement.tentative]
+        assert tail == hypothesis[len(hypothesis) - len(tail) :]
+        if not agreed:
+            assert agreement.confirmed_until_s == before
+    certain = agreement.confirm_all(last)
+    assert certain == last[len(last) - len(certain) :]
+    assert agreement.confirm_all(last) == []
