@@ -11,6 +11,10 @@
     ├── FetchError                audioUrl could not be had
     │   ├── UrlNotAllowed         scheme or address is refused
     │   └── UrlFetchFailed        the remote end failed
+    ├── LiveError                 a live session cannot go on as the client wants
+    │   ├── TooFast               audio comes faster than it can be read
+    │   ├── AudioIdTaken          a live session of somebody else's has this audioId
+    │   └── ResumeFailed          no such session, or not the secret that was handed out for it
     ├── ServerBusy                every place in the queue is taken
     ├── QueueUnavailable          no job queue
     ├── JobNotFound               no job of that id, or no longer
@@ -92,6 +96,29 @@ class UrlNotAllowed(FetchError):
 
 class UrlFetchFailed(FetchError):
     retryable = True
+
+
+class LiveError(EchoStreamError):
+    code = "invalid_request"
+    status = 422
+
+
+class TooFast(LiveError):
+    code = "too_fast"
+    status = 429
+    retryable = True
+
+
+class AudioIdTaken(LiveError):
+    code = "audio_id_taken"
+    status = 409
+
+
+class ResumeFailed(LiveError):
+    """Says the same for both, so that nobody learns which ids there are."""
+
+    code = "resume_failed"
+    status = 404
 
 
 class ServerBusy(EchoStreamError):

@@ -113,7 +113,9 @@ def growing(draw: st.DrawFn) -> tuple[list[Word], list[list[Word]]]:
 
 
 @given(growing())
-def test_growing_hypotheses_come_to_what_was_said(case: tuple[list[Word], list[list[Word]]]) -> None:
+def test_growing_hypotheses_come_to_what_was_said(
+    case: tuple[list[Word], list[list[Word]]],
+) -> None:
     said, hypotheses = case
     agreement = LocalAgreement()
     confirmed: list[Word] = []

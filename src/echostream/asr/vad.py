@@ -100,3 +100,38 @@ def _last_pause(samples: Samples) -> int | None:
     if len(regions) > 1:
         return (regions[-2].end + regions[-1].start) // 2
     return regions[0].start // 2 if regions[0].start else None
+
+
+class SpeechDetector:
+    """Silero VAD over a stream of any length; each frame of 32 ms is looked at once."""
+
+    frame_samples = 512
+    _context_samples = 64
+
+    def __init__(self) -> None:
+        """Loads the model, which all detectors share, at the first call in a process."""
+        from faster_whisper.vad import get_vad_model
+
+        self._run = get_vad_model().session.run
+        self._state = np.zeros((2, 1, 1, 128), np.float32)
+        self._context = np.zeros(self._context_samples, np.float32)
+
+    def probabilities(self, samples: Samples) -> list[float]:
+        """How likely each frame is speech. `samples` go on where the last ones ended; their number
+        must be a multiple of `frame_samples`."""
+        if not len(samples):
+            return []
+        frames = to_float32(samples).reshape(-1, self.frame_samples)
+        ends = frames[:, -self._context_samples :]
+        contexts = np.vstack([self._context, ends[:-1]])
+        self._context = ends[-1]
+        found, *state = self._run(
+            None,
+            {
+                "input": np.concatenate([contexts, frames], axis=1),
+                "h": self._state[0],
+                "c": self._state[1],
+            },
+        )
+        self._state = np.stack(state)
+        return [float(one) for one in found.reshape(-1)]

@@ -103,21 +103,28 @@ def _open(path: Path) -> IO[bytes]:
         raise InvalidAudio(f"{path.name} cannot be opened: {error.strerror}.") from error
 
 
-def _command(descriptor: int) -> list[str]:
-    """Build ffmpeg's argument list; none of it comes from the caller."""
+def ffmpeg_command(
+    source: str, protocol: str, *, options: tuple[str, ...] = (), more_containers: str = ""
+) -> list[str]:
+    """ffmpeg's argument list, from an untrusted `source` to samples on stdout.
+
+    None of it may come from a client. `options` are of the input, `more_containers` are allowed
+    beside those that hold audio themselves.
+    """
+    containers = f"{_CONTAINERS},{more_containers}" if more_containers else _CONTAINERS
     return [
         *(ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error"),
-        *("-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS),
-        *("-threads", "1", "-i", f"/dev/fd/{descriptor}"),
-        *("-map", "0:a:0", "-vn", "-sn", "-dn"),
-        *("-af", _MEAN_OF_CHANNELS, "-ar", str(SAMPLE_RATE_HZ), "-f", "s16le", "pipe:1"),
+        *("-protocol_whitelist", protocol, "-format_whitelist", containers),
+        *("-threads", "1", *options, "-i", source),
+        *("-map", "0:a:0", "-vn", "-sn", "-dn", "-af", _MEAN_OF_CHANNELS),
+        *("-ar", str(SAMPLE_RATE_HZ), "-flush_packets", "1", "-f", "s16le", "pipe:1"),
     ]
 
 
 async def _run_ffmpeg(descriptor: int, max_audio_s: float) -> tuple[bytearray, int, str]:
     """Give the raw samples, the child's exit status and the end of what it wrote to stderr."""
     process = await asyncio.create_subprocess_exec(
-        *_command(descriptor),
+        *ffmpeg_command(f"/dev/fd/{descriptor}", "file"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -35,9 +35,7 @@ class LocalAgreement:
         self.tentative = tuple(rest[len(agreed) :])
         return agreed
 
-    def confirm_all(
-        self, hypothesis: Sequence[Word], until_s: float = float("inf")
-    ) -> list[Word]:
+    def confirm_all(self, hypothesis: Sequence[Word], until_s: float = float("inf")) -> list[Word]:
         """Confirm every word of a hypothesis that ends by `until_s`, agreed on or not."""
         rest = self._beyond_confirmed(hypothesis)
         certain = list(takewhile(lambda word: word.end_s <= until_s, rest))

@@ -1,0 +1,100 @@
+"""The audio of a live session that is still needed, and where in it somebody speaks."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from echostream.asr import Samples
+from echostream.asr.vad import SpeechDetector
+from echostream.domain import SAMPLE_RATE_HZ
+
+# Silero's own thresholds: speech begins above the first and goes on until it falls below the other.
+_SPEECH, _STILL_SPEECH = 0.5, 0.35
+_END_OF_UTTERANCE = int(0.6 * SAMPLE_RATE_HZ)
+_PAD = int(0.3 * SAMPLE_RATE_HZ)
+_SAMPLE_BYTES = 2
+
+
+@dataclass(slots=True)
+class Utterance:
+    """Speech between two pauses, in samples from the beginning of the session; `end` is None while
+    it goes on. `start` moves on as its text is confirmed."""
+
+    start: int
+    end: int | None = None
+
+
+class SpeechBuffer:
+    """Samples in, utterances out. What lies between utterances is dropped at once, what lies in
+    them when the caller says so."""
+
+    def __init__(self) -> None:
+        self._detector = SpeechDetector()
+        self._pcm = bytearray()
+        self._start = 0
+        self._looked_at = 0
+        self._last_speech = 0
+        self.utterances: deque[Utterance] = deque()
+        """Those that have not been dropped, in order; only the last may still go on."""
+
+    @property
+    def end(self) -> int:
+        """All samples there have ever been."""
+        return self._start + len(self._pcm) // _SAMPLE_BYTES
+
+    @property
+    def held(self) -> int:
+        """The samples that are kept."""
+        return len(self._pcm) // _SAMPLE_BYTES
+
+    def append(self, samples: Samples) -> None:
+        """Look for speech in what comes next."""
+        self._pcm += samples.astype("<i2", copy=False).tobytes()
+        frame = self._detector.frame_samples
+        whole = self._looked_at + (self.end - self._looked_at) // frame * frame
+        for chance in self._detector.probabilities(self.samples(self._looked_at, whole)):
+            self._look(chance, self._looked_at, self._looked_at + frame)
+            self._looked_at += frame
+        self._drop()
+
+    def close(self) -> None:
+        """No more samples will come: an utterance that goes on ends here."""
+        if self._speaking:
+            self.utterances[-1].end = self.end
+
+    def samples(self, start: int, end: int) -> Samples:
+        """A copy of the samples from `start` to before `end`, which must not have been dropped."""
+        first, last = ((at - self._start) * _SAMPLE_BYTES for at in (start, end))
+        return np.frombuffer(bytes(self._pcm[first:last]), "<i2")
+
+    def drop_utterance(self) -> None:
+        """Forget the first utterance and its audio."""
+        self.utterances.popleft()
+        self._drop()
+
+    def drop_before(self, start: int) -> None:
+        """Let the first utterance begin at `start`."""
+        self.utterances[0].start = start
+        self._drop()
+
+    @property
+    def _speaking(self) -> bool:
+        return bool(self.utterances) and self.utterances[-1].end is None
+
+    def _look(self, chance: float, start: int, end: int) -> None:
+        if self._speaking:
+            if chance >= _STILL_SPEECH:
+                self._last_speech = end
+            elif end - self._last_speech >= _END_OF_UTTERANCE:
+                self.utterances[-1].end = self._last_speech + _PAD
+        elif chance >= _SPEECH:
+            before = self.utterances[-1].end if self.utterances else None
+            self.utterances.append(Utterance(max(before or self._start, start - _PAD)))
+            self._last_speech = end
+
+    def _drop(self) -> None:
+        keep = self.utterances[0].start if self.utterances else self._looked_at - _PAD
+        if keep > self._start:
+            del self._pcm[: (keep - self._start) * _SAMPLE_BYTES]
+            self._start = keep
