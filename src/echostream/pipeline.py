@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeVar
 
 import structlog
 
-from echostream.asr import LazyTranscriber, Samples, Transcriber, load_transcriber
+from echostream.asr import LazyTranscriber, Samples, Transcriber, Turns, load_transcriber
 from echostream.cache import (
     Cache,
     NoCache,
@@ -116,6 +116,7 @@ class Pipeline:
         self._cache = cache or NoCache()
         self._insights = insights
         self.transcriber = transcriber
+        self.turns = Turns()
         self.slots = Slots(running=settings.worker_concurrency, waiting=settings.max_waiting)
         self._warming: asyncio.Task[None] | None = None
         # Blocking work crosses to a thread here and nowhere else.
@@ -206,6 +207,7 @@ class Pipeline:
         if self._warming is not None:
             await self._warming
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self.turns.close()
         self.transcriber.close()
         if self._insights is not None:
             await self._insights.aclose()
@@ -278,6 +280,7 @@ class Pipeline:
                     on_segment(segment)
                 if cancelled.is_set():
                     break
+                self.turns.give_way()
         transcript = Transcript(
             segments=tuple(segments),
             language=work.detected.code,

@@ -1,6 +1,7 @@
 """The only reader of the environment. Built once in an entry point and passed down."""
 
 import base64
+import os
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -102,6 +103,15 @@ class Settings(BaseSettings):
     max_waiting: int = Field(16, ge=0)
     """Requests that may wait for a free transcription; past it 503 `server_busy`."""
 
+    max_live_sessions: int | None = Field(None, ge=1)
+    """Live sessions one process accepts; past it `server_busy`. Unset: two for each CPU."""
+
+    live_resume_s: float = Field(60.0, gt=0)
+    """How long a live session waits for a client whose connection has dropped."""
+
+    live_idle_s: float = Field(300.0, gt=0)
+    """How long a live session waits for audio before it is ended."""
+
     shutdown_grace_s: float = Field(25.0, ge=0)
     """How long running requests may go on after SIGTERM before they are ended with an error."""
 
@@ -169,6 +179,10 @@ class Settings(BaseSettings):
         if value is not None:
             check_webhook_secret(value.get_secret_value())
         return value
+
+    @property
+    def live_sessions(self) -> int:
+        return self.max_live_sessions or 2 * (os.cpu_count() or 1)
 
     @property
     def webhook_queue_name(self) -> str:

@@ -17,11 +17,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echostream import __version__
+from echostream.asr import LiveEngine
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
 from echostream.storage import Storage
+from echostream.streaming import Limits, LiveSessions
 from echostream.web import jobs, openai, routes
 from echostream.web.child import WorkerChild
 from echostream.web.metrics import Metrics
@@ -46,7 +48,9 @@ def create_app(
             app.state.metrics = Metrics(pipeline, app.state.queue)
             if settings.api_bearer_token is None:
                 log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
+            app.state.live = live = _live_sessions(pipeline, settings)
             yield
+            await live.aclose()
         await pipeline.aclose()
 
     app = FastAPI(
@@ -72,6 +76,17 @@ def create_app(
         )
     attach_sockets(app, settings)
     return app
+
+
+def _live_sessions(pipeline: Pipeline, settings: Settings) -> LiveSessions:
+    limits = Limits(
+        sessions=settings.live_sessions,
+        audio_s=settings.max_audio_seconds,
+        resume_s=settings.live_resume_s,
+        idle_s=settings.live_idle_s,
+    )
+    engine = LiveEngine(pipeline.transcriber, pipeline.turns)
+    return LiveSessions(engine, pipeline.analyse, limits)
 
 
 @asynccontextmanager

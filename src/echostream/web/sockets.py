@@ -1,13 +1,15 @@
 """Socket.IO: the one module that serves it. Events become calls, what comes of them events."""
 
-from typing import Any
+from typing import Any, cast
 
 import socketio
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echostream.settings import Settings
+from echostream.streaming import LiveSessions
 from echostream.web.auth import is_authorized
+from echostream.web.live import LiveHandlers
 
 PATH = "/socket.io"
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -32,7 +34,13 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
             # Anything but this exception would leave the client waiting.
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
 
+    live = LiveHandlers(server, lambda: cast(LiveSessions, app.state.live))
+
+    async def disconnect(sid: str, _reason: str) -> None:
+        await live.left(sid)
+
     server.on("connect", connect)
+    server.on("disconnect", disconnect)
     app.state.sockets = server
     app.add_middleware(SocketPath, server=server)
     return server

@@ -1,0 +1,172 @@
+"""The live sessions of one process: begun, left, resumed, and ended when nobody comes back."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from echostream.asr import LiveEngine
+from echostream.domain import TranscribeOptions
+from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
+from echostream.streaming.session import Analyse, Event, Final, Listener, LiveSession, Partial
+
+log = structlog.get_logger(__name__)
+
+_MOST_ENDED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one process. A client that is gone for `resume_s`, or has been silent for `idle_s`, is not
+    waited for any longer; what came of its session is kept for `resume_s` more."""
+
+    sessions: int
+    audio_s: float
+    resume_s: float
+    idle_s: float
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """A session with what a client must know to come back to it."""
+
+    audio_id: str
+    name: str
+    secret: str
+    session: LiveSession
+    told_seq: int = 0
+    left_at: float | None = None
+    ended_at: float | None = None
+    taking_turns: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a piece is taken, so that who resumes is told of all that has arrived."""
+    telling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def attach(self, listener: Listener, last_seq: int | None = None) -> None:
+        """Tell `listener` from now on, and first what it has missed: all after `last_seq`, or after
+        what was last told where a client does not say. It replaces the listener before."""
+        async with self.telling:
+            missed = self.session.partials[self.told_seq if last_seq is None else last_seq :]
+            self.left_at = None
+            self.session.listener = lambda event: self._tell(listener, event)
+            for partial in missed:
+                await listener(partial)
+                self.told_seq = partial.seq
+            if self.session.final.done() and not self.session.final.cancelled():
+                await listener(self.session.final.result())
+
+    def detach(self) -> None:
+        """The client is gone; the session goes on without it."""
+        self.session.listener = None
+        self.left_at = time.monotonic()
+
+    async def _tell(self, listener: Listener, event: Event) -> None:
+        async with self.telling:
+            if isinstance(event, Partial):
+                self.told_seq = max(self.told_seq, event.seq)
+            await listener(event)
+
+
+class LiveSessions:
+    """Make it in a running event loop; `aclose` it there."""
+
+    def __init__(
+        self,
+        engine: LiveEngine,
+        analyse: Analyse,
+        limits: Limits,
+        *,
+        place: str = "",
+        on_final: Callable[[Final], None] = lambda _final: None,
+    ) -> None:
+        """`place` begins every secret: it tells which process has the session."""
+        self._engine = engine
+        self._analyse = analyse
+        self._limits = limits
+        self._place = place
+        self._on_final = on_final
+        self._lives: dict[str, Live] = {}
+        self._tidying = asyncio.create_task(self._tidy())
+
+    @property
+    def active(self) -> list[Live]:
+        """Those that have not come to their end."""
+        return [live for live in self._lives.values() if not live.session.final.done()]
+
+    def start(
+        self,
+        audio_id: str | None,
+        name: str | None,
+        options: TranscribeOptions,
+        *,
+        insights: bool,
+        raw_rate_hz: int | None,
+    ) -> Live:
+        """Begin a session, which nobody listens to yet. Raises ServerBusy, AudioIdTaken, or
+        InvalidRequest for a rate that no audio has."""
+        if len(self.active) >= self._limits.sessions:
+            raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
+        audio_id = audio_id or f"live-{secrets.token_hex(8)}"
+        if audio_id in self._lives:
+            raise AudioIdTaken("this audioId is in use; take another, or send its resumeSecret")
+        session = LiveSession(
+            self._engine,
+            self._analyse if insights else None,
+            options=options,
+            max_audio_s=self._limits.audio_s,
+            raw_rate_hz=raw_rate_hz,
+        )
+        live = Live(
+            audio_id, name or audio_id, f"{self._place}{secrets.token_urlsafe(24)}", session
+        )
+        session.final.add_done_callback(lambda final: self._ended(live, final))
+        self._lives[audio_id] = live
+        return live
+
+    def resume(self, audio_id: str, secret: str) -> Live:
+        """The session of this id, for whom has its secret. Raises ResumeFailed."""
+        live = self._lives.get(audio_id)
+        if live is None or not secrets.compare_digest(live.secret.encode(), secret.encode()):
+            raise ResumeFailed("there is no such session to resume, or the secret is wrong")
+        return live
+
+    async def finish_all(self, within_s: float) -> None:
+        """End all sessions and wait for what comes of them; the process is to stop."""
+        finals = [live.session.final for live in self.active]
+        for live in self.active:
+            live.session.finish()
+        if finals:
+            await asyncio.wait(finals, timeout=within_s)
+
+    async def aclose(self) -> None:
+        self._tidying.cancel()
+        await asyncio.gather(self._tidying, return_exceptions=True)
+        await asyncio.gather(*(live.session.aclose() for live in self._lives.values()))
+        self._lives.clear()
+
+    def _ended(self, live: Live, final: asyncio.Future[Final]) -> None:
+        live.ended_at = time.monotonic()
+        if not final.cancelled():
+            self._on_final(final.result())
+
+    async def _tidy(self) -> None:
+        """Finish what nobody will come back to, forget what nobody came back for."""
+        while True:
+            await asyncio.sleep(min(1.0, self._limits.resume_s / 4, self._limits.idle_s / 4))
+            now = time.monotonic()
+            for live in self.active:
+                if self._is_given_up(live, now):
+                    log.info("live_session_given_up", audio_id=live.audio_id)
+                    live.session.finish()
+            ended = [one for one in self._lives.values() if one.ended_at is not None]
+            too_many = len(ended) - _MOST_ENDED
+            for number, live in enumerate(sorted(ended, key=lambda one: one.ended_at or 0)):
+                if number < too_many or now - (live.ended_at or now) > self._limits.resume_s:
+                    del self._lives[live.audio_id]
+
+    def _is_given_up(self, live: Live, now: float) -> bool:
+        if live.left_at is not None and now - live.left_at > self._limits.resume_s:
+            return True
+        return now - live.session.last_heard > self._limits.idle_s

@@ -1,0 +1,213 @@
+"""Live audio over Socket.IO: `start_audio`, `audio_chunk` and `end_audio` of each client."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import socketio
+import structlog
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from echostream.domain import TranscribeOptions
+from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
+from echostream.schema import InsightsShape, SegmentShape
+from echostream.streaming import Event, Final, Live, LiveSessions, Partial
+from echostream.web.fields import Language, validated
+
+log = structlog.get_logger(__name__)
+
+_RAW_RATE_HZ = 16_000
+
+Answer = dict[str, Any]
+Handler = Callable[[str, dict[str, Any]], Awaitable[Answer]]
+
+
+class StartAudio(BaseModel):
+    """What `start_audio` may say. `resumeSecret` resumes the session of `audioId`; `lastSeq` is the
+    `seq` of the last `partial_transcript` the client has."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+
+    audio_id: str | None = Field(None, min_length=1, max_length=200)
+    audio_name: str | None = Field(None, max_length=500)
+    language: Language | None = None
+    ext: str | None = Field(None, max_length=20)
+    sample_rate: int | None = None
+    prompt: str | None = Field(None, max_length=2000)
+    insights: bool = True
+    resume_secret: str | None = Field(None, max_length=200)
+    last_seq: int | None = Field(None, ge=0)
+
+    @property
+    def raw_rate_hz(self) -> int | None:
+        """The rate of raw PCM16, None for audio in a container."""
+        if (self.ext or "").lower().lstrip(".") != "pcm":
+            return None
+        return self.sample_rate or _RAW_RATE_HZ
+
+
+class AudioChunk(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    buffer: bytes
+    seq: int | None = Field(None, ge=0)
+
+
+class LiveHandlers:
+    """Each client has one session at a time. Every event is acknowledged with `{ok: true, …}` or
+    `{ok: false, error, message}`; a fault is told by `audio_error` too, as not every client asks
+    for acknowledgements."""
+
+    def __init__(self, server: socketio.AsyncServer, sessions: Callable[[], LiveSessions]) -> None:
+        """`sessions` gives those of the process, which come to be when the app starts."""
+        self._server = server
+        self._sessions = sessions
+        self._lives: dict[str, Live] = {}
+        for name, handler in (
+            ("start_audio", self._start),
+            ("audio_chunk", self._chunk),
+            ("end_audio", self._end),
+        ):
+            server.on(name, self._answering(handler))
+
+    async def left(self, sid: str) -> None:
+        """The client is gone; its session waits for it."""
+        if live := self._lives.pop(sid, None):
+            live.detach()
+
+    def _answering(self, handler: Handler) -> Callable[..., Awaitable[Answer]]:
+        async def answer(sid: str, *given: Any) -> Answer:
+            try:
+                return {"ok": True, **await handler(sid, _fields(given))}
+            except EchoStreamError as error:
+                fault = error
+            except Exception as error:
+                log.error("socket_event_crashed", exc_info=error)
+                fault = EchoStreamError("the server could not do this")
+            live = self._lives.get(sid)
+            await self._tell(sid, live.audio_id if live else _named(given), fault)
+            return {"ok": False, "error": fault.code, "message": str(fault)}
+
+        return answer
+
+    async def _start(self, sid: str, data: dict[str, Any]) -> Answer:
+        wanted = validated(StartAudio, data)
+        if wanted.resume_secret is not None:
+            return await self._resume(sid, wanted)
+        live = self._sessions().start(
+            wanted.audio_id,
+            wanted.audio_name,
+            TranscribeOptions(language=wanted.language, prompt=wanted.prompt),
+            insights=wanted.insights,
+            raw_rate_hz=wanted.raw_rate_hz,
+        )
+        if before := self._lives.get(sid):
+            before.session.finish()  # its audio_final still comes
+        self._lives[sid] = live
+        return await self._tell_started(sid, live, resumed=False)
+
+    async def _resume(self, sid: str, wanted: StartAudio) -> Answer:
+        live = self._sessions().resume(wanted.audio_id or "", wanted.resume_secret or "")
+        for other in [other for other, its in self._lives.items() if its is live]:
+            del self._lives[other]  # a connection whose end has not been noticed
+        async with live.taking_turns:
+            self._lives[sid] = live
+        return await self._tell_started(sid, live, resumed=True, last_seq=wanted.last_seq)
+
+    async def _tell_started(
+        self, sid: str, live: Live, *, resumed: bool, last_seq: int | None = None
+    ) -> Answer:
+        started = {
+            "audioId": live.audio_id,
+            "audioName": live.name,
+            "resumeSecret": live.secret,
+            "resumed": resumed,
+            "receivedBytes": live.session.received_bytes,
+            "receivedSeq": live.session.received_seq,
+        }
+        await self._emit("audio_started", started, sid)
+        await live.attach(lambda event: self._tell(sid, live.audio_id, event), last_seq)
+        return started
+
+    async def _chunk(self, sid: str, data: dict[str, Any]) -> Answer:
+        live = self._live(sid)
+        piece = validated(AudioChunk, data)
+        try:
+            async with live.taking_turns:
+                if self._lives.get(sid) is not live:
+                    raise LiveError("the session was resumed from another connection")
+                await live.session.feed(piece.buffer, piece.seq)
+        except AudioTooLong:
+            live.session.finish()
+            raise
+        return {
+            "receivedBytes": live.session.received_bytes,
+            "receivedSeq": live.session.received_seq,
+        }
+
+    async def _end(self, sid: str, _data: dict[str, Any]) -> Answer:
+        live = self._live(sid)
+        live.session.finish()
+        return {"audioId": live.audio_id}
+
+    def _live(self, sid: str) -> Live:
+        if live := self._lives.get(sid):
+            return live
+        raise LiveError("there is no live audio on this connection; send start_audio first")
+
+    async def _tell(self, sid: str, audio_id: str | None, event: Event) -> None:
+        if isinstance(event, Partial):
+            await self._emit("partial_transcript", _partial(audio_id, event), sid)
+        elif isinstance(event, Final):
+            await self._emit("audio_final", _final(audio_id, event), sid)
+        else:
+            fault = {"audioId": audio_id, "error": event.code, "message": str(event)}
+            await self._emit("audio_error", fault, sid)
+
+    async def _emit(self, event: str, data: Answer, sid: str) -> None:
+        # To a client of this process: other processes need not hear of it.
+        await self._server.emit(event, data, to=sid, ignore_queue=True)
+
+
+def _fields(given: tuple[Any, ...]) -> dict[str, Any]:
+    """What came with an event: an object, or nothing."""
+    data = given[0] if given and given[0] is not None else {}
+    if not isinstance(data, dict):
+        raise InvalidRequest("an object was expected")
+    # As in forms, an absent value and null are one.
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def _named(given: tuple[Any, ...]) -> str | None:
+    """The audioId that a refused event names, for a client that has several."""
+    data = given[0] if given else None
+    named = data.get("audioId") if isinstance(data, dict) else None
+    return named if isinstance(named, str) else None
+
+
+def _partial(audio_id: str | None, partial: Partial) -> Answer:
+    return {
+        "text": partial.text,
+        "audioId": audio_id,
+        "start": round(partial.start_s, 3),
+        "end": round(partial.end_s, 3),
+        "seq": partial.seq,
+        "tentative": partial.tentative,
+        "lagMs": partial.lag_ms,
+    }
+
+
+def _final(audio_id: str | None, final: Final) -> Answer:
+    transcript = final.transcript
+    shape: Answer = {"audioId": audio_id}
+    if final.error is not None:
+        shape |= {"error": final.error.code, "message": str(final.error)}
+    return shape | {
+        "transcript": transcript.text,
+        "insights": InsightsShape.of(final.insights).model_dump() if final.insights else None,
+        "segments": [SegmentShape.of(one).model_dump() for one in transcript.segments],
+        "language": transcript.language,
+        "duration": round(transcript.duration_s, 3),
+        "engine": transcript.engine,
+        "model": transcript.model,
+    }
