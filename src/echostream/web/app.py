@@ -51,6 +51,7 @@ def create_app(
             app.state.live = live = _live_sessions(pipeline, settings)
             yield
             await live.aclose()
+            await app.state.sockets.shutdown()
         await pipeline.aclose()
 
     app = FastAPI(

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
-from echostream.web.sockets import MAX_MESSAGE_BYTES
+from echostream.web.sockets import MAX_MESSAGE_BYTES, close_sockets
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,10 @@ class Server(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await close_sockets(self._app, self._grace_s)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

@@ -1,5 +1,6 @@
 """Socket.IO: the one module that serves it. Events become calls, what comes of them events."""
 
+from contextlib import suppress
 from typing import Any, cast
 
 import socketio
@@ -36,14 +37,35 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
 
     live = LiveHandlers(server, lambda: cast(LiveSessions, app.state.live))
 
-    async def disconnect(sid: str, _reason: str) -> None:
+    async def disconnect(sid: str, reason: str) -> None:
         await live.left(sid)
+        if reason == server.reason.CLIENT_DISCONNECT:
+            _end_poll(server, sid)
 
     server.on("connect", connect)
     server.on("disconnect", disconnect)
     app.state.sockets = server
     app.add_middleware(SocketPath, server=server)
     return server
+
+
+def _end_poll(server: socketio.AsyncServer, sid: str) -> None:
+    """Answer the poll of a client that has said good-bye; Engine.IO would let it wait for 45 s, and
+    a server that stops would wait with it."""
+    socket = server.eio.sockets.get(server.manager.eio_sid_from_sid(sid, "/"))
+    if socket is not None and not socket.upgraded:
+        socket.queue.put_nowait(None)
+
+
+async def close_sockets(app: FastAPI, within_s: float) -> None:
+    """Let live sessions come to their end, then end all connections. Before the web server closes:
+    it would cut connections off, and wait for polls that nobody answers."""
+    server: socketio.AsyncServer = app.state.sockets
+    await cast(LiveSessions, app.state.live).finish_all(within_s)
+    for socket in list(server.eio.sockets.values()):
+        # Not waiting for the client to take note, which it may never do.
+        with suppress(Exception):
+            await socket.close(wait=False)
 
 
 class SocketPath:
