@@ -1,0 +1,101 @@
+"""Audio of the sample in the forms that live clients send, and engines to read it."""
+
+import io
+import random
+import subprocess
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import SAMPLE, TINY_WHISPER, sample_pcm
+from echostream.asr import LazyTranscriber, LiveEngine, Turns
+from echostream.asr.whisper import WhisperTranscriber
+from echostream.domain import SAMPLE_RATE_HZ
+from echostream.media.decode import ffmpeg_path
+from echostream.settings import Settings
+from streaming.oracle import OracleTranscriber
+
+# As MediaRecorder has them: Chrome and Firefox, and Safari.
+CONTAINERS = {
+    "webm": ("-c:a", "libopus", "-b:a", "32k", "-f", "webm"),
+    "ogg": ("-c:a", "libopus", "-b:a", "32k", "-f", "ogg"),
+    "mp4": (
+        *("-c:a", "aac", "-movflags", "frag_keyframe+empty_moov+default_base_moof"),
+        *("-frag_duration", "250000", "-f", "mp4"),
+    ),
+}
+
+
+def cut(data: bytes, seed: int, pieces: int = 100) -> list[bytes]:
+    """`data` in pieces of random sizes."""
+    places = sorted(random.Random(seed).sample(range(1, len(data)), pieces - 1))
+    return [data[start:end] for start, end in zip((0, *places), (*places, None), strict=True)]
+
+
+def wav_files(pcm: bytes, *, each_s: float = 1.0) -> list[bytes]:
+    """Complete WAV files one after the other."""
+    step = int(each_s * SAMPLE_RATE_HZ) * 2
+    return [_wav(pcm[start : start + step]) for start in range(0, len(pcm), step)]
+
+
+def _wav(pcm: bytes) -> bytes:
+    with io.BytesIO() as memory:
+        with wave.open(memory, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SAMPLE_RATE_HZ)
+            file.writeframes(pcm)
+        return memory.getvalue()
+
+
+@pytest.fixture(scope="session")
+def pcm() -> bytes:
+    """The sample as PCM16."""
+    return sample_pcm().tobytes()
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The sample as one stream of each container."""
+    folder = tmp_path_factory.mktemp("recorded")
+    return {name: _recorded(folder / name, form) for name, form in CONTAINERS.items()}
+
+
+def _recorded(path: Path, form: tuple[str, ...]) -> bytes:
+    command = [ffmpeg_path(), "-v", "error", "-i", str(SAMPLE), *form, str(path)]
+    subprocess.run(command, check=True)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def turns() -> Iterator[Turns]:
+    shared = Turns()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def oracle() -> OracleTranscriber:
+    return OracleTranscriber()
+
+
+@pytest.fixture
+def engine(oracle: OracleTranscriber, turns: Turns) -> LiveEngine:
+    """One that knows the sample by heart."""
+    return LiveEngine(LazyTranscriber(lambda: oracle), turns)
+
+
+@pytest.fixture(scope="session")
+def whisper() -> Iterator[WhisperTranscriber]:
+    transcriber = WhisperTranscriber(TINY_WHISPER, "tiny-meeting", Settings())
+    yield transcriber
+    transcriber.close()
+
+
+@pytest.fixture
+def whisper_engine(whisper: WhisperTranscriber, turns: Turns) -> LiveEngine:
+    transcriber = LazyTranscriber(lambda: whisper)
+    transcriber.get()
+    return LiveEngine(transcriber, turns)
