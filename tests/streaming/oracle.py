@@ -12,8 +12,6 @@ from echostream.asr import DetectedLanguage, Samples, Transcription
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
 from echostream.errors import EchoStreamError
 
-_KEY_SAMPLES = 400
-
 
 def sample_words() -> list[Word]:
     """The words of the sample, spread evenly over each turn."""
@@ -41,8 +39,13 @@ class OracleTranscriber:
     model: str = "meeting"
 
     def __post_init__(self) -> None:
-        self._haystack = sample_pcm().tobytes()
+        # Twice, for clients that play the sample again and again.
+        self._haystack = sample_pcm().tobytes() * 2
+        again_s = len(sample_pcm()) / SAMPLE_RATE_HZ
         self._words = sample_words()
+        self._words += [
+            Word(word.start_s + again_s, word.end_s + again_s, word.text) for word in self._words
+        ]
 
     def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
         self.calls.append(options)
@@ -73,7 +76,7 @@ class OracleTranscriber:
                 sentence = []
 
     def _place(self, samples: Samples) -> int:
-        place = self._haystack.find(samples[:_KEY_SAMPLES].tobytes())
+        place = self._haystack.find(samples.tobytes())
         assert place >= 0, "these samples are not of the sample"
         return place // 2
 

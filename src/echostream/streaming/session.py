@@ -48,7 +48,6 @@ _UNSURE_S = 1.0
 _MOST_HELD_S = 60.0
 """Audio that waits for the engine; when there is more, the client has to wait."""
 _PATIENCE_S = 5.0
-"""How long a piece waits for room before the client is told that it is too fast."""
 _MOST_ARRIVALS = 4096
 _LEAST_SAMPLES = SAMPLE_RATE_HZ // 10
 _ENGINE_TRIES = 2
@@ -107,11 +106,14 @@ class LiveSession:
         options: TranscribeOptions,
         max_audio_s: float,
         raw_rate_hz: int | None = None,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
-        """Raises InvalidRequest for a `raw_rate_hz` that no audio has."""
+        """`patience_s` is how long a piece waits for room. Raises InvalidRequest for a rate that no
+        audio has."""
         self._engine = engine
         self._analyse = analyse
         self._options = replace(options, word_timestamps=True)
+        self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._decoder = StreamDecoder(self._take, self._note_fault, raw_rate_hz=raw_rate_hz)
         self._speech = SpeechBuffer()
@@ -122,6 +124,7 @@ class LiveSession:
         self._changed = asyncio.Condition()
         self._input_ended = False
         self._is_broken = False
+        self._is_waiting = False
         self._finishing: asyncio.Task[None] | None = None
         self._reading = asyncio.create_task(self._read_all())
         self._turn_s = 0.0
@@ -149,7 +152,7 @@ class LiveSession:
         if self._speech.end >= self._max_samples:
             raise AudioTooLong(f"live audio may be {self._max_samples // SAMPLE_RATE_HZ} s long")
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(self._patience_s):
                 await self._decoder.feed(piece)
         except TimeoutError:
             raise TooFast("audio comes faster than it can be read; send it again later") from None
@@ -169,6 +172,13 @@ class LiveSession:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._decoder.aclose()
         self.final.cancel()
+
+    async def caught_up(self) -> None:
+        """Until what has arrived is read, as far as it can be before more comes."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self._is_broken or (self._is_waiting and self._window() is None)
+            )
 
     @property
     def audio_s(self) -> float:
@@ -260,7 +270,10 @@ class LiveSession:
     async def _next_window(self) -> _Window | None:
         async with self._changed:
             while (window := self._window()) is None and not self._input_ended:
+                self._is_waiting = True
+                self._changed.notify_all()
                 await self._changed.wait()
+            self._is_waiting = False
             return window
 
     def _window(self) -> _Window | None:

@@ -1,0 +1,240 @@
+"""Sessions of one process: their number, and clients that go and come back."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from conftest import sample_text
+from echostream.asr import LiveEngine
+from echostream.domain import SAMPLE_RATE_HZ, Insights, TranscribeOptions, Transcript
+from echostream.errors import AudioIdTaken, EchoStreamError, ResumeFailed, ServerBusy
+from echostream.streaming import Event, Final, Limits, Live, LiveSessions, Partial
+
+SECOND = 2 * SAMPLE_RATE_HZ
+LIMITS = Limits(sessions=3, audio_s=600, resume_s=60, idle_s=60)
+
+
+async def no_insights(_transcript: Transcript) -> Insights | None:
+    return None
+
+
+class Connection:
+    """One connection of a client: what it heard before it broke."""
+
+    def __init__(self) -> None:
+        self.partials: list[Partial] = []
+        self.final = asyncio.Event()
+        self.finals: list[Final] = []
+
+    async def listen(self, event: Event) -> None:
+        await asyncio.sleep(0)  # as a network does
+        if isinstance(event, Partial):
+            self.partials.append(event)
+        elif isinstance(event, Final):
+            self.finals.append(event)
+            self.final.set()
+
+    @property
+    def texts(self) -> list[str]:
+        return [partial.text for partial in self.partials if partial.text]
+
+
+Make = Callable[[Limits], LiveSessions]
+
+
+@pytest.fixture
+async def make(engine: LiveEngine) -> AsyncIterator[Make]:
+    made: list[LiveSessions] = []
+
+    def make_sessions(limits: Limits) -> LiveSessions:
+        made.append(LiveSessions(engine, no_insights, limits, place="7."))
+        return made[-1]
+
+    yield make_sessions
+    await asyncio.gather(*(sessions.aclose() for sessions in made))
+
+
+@pytest.fixture
+async def sessions(make: Make) -> LiveSessions:
+    return make(LIMITS)
+
+
+def start(sessions: LiveSessions, audio_id: str | None = None) -> Live:
+    return sessions.start(
+        audio_id, None, TranscribeOptions(), insights=True, raw_rate_hz=SAMPLE_RATE_HZ
+    )
+
+
+def pieces(pcm: bytes) -> Iterator[tuple[int, bytes]]:
+    """Numbered pieces of odd sizes."""
+    for number, begin in enumerate(range(0, len(pcm), 4801)):
+        yield number, pcm[begin : begin + 4801]
+
+
+async def ended(connection: Connection) -> Final:
+    async with asyncio.timeout(30):
+        await connection.final.wait()
+    return connection.finals[0]
+
+
+class TestStart:
+    async def test_no_more_than_there_are_places(self, sessions: LiveSessions, pcm: bytes) -> None:
+        lives = [start(sessions) for _ in range(3)]
+        with pytest.raises(ServerBusy):
+            start(sessions)
+        connection = Connection()
+        await lives[0].attach(connection.listen)
+        lives[0].session.finish()
+        await ended(connection)
+        assert len(sessions.active) == 2
+        start(sessions)
+
+    async def test_ids_are_given_or_made(self, sessions: LiveSessions) -> None:
+        assert start(sessions, "standup").audio_id == "standup"
+        made, other = start(sessions), start(sessions)
+        assert made.audio_id != other.audio_id
+
+    async def test_an_id_is_one_session_s(self, sessions: LiveSessions) -> None:
+        start(sessions, "standup")
+        with pytest.raises(AudioIdTaken):
+            start(sessions, "standup")
+
+    async def test_the_secret_names_the_process(self, sessions: LiveSessions) -> None:
+        live = start(sessions)
+        assert live.secret.startswith("7.")
+        assert len(live.secret) > 30
+
+
+class TestResume:
+    async def test_needs_the_secret(self, sessions: LiveSessions) -> None:
+        live = start(sessions, "standup")
+        assert sessions.resume("standup", live.secret) is live
+        for audio_id, secret in (("standup", "7.guess"), ("standup", ""), ("other", live.secret)):
+            with pytest.raises(ResumeFailed):
+                sessions.resume(audio_id, secret)
+
+    @pytest.mark.parametrize("seed", range(20))
+    async def test_at_any_moment_nothing_is_lost_or_said_twice(
+        self, sessions: LiveSessions, pcm: bytes, seed: int
+    ) -> None:
+        """A client that breaks off at three random pieces, and says what it has."""
+        chance = random.Random(seed)
+        live, connection, heard = start(sessions), Connection(), []
+        await live.attach(connection.listen)
+        todo = list(pieces(pcm))
+        breaks = set(chance.sample(range(len(todo)), 3))
+        for number, piece in todo:
+            await live.session.feed(piece, number)
+            if chance.random() < 0.3:
+                await live.session.caught_up()
+            if number in breaks:
+                live.detach()
+                heard += connection.partials
+                if chance.random() < 0.5:  # the server hears on meanwhile
+                    await live.session.caught_up()
+                connection = Connection()
+                last_seq = max((one.seq for one in heard if one.text), default=0)
+                live = sessions.resume(live.audio_id, live.secret)
+                await live.attach(connection.listen, last_seq)
+                # What was under way when the connection broke may come twice; it is taken once.
+                await live.session.feed(piece, number)
+        live.session.finish()
+        final = await ended(connection)
+        heard += connection.partials
+        assert final.transcript.text.split() == sample_text().split()
+        assert "".join(one.text for one in heard) == final.transcript.text
+        assert live.session.received_bytes == len(pcm)
+
+    async def test_a_client_that_does_not_count_gets_what_was_not_sent(
+        self, sessions: LiveSessions, pcm: bytes
+    ) -> None:
+        live, first, second = start(sessions), Connection(), Connection()
+        await live.attach(first.listen)
+        await live.session.feed(pcm[: 12 * SECOND])
+        await live.session.caught_up()
+        live.detach()
+        await live.session.feed(pcm[12 * SECOND :])
+        live.session.finish()
+        await live.session.final
+        await live.attach(second.listen)
+        final = await ended(second)
+        assert first.texts
+        assert second.texts
+        assert "".join(first.texts + second.texts) == final.transcript.text
+
+    async def test_the_end_waits_for_a_client(self, sessions: LiveSessions, pcm: bytes) -> None:
+        live = start(sessions)
+        live.detach()
+        await live.session.feed(pcm[: 5 * SECOND])
+        live.session.finish()
+        await live.session.final
+        for _ in range(2):  # also for one that breaks off again
+            connection = Connection()
+            await sessions.resume(live.audio_id, live.secret).attach(connection.listen, 0)
+            assert (await ended(connection)).transcript.text == "".join(connection.texts)
+
+    async def test_the_new_connection_takes_over_from_the_old(
+        self, sessions: LiveSessions, pcm: bytes
+    ) -> None:
+        live, old, new = start(sessions), Connection(), Connection()
+        await live.attach(old.listen)
+        await live.attach(new.listen)
+        await live.session.feed(pcm[: 5 * SECOND])
+        live.session.finish()
+        await ended(new)
+        assert new.texts
+        assert not old.partials
+        assert not old.finals
+
+
+class TestGivenUp:
+    async def test_a_client_that_never_returns(self, make: Make, pcm: bytes) -> None:
+        sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.2, idle_s=60))
+        live = start(sessions)
+        await live.session.feed(pcm[: 5 * SECOND])
+        live.detach()
+        async with asyncio.timeout(30):
+            final = await live.session.final
+        assert final.transcript.text.startswith("Thank you")
+        start(sessions)  # its place is free
+        async with asyncio.timeout(30):
+            while not forgotten(sessions, live):  # noqa: ASYNC110 - forgetting is no event
+                await asyncio.sleep(0.02)
+
+    async def test_a_client_that_says_nothing(self, make: Make) -> None:
+        sessions = make(Limits(sessions=1, audio_s=600, resume_s=60, idle_s=0.2))
+        live, connection = start(sessions), Connection()
+        await live.attach(connection.listen)
+        assert (await ended(connection)).error is not None
+
+    async def test_one_that_comes_back_in_time(self, make: Make, pcm: bytes) -> None:
+        sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.5, idle_s=60))
+        live = start(sessions)
+        live.detach()
+        connection = Connection()
+        await live.attach(connection.listen)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await asyncio.shield(live.session.final)
+
+
+async def test_all_are_ended_when_the_process_stops(sessions: LiveSessions, pcm: bytes) -> None:
+    lives = [start(sessions) for _ in range(3)]
+    connections = [Connection() for _ in lives]
+    for live, connection in zip(lives, connections, strict=True):
+        await live.attach(connection.listen)
+        await live.session.feed(pcm[: 5 * SECOND])
+    await sessions.finish_all(30)
+    for connection in connections:
+        assert (await ended(connection)).transcript.text.startswith("Thank you")
+    assert sessions.active == []
+
+
+def forgotten(sessions: LiveSessions, live: Live) -> bool:
+    try:
+        sessions.resume(live.audio_id, live.secret)
+    except EchoStreamError:
+        return True
+    return False
