@@ -1,6 +1,9 @@
 """A transcription as a person reads it in a terminal."""
 
+from typing import Self
+
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +17,12 @@ def show(result: TranscriptionShape, console: Console) -> None:
     """Print transcript and insights."""
     console.print(_transcript(result))
     if result.insights is not None:
-        console.print(_insights(result.insights))
+        show_insights(result.insights, console)
+
+
+def show_insights(insights: InsightsShape, console: Console) -> None:
+    """Print insights alone."""
+    console.print(_insights(insights))
 
 
 def _transcript(result: TranscriptionShape) -> RenderableType:
@@ -71,3 +79,26 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class LiveText:
+    """Text that grows on a terminal: confirmed, what may still change, and how far behind it is."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, vertical_overflow="visible")
+        self._confirmed = ""
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.update(Text(self._confirmed), refresh=True)
+        self._live.stop()
+
+    def update(self, text: str, tentative: str, lag_ms: int) -> None:
+        """Append `text`; `tentative` takes the place of the one before."""
+        self._confirmed += text
+        behind = (f"  {lag_ms / 1000:.1f} s behind", "dim cyan")
+        shown = Text.assemble(self._confirmed, " ", (tentative, "dim"), behind)
+        self._live.update(shown, refresh=True)

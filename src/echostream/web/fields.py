@@ -30,4 +30,5 @@ def validated(model: type[M], values: dict[str, Any]) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InvalidRequest(f"{where}: {first['msg']}") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InvalidRequest(f"{where}: {reason}") from error

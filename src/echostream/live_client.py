@@ -1,0 +1,189 @@
+"""A client of a server's live transcription: sends audio as it comes, survives broken connections.
+
+It knows the server by its public Socket.IO events alone, as any other client does.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import socketio
+
+from echostream.domain import SAMPLE_RATE_HZ
+from echostream.errors import EchoStreamError
+from echostream.media import decode
+
+_PIECE_S = 0.1
+_READ_BYTES = 16 * 1024
+_ACK_S = 30.0
+_PAUSE_S = 0.5
+
+Message = dict[str, Any]
+
+
+class LiveFailed(EchoStreamError):
+    """The server cannot be reached, or refuses; the message is its own."""
+
+    code = "live_failed"
+
+
+async def pieces_of_file(
+    path: Path, *, speed: float, max_audio_s: float, timeout_s: float
+) -> AsyncIterator[bytes]:
+    """The audio of a file as PCM16 at 16 kHz, as fast as it was spoken times `speed`; 0 is as fast
+    as it is taken. Raises AudioError."""
+    samples = await decode(path, max_audio_s=max_audio_s, timeout_s=timeout_s)
+    step = int(_PIECE_S * SAMPLE_RATE_HZ)
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    for start in range(0, len(samples), step):
+        yield samples[start : start + step].tobytes()
+        if speed:
+            await asyncio.sleep(started + (start + step) / SAMPLE_RATE_HZ / speed - clock())
+
+
+async def pieces_of_stdin() -> AsyncIterator[bytes]:
+    """Standard input as it comes, such as the pipe of a microphone."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    try:
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
+        )
+    except ValueError:  # a file, which cannot be waited for and need not be
+        while piece := os.read(sys.stdin.fileno(), _READ_BYTES):
+            yield piece
+        return
+    try:
+        while piece := await reader.read(_READ_BYTES):
+            yield piece
+    finally:
+        transport.close()
+
+
+class LiveClient:
+    """One live session. `on_partial` is told each `partial_transcript`, once each, `on_fault` what
+    the server could not make sense of."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        start: Message,
+        *,
+        on_partial: Callable[[Message], None],
+        on_fault: Callable[[str], None],
+    ) -> None:
+        """`start` is what `start_audio` says."""
+        self._url = url
+        self._auth = {"token": token} if token else None
+        self._start = start
+        self._on_partial = on_partial
+        self._on_fault = on_fault
+        self._last_seq = 0
+        self._refusal: str | None = None
+        self._started = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._final: asyncio.Future[Message] = loop.create_future()
+        # Its own way with Ctrl-C is to cancel every task of the program.
+        self._socket = socketio.AsyncClient(handle_sigint=False)
+        for event, handler in (
+            ("connect", self._begin),
+            ("connect_error", self._refused),
+            ("disconnect", self._broken),
+            ("partial_transcript", self._partial),
+            ("audio_final", self._end),
+            ("audio_error", self._fault),
+        ):
+            self._socket.on(event, handler)
+
+    async def run(self, pieces: AsyncIterator[bytes]) -> Message:
+        """Send all pieces; gives `audio_final`. Raises LiveFailed."""
+        try:
+            await self._socket.connect(self._url, auth=self._auth)
+        except socketio.exceptions.ConnectionError as error:
+            reason = self._refusal or error
+            raise LiveFailed(f"cannot connect to {self._url}: {reason}") from error
+        try:
+            seq = 0
+            async for piece in pieces:
+                await self._until_done("audio_chunk", {"buffer": piece, "seq": seq})
+                seq += 1
+                if self._final.done():
+                    break
+            await self._until_done("end_audio", {})
+            return await self._final
+        finally:
+            await self._socket.disconnect()
+
+    async def _until_done(self, event: str, data: Message) -> None:
+        """Send one event until the server has it, over however many connections that takes."""
+        while not self._final.done():
+            await self._started.wait()
+            try:
+                answer = await self._socket.call(event, data, timeout=_ACK_S)
+            except socketio.exceptions.SocketIOError:
+                await asyncio.sleep(_PAUSE_S)  # broken off; the library connects again
+                continue
+            if answer["ok"]:
+                return
+            if answer["error"] != "too_fast":
+                raise LiveFailed(answer["message"])
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _begin(self) -> None:
+        answer = await self._socket.call("start_audio", self._start | {"lastSeq": self._last_seq})
+        if answer["ok"]:
+            self._start |= {name: answer[name] for name in ("audioId", "resumeSecret")}
+            self._started.set()
+        else:
+            self._fail(LiveFailed(answer["message"]))
+
+    async def _refused(self, reason: object) -> None:
+        self._refusal = str(reason.get("message") if isinstance(reason, dict) else reason)
+
+    async def _broken(self) -> None:
+        self._started.clear()
+
+    async def _partial(self, message: Message) -> None:
+        if message["text"]:
+            self._last_seq = message["seq"]
+        try:
+            self._on_partial(message)
+        except Exception as error:  # such as a pipe that nobody reads any more
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._final.done():
+            self._final.set_exception(error)
+        self._started.set()
+
+    async def _end(self, message: Message) -> None:
+        if not self._final.done():
+            self._final.set_result(message)
+
+    async def _fault(self, message: Message) -> None:
+        if message["error"] == "invalid_audio":  # others are answers to what was sent
+            self._on_fault(message["message"])
+
+
+async def stopped_by(stop: asyncio.Event, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces until `stop` is set."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        while True:
+            following = asyncio.ensure_future(anext(pieces))
+            await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                following.cancel()
+                return
+            with suppress(StopAsyncIteration):
+                yield following.result()
+                continue
+            return
+    finally:
+        stopping.cancel()

@@ -1,0 +1,157 @@
+"""`echostream live` as a user runs it, against a real server that knows the sample by heart."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import SAMPLE, running, sample_pcm, sample_text, write_wav
+from streaming.oracle import OracleTranscriber
+from web.support import around, settings_of
+
+COMMAND = [sys.executable, "-m", "echostream", "live"]
+TOKEN = "a token of our own"
+
+
+@pytest.fixture(scope="module")
+def oracle() -> OracleTranscriber:
+    return OracleTranscriber()
+
+
+@pytest.fixture(scope="module")
+def url(oracle: OracleTranscriber) -> Iterator[str]:
+    with running(settings_of(api_bearer_token=TOKEN), around(oracle)) as base_url:
+        yield base_url
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return {**os.environ, "API_BEARER_TOKEN": TOKEN}
+
+
+def live(
+    environment: dict[str, str], *arguments: str, stdin: bytes = b""
+) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_file(url: str, environment: dict[str, str]) -> None:
+    found = live(environment, str(SAMPLE), "--url", url, "--speed", "0")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.decode().split() == sample_text().split()
+    assert found.stderr == b""
+
+
+def test_a_stream(url: str, environment: dict[str, str]) -> None:
+    found = live(environment, "-", "--url", url, stdin=SAMPLE.read_bytes())
+    assert found.stdout.decode().split() == sample_text().split()
+
+
+def test_raw_audio(url: str, environment: dict[str, str]) -> None:
+    pcm = sample_pcm().tobytes()
+    found = live(environment, "-", "--url", url, "--rate", "16000", stdin=pcm)
+    assert found.stdout.decode().split() == sample_text().split()
+
+
+def test_it_keeps_the_pace_of_speech(url: str, environment: dict[str, str], tmp_path: Path) -> None:
+    clip = write_wav(tmp_path / "clip.wav", sample_pcm()[: 16_000 * 4])
+    found = live(environment, str(clip), "--url", url, "--speed", "2")
+    assert found.stdout.decode().startswith("Thank you for joining")
+
+
+def test_ctrl_c_ends_the_audio_and_not_the_transcript(
+    url: str, oracle: OracleTranscriber, environment: dict[str, str]
+) -> None:
+    oracle.asked.clear()
+    command = [*COMMAND, str(SAMPLE), "--url", url]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        assert oracle.asked.wait(30)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert output.startswith(b"Thank")
+
+
+def test_on_a_terminal_it_ends_with_insights(url: str, environment: dict[str, str]) -> None:
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, str(SAMPLE), "--url", url, "--speed", "0"]
+    shown = bytearray()
+
+    def read() -> None:
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                return
+            shown.extend(part)
+
+    reader = threading.Thread(target=read)
+    with subprocess.Popen(command, env={**environment, "TERM": "xterm"}, stdout=theirs) as process:
+        os.close(theirs)
+        reader.start()
+        assert process.wait(60) == 0
+    reader.join()
+    os.close(ours)
+    assert b"behind" in shown
+    assert b"Insights" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-file.wav"], b"is not a file"),
+        ([str(Path(__file__))], b"can be decoded"),
+        ([str(SAMPLE), "--language", "no language"], b"ISO 639-1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    url: str, environment: dict[str, str], arguments: list[str], message: bytes
+) -> None:
+    found = live(environment, *arguments, "--url", url)
+    assert found.returncode == 1
+    assert message in found.stderr
+    assert found.stderr.count(b"\n") == 1
+
+
+def test_noise_on_stdin(url: str, environment: dict[str, str]) -> None:
+    found = live(environment, "-", "--url", url, stdin=b"no audio at all" * 1000)
+    assert found.returncode == 1
+    assert b"there was no audio" in found.stderr
+
+
+def test_a_wrong_token(url: str, environment: dict[str, str]) -> None:
+    found = live({**environment, "API_BEARER_TOKEN": "wrong"}, str(SAMPLE), "--url", url)
+    assert found.returncode == 1
+    assert b"unauthorized" in found.stderr
+
+
+def test_nobody_listens(environment: dict[str, str]) -> None:
+    found = live(environment, str(SAMPLE), "--url", "http://127.0.0.1:1")
+    assert found.returncode == 1
+    assert b"cannot connect to http://127.0.0.1:1" in found.stderr
+    assert found.stderr.count(b"\n") == 1
+
+
+def test_a_pipe_that_nobody_reads_any_more(url: str, environment: dict[str, str]) -> None:
+    command = [*COMMAND, str(SAMPLE), "--url", url, "--speed", "0"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.wait(60) == 1
+        assert process.stderr.read() == b""
