@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 # a long recording goes in part by part. Measured on 20 minutes, parts of ten cost no time and parts
 # of five a tenth, since the last batch of each is partly filled.
 _PART_S = 600.0
+_WORKERS = 2
 # Whisper's own thresholds (Radford et al. 2022, section 4.5), which the batched pipeline ignores.
 _MAX_COMPRESSION_RATIO = 2.4
 _MIN_AVG_LOGPROB = -1.0
@@ -50,6 +51,8 @@ class WhisperTranscriber:
                 str(folder),
                 device=settings.whisper_device,
                 compute_type=settings.whisper_compute_type,
+                # With one, a live turn would wait for the batch of a file that is at work.
+                num_workers=_WORKERS,
                 local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:

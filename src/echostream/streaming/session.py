@@ -107,11 +107,13 @@ class LiveSession:
         max_audio_s: float,
         raw_rate_hz: int | None = None,
         patience_s: float = _PATIENCE_S,
+        observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`patience_s` is how long a piece waits for room. Raises InvalidRequest for a rate that no
-        audio has."""
+        """`patience_s` is how long a piece waits for room. `observe` is told of all that happens,
+        whether a client listens or not. Raises InvalidRequest for a rate that no audio has."""
         self._engine = engine
         self._analyse = analyse
+        self._observe = observe
         self._options = replace(options, word_timestamps=True)
         self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
@@ -206,6 +208,7 @@ class LiveSession:
         task.add_done_callback(self._faults.discard)
 
     async def _tell(self, event: Event) -> None:
+        self._observe(event)
         if self.listener is not None:
             await self.listener(event)
 

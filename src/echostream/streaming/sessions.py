@@ -11,7 +11,7 @@ import structlog
 from echostream.asr import LiveEngine
 from echostream.domain import TranscribeOptions
 from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
-from echostream.streaming.session import Analyse, Event, Final, Listener, LiveSession, Partial
+from echostream.streaming.session import Analyse, Event, Listener, LiveSession, Partial
 
 log = structlog.get_logger(__name__)
 
@@ -79,14 +79,15 @@ class LiveSessions:
         limits: Limits,
         *,
         place: str = "",
-        on_final: Callable[[Final], None] = lambda _final: None,
+        observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`place` begins every secret: it tells which process has the session."""
+        """`place` begins every secret: it tells which process has the session. `observe` is told of
+        all that happens in all of them."""
         self._engine = engine
         self._analyse = analyse
         self._limits = limits
         self._place = place
-        self._on_final = on_final
+        self._observe = observe
         self._lives: dict[str, Live] = {}
         self._tidying = asyncio.create_task(self._tidy())
 
@@ -117,11 +118,12 @@ class LiveSessions:
             options=options,
             max_audio_s=self._limits.audio_s,
             raw_rate_hz=raw_rate_hz,
+            observe=self._observe,
         )
         live = Live(
             audio_id, name or audio_id, f"{self._place}{secrets.token_urlsafe(24)}", session
         )
-        session.final.add_done_callback(lambda final: self._ended(live, final))
+        session.final.add_done_callback(lambda _: self._note_end(live))
         self._lives[audio_id] = live
         return live
 
@@ -146,10 +148,8 @@ class LiveSessions:
         await asyncio.gather(*(live.session.aclose() for live in self._lives.values()))
         self._lives.clear()
 
-    def _ended(self, live: Live, final: asyncio.Future[Final]) -> None:
+    def _note_end(self, live: Live) -> None:
         live.ended_at = time.monotonic()
-        if not final.cancelled():
-            self._on_final(final.result())
 
     async def _tidy(self) -> None:
         """Finish what nobody will come back to, forget what nobody came back for."""

@@ -48,7 +48,7 @@ def create_app(
             app.state.metrics = Metrics(pipeline, app.state.queue)
             if settings.api_bearer_token is None:
                 log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
-            app.state.live = live = _live_sessions(pipeline, settings)
+            app.state.live = live = _live_sessions(pipeline, settings, app.state.metrics)
             yield
             await live.aclose()
             await app.state.sockets.shutdown()
@@ -79,7 +79,7 @@ def create_app(
     return app
 
 
-def _live_sessions(pipeline: Pipeline, settings: Settings) -> LiveSessions:
+def _live_sessions(pipeline: Pipeline, settings: Settings, metrics: Metrics) -> LiveSessions:
     limits = Limits(
         sessions=settings.live_sessions,
         audio_s=settings.max_audio_seconds,
@@ -87,7 +87,9 @@ def _live_sessions(pipeline: Pipeline, settings: Settings) -> LiveSessions:
         idle_s=settings.live_idle_s,
     )
     engine = LiveEngine(pipeline.transcriber, pipeline.turns)
-    return LiveSessions(engine, pipeline.analyse, limits)
+    sessions = LiveSessions(engine, pipeline.analyse, limits, observe=metrics.observe_live)
+    metrics.watch_live(lambda: len(sessions.active))
+    return sessions
 
 
 @asynccontextmanager

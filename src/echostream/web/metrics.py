@@ -1,5 +1,6 @@
 """Prometheus metrics of one API process."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from prometheus_client import (
@@ -14,10 +15,12 @@ from prometheus_client import (
 from echostream.errors import QueueUnavailable
 from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline, Result
+from echostream.streaming import Event, Final, Partial
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
 
 _LATENCY_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_LAG_BUCKETS_S = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 80)
 _RTF_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 4)
 
 
@@ -65,6 +68,23 @@ class Metrics:
             buckets=_RTF_BUCKETS,
             registry=self._registry,
         )
+        self._live = Gauge(
+            "echostream_live_sessions",
+            "Live sessions that have not ended.",
+            registry=self._registry,
+        )
+        self._live_ended = Counter(
+            "echostream_live_sessions_ended_total",
+            "Live sessions that have ended, by the code of what ended them.",
+            ["error"],
+            registry=self._registry,
+        )
+        self._live_lag = Histogram(
+            "echostream_live_lag_seconds",
+            "Time between the arrival of words and their confirmation.",
+            buckets=_LAG_BUCKETS_S,
+            registry=self._registry,
+        )
         waiting = Gauge(
             "echostream_inference_queue",
             "Requests waiting for a free transcription.",
@@ -78,6 +98,18 @@ class Metrics:
         self._audio_s.labels(transcript.engine).inc(transcript.duration_s)
         if transcript.duration_s:
             self._rtf.labels(transcript.engine).observe(result.transcribe_s / transcript.duration_s)
+
+    def watch_live(self, sessions: Callable[[], int]) -> None:
+        """Show how many live sessions there are."""
+        self._live.set_function(sessions)
+
+    def observe_live(self, event: Event) -> None:
+        """Count what a live session has to say."""
+        if isinstance(event, Partial) and event.text:
+            self._live_lag.observe(event.lag_ms / 1000)
+        elif isinstance(event, Final):
+            self._live_ended.labels(event.error.code if event.error else "").inc()
+            self._audio_s.labels(event.transcript.engine).inc(event.transcript.duration_s)
 
     async def text(self) -> bytes:
         """All metrics in Prometheus' text format. Without Redis the jobs are left out."""

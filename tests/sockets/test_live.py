@@ -1,0 +1,396 @@
+"""Live audio over Socket.IO: what each event answers, who may do what, and rude clients.
+
+The engine knows the sample by heart; the stock JavaScript client has tests of its own.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import httpx2 as httpx
+import pytest
+import socketio
+
+from conftest import running, sample_pcm, sample_text
+from streaming.oracle import OracleTranscriber
+from web.support import around, settings_of
+
+TOKEN = "a token of our own"
+SECOND = 32_000
+Message = dict[str, Any]
+
+
+class Client:
+    """A Socket.IO client that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        self.heard: list[tuple[str, Message]] = []
+        self._changed = asyncio.Condition()
+        for event in ("audio_started", "partial_transcript", "audio_final", "audio_error"):
+            self.socket.on(event, self._keep(event))
+
+    def _keep(self, event: str) -> Any:
+        async def keep(message: Message) -> None:
+            async with self._changed:
+                self.heard.append((event, message))
+                self._changed.notify_all()
+
+        return keep
+
+    def all(self, event: str) -> list[Message]:
+        return [message for name, message in self.heard if name == event]
+
+    async def first(self, event: str) -> Message:
+        """The first message of that name, waited for."""
+        async with asyncio.timeout(30), self._changed:
+            await self._changed.wait_for(lambda: self.all(event))
+        return self.all(event)[0]
+
+    async def call(self, event: str, *data: Any) -> Message:
+        answer: Message = await self.socket.call(event, *data, timeout=30)
+        return answer
+
+    async def start(self, **fields: Any) -> Message:
+        return await self.call("start_audio", {"ext": "pcm", **fields})
+
+    async def send(self, pcm: bytes, step: int = SECOND, first: int = 0) -> None:
+        for number, start in enumerate(range(0, len(pcm), step), first):
+            answer = await self.call(
+                "audio_chunk", {"buffer": pcm[start : start + step], "seq": number}
+            )
+            assert answer["ok"], answer
+
+    @property
+    def appended(self) -> str:
+        return "".join(message["text"] for message in self.all("partial_transcript"))
+
+
+@asynccontextmanager
+async def connected(url: str, **options: Any) -> AsyncIterator[Client]:
+    client = Client()
+    await client.socket.connect(url, **{"auth": {"token": TOKEN}, **options})
+    try:
+        yield client
+    finally:
+        await client.socket.disconnect()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    settings = settings_of(api_bearer_token=TOKEN, max_live_sessions=4)
+    with running(settings, around(OracleTranscriber())) as base_url:
+        yield base_url
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[Client]:
+    async with connected(url) as found:
+        yield found
+
+
+PCM = sample_pcm().tobytes()
+
+
+class TestWholeSession:
+    @pytest.mark.parametrize("transports", [None, ["polling"], ["websocket"]])
+    async def test_every_event(self, url: str, transports: list[str] | None) -> None:
+        async with connected(url, transports=transports) as client:
+            answer = await client.start(audioName="stand-up")
+            started = await client.first("audio_started")
+            assert started == {name: value for name, value in answer.items() if name != "ok"}
+            assert (started["audioName"], started["resumed"]) == ("stand-up", False)
+            await client.send(PCM)
+            assert await client.call("end_audio", {}) == {
+                "ok": True,
+                "audioId": started["audioId"],
+            }
+            final = await client.first("audio_final")
+            assert final["audioId"] == started["audioId"]
+            assert final["transcript"].split() == sample_text().split()
+            assert final["transcript"] == client.appended
+            assert final["insights"]["summary"]
+            assert final["segments"][0]["words"][0]["word"] == "Thank"
+            assert (final["language"], final["duration"]) == ("en", len(PCM) / SECOND)
+            partial = next(one for one in client.all("partial_transcript") if one["text"])
+            assert set(partial) == {
+                *("text", "audioId", "start", "end", "seq", "tentative", "lagMs"),
+            }
+            assert client.all("audio_error") == []
+
+    async def test_without_any_fields(self, client: Client) -> None:
+        for event in ("start_audio", "end_audio"):
+            assert (await client.call(event))["ok"]
+        assert (await client.first("audio_final"))["error"] == "invalid_audio"
+
+    async def test_insights_may_be_left_out(self, client: Client) -> None:
+        await client.start(insights=False)
+        await client.send(PCM[: 4 * SECOND])
+        await client.call("end_audio")
+        final = await client.first("audio_final")
+        assert (final["insights"], "error" in final) == (None, False)
+        assert final["transcript"]
+
+    async def test_a_new_start_ends_the_session_before(self, client: Client) -> None:
+        first = await client.start(audioName="one")
+        await client.send(PCM[: 4 * SECOND])
+        second = await client.start(audioName="two")
+        final = await client.first("audio_final")
+        assert final["audioId"] == first["audioId"] != second["audioId"]
+        assert final["transcript"].startswith("Thank you")
+        await client.send(PCM[:SECOND])  # goes to the second
+        await client.call("end_audio")
+
+    async def test_clients_hear_of_their_own_audio_alone(self, url: str) -> None:
+        async with connected(url) as one, connected(url) as other:
+            await one.start()
+            await other.start()
+            await one.send(PCM[: 4 * SECOND])
+            await one.call("end_audio")
+            await one.first("audio_final")
+            await other.call("end_audio")
+            await other.first("audio_final")
+            assert other.appended == ""
+
+
+class TestResume:
+    @pytest.mark.parametrize("seed", range(3))
+    async def test_a_connection_that_breaks(self, url: str, seed: int) -> None:
+        step = 4801
+        pieces = [PCM[start : start + step] for start in range(0, len(PCM), step)]
+        broken = random.Random(seed).randrange(len(pieces))
+        async with connected(url) as first:
+            started = await first.start()
+            await first.send(b"".join(pieces[:broken]), step)
+            # A piece is on its way when the connection breaks.
+            await first.socket.emit("audio_chunk", {"buffer": pieces[broken], "seq": broken})
+        last_seq = max((one["seq"] for one in first.all("partial_transcript")), default=0)
+        async with connected(url) as second:
+            resumed = await second.start(
+                audioId=started["audioId"],
+                resumeSecret=started["resumeSecret"],
+                lastSeq=last_seq,
+            )
+            assert resumed["resumed"]
+            received = -1 if resumed["receivedSeq"] is None else resumed["receivedSeq"]
+            assert received in (broken - 1, broken)
+            assert resumed["receivedBytes"] == step * (received + 1)
+            await second.send(b"".join(pieces[received + 1 :]), step, first=received + 1)
+            await second.call("end_audio")
+            final = await second.first("audio_final")
+        assert final["transcript"].split() == sample_text().split()
+        assert first.appended + second.appended == final["transcript"]
+
+    async def test_needs_the_secret(self, url: str) -> None:
+        async with connected(url) as owner, connected(url) as other:
+            started = await owner.start()
+            for secret in ("guess", started["resumeSecret"][:-1]):
+                refused = await other.start(audioId=started["audioId"], resumeSecret=secret)
+                assert refused["error"] == "resume_failed"
+            refused = await other.start(audioId=started["audioId"])
+            assert refused["error"] == "audio_id_taken"
+            assert (await other.first("audio_error"))["audioId"] == started["audioId"]
+            await owner.call("end_audio")
+            await owner.first("audio_final")
+            assert other.all("partial_transcript") == []
+
+    async def test_the_old_connection_can_no_longer_send(self, url: str) -> None:
+        async with connected(url) as old, connected(url) as new:
+            started = await old.start()
+            await new.start(audioId=started["audioId"], resumeSecret=started["resumeSecret"])
+            answer = await old.call("audio_chunk", {"buffer": PCM[:SECOND]})
+            assert answer["error"] == "invalid_request"
+            await new.call("end_audio")
+            await new.first("audio_final")
+
+
+class TestRefused:
+    @pytest.mark.parametrize("auth", [None, {}, {"token": "wrong"}, {"token": 5}, ["token"]])
+    async def test_a_wrong_token(self, url: str, auth: Any) -> None:
+        told = asyncio.get_running_loop().create_future()
+        socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        socket.on("connect_error", told.set_result)
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            await socket.connect(url, auth=auth)
+        assert (await told)["message"] == "unauthorized"
+
+    async def test_a_token_in_the_header_will_do(self, url: str) -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with connected(url, auth=None, headers=headers) as client:
+            assert client.socket.connected
+
+    async def test_more_sessions_than_there_are_places(self, url: str) -> None:
+        clients = [Client() for _ in range(5)]
+        for client in clients:
+            await client.socket.connect(url, auth={"token": TOKEN})
+        answers = [await client.start() for client in clients]
+        assert [answer["ok"] for answer in answers] == [True] * 4 + [False]
+        assert answers[4]["error"] == "server_busy"
+        assert (await clients[4].first("audio_error"))["error"] == "server_busy"
+        for client in clients[:4]:
+            await client.call("end_audio")
+            await client.first("audio_final")
+        assert (await clients[4].start())["ok"]
+        await clients[4].call("end_audio")
+        await clients[4].first("audio_final")
+        for client in clients:
+            await client.socket.disconnect()
+
+    @pytest.mark.parametrize(
+        ("event", "data"),
+        [
+            ("start_audio", "text"),
+            ("start_audio", [1, 2]),
+            ("start_audio", b"bytes"),
+            ("start_audio", {"audioId": 5}),
+            ("start_audio", {"audioId": ""}),
+            ("start_audio", {"audioId": "x" * 201}),
+            ("start_audio", {"audioName": ["a"]}),
+            ("start_audio", {"language": "no language"}),
+            ("start_audio", {"ext": "pcm", "sampleRate": 1}),
+            ("start_audio", {"ext": "pcm", "sampleRate": "many"}),
+            ("start_audio", {"ext": "pcm", "sampleRate": 10**12}),
+            ("start_audio", {"insights": "perhaps"}),
+            ("start_audio", {"prompt": "x" * 2001}),
+            ("start_audio", {"resumeSecret": "x"}),
+            ("start_audio", {"lastSeq": -1}),
+            ("audio_chunk", {"buffer": b"early"}),
+            ("audio_chunk", {}),
+            ("end_audio", {}),
+        ],
+    )
+    async def test_what_makes_no_sense(self, client: Client, event: str, data: Any) -> None:
+        answer = await client.call(event, data)
+        assert not answer["ok"]
+        assert answer["error"] in ("invalid_request", "resume_failed")
+        told = await client.first("audio_error")
+        assert (told["error"], told["message"]) == (answer["error"], answer["message"])
+        assert "Traceback" not in told["message"]
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            {},
+            {"buffer": "text"},
+            {"buffer": [1, 2, 3]},
+            {"buffer": None},
+            {"buffer": {"type": "Buffer", "data": [1]}},
+            {"buffer": b"ok", "seq": "one"},
+            {"buffer": b"ok", "seq": -1},
+            b"bytes alone",
+            "text",
+            None,
+        ],
+    )
+    async def test_chunks_that_are_none(self, client: Client, data: Any) -> None:
+        await client.start()
+        answer = await client.call("audio_chunk", data)
+        assert answer["error"] == "invalid_request"
+        await client.send(PCM[: 3 * SECOND])  # the session goes on
+        await client.call("end_audio")
+        assert (await client.first("audio_final"))["transcript"].startswith("Thank you")
+
+    async def test_audio_that_cannot_be_decoded_is_told_and_the_session_goes_on(
+        self, client: Client
+    ) -> None:
+        await client.call("start_audio", {})
+        await client.call("audio_chunk", {"buffer": b"this is no audio" * 4000})
+        assert (await client.first("audio_error"))["error"] == "invalid_audio"
+        assert (await client.call("audio_chunk", {"buffer": b""}))["ok"]
+        await client.call("end_audio")
+        await client.first("audio_final")
+
+    async def test_unknown_events_are_passed_over(self, client: Client) -> None:
+        await client.socket.emit("no_such_event", {"a": 1})
+        await client.socket.emit("start_audio", ({}, "more", "than", "asked"))
+        await client.first("audio_started")
+        await client.call("end_audio")
+
+
+class TestProtocol:
+    """Bytes that are no Socket.IO."""
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "",
+            "EIO=3&transport=polling",
+            "EIO=4&transport=carrier-pigeon",
+            "EIO=4&transport=polling&sid=unknown",
+            "EIO=4&transport=websocket",
+            "EIO=4&transport=polling&sid=" + "x" * 5000,
+        ],
+    )
+    def test_junk_in_the_handshake(self, url: str, query: str) -> None:
+        assert httpx.get(f"{url}/socket.io/?{query}").status_code == 400
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"junk", b"9", b"4\xff\xfe", b"42[", b"451-", b"4" * 10_000, b"\x1e\x1e"]
+    )
+    def test_junk_in_a_poll(self, url: str, body: bytes) -> None:
+        with httpx.Client(base_url=url, timeout=30) as http:
+            opened = http.get("/socket.io/?EIO=4&transport=polling").text
+            sid = opened.split('"sid":"')[1].split('"')[0]
+            answer = http.post(f"/socket.io/?EIO=4&transport=polling&sid={sid}", content=body)
+            assert answer.status_code in (200, 400)
+            assert http.get("/health").json() == {"status": "ok"}
+
+    @pytest.mark.parametrize("frame", ["junk", "42[", b"\0\1\2", "451-[", "40/other,", "4" * 9999])
+    async def test_junk_in_a_frame(self, url: str, frame: str | bytes) -> None:
+        async with aiohttp.ClientSession() as http:
+            where = f"{url}/socket.io/?EIO=4&transport=websocket"
+            async with http.ws_connect(where) as socket:
+                await socket.receive()
+                await (socket.send_str if isinstance(frame, str) else socket.send_bytes)(frame)
+        async with connected(url) as client:
+            assert (await client.start())["ok"]
+            await client.call("end_audio")
+            await client.first("audio_final")
+
+    @pytest.mark.parametrize("transport", ["polling", "websocket"])
+    async def test_a_message_that_is_too_large_ends_its_connection(
+        self, url: str, transport: str
+    ) -> None:
+        async with connected(url) as other:
+            await other.start()
+            client = Client()
+            gone = asyncio.Event()
+            client.socket.on("disconnect", gone.set)
+            await client.socket.connect(url, auth={"token": TOKEN}, transports=[transport])
+            await client.start()
+            await client.socket.emit("audio_chunk", {"buffer": bytes(17 * 1024 * 1024)})
+            async with asyncio.timeout(30):
+                await gone.wait()
+            await other.send(PCM[: 3 * SECOND])
+            await other.call("end_audio")
+            assert (await other.first("audio_final"))["transcript"].startswith("Thank you")
+
+
+async def test_a_server_that_stops_lets_live_audio_end() -> None:
+    loop = asyncio.get_running_loop()
+    server = running(settings_of(), around(OracleTranscriber()))
+    base_url = await loop.run_in_executor(None, server.__enter__)
+    async with connected(base_url, transports=["polling"]) as client:
+        await client.start()
+        await client.send(PCM[: 4 * SECOND])
+        await loop.run_in_executor(None, server.__exit__, None, None, None)
+        assert (await client.first("audio_final"))["transcript"].startswith("Thank you")
+
+
+async def test_what_the_metrics_say() -> None:
+    with running(settings_of(), around(OracleTranscriber())) as base_url:
+        async with connected(base_url) as client, httpx.AsyncClient(base_url=base_url) as http:
+            await client.start()
+            await client.send(PCM[: 6 * SECOND])
+            text = (await http.get("/metrics")).text
+            assert "echostream_live_sessions 1.0" in text
+            await client.call("end_audio")
+            await client.first("audio_final")
+            text = (await http.get("/metrics")).text
+            assert "echostream_live_sessions 0.0" in text
+            assert 'echostream_live_sessions_ended_total{error=""} 1.0' in text
+            assert "echostream_live_lag_seconds_count" in text
+            assert 'echostream_audio_seconds_total{engine="oracle"} 6.0' in text
