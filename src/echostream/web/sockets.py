@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echostream.settings import Settings
 from echostream.web.auth import is_authorized
+from echostream.web.job_rooms import JobRooms
 
 PATH = "/socket.io"
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -33,6 +34,7 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
 
     server.on("connect", connect)
+    app.state.job_rooms = JobRooms(server)
     app.state.sockets = server
     app.add_middleware(SocketPath, server=server)
     return server
