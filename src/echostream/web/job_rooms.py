@@ -80,6 +80,11 @@ class JobRooms:
             watch.task.cancel()
         await asyncio.gather(*(watch.task for watch in watches), return_exceptions=True)
 
+    @property
+    def watched(self) -> int:
+        """How many jobs are followed."""
+        return len(self._watches)
+
     async def _on_join(self, sid: str, *payload: Any) -> dict[str, Any]:
         """Answers, as the acknowledgement, whether the socket has joined; of a job that has ended,
         whether it was told how."""
