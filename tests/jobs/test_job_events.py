@@ -204,7 +204,7 @@ def assert_in_order(client: Client, job_id: str) -> None:
 
 @pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"]])
 async def test_progress_and_then_the_result(jobs: Jobs, api: str, transports: list[str]) -> None:
-    jobs.place.worker(segment_s=0.3)
+    jobs.place.worker(segment_s=0.2)
     async with client_of(api, *transports) as client:
         job_id = await jobs.add(seconds=6)
         assert await client.join(job_id) == {"ok": True}
@@ -307,7 +307,6 @@ async def test_a_waiting_job_that_is_removed(jobs: Jobs, api: str) -> None:
         event, data = await client.ended()
 
         assert (event, data["jobId"], data["error"]) == ("job_failed", job_id, "job_not_found")
-        await client.is_quiet()
 
 
 async def test_a_result_that_is_gone(jobs: Jobs, api: str) -> None:
@@ -361,7 +360,8 @@ async def test_rude_requests(api: str) -> None:
 async def test_a_socket_cannot_join_any_number_of_jobs(jobs: Jobs, api: str) -> None:
     async with client_of(api) as client:
         job_ids = [new_job_id() for _ in range(101)]
-        await asyncio.gather(*(jobs.add_data(job_id, {}) for job_id in job_ids))
+        for job_id in job_ids:
+            await jobs.add_data(job_id, {})
         answers = await asyncio.gather(*(client.join(job_id) for job_id in job_ids))
         assert answers[:100] == [{"ok": True}] * 100
         assert answers[100]["error"] == "invalid_request"
@@ -433,8 +433,8 @@ async def test_redis_is_away_while_the_job_runs(fragile: Jobs, mortal: RedisServ
 
             for each in (client, newcomer):
                 await each.until(lambda heard: heard.of("job_completed"))
-            assert_in_order(client, job_id)
             await client.is_quiet()
+            assert_in_order(client, job_id)
             assert len(newcomer.of("job_completed")) == 1
 
 
@@ -468,17 +468,11 @@ async def test_the_server_ends_while_redis_is_away(
 async def test_a_worker_whose_messages_are_lost(jobs: Jobs, api: str, redis: RedisServer) -> None:
     """As good as a Node worker, which sends none: looks at the job find it all."""
     async with Redis.from_url(redis.url) as client:
-        await client.acl_setuser(
-            "mute",
-            enabled=True,
-            nopass=True,
-            keys="*",
-            channels="*",
-            commands=["+@all", "-publish"],
-        )
+        allowed = ["+@all", "-publish"]
+        await client.acl_setuser("mute", enabled=True, nopass=True, keys="*", commands=allowed)
     worker = jobs.place.worker(redis_url=redis.url.replace("//", "//mute:any@"), segment_s=0.5)
     async with client_of(api) as listener:
-        job_id = await jobs.add(seconds=8)
+        job_id = await jobs.add(seconds=5)
         await listener.join(job_id)
         assert (await listener.ended())[0] == "job_completed"
         assert_in_order(listener, job_id)

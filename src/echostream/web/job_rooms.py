@@ -7,7 +7,7 @@ It alone speaks to the room, so that nothing is told twice.
 
 import asyncio
 import re
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import socketio
@@ -23,6 +23,8 @@ from echostream.web.jobs import JOB_ID, no_queue, result_of
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 2.0
+_LOOKS_AT_ONCE = 8
+"""redis-py refuses more than 100 commands at once, and requests over REST want some of them."""
 _MAX_JOBS = 100
 """Jobs that one socket may have joined at a time."""
 _NAMESPACE = "/"
@@ -61,6 +63,7 @@ class JobRooms:
         self._jobs: tuple[JobQueue, Storage] | None = None
         self._listener: JobListener | None = None
         self._watches: dict[str, _Watch] = {}
+        self._turns = asyncio.Semaphore(_LOOKS_AT_ONCE)
         server.on("join_job", self._on_join)
 
     def open(self, settings: Settings, queue: JobQueue, storage: Storage) -> None:
@@ -127,7 +130,9 @@ class JobRooms:
         try:
             while self._watches.get(watch.job_id) is watch and self._listeners(watch):
                 watch.stirred.clear()
-                await self._look(watch, queue, storage)
+                # Somebody waits for the first look.
+                async with self._turns if watch.state else nullcontext():
+                    await self._look(watch, queue, storage)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(watch.stirred.wait(), _LOOK_EVERY_S)
         except Exception as error:
