@@ -1,8 +1,8 @@
 """Jobs over Socket.IO: whoever joins a job is told how it goes, and for certain how it ends.
 
 Each job that sockets of this process have joined is a room with a watch. Workers tell of progress
-and of the end by messages that may be lost, so the watch looks at the job every few seconds too.
-It alone speaks to the room, so that nothing is told twice.
+and of the end by messages that may be lost, so the watch looks at the job every few seconds too. It
+knows what the room was told: nothing is told twice, and only a look can tell of an end.
 """
 
 import asyncio
@@ -128,16 +128,17 @@ class JobRooms:
     async def _follow(self, watch: _Watch, queue: JobQueue, storage: Storage) -> None:
         """Look at the job until it has ended or nobody listens any more."""
         try:
-            while self._watches.get(watch.job_id) is watch and self._listeners(watch):
+            while self._is_current(watch) and self._listeners(watch):
                 watch.stirred.clear()
-                # Somebody waits for the first look.
+                # The first look takes no turn, since somebody waits for it.
                 async with self._turns if watch.state else nullcontext():
                     await self._look(watch, queue, storage)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(watch.stirred.wait(), _LOOK_EVERY_S)
         except Exception as error:
             log.error("job_watch_crashed", job_id=watch.job_id, exc_info=error)
-            await self._refuse(watch, EchoStreamError("the job cannot be looked at"))
+            if self._is_current(watch):
+                await self._refuse(watch, EchoStreamError("the job cannot be looked at"))
         finally:
             self._forget(watch)
             watch.seen.set()
@@ -199,7 +200,11 @@ class JobRooms:
         found = self._server.manager.get_participants(_NAMESPACE, watch.room)
         return [sid for sid, _ in found]
 
+    def _is_current(self, watch: _Watch) -> bool:
+        return self._watches.get(watch.job_id) is watch
+
     def _forget(self, watch: _Watch) -> None:
-        if self._watches.get(watch.job_id) is watch:
+        """The watch ends, after the look that it may be at."""
+        if self._is_current(watch):
             del self._watches[watch.job_id]
         watch.stirred.set()
