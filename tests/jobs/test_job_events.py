@@ -61,10 +61,10 @@ def api(jobs: Jobs) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"]])
-async def test_progress_and_then_the_result(jobs: Jobs, api: str, transports: list[str]) -> None:
+async def test_progress_and_then_the_result(jobs: Jobs, api: str) -> None:
+    """Over a connection that begins as polling and is upgraded, as a stock client's."""
     jobs.place.worker(segment_s=0.2)
-    async with client_of(api, *transports) as client:
+    async with client_of(api, "polling", "websocket") as client:
         job_id = await jobs.add(seconds=6)
         assert await client.join(job_id) == {"ok": True}
         assert client.heard[0][0] == "job_progress"
