@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from echostream.domain import Progress, Stage
 from echostream.errors import EchoStreamError, InvalidRequest, JobNotFound, WebhookFailed
+from echostream.job_events import JobAnnouncer
 from echostream.jobs import ActiveJob, JobQueue, JobWorker, Later, Permanent, WorkerOptions
 from echostream.pipeline import Pipeline, Source, Url, build_pipeline
 from echostream.results import StoredResult
@@ -58,11 +59,17 @@ class JobRunner:
     """What a worker does with a job. Every step may be done twice: delivery is at least once."""
 
     def __init__(
-        self, pipeline: Pipeline, storage: Storage, webhooks: JobQueue, metrics: WorkerMetrics
+        self,
+        pipeline: Pipeline,
+        storage: Storage,
+        webhooks: JobQueue,
+        announcer: JobAnnouncer,
+        metrics: WorkerMetrics,
     ) -> None:
         self._pipeline = pipeline
         self._storage = storage
         self._webhooks = webhooks
+        self._announcer = announcer
         self._metrics = metrics
 
     async def handle(self, job: ActiveJob) -> dict[str, Any]:
@@ -72,7 +79,7 @@ class JobRunner:
         if await self._storage.read_result(job.job_id) is None:
             self._metrics.waited(job.waited_s)
             started = time.monotonic()
-            async with _told(job) as progress:
+            async with _told(job, self._announcer) as progress:
                 stored = await self._run(data, progress)
             await self._storage.write_result(job.job_id, stored.dump())
             self._metrics.ran(time.monotonic() - started)
@@ -105,6 +112,7 @@ class JobRunner:
     async def ended(self, job_id: str, data: dict[str, Any], completed: bool) -> None:
         """When a job has ended for good."""
         self._metrics.ended(completed)
+        await self._announcer.ended(job_id)
         await self._settle(job_id, data)
 
     async def _settle(self, job_id: str, data: dict[str, Any]) -> None:
@@ -134,7 +142,7 @@ def _read(job: ActiveJob) -> JobData:
 
 
 @asynccontextmanager
-async def _told(job: ActiveJob) -> AsyncIterator[Progress]:
+async def _told(job: ActiveJob, announcer: JobAnnouncer) -> AsyncIterator[Progress]:
     """A progress callback for any thread; the newest value goes to the queue a few times a second.
 
     Redis would otherwise hear of every segment, and a slow Redis would slow the work.
@@ -154,7 +162,8 @@ async def _told(job: ActiveJob) -> AsyncIterator[Progress]:
         while not ended.is_set():
             if changed.is_set():
                 changed.clear()
-                await job.tell_progress(newest)
+                if await job.tell_progress(percent := newest):
+                    await announcer.progress(job.job_id, percent)
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), _PROGRESS_EVERY_S)
 
@@ -229,7 +238,8 @@ async def run_worker(
         settings.webhook_queue_name, settings.redis_url, retention_s=settings.job_retention_s
     )
     sender = WebhookSender(settings.webhook_secret, allow_private=settings.allow_private_urls)
-    runner = JobRunner(pipeline, storage, webhooks, metrics)
+    announcer = JobAnnouncer(settings.redis_url, settings.queue_name)
+    runner = JobRunner(pipeline, storage, webhooks, announcer, metrics)
     deliverer = WebhookRunner(jobs, storage, sender, metrics)
     workers = [
         JobWorker(
@@ -274,7 +284,7 @@ async def run_worker(
             task.cancel()
         await asyncio.gather(*running, stopping, return_exceptions=True)
         await pipeline.aclose()
-        await asyncio.gather(jobs.aclose(), webhooks.aclose())
+        await asyncio.gather(jobs.aclose(), webhooks.aclose(), announcer.aclose())
 
 
 async def _sweep(storage: Storage, jobs: JobQueue) -> None:

@@ -52,14 +52,15 @@ class ActiveJob:
         self.data = data_of(job)
         self.is_last_attempt = job.attemptsMade + 1 >= (job.opts.get("attempts") or 1)
 
-    async def tell_progress(self, percent: int) -> None:
-        """Keep the progress, 0 to 100; it never goes back, not even in another attempt, and Redis
-        being away costs nothing."""
+    async def tell_progress(self, percent: int) -> bool:
+        """Keep the progress, 0 to 100; whether it moved. It never goes back, not even in another
+        attempt, and Redis being away costs nothing."""
         if percent <= self._told:
-            return
+            return False
         self._told = percent
         with suppress(RedisError, OSError):
             await self._job.updateProgress(percent)
+        return True
 
     @property
     def waited_s(self) -> float:

@@ -106,12 +106,14 @@ async def _job_queue(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     ]
     app.state.queue, app.state.webhooks = queues
     app.state.storage = Storage(settings.storage_url)
+    app.state.job_rooms.open(settings, app.state.queue, app.state.storage)
     worker = WorkerChild()
     if settings.run_worker:
         worker.start()
     try:
         yield
     finally:
+        await app.state.job_rooms.aclose()
         await worker.aclose()
         for queue in queues:
             await queue.aclose()

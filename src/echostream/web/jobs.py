@@ -17,7 +17,8 @@ from echostream.webhooks import check_callback_url
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(require_token)])
 
-JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+JOB_ID = r"^[A-Za-z0-9_-]{1,128}$"
+JobId = Annotated[str, Path(pattern=JOB_ID)]
 
 _MEDIA_TYPES: dict[ExportFormat, str] = {
     "txt": "text/plain",
@@ -58,7 +59,7 @@ async def job(request: Request, job_id: JobId) -> JSONResponse:
     status = await _queue(request).status(job_id)
     body = _shape(status)
     if status.state == "completed":
-        body["result"] = (await _result(request, job_id)).shape()
+        body["result"] = (await result_of(_storage(request), job_id)).shape()
     if "callbackUrl" in status.data:
         body["webhook"] = await _webhook_state(request, job_id)
     return JSONResponse(body)
@@ -98,7 +99,7 @@ async def transcript(request: Request, job_id: JobId, as_format: ExportFormat) -
     status = await _queue(request).status(job_id)
     if status.state != "completed":
         raise JobNotFound(f"job {job_id!r} has no transcript: it is {status.state}")
-    stored = await _result(request, job_id)
+    stored = await result_of(_storage(request), job_id)
     return Response(
         export(stored.transcript, stored.insights, as_format),
         media_type=_MEDIA_TYPES[as_format],
@@ -122,8 +123,9 @@ def _shape(status: JobStatus) -> dict[str, Any]:
     return body
 
 
-async def _result(request: Request, job_id: str) -> StoredResult:
-    data = await _storage(request).read_result(job_id)
+async def result_of(storage: Storage, job_id: str) -> StoredResult:
+    """Raises JobNotFound where it is gone or was never ours."""
+    data = await storage.read_result(job_id)
     stored = StoredResult.load(data) if data else None
     if stored is None:
         raise JobNotFound(f"the result of job {job_id!r} is no longer kept")
@@ -144,10 +146,14 @@ async def _webhook_state(request: Request, job_id: str) -> dict[str, Any]:
     return found | ({"message": status.message} if status.message else {})
 
 
+def no_queue() -> QueueUnavailable:
+    return QueueUnavailable("no job queue is connected; set USE_QUEUE=true and REDIS_URL")
+
+
 def _queue(request: Request) -> JobQueue:
     queue: JobQueue | None = request.app.state.queue
     if queue is None:
-        raise QueueUnavailable("no job queue is connected; set USE_QUEUE=true and REDIS_URL")
+        raise no_queue()
     return queue
 
 

@@ -1,5 +1,6 @@
 """Socket.IO: the one module that serves it. Events become calls, what comes of them events."""
 
+import asyncio
 from contextlib import suppress
 from typing import Any, cast
 
@@ -10,11 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from echostream.settings import Settings
 from echostream.streaming import LiveSessions
 from echostream.web.auth import is_authorized
+from echostream.web.job_rooms import JobRooms
 from echostream.web.live import LiveHandlers
 
 PATH = "/socket.io"
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Largest message of a client, an `audio_chunk` above all; a larger one ends its connection."""
+_FETCH_S = 2.0
 
 
 def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
@@ -44,6 +47,7 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
 
     server.on("connect", connect)
     server.on("disconnect", disconnect)
+    app.state.job_rooms = JobRooms(server)
     app.state.sockets = server
     app.add_middleware(SocketPath, server=server)
     return server
@@ -62,10 +66,14 @@ async def close_sockets(app: FastAPI, within_s: float) -> None:
     it would cut connections off, and wait for polls that nobody answers."""
     server: socketio.AsyncServer = app.state.sockets
     await cast(LiveSessions, app.state.live).finish_all(within_s)
-    for socket in list(server.eio.sockets.values()):
-        # Not waiting for the client to take note, which it may never do.
-        with suppress(Exception):
-            await socket.close(wait=False)
+    await asyncio.gather(*map(_close, list(server.eio.sockets.values())), return_exceptions=True)
+
+
+async def _close(socket: Any) -> None:
+    """End a connection once its client has what was sent to it, or does not fetch it."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(socket.queue.join(), _FETCH_S)
+    await socket.close(wait=False)
 
 
 class SocketPath:

@@ -1,0 +1,210 @@
+"""Jobs over Socket.IO: whoever joins a job is told how it goes, and for certain how it ends.
+
+Each job that sockets of this process have joined is a room with a watch. Workers tell of progress
+and of the end by messages that may be lost, so the watch looks at the job every few seconds too. It
+knows what the room was told: nothing is told twice, and only a look can tell of an end.
+"""
+
+import asyncio
+import re
+from contextlib import nullcontext, suppress
+from typing import Any
+
+import socketio
+import structlog
+
+from echostream.errors import EchoStreamError, InvalidRequest, JobNotFound
+from echostream.job_events import JobListener, JobNews
+from echostream.jobs import JobQueue, JobState
+from echostream.settings import Settings
+from echostream.storage import Storage
+from echostream.web.jobs import JOB_ID, no_queue, result_of
+
+log = structlog.get_logger(__name__)
+
+_LOOK_EVERY_S = 2.0
+_LOOKS_AT_ONCE = 8
+"""redis-py refuses more than 100 commands at once, and requests over REST want some of them."""
+_MAX_JOBS = 100
+"""Jobs that one socket may have joined at a time."""
+_NAMESPACE = "/"
+
+
+class _Watch:
+    """A job that sockets have joined. `state` and `progress` are what they were told last; there is
+    no state before the first look at the job."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        self.room = room_of(job_id)
+        self.state: JobState | None = None
+        self.progress = 0
+        self.refused: EchoStreamError | None = None
+        """Why there is nothing to tell of the job."""
+        self.seen = asyncio.Event()
+        """Set once the room was told of the first look."""
+        self.stirred = asyncio.Event()
+        """Set when it is time to look at it again."""
+        self.task: asyncio.Task[None]
+
+    def shape(self) -> dict[str, Any]:
+        return {"jobId": self.job_id, "state": self.state, "progress": self.progress}
+
+
+def room_of(job_id: str) -> str:
+    return f"job:{job_id}"
+
+
+class JobRooms:
+    """Serves `join_job`. Without `open`, and after `aclose`, there is no queue to serve it from."""
+
+    def __init__(self, server: socketio.AsyncServer) -> None:
+        self._server = server
+        self._jobs: tuple[JobQueue, Storage] | None = None
+        self._listener: JobListener | None = None
+        self._watches: dict[str, _Watch] = {}
+        self._turns = asyncio.Semaphore(_LOOKS_AT_ONCE)
+        server.on("join_job", self._on_join)
+
+    def open(self, settings: Settings, queue: JobQueue, storage: Storage) -> None:
+        self._jobs = queue, storage
+        self._listener = JobListener(settings.redis_url, settings.queue_name, self._hear)
+        self._listener.start()
+
+    async def aclose(self) -> None:
+        """End all watches; whoever is still joined hears no more."""
+        self._jobs = None
+        if self._listener is not None:
+            await self._listener.aclose()
+        watches = list(self._watches.values())
+        for watch in watches:
+            # Forgotten, it ends by itself, too: redis-py can swallow a cancellation.
+            self._forget(watch)
+            watch.task.cancel()
+        await asyncio.gather(*(watch.task for watch in watches), return_exceptions=True)
+
+    @property
+    def watched(self) -> int:
+        """How many jobs are followed."""
+        return len(self._watches)
+
+    async def _on_join(self, sid: str, *payload: Any) -> dict[str, Any]:
+        """Answers, as the acknowledgement, whether the socket has joined; of a job that has ended,
+        whether it was told how."""
+        given = payload[0] if payload else None
+        job_id = given.get("jobId") if isinstance(given, dict) else None
+        try:
+            await self._join(sid, job_id)
+        except EchoStreamError as error:
+            fault = {"error": error.code, "message": str(error)}
+            shown_id = job_id if isinstance(job_id, str) and len(job_id) <= 128 else None
+            await self._server.emit("job_failed", {"jobId": shown_id, **fault}, to=sid)
+            return {"ok": False, **fault}
+        return {"ok": True}
+
+    async def _join(self, sid: str, job_id: Any) -> None:
+        if not isinstance(job_id, str) or not re.fullmatch(JOB_ID, job_id):
+            raise InvalidRequest("jobId must be 1 to 128 letters, digits, '_' or '-'")
+        if self._jobs is None:
+            raise no_queue()
+        rooms = self._server.rooms(sid)
+        if room_of(job_id) not in rooms and len(rooms) > _MAX_JOBS:
+            raise InvalidRequest(f"a socket may join {_MAX_JOBS} jobs at a time")
+        # Nothing was awaited yet: a socket that is gone would leave an empty room behind.
+        await self._server.enter_room(sid, room_of(job_id))
+        watch = self._watches.get(job_id) or self._begin(job_id, *self._jobs)
+        if watch.state is not None:
+            await self._server.emit("job_progress", watch.shape(), to=sid)
+            return
+        await watch.seen.wait()  # the whole room, this socket in it, has been told then
+        if watch.refused is not None:
+            raise watch.refused
+
+    def _begin(self, job_id: str, queue: JobQueue, storage: Storage) -> _Watch:
+        watch = self._watches[job_id] = _Watch(job_id)
+        watch.task = asyncio.create_task(self._follow(watch, queue, storage))
+        return watch
+
+    async def _follow(self, watch: _Watch, queue: JobQueue, storage: Storage) -> None:
+        """Look at the job until it has ended or nobody listens any more."""
+        try:
+            while self._is_current(watch) and self._listeners(watch):
+                watch.stirred.clear()
+                # The first look takes no turn, since somebody waits for it.
+                async with self._turns if watch.state else nullcontext():
+                    await self._look(watch, queue, storage)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(watch.stirred.wait(), _LOOK_EVERY_S)
+        except Exception as error:
+            log.error("job_watch_crashed", job_id=watch.job_id, exc_info=error)
+            if self._is_current(watch):
+                await self._refuse(watch, EchoStreamError("the job cannot be looked at"))
+        finally:
+            self._forget(watch)
+            watch.seen.set()
+
+    async def _look(self, watch: _Watch, queue: JobQueue, storage: Storage) -> None:
+        progress = watch.progress
+        try:
+            status = await queue.status(watch.job_id)
+            if status.state == "completed":
+                result = (await result_of(storage, watch.job_id)).shape()
+                await self._end(watch, "job_completed", result=result)
+            elif status.state == "failed":
+                await self._end(watch, "job_failed", error=status.error, message=status.message)
+            elif watch.progress == progress:  # else it has gone on while we looked
+                await self._show(watch, status.state, max(progress, status.progress))
+        except JobNotFound as error:
+            await self._refuse(watch, error)
+        except EchoStreamError as error:
+            # Redis or the storage is away: that is nothing about a job that is already followed.
+            if watch.state is None:
+                await self._refuse(watch, error)
+
+    async def _hear(self, news: JobNews) -> None:
+        """What a worker tells."""
+        watch = self._watches.get(news.job_id)
+        if watch is None:
+            return
+        if news.progress is None:
+            watch.stirred.set()
+        elif watch.state is not None and news.progress > watch.progress:
+            await self._show(watch, "active", news.progress)
+
+    async def _show(self, watch: _Watch, state: JobState, progress: int) -> None:
+        if (watch.state, watch.progress) != (state, progress):
+            watch.state, watch.progress = state, progress
+            await self._server.emit("job_progress", watch.shape(), to=watch.room)
+            watch.seen.set()
+
+    async def _refuse(self, watch: _Watch, error: EchoStreamError) -> None:
+        """There is nothing more to tell of the job. Those who wait for the first look say so
+        themselves."""
+        if watch.state is None:
+            watch.refused = error
+            await self._server.close_room(watch.room)
+            self._forget(watch)
+        else:
+            await self._end(watch, "job_failed", error=error.code, message=str(error))
+
+    async def _end(self, watch: _Watch, event: str, **data: Any) -> None:
+        """Tell all who have joined, and forget them: whoever joins again is told again."""
+        listeners = self._listeners(watch)
+        # At one go, so that nobody can join a watch that has no more to tell.
+        await self._server.close_room(watch.room)
+        self._forget(watch)
+        if listeners:
+            await self._server.emit(event, {"jobId": watch.job_id, **data}, to=listeners)
+
+    def _listeners(self, watch: _Watch) -> list[str]:
+        found = self._server.manager.get_participants(_NAMESPACE, watch.room)
+        return [sid for sid, _ in found]
+
+    def _is_current(self, watch: _Watch) -> bool:
+        return self._watches.get(watch.job_id) is watch
+
+    def _forget(self, watch: _Watch) -> None:
+        """The watch ends, after the look that it may be at."""
+        if self._is_current(watch):
+            del self._watches[watch.job_id]
+        watch.stirred.set()
