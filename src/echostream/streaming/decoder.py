@@ -32,7 +32,7 @@ _MOST_HEAD_BYTES = 256 * 1024
 _EXIT_S = 5.0
 # Start at once: by default ffmpeg first collects seconds to look at. Not `-fflags nobuffer`, which
 # loses the first packet of a WAV file.
-_LIVE = ("-probesize", "32", "-analyzeduration", "0")
+_LIVE = ("-probesize", "32", "-analyzeduration", "0", "-formatprobesize", "16384")
 
 _EBML, _CLUSTER = b"\x1a\x45\xdf\xa3", b"\x1f\x43\xb6\x75"
 _HEADERS = (_EBML, b"fLaC", b"ID3", b"#!AMR", b"caff", b"FORM", b".snd", b"\x30\x26\xb2\x75")
