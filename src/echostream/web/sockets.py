@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any, cast
 
+import engineio
 import socketio
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,10 +21,25 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _FETCH_S = 2.0
 
 
+class _Engine(engineio.AsyncServer):  # type: ignore[misc]
+    async def disconnect(self, sid: str | None = None) -> None:
+        """End a connection. The library would wait until the client has taken note, and a client
+        that does not would leave a request behind for ever."""
+        if sid is None or sid not in self.sockets:
+            await super().disconnect(sid)
+        else:
+            await self.sockets[sid].close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+
+
+class _Server(socketio.AsyncServer):  # type: ignore[misc]
+    def _engineio_server_class(self) -> type[_Engine]:
+        return _Engine
+
+
 def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
     """Serve Socket.IO at `/socket.io` of `app`."""
     origins = list(settings.cors_origins)
-    server = socketio.AsyncServer(
+    server = _Server(
         async_mode="asgi",
         # Handlers of one client run one after the other, so that its chunks keep their order.
         async_handlers=False,
