@@ -26,8 +26,10 @@ Message = dict[str, Any]
 class Client:
     """A Socket.IO client that keeps what it hears."""
 
-    def __init__(self) -> None:
-        self.socket = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+    def __init__(self, http: aiohttp.ClientSession | None = None) -> None:
+        self.socket = socketio.AsyncClient(
+            reconnection=False, handle_sigint=False, http_session=http
+        )
         self.heard: list[tuple[str, Message]] = []
         self._changed = asyncio.Condition()
         for event in ("audio_started", "partial_transcript", "audio_final", "audio_error"):
