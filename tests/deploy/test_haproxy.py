@@ -66,10 +66,7 @@ def hosts() -> Iterator[tuple[str, str]]:
     settings = settings_of(max_live_sessions=CLIENTS)
     with ExitStack() as stack:
         urls = [
-            stack.enter_context(
-                running(settings_of(max_live_sessions=CLIENTS), around(OracleTranscriber()))
-            )
-            for _ in range(2)
+            stack.enter_context(running(settings, around(OracleTranscriber()))) for _ in range(2)
         ]
         yield urls[0].removeprefix("http://"), urls[1].removeprefix("http://")
 
