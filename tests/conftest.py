@@ -30,9 +30,11 @@ MakePipeline = Callable[[Settings], Pipeline]
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the developer's own, and no `.env`, reaches a test."""
+    """No setting of the developer's own, and no `.env`, reaches a test. Servers that it starts have
+    one process unless it says otherwise."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
 

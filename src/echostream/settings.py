@@ -1,6 +1,7 @@
 """The only reader of the environment. Built once in an entry point and passed down."""
 
 import base64
+import os
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -9,6 +10,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public part of every secret
 _MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64
 _PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secret", "xxx"}
+
+
+def cpu_count() -> int:
+    """CPUs that this process may use; where the system does not say, those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Settings(BaseSettings):
@@ -27,6 +35,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     """Address the API listens on. Containers set 0.0.0.0."""
+
+    web_concurrency: int = Field(default_factory=cpu_count, ge=1)
+    """API processes on this host, which share the port. Each loads the engine for itself."""
 
     api_bearer_token: SecretStr | None = None
     """When set, every endpoint but `/health` requires it; the description at `/docs` stays open.
@@ -49,6 +60,10 @@ class Settings(BaseSettings):
 
     whisper_compute_type: str = "default"
     """CTranslate2 quantisation, for instance `int8` or `float16`; `default` is the model's own."""
+
+    whisper_cpu_threads: int = Field(0, ge=0)
+    """Threads of one transcription on the CPU. 0: CTranslate2's own choice or, with several API
+    processes, the share of one of them."""
 
     whisper_batch_size: int = Field(8, ge=1, le=64)
     """Windows of up to 30 s that Whisper decodes at once when transcribing a file."""
@@ -115,7 +130,7 @@ class Settings(BaseSettings):
     """Name of the BullMQ queue; API and workers must agree on it."""
 
     run_worker: bool = False
-    """Start a worker beside the API."""
+    """Start a worker beside the API, one for all of its processes."""
 
     storage_url: str = "file://./data"
     """Where staged audio and results of jobs lie: an fsspec URL (`file://`, `s3://`), shared by API

@@ -50,6 +50,7 @@ class WhisperTranscriber:
                 str(folder),
                 device=settings.whisper_device,
                 compute_type=settings.whisper_compute_type,
+                cpu_threads=settings.whisper_cpu_threads,
                 local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:

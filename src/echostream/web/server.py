@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
-from echostream.web.sockets import MAX_MESSAGE_BYTES
+from echostream.web.listener import open_listener, url_of
+from echostream.web.sockets import MAX_MESSAGE_BYTES, end_polls
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +27,9 @@ class Server(uvicorn.Server):
     """On SIGTERM or SIGINT no new connection is taken and running requests go on for the grace
     period; those still running then are ended with `server_busy`."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(
+        self, app: FastAPI, settings: Settings, *, on_up: Callable[[], object] = lambda: None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -39,11 +42,17 @@ class Server(uvicorn.Server):
         )
         self._app = app
         self._grace_s = settings.shutdown_grace_s
+        self._on_up = on_up
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_up()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -52,6 +61,7 @@ class Server(uvicorn.Server):
 
     def _end_later(self, loop: asyncio.AbstractEventLoop) -> None:
         log.info("stopping", grace_s=self._grace_s)
+        self._ending = self._ending or loop.create_task(end_polls(self._app.state.sockets))
         loop.call_later(self._grace_s, self._app.state.abort.set)
 
 
@@ -65,16 +75,6 @@ def serve(settings: Settings) -> None:
     # must end us too. So it is treated as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        try:
-            listener = _listener(settings)
-        except OSError as error:
-            sys.exit(f"echostream: cannot listen: {error.strerror}")
+        listener = open_listener(settings)
+        log.info("listening", url=url_of(listener))
         Server(create_app(settings, lambda _settings: pipeline), settings).run([listener])
-
-
-def _listener(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.create_server((settings.host, settings.port), family=family)
-    host, port = listener.getsockname()[:2]
-    log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    return listener

@@ -55,3 +55,11 @@ class SocketPath:
 
 def is_socket_path(path: str) -> bool:
     return path == PATH or path.startswith(f"{PATH}/")
+
+
+async def end_polls(server: socketio.AsyncServer) -> None:
+    """Have the polls of clients answered now, which a stopping server would wait for; WebSockets it
+    closes itself."""
+    for session in list(server.eio.sockets.values()):
+        if not session.upgraded and not session.closed:
+            await session.close(wait=False, reason=server.reason.SERVER_DISCONNECT)
