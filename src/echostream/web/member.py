@@ -18,6 +18,7 @@ from echostream.pipeline import build_pipeline
 from echostream.settings import Settings, cpu_count
 from echostream.web.app import create_app
 from echostream.web.cluster import IMPOSSIBLE, UP, stop_s
+from echostream.web.listener import SharedListener, Turn
 from echostream.web.peers import Peers
 from echostream.web.server import Server
 
@@ -32,7 +33,8 @@ def serve(settings: Settings, number: int, folder: Path, descriptor: int) -> Non
     structlog.contextvars.bind_contextvars(process=number)
     try:
         with suppress(KeyboardInterrupt):
-            _serve(_share_of(settings), peers, socket.socket(fileno=descriptor))
+            turn = Turn(folder / "turn", settings.web_concurrency)
+            _serve(_share_of(settings), peers, SharedListener(descriptor, number, turn))
     finally:
         peers.socket_path(number).unlink(missing_ok=True)
         if orphaned.is_set():

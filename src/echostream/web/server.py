@@ -44,7 +44,6 @@ class Server(uvicorn.Server):
         self._grace_s = settings.shutdown_grace_s
         self._on_up = on_up
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ending: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -54,6 +53,13 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_up()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        ending = asyncio.create_task(end_polls(self._app.state.sockets))
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         if self._loop is not None:
@@ -61,7 +67,6 @@ class Server(uvicorn.Server):
 
     def _end_later(self, loop: asyncio.AbstractEventLoop) -> None:
         log.info("stopping", grace_s=self._grace_s)
-        self._ending = self._ending or loop.create_task(end_polls(self._app.state.sockets))
         loop.call_later(self._grace_s, self._app.state.abort.set)
 
 

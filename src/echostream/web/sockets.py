@@ -1,5 +1,6 @@
 """Socket.IO: the one module that serves it. Events become calls, what comes of them events."""
 
+import asyncio
 from typing import Any
 
 import socketio
@@ -33,6 +34,7 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
 
     server.on("connect", connect)
+    _answer_last_polls(server)
     app.state.sockets = server
     app.add_middleware(SocketPath, server=server)
     return server
@@ -57,9 +59,29 @@ def is_socket_path(path: str) -> bool:
     return path == PATH or path.startswith(f"{PATH}/")
 
 
+def _answer_last_polls(server: socketio.AsyncServer) -> None:
+    """Answer the poll of a client that takes its leave by another request. Engine.IO leaves it
+    hanging for as long as a ping may take, and a server that stops would wait for it."""
+    engine = server.eio
+    handle = engine.handlers["disconnect"]
+
+    async def disconnect(session_id: str, reason: str) -> None:
+        session = engine.sockets.get(session_id)
+        try:
+            await handle(session_id, reason)
+        finally:
+            if session is not None and reason == server.reason.CLIENT_DISCONNECT:
+                session.queue.put_nowait(None)
+
+    engine.on("disconnect", disconnect)
+
+
 async def end_polls(server: socketio.AsyncServer) -> None:
-    """Have the polls of clients answered now, which a stopping server would wait for; WebSockets it
-    closes itself."""
-    for session in list(server.eio.sockets.values()):
-        if not session.upgraded and not session.closed:
-            await session.close(wait=False, reason=server.reason.SERVER_DISCONNECT)
+    """Until cancelled, answer polls at once: a server that stops would wait for them. Again and
+    again, since a client that was ended may come back before the port is closed. WebSockets end
+    with their connections."""
+    while True:
+        for session in list(server.eio.sockets.values()):
+            if not session.upgraded and not session.closed:
+                await session.close(wait=False, reason=server.reason.SERVER_DISCONNECT)
+        await asyncio.sleep(0.1)
