@@ -240,7 +240,7 @@ def test_a_signal_ends_all(clients: SocketClients, tmp_path: Path, stop: signal.
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_it_starts(stop: signal.Signals) -> None:
     with (
-        server_process(WEB_CONCURRENCY="4") as server,
+        server_process(WEB_CONCURRENCY="3") as server,
         watched(descendants_of(server.popen.pid)) as members,
     ):
         server.signal(stop)  # one of them listens, others may not have begun to

@@ -76,10 +76,6 @@ class Forwarding:
 
     async def _pass_http(self, owner: int, scope: Scope, receive: Receive, send: Send) -> bool:
         """Whether an answer was begun."""
-        # A connection for each request: one that is kept may be closed by the peer just as we use
-        # it, and on a Unix socket a new one costs next to nothing.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        path = str(self._peers.socket_path(owner))
         request = httpx.Request(
             scope["method"],
             httpx.URL("http://localhost").copy_with(raw_path=_target(scope).encode("ascii")),
@@ -88,7 +84,7 @@ class Forwarding:
             extensions={"timeout": self._timeout.as_dict()},
         )
         begun = False
-        async with httpx.AsyncHTTPTransport(uds=path, limits=limits) as transport:
+        async with self._peers.transport(owner) as transport:
             try:
                 response = await transport.handle_async_request(request)
                 begun = True
