@@ -37,7 +37,8 @@ class Settings(BaseSettings):
     """Address the API listens on. Containers set 0.0.0.0."""
 
     web_concurrency: int = Field(default_factory=cpu_count, ge=1)
-    """API processes on this host, which share the port. Each loads the engine for itself."""
+    """API processes on this host, which share the port. Each loads the engine for itself, and
+    limits such as `WORKER_CONCURRENCY` hold for each."""
 
     api_bearer_token: SecretStr | None = None
     """When set, every endpoint but `/health` requires it; the description at `/docs` stays open.
