@@ -17,6 +17,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import sample_pcm, write_wav
+from echostream.settings import cpu_count
+from echostream.web.member import share_of
 from redis_server import RedisServer
 from sockets.clients import TRANSPORTS, SocketClients, socket_clients
 from web.process import (
@@ -28,7 +30,7 @@ from web.process import (
     server_process,
     watched,
 )
-from web.support import WAIT_S, wait_until
+from web.support import WAIT_S, settings_of, wait_until
 
 TOKEN = "t0ken-of-the-tests"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -238,14 +240,24 @@ def test_a_signal_ends_all(clients: SocketClients, tmp_path: Path, stop: signal.
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_it_starts(stop: signal.Signals) -> None:
+def test_a_signal_while_it_starts(tmp_path: Path, stop: signal.Signals) -> None:
+    temporary = tmp_path / ("long" * 20)  # too long for the paths of Unix sockets
+    temporary.mkdir()
     with (
-        server_process(WEB_CONCURRENCY="3") as server,
+        server_process(WEB_CONCURRENCY="3", TMPDIR=str(temporary)) as server,
         watched(descendants_of(server.popen.pid)) as members,
     ):
         server.signal(stop)  # one of them listens, others may not have begun to
         assert server.exit_status() == 0
         assert_they_end(members)
+
+
+def test_each_process_has_its_share_of_the_cores() -> None:
+    settings = settings_of(web_concurrency=2, run_worker=True)
+    assert share_of(settings).whisper_cpu_threads == max(1, cpu_count() // 2)
+    assert not share_of(settings).run_worker
+    assert share_of(settings_of(web_concurrency=1000)).whisper_cpu_threads == 1
+    assert share_of(settings_of(whisper_cpu_threads=3)).whisper_cpu_threads == 3
 
 
 def serve_to_its_end(**environment: str) -> "subprocess.CompletedProcess[str]":

@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from echostream.web.peers import Peers, is_from_peer
-from echostream.web.sockets import MAX_MESSAGE_BYTES, PATH, is_socket_path
+from echostream.web.sockets import MAX_MESSAGE_BYTES, PATH, is_socket_path, is_too_large
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class Forwarding:
     def _owner(self, scope: Scope) -> int | None:
         if scope["type"] not in ("http", "websocket") or not is_socket_path(scope["path"]):
             return None
-        if is_from_peer(scope):
+        if is_from_peer(scope) or is_too_large(scope):
             return None
         session_ids = parse_qs(scope["query_string"].decode("latin-1")).get("sid")
         return self._peers.other_owner(session_ids[0]) if session_ids else None

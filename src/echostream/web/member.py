@@ -34,7 +34,7 @@ def serve(settings: Settings, number: int, folder: Path, descriptor: int) -> Non
     try:
         with suppress(KeyboardInterrupt):
             turn = Turn(folder / "turn", settings.web_concurrency)
-            _serve(_share_of(settings), peers, SharedListener(descriptor, number, turn))
+            _serve(share_of(settings), peers, SharedListener(descriptor, number, turn))
     finally:
         peers.socket_path(number).unlink(missing_ok=True)
         if orphaned.is_set():
@@ -51,7 +51,7 @@ def _serve(settings: Settings, peers: Peers, listener: socket.socket) -> None:
     Server(app, settings, on_up=lambda: _report(UP)).run([listener, peers.listen()])
 
 
-def _share_of(settings: Settings) -> Settings:
+def share_of(settings: Settings) -> Settings:
     """Our part: without the worker, which the parent has, and with no more than our cores."""
     share = max(1, cpu_count() // settings.web_concurrency)
     threads = settings.whisper_cpu_threads or share

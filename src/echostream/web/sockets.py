@@ -5,6 +5,8 @@ from typing import Any
 
 import socketio
 from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echostream.settings import Settings
@@ -49,14 +51,23 @@ class SocketPath:
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and is_socket_path(scope["path"]):
-            await self._server.handle_request(scope, receive, send)
-        else:
+        if scope["type"] not in ("http", "websocket") or not is_socket_path(scope["path"]):
             await self._app(scope, receive, send)
+        elif is_too_large(scope):
+            # Engine.IO would end the session, and not answer before its client polls again.
+            await PlainTextResponse("the message is too large", 413)(scope, receive, send)
+        else:
+            await self._server.handle_request(scope, receive, send)
 
 
 def is_socket_path(path: str) -> bool:
     return path == PATH or path.startswith(f"{PATH}/")
+
+
+def is_too_large(scope: Scope) -> bool:
+    """Whether a request announces a body above the limit."""
+    length = Headers(scope=scope).get("content-length", "")
+    return length.isdecimal() and int(length) > MAX_MESSAGE_BYTES
 
 
 def _answer_last_polls(server: socketio.AsyncServer) -> None:
