@@ -36,7 +36,7 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
 
     server.on("connect", connect)
-    _answer_last_polls(server)
+    _end_sessions_cleanly(server)
     app.state.sockets = server
     app.add_middleware(SocketPath, server=server)
     return server
@@ -70,9 +70,10 @@ def is_too_large(scope: Scope) -> bool:
     return length.isdecimal() and int(length) > MAX_MESSAGE_BYTES
 
 
-def _answer_last_polls(server: socketio.AsyncServer) -> None:
-    """Answer the poll of a client that takes its leave by another request. Engine.IO leaves it
-    hanging for as long as a ping may take, and a server that stops would wait for it."""
+def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
+    """Two things that Engine.IO leaves undone when a session ends. The last poll of a client that
+    takes its leave by another request hangs for as long as a ping may take, and a server that stops
+    would wait for it. And a message to a session that is not yet forgotten crashes the request."""
     engine = server.eio
     handle = engine.handlers["disconnect"]
 
@@ -83,6 +84,7 @@ def _answer_last_polls(server: socketio.AsyncServer) -> None:
         finally:
             if session is not None and reason == server.reason.CLIENT_DISCONNECT:
                 session.queue.put_nowait(None)
+            asyncio.get_running_loop().call_soon(engine.sockets.pop, session_id, None)
 
     engine.on("disconnect", disconnect)
 
