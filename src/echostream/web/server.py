@@ -54,11 +54,21 @@ class Server(uvicorn.Server):
         self._on_up()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        ending = asyncio.create_task(end_polls(self._app.state.sockets))
+        ending = asyncio.create_task(self._end_newcomers())
         try:
             await super().shutdown(sockets)
         finally:
             ending.cancel()
+
+    async def _end_newcomers(self) -> None:
+        """uvicorn shuts down the connections of one moment. One that was accepted just then, from a
+        client that comes back at once, say, would be served on and waited for."""
+        while True:
+            await end_polls(self._app.state.sockets)
+            await asyncio.sleep(0.1)
+            for connection in list(self.server_state.connections):
+                if not connection.transport.is_closing():
+                    connection.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

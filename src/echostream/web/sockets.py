@@ -90,11 +90,8 @@ def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
 
 
 async def end_polls(server: socketio.AsyncServer) -> None:
-    """Until cancelled, answer polls at once: a server that stops would wait for them. Again and
-    again, since a client that was ended may come back before the port is closed. WebSockets end
-    with their connections."""
-    while True:
-        for session in list(server.eio.sockets.values()):
-            if not session.upgraded and not session.closed:
-                await session.close(wait=False, reason=server.reason.SERVER_DISCONNECT)
-        await asyncio.sleep(0.1)
+    """Answer polls at once, which a server that stops would wait for. WebSockets end with their
+    connections."""
+    for session in list(server.eio.sockets.values()):
+        if not session.upgraded and not session.closed:
+            await session.close(wait=False, reason=server.reason.SERVER_DISCONNECT)
