@@ -65,6 +65,8 @@ def api_server(engine: str) -> Iterator[str]:
         "HOST": "127.0.0.1",
         "ASR_ENGINE": engine,
         "LOG_LEVEL": "error",
+        # One recording needs one process, which then has all cores.
+        "WEB_CONCURRENCY": "1",
     }
     command = [sys.executable, "-m", "echostream", "serve"]
     process = subprocess.Popen(command, env=environment)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from echostream.settings import Settings
+from echostream.settings import Settings, cpu_count
 from echostream.web.app import create_app
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -44,6 +44,8 @@ def settings_page() -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.default_factory is cpu_count:
+        return "CPU count"
     default: Any = field.default
     if default is None or default is PydanticUndefined or default == ():
         return "unset"

@@ -19,6 +19,7 @@ import pytest
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
+from echostream.web.peers import Peers
 from echostream.web.server import Server
 
 ROOT = Path(__file__).parent.parent
@@ -30,9 +31,11 @@ MakePipeline = Callable[[Settings], Pipeline]
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the developer's own, and no `.env`, reaches a test."""
+    """No setting of the developer's own, and no `.env`, reaches a test. Servers that it starts have
+    one process unless it says otherwise."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
 
@@ -55,11 +58,17 @@ def tone(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(settings: Settings, make_pipeline: MakePipeline = build_pipeline) -> Iterator[str]:
-    """A real server in a thread; gives its base URL, stops it cleanly on leaving."""
+def running(
+    settings: Settings,
+    make_pipeline: MakePipeline = build_pipeline,
+    peers: Peers | None = None,
+) -> Iterator[str]:
+    """A real server in a thread; gives its base URL, stops it cleanly on leaving. With `peers` it
+    is one of several, on a port of its own so that a test can choose whom it asks."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(create_app(settings, make_pipeline), settings)
-    thread = threading.Thread(target=server.run, args=([listener],), name="server")
+    listeners = [listener, peers.listen()] if peers else [listener]
+    server = Server(create_app(settings, make_pipeline, peers), settings)
+    thread = threading.Thread(target=server.run, args=(listeners,), name="server")
     thread.start()
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:

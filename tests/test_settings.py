@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from echostream.settings import Settings
+from echostream.settings import Settings, cpu_count
 
 
 def test_defaults_need_no_environment():
@@ -13,6 +13,11 @@ def test_defaults_need_no_environment():
     assert settings.port == 3000
     assert settings.api_bearer_token is None
     assert not settings.use_queue
+
+
+def test_by_default_each_cpu_has_a_process(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("WEB_CONCURRENCY")
+    assert Settings().web_concurrency == cpu_count() >= 1
 
 
 def test_environment_and_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -40,6 +45,7 @@ def test_origins_are_split_at_commas(monkeypatch: pytest.MonkeyPatch):
         ("PORT", "three"),
         ("ASR_ENGINE", "magic"),
         ("WORKER_CONCURRENCY", "0"),
+        ("WEB_CONCURRENCY", "0"),
         ("MAX_UPLOAD_MB", "0"),
         ("API_BEARER_TOKEN", "changeme"),
         ("API_BEARER_TOKEN", "your_token_here"),

@@ -140,14 +140,25 @@ def serve(
 ) -> None:
     """Run the API until a signal."""
     from echostream.errors import EchoStreamError
-    from echostream.web.server import serve as run
 
     chosen = {"port": port, "host": host}
     settings = _settings(**_given(chosen))
+    if settings.web_concurrency > 1:
+        from echostream.web.cluster import serve as run
+    else:
+        from echostream.web.server import serve as run
     try:
         run(settings)
     except EchoStreamError as error:
         _fail(str(error))
+
+
+@app.command(hidden=True)
+def member(number: int, folder: Path, descriptor: int) -> None:
+    """One of the processes that `serve` starts."""
+    from echostream.web.member import serve as run
+
+    run(_settings(), number, folder, descriptor)
 
 
 @app.command()

@@ -12,6 +12,13 @@ _MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64
 _PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secret", "xxx"}
 
 
+def cpu_count() -> int:
+    """CPUs that this process may use; where the system does not say, those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Settings(BaseSettings):
     """Every setting; its environment variable is the field's name in capitals, `.env` read too."""
 
@@ -28,6 +35,10 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     """Address the API listens on. Containers set 0.0.0.0."""
+
+    web_concurrency: int = Field(default_factory=cpu_count, ge=1)
+    """API processes on this host, which share the port. Each loads the engine for itself, and
+    limits such as `WORKER_CONCURRENCY` hold for each."""
 
     api_bearer_token: SecretStr | None = None
     """When set, every endpoint but `/health` requires it; the description at `/docs` stays open.
@@ -50,6 +61,10 @@ class Settings(BaseSettings):
 
     whisper_compute_type: str = "default"
     """CTranslate2 quantisation, for instance `int8` or `float16`; `default` is the model's own."""
+
+    whisper_cpu_threads: int = Field(0, ge=0)
+    """Threads of one transcription on the CPU. 0: CTranslate2's own choice or, with several API
+    processes, the share of one of them."""
 
     whisper_batch_size: int = Field(8, ge=1, le=64)
     """Windows of up to 30 s that Whisper decodes at once when transcribing a file."""
@@ -104,7 +119,8 @@ class Settings(BaseSettings):
     """Requests that may wait for a free transcription; past it 503 `server_busy`."""
 
     max_live_sessions: int | None = Field(None, ge=1)
-    """Live sessions one process accepts; past it `server_busy`. Unset: two for each CPU."""
+    """Live sessions one process accepts; past it `server_busy`. Unset: its share of two for each
+    CPU, and no less than two."""
 
     live_resume_s: float = Field(60.0, gt=0)
     """How long a live session waits for a client whose connection has dropped."""
@@ -125,7 +141,7 @@ class Settings(BaseSettings):
     """Name of the BullMQ queue; API and workers must agree on it."""
 
     run_worker: bool = False
-    """Start a worker beside the API."""
+    """Start a worker beside the API, one for all of its processes."""
 
     storage_url: str = "file://./data"
     """Where staged audio and results of jobs lie: an fsspec URL (`file://`, `s3://`), shared by API
@@ -182,7 +198,7 @@ class Settings(BaseSettings):
 
     @property
     def live_sessions(self) -> int:
-        return self.max_live_sessions or 2 * (os.cpu_count() or 1)
+        return self.max_live_sessions or max(2, 2 * cpu_count() // self.web_concurrency)
 
     @property
     def webhook_queue_name(self) -> str:

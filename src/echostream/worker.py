@@ -1,9 +1,7 @@
 """The queue's worker process: takes jobs, runs them through the pipeline, tells how they go."""
 
 import asyncio
-import os
 import signal
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +15,7 @@ from echostream.domain import Progress, Stage
 from echostream.errors import EchoStreamError, InvalidRequest, JobNotFound, WebhookFailed
 from echostream.job_events import JobAnnouncer
 from echostream.jobs import ActiveJob, JobQueue, JobWorker, Later, Permanent, WorkerOptions
+from echostream.lifeline import on_parent_end
 from echostream.pipeline import Pipeline, Source, Url, build_pipeline
 from echostream.results import StoredResult
 from echostream.schema import JobData
@@ -327,15 +326,5 @@ async def _main(
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, until.set)
     if lifeline:
-        _watch_stdin(lambda: loop.call_soon_threadsafe(until.set))
+        on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
     await run_worker(settings, until=until, make_pipeline=make_pipeline)
-
-
-def _watch_stdin(on_end: Callable[[], object]) -> None:
-    def read() -> None:
-        # Not sys.stdin: a thread inside its lock would abort the interpreter's shutdown.
-        while os.read(0, 1):
-            pass
-        on_end()
-
-    threading.Thread(target=read, daemon=True, name="lifeline").start()

@@ -1,7 +1,6 @@
 """The queue from Node, with the stock `bullmq`: it adds jobs, reads ours, and works on them."""
 
 import json
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from jobs.api_support import (
     receiver,
     until,
 )
+from node_packages import with_packages
 from redis_server import RedisServer
 from web.support import audio, error_of, wait_until, wav
 
@@ -53,23 +53,8 @@ def site() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def program(request: pytest.FixtureRequest) -> Path:
-    """`client.mjs` beside its packages, which are kept from one run of the tests to the next."""
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            pytest.fail(f"{tool} is missing; on Debian: apt-get install nodejs npm", pytrace=False)
-    assert request.config.cache is not None
-    folder = request.config.cache.mkdir("node-queue-clients")
-    wanted = (HERE / "package.json").read_text()
-    installed = folder / "installed.json"
-    if not installed.exists() or installed.read_text() != wanted:
-        (folder / "package.json").write_text(wanted)
-        command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-        command += ["--omit=optional", "--ignore-scripts"]
-        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-        if ran.returncode:
-            pytest.fail(f"npm cannot install bullmq:\n{ran.stderr}", pytrace=False)
-        installed.write_text(wanted)
-    return Path(shutil.copy(HERE / "client.mjs", folder))
+    """`client.mjs` beside its packages."""
+    return with_packages(request.config, HERE)
 
 
 @dataclass

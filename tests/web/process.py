@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from processes import children
 from web.support import WAIT_S, wait_until
@@ -51,16 +52,25 @@ def server_process(*command: str, **environment: str) -> Iterator[ServerProcess]
         stderr=subprocess.PIPE,
         text=True,
     ) as popen:
+        assert popen.stderr is not None
         server = ServerProcess(popen)
+        reader = threading.Thread(target=server.log.extend, args=(popen.stderr,))
         try:
-            assert popen.stderr is not None
-            server.url = json.loads(popen.stderr.readline())["url"]
-            reader = threading.Thread(target=server.log.extend, args=(popen.stderr,))
+            server.url = _url_told(popen.stderr)
             reader.start()
             yield server
         finally:
             popen.kill()
-            reader.join(WAIT_S)
+            if reader.ident is not None:
+                reader.join(WAIT_S)  # all processes that write to it have ended then
+
+
+def _url_told(log: TextIO) -> str:
+    """Reads up to the line that tells where the server listens."""
+    for line in log:
+        if (said := json.loads(line))["event"] == "listening":
+            return str(said["url"])
+    raise AssertionError("the server ended before it listened")
 
 
 def descendants_of(pid: int) -> list[int]:

@@ -53,6 +53,7 @@ class WhisperTranscriber:
                 compute_type=settings.whisper_compute_type,
                 # With one, a live turn would wait for the batch of a file that is at work.
                 num_workers=_WORKERS,
+                cpu_threads=settings.whisper_cpu_threads,
                 local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:

@@ -26,7 +26,9 @@ from echostream.storage import Storage
 from echostream.streaming import Limits, LiveSessions
 from echostream.web import jobs, openai, routes
 from echostream.web.child import WorkerChild
+from echostream.web.forwarding import attach_forwarding
 from echostream.web.metrics import Metrics
+from echostream.web.peers import Peers
 from echostream.web.sockets import attach_sockets
 
 log = structlog.get_logger(__name__)
@@ -36,9 +38,12 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 def create_app(
-    settings: Settings, make_pipeline: Callable[[Settings], Pipeline] = build_pipeline
+    settings: Settings,
+    make_pipeline: Callable[[Settings], Pipeline] = build_pipeline,
+    peers: Peers | None = None,
 ) -> FastAPI:
-    """The API. The pipeline lives as long as the app's lifespan; tests pass one with fakes."""
+    """The API. The pipeline lives as long as the app's lifespan; tests pass one with fakes. `peers`
+    are the other processes on the port, if there are to be any."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,6 +66,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.state.peers = peers
     app.include_router(routes.open_router)
     app.include_router(routes.router)
     app.include_router(jobs.router)
@@ -76,6 +82,8 @@ def create_app(
             expose_headers=["X-Request-Id", "Retry-After"],
         )
     attach_sockets(app, settings)
+    if peers is not None:
+        attach_forwarding(app, peers)
     return app
 
 

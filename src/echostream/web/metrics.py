@@ -1,6 +1,6 @@
-"""Prometheus metrics of one API process."""
+"""Prometheus metrics of an API process, and of several taken together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from prometheus_client import (
@@ -9,16 +9,19 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     generate_latest,
 )
+from prometheus_client.parser import text_string_to_metric_families
 
 from echostream.errors import QueueUnavailable
 from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline, Result
 from echostream.streaming import Event, Final, Partial
 
-__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
+__all__ = ["CONTENT_TYPE_LATEST", "Metrics", "merged"]
 
+_JOBS = "echostream_jobs"
 _LATENCY_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _LAG_BUCKETS_S = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 80)
 _RTF_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 4)
@@ -31,7 +34,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._queue = queue
         self._jobs = Gauge(
-            "echostream_jobs",
+            _JOBS,
             "Jobs in the queue by state.",
             ["state"],
             registry=self._registry,
@@ -111,11 +114,39 @@ class Metrics:
             self._live_ended.labels(event.error.code if event.error else "").inc()
             self._audio_s.labels(event.transcript.engine).inc(event.transcript.duration_s)
 
-    async def text(self) -> bytes:
+    async def text(self, *, jobs: bool = True) -> bytes:
         """All metrics in Prometheus' text format. Without Redis the jobs are left out."""
         self._jobs.clear()
-        if self._queue is not None:
+        if self._queue is not None and jobs:
             with suppress(QueueUnavailable):
                 for state, count in (await self._queue.counts()).items():
                     self._jobs.labels(state).set(count)
         return generate_latest(self._registry)
+
+
+def merged(texts: Mapping[int, str]) -> bytes:
+    """The metrics of several processes, each sample labelled with its process.
+
+    Jobs are those of the host rather than of a process, so they get no such label.
+    """
+    families: dict[str, Metric] = {}
+    for number, text in texts.items():
+        for family in text_string_to_metric_families(text):
+            whole = families.setdefault(
+                family.name, Metric(family.name, family.documentation, family.type)
+            )
+            label = {} if family.name == _JOBS else {"process": str(number)}
+            for sample in family.samples:
+                whole.add_sample(sample.name, {**sample.labels, **label}, sample.value)
+    return generate_latest(_Collected(families.values()))
+
+
+class _Collected(CollectorRegistry):
+    """Metrics that have been collected already, as `generate_latest` takes them."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        super().__init__()
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._families

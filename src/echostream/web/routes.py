@@ -24,7 +24,8 @@ from echostream.web import describe
 from echostream.web.auth import require_token
 from echostream.web.fields import Language, validated
 from echostream.web.jobs import enqueue
-from echostream.web.metrics import CONTENT_TYPE_LATEST
+from echostream.web.metrics import CONTENT_TYPE_LATEST, merged
+from echostream.web.peers import Peers, is_from_peer
 from echostream.web.uploads import file_of, is_form, read_form, read_json
 from echostream.web.work import with_request
 
@@ -152,8 +153,14 @@ async def ready(request: Request) -> JSONResponse:
 
 @router.get("/metrics", tags=["state"], response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
-    """Prometheus metrics."""
-    text = await request.app.state.metrics.text()
+    """Prometheus metrics, of all processes on this host."""
+    peers: Peers | None = request.app.state.peers
+    asked_by_peer = is_from_peer(request.scope)
+    text: bytes = await request.app.state.metrics.text(jobs=not asked_by_peer)
+    if peers is not None and not asked_by_peer:
+        answers = await peers.ask("/metrics", request.headers.get("authorization"))
+        texts = {number: answer.text for number, answer in answers.items() if answer.is_success}
+        text = merged({peers.number: text.decode()} | texts)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
-from echostream.web.sockets import MAX_MESSAGE_BYTES, close_sockets
+from echostream.web.listener import open_listener, url_of
+from echostream.web.sockets import MAX_MESSAGE_BYTES, close_sockets, end_polls
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +27,9 @@ class Server(uvicorn.Server):
     """On SIGTERM or SIGINT no new connection is taken and running requests go on for the grace
     period; those still running then are ended with `server_busy`."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(
+        self, app: FastAPI, settings: Settings, *, on_up: Callable[[], object] = lambda: None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -39,15 +42,34 @@ class Server(uvicorn.Server):
         )
         self._app = app
         self._grace_s = settings.shutdown_grace_s
+        self._on_up = on_up
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_up()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await close_sockets(self._app, self._grace_s)
-        await super().shutdown(sockets)
+        ending = asyncio.create_task(self._end_newcomers())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
+
+    async def _end_newcomers(self) -> None:
+        """uvicorn shuts down the connections of one moment. One that was accepted just then, from a
+        client that comes back at once, say, would be served on and waited for."""
+        while True:
+            await end_polls(self._app.state.sockets)
+            await asyncio.sleep(0.1)
+            for connection in list(self.server_state.connections):
+                if not connection.transport.is_closing():
+                    connection.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -69,16 +91,6 @@ def serve(settings: Settings) -> None:
     # must end us too. So it is treated as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        try:
-            listener = _listener(settings)
-        except OSError as error:
-            sys.exit(f"echostream: cannot listen: {error.strerror}")
+        listener = open_listener(settings)
+        log.info("listening", url=url_of(listener))
         Server(create_app(settings, lambda _settings: pipeline), settings).run([listener])
-
-
-def _listener(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.create_server((settings.host, settings.port), family=family)
-    host, port = listener.getsockname()[:2]
-    log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    return listener

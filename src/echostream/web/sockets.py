@@ -7,6 +7,8 @@ from typing import Any, cast
 import engineio
 import socketio
 from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echostream.settings import Settings
@@ -56,25 +58,35 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
 
     live = LiveHandlers(server, lambda: cast(LiveSessions, app.state.live))
 
-    async def disconnect(sid: str, reason: str) -> None:
+    async def disconnect(sid: str, _reason: str) -> None:
         await live.left(sid)
-        if reason == server.reason.CLIENT_DISCONNECT:
-            _end_poll(server, sid)
 
     server.on("connect", connect)
     server.on("disconnect", disconnect)
     app.state.job_rooms = JobRooms(server)
+    _end_sessions_cleanly(server)
     app.state.sockets = server
     app.add_middleware(SocketPath, server=server)
     return server
 
 
-def _end_poll(server: socketio.AsyncServer, sid: str) -> None:
-    """Answer the poll of a client that has said good-bye; Engine.IO would let it wait for 45 s, and
-    a server that stops would wait with it."""
-    socket = server.eio.sockets.get(server.manager.eio_sid_from_sid(sid, "/"))
-    if socket is not None and not socket.upgraded:
-        socket.queue.put_nowait(None)
+def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
+    """Two things that Engine.IO leaves undone when a session ends. The last poll of a client that
+    takes its leave by another request hangs for as long as a ping may take, and a server that stops
+    would wait for it. And a message to a session that is not yet forgotten crashes the request."""
+    engine = server.eio
+    handle = engine.handlers["disconnect"]
+
+    async def disconnect(session_id: str, reason: str) -> None:
+        session = engine.sockets.get(session_id)
+        try:
+            await handle(session_id, reason)
+        finally:
+            if session is not None and reason == server.reason.CLIENT_DISCONNECT:
+                session.queue.put_nowait(None)
+            asyncio.get_running_loop().call_soon(engine.sockets.pop, session_id, None)
+
+    engine.on("disconnect", disconnect)
 
 
 async def close_sockets(app: FastAPI, within_s: float) -> None:
@@ -92,6 +104,14 @@ async def _close(socket: Any) -> None:
     await socket.close(wait=False)
 
 
+async def end_polls(server: socketio.AsyncServer) -> None:
+    """Answer polls at once, which a server that stops would wait for. WebSockets end with their
+    connections."""
+    for session in list(server.eio.sockets.values()):
+        if not session.upgraded and not session.closed:
+            await session.close(wait=False, reason=server.reason.SERVER_DISCONNECT)
+
+
 class SocketPath:
     """ASGI middleware that hands the Socket.IO path to its server. Outermost, since polling is no
     request to be logged and measured one by one, and Engine.IO answers for CORS itself."""
@@ -101,11 +121,20 @@ class SocketPath:
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and is_socket_path(scope["path"]):
-            await self._server.handle_request(scope, receive, send)
-        else:
+        if scope["type"] not in ("http", "websocket") or not is_socket_path(scope["path"]):
             await self._app(scope, receive, send)
+        elif is_too_large(scope):
+            # Engine.IO would end the session, and not answer before its client polls again.
+            await PlainTextResponse("the message is too large", 413)(scope, receive, send)
+        else:
+            await self._server.handle_request(scope, receive, send)
 
 
 def is_socket_path(path: str) -> bool:
     return path == PATH or path.startswith(f"{PATH}/")
+
+
+def is_too_large(scope: Scope) -> bool:
+    """Whether a request announces a body above the limit."""
+    length = Headers(scope=scope).get("content-length", "")
+    return length.isdecimal() and int(length) > MAX_MESSAGE_BYTES

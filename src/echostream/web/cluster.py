@@ -1,0 +1,159 @@
+"""`WEB_CONCURRENCY` API processes on one port: starts them, keeps them alive, ends them.
+
+The parent serves nothing itself, and imports nothing heavy. Connections that come while a process
+is started again wait at the port for another one to take them.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+import structlog
+
+from echostream.settings import Settings
+from echostream.web.child import ECHOSTREAM, Child, WorkerChild
+from echostream.web.listener import open_listener, url_of
+
+log = structlog.get_logger(__name__)
+
+UP = "up"
+"""What a member says when it serves."""
+IMPOSSIBLE = 78
+"""Exit status of a member whose settings do not fit together (EX_CONFIG); it has said why."""
+_START_FAILED = 3
+"""That of uvicorn when the application does not start; the reason is in the log."""
+_MARGIN_S = 15.0
+_LONGEST_PATH = 80
+"""Paths of Unix sockets end at about a hundred characters."""
+
+Outcome: TypeAlias = int | str
+"""What `sys.exit` takes: a status, or a line for stderr."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal; returns when all processes have ended. Exits with one line on stderr
+    when the port cannot be had or the settings do not fit together."""
+    # As in server.serve: until the loop looks out for it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    outcome: Outcome = 0
+    with (
+        suppress(KeyboardInterrupt),
+        open_listener(settings) as listener,
+        _private_folder() as folder,
+    ):
+        outcome = asyncio.run(_run(settings, listener, Path(folder)))
+    if outcome:
+        sys.exit(outcome)
+
+
+async def _run(settings: Settings, listener: socket.socket, folder: Path) -> Outcome:
+    return await _Cluster(settings, listener, folder).run()
+
+
+def stop_s(settings: Settings) -> float:
+    """How long a member may take to stop. It ends its requests itself before that."""
+    return settings.shutdown_grace_s + _MARGIN_S
+
+
+def _private_folder() -> "tempfile.TemporaryDirectory[str]":
+    parent = tempfile.gettempdir()
+    return tempfile.TemporaryDirectory(
+        prefix="echostream-",
+        dir=parent if len(parent) < _LONGEST_PATH else "/tmp",  # noqa: S108 - made by mkdtemp
+        ignore_cleanup_errors=True,
+    )
+
+
+class _Cluster:
+    """The processes, and how they all end. Made inside the running loop."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, folder: Path) -> None:
+        self._listener = listener
+        self._is_up = False
+        self._outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._members = [
+            _Member(number, folder, listener, stop_s(settings), self._up, self._failed)
+            for number in range(settings.web_concurrency)
+        ]
+        wants_worker = settings.use_queue and settings.run_worker
+        self._children: list[Child] = [*self._members, *([WorkerChild()] if wants_worker else [])]
+
+    async def run(self) -> Outcome:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._end, 0)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        for child in self._children:
+            child.start()
+        try:
+            return await self._outcome
+        finally:
+            self._listener.close()  # or connections would wait for members that take no more
+            await asyncio.gather(*(child.aclose() for child in self._children))
+
+    def _up(self) -> None:
+        if not self._is_up:
+            self._is_up = True
+            log.info("listening", url=url_of(self._listener), processes=len(self._members))
+
+    def _failed(self, status: int, said: str) -> bool:
+        """Whether a member that has ended so must not be started again, which ends them all."""
+        if status == IMPOSSIBLE:
+            self._end(f"echostream: {said}")
+        elif status == _START_FAILED and not self._is_up:
+            self._end(status)
+        return self._outcome.done()
+
+    def _end(self, outcome: Outcome) -> None:
+        if not self._outcome.done():
+            self._outcome.set_result(outcome)
+
+    def _interrupt(self) -> None:
+        """The second time members do not wait for their connections any more, as uvicorn has it."""
+        if self._outcome.done():
+            for member in self._members:
+                member.interrupt()
+        self._end(0)
+
+
+class _Member(Child):
+    """One API process. It is given the port, and says on its stdout when it serves."""
+
+    what = "member"
+
+    def __init__(
+        self,
+        number: int,
+        folder: Path,
+        listener: socket.socket,
+        stop_s: float,
+        on_up: Callable[[], None],
+        is_final: Callable[[int, str], bool],
+    ) -> None:
+        descriptor = listener.fileno()
+        command = (*ECHOSTREAM, "member", str(number), str(folder), str(descriptor))
+        super().__init__(command, stop_s=stop_s, stdout=PIPE, pass_fds=(descriptor,))
+        self._on_up = on_up
+        self._is_final = is_final
+        self._said = ""
+
+    def interrupt(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGINT)
+
+    async def _until_end(self, process: Process) -> int:
+        line = await process.stdout.readline() if process.stdout is not None else b""
+        self._said = line.decode().strip()
+        if self._said == UP:
+            self._on_up()
+        return await process.wait()
+
+    def _is_over(self, status: int) -> bool:
+        return self._is_final(status, self._said)

@@ -1,0 +1,83 @@
+"""The port of the API, for one process or for several that share it."""
+
+import mmap
+import os
+import random
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from echostream.settings import Settings
+
+_PATIENCE_S = 0.003
+"""How long a connection waits for the process whose turn it is, which may be busy or dead."""
+
+
+def open_listener(settings: Settings) -> socket.socket:
+    """Take the port; exits with one line on stderr when it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        sys.exit(f"echostream: cannot listen: {error.strerror}")
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+class SharedListener(socket.socket):
+    """A listening socket that several processes accept from, each connection by one drawn at
+    random.
+
+    Left to the system, whoever wakes first takes it, and all that wait with it: on an idle machine
+    mostly the same process, whatever it has to do already. In turns would not do either, since a
+    client's connections come in patterns.
+    """
+
+    def __init__(self, descriptor: int, number: int, turn: "Turn") -> None:
+        super().__init__(fileno=descriptor)
+        self._number = number
+        self._turn = turn
+        self._seen = -1
+        self._since_s = 0.0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection. BlockingIOError where there is none, or none for us."""
+        draw, drawn = self._turn.read()
+        now_s = time.monotonic()
+        if draw != self._seen:
+            self._seen, self._since_s = draw, now_s
+        if drawn != self._number and now_s - self._since_s < _PATIENCE_S:
+            raise BlockingIOError  # the event loop asks again as long as it is not taken
+        accepted = super().accept()
+        self._turn.pass_on()
+        return accepted
+
+
+class Turn:
+    """Which of `processes` is to accept, in memory that they share. Two that write at once do no
+    harm: it is a hint."""
+
+    def __init__(self, file: Path, processes: int) -> None:
+        self._processes = processes
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(descriptor, mmap.PAGESIZE)
+            self._memory = mmap.mmap(descriptor, mmap.PAGESIZE)
+        finally:
+            os.close(descriptor)
+
+    def read(self) -> tuple[int, int]:
+        """The draw's own number, and the number of the process drawn."""
+        value = int.from_bytes(self._memory[:8], "little")
+        return value, value % self._processes
+
+    def pass_on(self) -> None:
+        drawn = random.randrange(self._processes)  # noqa: S311 - no secret
+        draws = int.from_bytes(self._memory[:8], "little") // self._processes + 1
+        value = (draws * self._processes + drawn) % 2**63
+        self._memory[:8] = value.to_bytes(8, "little")

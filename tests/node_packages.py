@@ -1,0 +1,32 @@
+"""Programs for Node with packages from npm, kept from one run of the tests to the next."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+def with_packages(config: pytest.Config, folder: Path) -> Path:
+    """A copy of the folder's `client.mjs` beside the packages that its `package.json` names."""
+    for tool in ("node", "npm"):
+        if shutil.which(tool) is None:
+            pytest.fail(f"{tool} is missing; on Debian: apt-get install nodejs npm", pytrace=False)
+    wanted = (folder / "package.json").read_text()
+    assert config.cache is not None
+    place = config.cache.mkdir(str(json.loads(wanted)["name"]))
+    installed = place / "installed.json"
+    if not installed.exists() or installed.read_text() != wanted:
+        (place / "package.json").write_text(wanted)
+        _install(place)
+        installed.write_text(wanted)
+    return Path(shutil.copy(folder / "client.mjs", place))
+
+
+def _install(place: Path) -> None:
+    command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
+    command += ["--omit=optional", "--ignore-scripts"]
+    ran = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=300)
+    if ran.returncode:
+        pytest.fail(f"npm cannot install packages:\n{ran.stderr}", pytrace=False)
