@@ -118,6 +118,9 @@ class LiveClient:
             await self._until_done("end_audio", {})
             return await self._final
         finally:
+            if not self._final.done():
+                with suppress(socketio.exceptions.SocketIOError):
+                    await self._socket.emit("end_audio", {})  # or the server would wait for us
             await self._socket.disconnect()
 
     async def _until_done(self, event: str, data: Message) -> None:
