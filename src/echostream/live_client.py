@@ -102,7 +102,8 @@ class LiveClient:
             self._socket.on(event, handler)
 
     async def run(self, pieces: AsyncIterator[bytes]) -> Message:
-        """Send all pieces; gives `audio_final`. Raises LiveFailed."""
+        """Send all pieces; gives `audio_final`. Raises LiveFailed, and what `pieces` raises."""
+        piece = await anext(pieces, None)  # before there is a session that would be left behind
         try:
             await self._socket.connect(self._url, auth=self._auth)
         except socketio.exceptions.ConnectionError as error:
@@ -110,11 +111,9 @@ class LiveClient:
             raise LiveFailed(f"cannot connect to {self._url}: {reason}") from error
         try:
             seq = 0
-            async for piece in pieces:
+            while piece is not None and not self._final.done():
                 await self._until_done("audio_chunk", {"buffer": piece, "seq": seq})
-                seq += 1
-                if self._final.done():
-                    break
+                piece, seq = await anext(pieces, None), seq + 1
             await self._until_done("end_audio", {})
             return await self._final
         finally:
