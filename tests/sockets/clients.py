@@ -5,7 +5,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class SocketClients:
         self._process = process
         self._heard = threading.Condition()
         self.events: list[Event] = []
+        self._calls = 0
 
     def connect(self, client: str, url: str, **options: Any) -> None:
         """`io(url, options)`; does not wait for the connection."""
@@ -45,6 +46,21 @@ class SocketClients:
 
     def emit(self, client: str, *event: Any) -> None:
         self._tell(client, emit=event)
+
+    def call(self, client: str, *event: Any) -> Any:
+        """`emit`, and what the server acknowledges it with."""
+        self._calls += 1
+        self._tell(client, call=event, number=self._calls)
+        return self.hear(client, "answer", number=self._calls)["answer"]
+
+    def messages(self, client: str, name: str) -> list[Any]:
+        """What came with the events of this name so far."""
+        events = [event["event"] for event in self.heard(client, "event")]
+        return [event[1] for event in events if event[0] == name]
+
+    def message(self, client: str, name: str) -> Any:
+        """What came with the first event of this name, waited for."""
+        return self._wait(lambda: next(iter(self.messages(client, name)), None), name)
 
     def knock(self, client: str, namespace: str) -> None:
         """Have the server answer a request of the client, on its session."""
@@ -57,14 +73,23 @@ class SocketClients:
     def hear(self, client: str, on: str, *, after: int = 0, **fields: Any) -> Event:
         """The first event of this kind and of these fields among `events[after:]`, waited for."""
         wanted = {"client": client, "on": on, **fields}.items()
+
+        def find() -> Event | None:
+            for event in self.events[after:]:
+                if all(event.get(key) == value for key, value in wanted):
+                    return event
+            return None
+
+        found: Event = self._wait(find, str(dict(wanted)))
+        return found
+
+    def _wait(self, find: Callable[[], Any], what: str) -> Any:
+        """What `find` gives, once it is something."""
         give_up = time.monotonic() + WAIT_S
         with self._heard:
-            while True:
-                for event in self.events[after:]:
-                    if all(event.get(key) == value for key, value in wanted):
-                        return event
-                left_s = give_up - time.monotonic()
-                assert self._heard.wait(max(0, left_s)), f"waited in vain for {dict(wanted)}"
+            while (found := find()) is None:
+                assert self._heard.wait(max(0, give_up - time.monotonic())), f"no {what} came"
+        return found
 
     def heard(self, client: str, on: str, *, after: int = 0) -> list[Event]:
         """Events of this kind so far."""

@@ -78,15 +78,15 @@ class LiveSessions:
         analyse: Analyse,
         limits: Limits,
         *,
-        place: str = "",
+        new_secret: Callable[[], str] = secrets.token_urlsafe,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`place` begins every secret: it tells which process has the session. `observe` is told of
-        all that happens in all of them."""
+        """`new_secret` makes what a client must show to come back: it may tell which process has
+        the session. `observe` is told of all that happens in all of them."""
         self._engine = engine
         self._analyse = analyse
         self._limits = limits
-        self._place = place
+        self._new_secret = new_secret
         self._observe = observe
         self._lives: dict[str, Live] = {}
         self._tidying = asyncio.create_task(self._tidy())
@@ -120,9 +120,7 @@ class LiveSessions:
             raw_rate_hz=raw_rate_hz,
             observe=self._observe,
         )
-        live = Live(
-            audio_id, name or audio_id, f"{self._place}{secrets.token_urlsafe(24)}", session
-        )
+        live = Live(audio_id, name or audio_id, self._new_secret(), session)
         session.final.add_done_callback(lambda _: self._note_end(live))
         self._lives[audio_id] = live
         return live

@@ -1,6 +1,7 @@
 """The FastAPI application: one per process, built from the settings."""
 
 import asyncio
+import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -53,7 +54,7 @@ def create_app(
             app.state.metrics = Metrics(pipeline, app.state.queue)
             if settings.api_bearer_token is None:
                 log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
-            app.state.live = live = _live_sessions(pipeline, settings, app.state.metrics)
+            app.state.live = live = _live_sessions(app, pipeline, settings)
             yield
             await live.aclose()
             await app.state.sockets.shutdown()
@@ -87,7 +88,7 @@ def create_app(
     return app
 
 
-def _live_sessions(pipeline: Pipeline, settings: Settings, metrics: Metrics) -> LiveSessions:
+def _live_sessions(app: FastAPI, pipeline: Pipeline, settings: Settings) -> LiveSessions:
     limits = Limits(
         sessions=settings.live_sessions,
         audio_s=settings.max_audio_seconds,
@@ -95,7 +96,15 @@ def _live_sessions(pipeline: Pipeline, settings: Settings, metrics: Metrics) -> 
         idle_s=settings.live_idle_s,
     )
     engine = LiveEngine(pipeline.transcriber, pipeline.turns)
-    sessions = LiveSessions(engine, pipeline.analyse, limits, observe=metrics.observe_live)
+    metrics: Metrics = app.state.metrics
+    peers: Peers | None = app.state.peers
+    sessions = LiveSessions(
+        engine,
+        pipeline.analyse,
+        limits,
+        new_secret=peers.new_id if peers else secrets.token_urlsafe,
+        observe=metrics.observe_live,
+    )
     metrics.watch_live(lambda: len(sessions.active))
     return sessions
 

@@ -13,6 +13,8 @@ from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, Liv
 from echostream.schema import InsightsShape, SegmentShape
 from echostream.streaming import Event, Final, Live, LiveSessions, Partial
 from echostream.web.fields import Language, validated
+from echostream.web.peers import Peers
+from echostream.web.relay import Relay
 
 log = structlog.get_logger(__name__)
 
@@ -58,27 +60,45 @@ class LiveHandlers:
     `{ok: false, error, message}`; a fault is told by `audio_error` too, as not every client asks
     for acknowledgements."""
 
-    def __init__(self, server: socketio.AsyncServer, sessions: Callable[[], LiveSessions]) -> None:
-        """`sessions` gives those of the process, which come to be when the app starts."""
+    def __init__(
+        self,
+        server: socketio.AsyncServer,
+        sessions: Callable[[], LiveSessions],
+        peers: Peers | None,
+        token: str | None,
+    ) -> None:
+        """`sessions` gives those of the process, which come to be when the app starts. `peers` are
+        the others on this host, whose sessions are reached with `token`."""
         self._server = server
         self._sessions = sessions
+        self._peers = peers
+        self._token = token
         self._lives: dict[str, Live] = {}
+        self._relays: dict[str, Relay] = {}
         for name, handler in (
             ("start_audio", self._start),
             ("audio_chunk", self._chunk),
             ("end_audio", self._end),
         ):
-            server.on(name, self._answering(handler))
+            server.on(name, self._answering(name, handler))
 
     async def left(self, sid: str) -> None:
         """The client is gone; its session waits for it."""
+        await self._end_relay(sid)
         if live := self._lives.pop(sid, None):
             live.detach()
 
-    def _answering(self, handler: Handler) -> Callable[..., Awaitable[Answer]]:
+    async def _end_relay(self, sid: str) -> None:
+        if relay := self._relays.pop(sid, None):
+            await relay.aclose()
+
+    def _answering(self, name: str, handler: Handler) -> Callable[..., Awaitable[Answer]]:
         async def answer(sid: str, *given: Any) -> Answer:
             try:
-                return {"ok": True, **await handler(sid, _fields(given))}
+                data = _fields(given)
+                if name != "start_audio" and (relay := self._relays.get(sid)):
+                    return await relay.call(name, data)
+                return {"ok": True, **await handler(sid, data)}
             except EchoStreamError as error:
                 fault = error
             except Exception as error:
@@ -92,7 +112,10 @@ class LiveHandlers:
 
     async def _start(self, sid: str, data: dict[str, Any]) -> Answer:
         wanted = validated(StartAudio, data)
+        await self._end_relay(sid)
         if wanted.resume_secret is not None:
+            if self._peers and (owner := self._peers.other_owner(wanted.resume_secret)) is not None:
+                return await self._resume_elsewhere(sid, self._peers, owner, data)
             return await self._resume(sid, wanted)
         live = self._sessions().start(
             wanted.audio_id,
@@ -113,6 +136,16 @@ class LiveHandlers:
         async with live.taking_turns:
             self._lives[sid] = live
         return await self._tell_started(sid, live, resumed=True, last_seq=wanted.last_seq)
+
+    async def _resume_elsewhere(self, sid: str, peers: Peers, owner: int, data: Answer) -> Answer:
+        relay = Relay(lambda event, message: self._emit(event, message, sid))
+        await relay.open(peers, owner, self._token)
+        answer = await relay.call("start_audio", data)
+        if answer["ok"]:
+            self._relays[sid] = relay
+        else:
+            await relay.aclose()
+        return answer
 
     async def _tell_started(
         self, sid: str, live: Live, *, resumed: bool, last_seq: int | None = None

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import engineio
 import socketio
+from engineio.payload import Payload
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -21,6 +22,10 @@ PATH = "/socket.io"
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Largest message of a client, an `audio_chunk` above all; a larger one ends its connection."""
 _FETCH_S = 2.0
+
+# The library drops a request with more than 16 packets, audio and all. A client that polls sends
+# whatever it has by then in one request, which the limit on its bytes bounds well enough.
+Payload.max_decode_packets = 1_000_000
 
 
 class _Engine(engineio.AsyncServer):  # type: ignore[misc]
@@ -56,7 +61,13 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
             # Anything but this exception would leave the client waiting.
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
 
-    live = LiveHandlers(server, lambda: cast(LiveSessions, app.state.live))
+    token = settings.api_bearer_token
+    live = LiveHandlers(
+        server,
+        lambda: cast(LiveSessions, app.state.live),
+        app.state.peers,
+        token.get_secret_value() if token else None,
+    )
 
     async def disconnect(sid: str, _reason: str) -> None:
         await live.left(sid)

@@ -2,6 +2,7 @@
 //
 //   {"client": "a", "connect": URL, "options": {…}}   options of io(), such as auth and transports
 //   {"client": "a", "emit": [NAME, …]}                 {"base64": "…"} anywhere in it is binary
+//   {"client": "a", "call": [NAME, …], "number": N}    the same, with an acknowledgement
 //   {"client": "a", "knock": "/name"}                  asks for a namespace that the server lacks
 //   {"client": "a", "disconnect": true}
 //
@@ -12,6 +13,7 @@
 //   {"on": "connect_error", "message": …}
 //   {"on": "disconnect", "reason": …}
 //   {"on": "event", "event": [NAME, …]}                         binary as {"base64": "…"}
+//   {"on": "answer", "number": N, "answer": …}
 //   {"on": "knocked", "namespace": …}                           the server has refused it
 //
 // The end of stdin ends it.
@@ -66,7 +68,10 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { client, ...command } = JSON.parse(line);
   if (command.connect) connect(client, command.connect, command.options ?? {});
   else if (command.emit) clients.get(client).emit(...toBinary(command.emit));
-  else if (command.knock) knock(client, command.knock);
+  else if (command.call) {
+    const answered = (answer) => say(client, { on: "answer", number: command.number, answer });
+    clients.get(client).emit(...toBinary(command.call), answered);
+  } else if (command.knock) knock(client, command.knock);
   else if (command.disconnect) clients.get(client).disconnect();
 }
 process.exit();
