@@ -19,7 +19,7 @@ demo: $(PRODUCT)
 
 test: $(DEV) lint
 	@sh scripts/system_packages.sh $(SYSTEM_PACKAGES)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 up: $(PRODUCT)
 	@$(BIN)/echostream serve

@@ -1,8 +1,11 @@
 """Programs for Node with packages from npm, kept from one run of the tests to the next."""
 
+import fcntl
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,12 +19,24 @@ def with_packages(config: pytest.Config, folder: Path) -> Path:
     wanted = (folder / "package.json").read_text()
     assert config.cache is not None
     place = config.cache.mkdir(str(json.loads(wanted)["name"]))
-    installed = place / "installed.json"
-    if not installed.exists() or installed.read_text() != wanted:
-        (place / "package.json").write_text(wanted)
-        _install(place)
-        installed.write_text(wanted)
-    return Path(shutil.copy(folder / "client.mjs", place))
+    with _alone(place):
+        installed = place / "installed.json"
+        if not installed.exists() or installed.read_text() != wanted:
+            (place / "package.json").write_text(wanted)
+            _install(place)
+            installed.write_text(wanted)
+        program, source = place / "client.mjs", (folder / "client.mjs").read_text()
+        if not program.exists() or program.read_text() != source:
+            program.write_text(source)
+    return program
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """One at a time: tests run in several processes."""
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _install(place: Path) -> None:

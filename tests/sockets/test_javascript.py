@@ -4,7 +4,9 @@ The servers are real processes, with the tiny Whisper.
 """
 
 import base64
+import os
 import random
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from conftest import SAMPLE, TINY_WHISPER, sample_pcm, sample_text, word_error_rate
 from sockets.clients import TRANSPORTS, SocketClients, socket_clients
-from web.process import ServerProcess, server_process
+from web.process import ServerProcess, command_of, descendants_of, server_process
 
 TOKEN = "t0ken-of-the-tests"
 AUTH = {"auth": {"token": TOKEN}}
@@ -167,3 +169,43 @@ def test_a_chunk_that_is_too_large(
     clients.emit(other, "end_audio", {})
     clients.message(other, "audio_final")
     clients.disconnect(other)
+
+
+def test_a_killed_process_takes_only_its_own_sessions(clients: SocketClients) -> None:
+    with server_process(
+        ASR_ENGINE="whisper",
+        WHISPER_MODEL=str(TINY_WHISPER),
+        WEB_CONCURRENCY="2",
+        MAX_LIVE_SESSIONS="12",
+    ) as server:
+        started: dict[str, Any] = {}
+        owners: dict[str, str] = {}
+        while len(set(owners.values())) < 2 or len(owners) < 6:
+            name = connect(clients, server, TRANSPORTS["websocket"])
+            owners[name] = clients.hear(name, "connect")["engine"][0]
+            started[name] = clients.call(name, "start_audio", {"ext": "pcm", "insights": False})
+            send(clients, name, PCM[: 3 * SECOND])
+        killed = [name for name, owner in owners.items() if owner == "0"]
+        os.kill(member(server, 0), signal.SIGKILL)
+        for name in owners.keys() - killed:
+            send(clients, name, PCM[3 * SECOND : 5 * SECOND])
+            clients.emit(name, "end_audio", {})
+            final = clients.message(name, "audio_final")
+            assert final["transcript"].startswith("Thank you for joining")
+            assert final["duration"] == 5.0
+            assert clients.heard(name, "disconnect") == []
+        for name in killed:
+            broken = clients.events.index(clients.hear(name, "disconnect"))
+            clients.hear(name, "connect", after=broken)
+            resume = {key: started[name][key] for key in ("audioId", "resumeSecret")}
+            assert clients.call(name, "start_audio", resume)["error"] == "resume_failed"
+            assert clients.call(name, "start_audio", {})["ok"]
+            clients.emit(name, "end_audio", {})
+        for name in owners:
+            clients.disconnect(name)
+
+
+def member(server: ServerProcess, number: int) -> int:
+    """The id of one of the server's API processes."""
+    pids = descendants_of(server.popen.pid)
+    return next(pid for pid in pids if f" member {number} " in command_of(pid))
