@@ -97,6 +97,11 @@ async def test_a_rate_that_no_audio_has(rate_hz: int) -> None:
         Decoded(rate_hz)
 
 
+async def test_raw_pieces_are_bounded() -> None:
+    with pytest.raises(InvalidRequest, match="1 MiB"):
+        await decoded([bytes(2**20 + 1)], RATE_HZ)
+
+
 async def test_samples_come_while_the_stream_goes_on(recorded: dict[str, bytes]) -> None:
     found = Decoded()
     arrived = asyncio.Event()

@@ -155,7 +155,8 @@ class TestResume:
         await live.session.feed(pcm[: 12 * SECOND])
         await live.session.caught_up()
         live.detach()
-        await live.session.feed(pcm[12 * SECOND :])
+        for _, piece in pieces(pcm[12 * SECOND :]):
+            await live.session.feed(piece)
         live.session.finish()
         await live.session.final
         await live.attach(second.listen)
@@ -174,6 +175,20 @@ class TestResume:
             connection = Connection()
             await sessions.resume(live.audio_id, live.secret).attach(connection.listen, 0)
             assert (await ended(connection)).transcript.text == "".join(connection.texts)
+
+    async def test_the_end_is_told_once_to_who_comes_while_it_ends(
+        self, sessions: LiveSessions
+    ) -> None:
+        for moments in range(40):
+            live, connection = start(sessions), Connection()
+            live.session.finish()
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            await live.attach(connection.listen)
+            await ended(connection)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert len(connection.finals) == 1
 
     async def test_the_new_connection_takes_over_from_the_old(
         self, sessions: LiveSessions, pcm: bytes

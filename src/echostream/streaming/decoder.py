@@ -29,6 +29,8 @@ _MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 384_000
 _SAMPLE_BYTES = 2
 _CHUNK_BYTES = 32 * 1024
 _MOST_HEAD_BYTES = 256 * 1024
+_MOST_RAW_BYTES = 1024 * 1024
+"""Raw audio is looked at for speech as soon as it comes, which takes time for a long piece."""
 _EXIT_S = 5.0
 # Start at once: by default ffmpeg first collects seconds to look at. Not `-fflags nobuffer`, which
 # loses the first packet of a WAV file.
@@ -72,7 +74,8 @@ class StreamDecoder:
     async def feed(self, piece: bytes) -> None:
         """Take a piece, as soon as the one before it is on its way.
 
-        A piece is taken whole or, when this is cancelled, not at all.
+        A piece is taken whole or, when this raises or is cancelled, not at all. Raises
+        InvalidRequest for raw audio of over half a minute at a time.
         """
         if self._raw_rate_hz == SAMPLE_RATE_HZ:
             await self._feed_samples(piece)
@@ -101,6 +104,8 @@ class StreamDecoder:
             self._child = None
 
     async def _feed_samples(self, piece: bytes) -> None:
+        if len(piece) > _MOST_RAW_BYTES:
+            raise InvalidRequest("raw audio is taken in pieces of up to 1 MiB")
         pcm = self._odd_byte + piece
         whole = len(pcm) - len(pcm) % _SAMPLE_BYTES
         await self._sink(np.frombuffer(pcm[:whole], "<i2"))

@@ -1,22 +1,21 @@
 """One live client: its audio in, confirmed text out, and at the end the whole transcript.
 
-Audio goes through the decoder into a `SpeechBuffer`. A task of the session's own reads the speech
-in it again and again as it grows (`_read`), and `LocalAgreement` says what of that is certain. The
-more the engine has to do, the longer a session waits for its turn and the more new audio each turn
+Audio goes through the decoder into the `SpeechReader`. A task of the session's own has the engine
+read the speech again and again as it grows, and the reader says what of that is certain. The more
+the engine has to do, the longer a session waits for its turn and the more new audio each turn
 covers: under load there are fewer tentative texts, never less audio.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
 
 from echostream.asr import LiveEngine, Samples
-from echostream.domain import SAMPLE_RATE_HZ, Insights, Segment, TranscribeOptions, Transcript, Word
+from echostream.domain import SAMPLE_RATE_HZ, Insights, Segment, TranscribeOptions, Transcript
 from echostream.errors import (
     AudioTooLong,
     EchoStreamError,
@@ -25,10 +24,8 @@ from echostream.errors import (
     LiveError,
     TooFast,
 )
-from echostream.streaming.agreement import LocalAgreement
 from echostream.streaming.decoder import StreamDecoder
-from echostream.streaming.speech import SpeechBuffer, Utterance
-from echostream.streaming.text import GrowingText
+from echostream.streaming.reader import Reading, SpeechReader, Window
 
 log = structlog.get_logger(__name__)
 
@@ -37,20 +34,11 @@ _MIN_STEP_S = 0.8
 _STEP_TURNS = 1.5
 """And in terms of how long the last turn took, the wait for it included: so the engine keeps a
 third of its time for what does not come evenly."""
-_WINDOW_S = 26.0
-"""Longest audio the engine is given at once: Whisper's window is 30 s."""
-_TRIM_AFTER_S = 14.0
-"""An utterance longer than this loses the segments at its beginning that are confirmed,"""
-_TRIM_ANYWHERE_AFTER_S = 22.0
-"""and one longer than this all confirmed words, even in the middle of a segment."""
-_UNSURE_S = 1.0
-"""At the end of audio that is cut in the middle of speech, words are not to be trusted."""
 _MOST_HELD_S = 60.0
 """Audio that waits for the engine; when there is more, the client has to wait."""
 _PATIENCE_S = 5.0
 _MOST_ARRIVALS = 4096
 _LEAST_SAMPLES = SAMPLE_RATE_HZ // 10
-_ENGINE_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +72,6 @@ Listener = Callable[[Event], Awaitable[None]]
 Analyse = Callable[[Transcript], Awaitable[Insights | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Audio to be read, in samples. `is_final`: it reaches the end of its utterance. `is_cut`: the
-    utterance goes on behind it, and the engine is so far behind that it is read only once."""
-
-    start: int
-    end: int
-    is_final: bool
-    is_cut: bool
-
-
 class LiveSession:
     """Create it in a running event loop, feed it, and `finish` it; then its `final` comes."""
 
@@ -118,10 +95,7 @@ class LiveSession:
         self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._decoder = StreamDecoder(self._take, self._note_fault, raw_rate_hz=raw_rate_hz)
-        self._speech = SpeechBuffer()
-        self._agreement = LocalAgreement()
-        self._text = GrowingText()
-        self._read_until = 0
+        self._reader = SpeechReader()
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MOST_ARRIVALS)
         self._changed = asyncio.Condition()
         self._input_ended = False
@@ -151,7 +125,7 @@ class LiveSession:
             raise LiveError("the session has ended; start another")
         if seq is not None and self.received_seq is not None and seq <= self.received_seq:
             return
-        if self._speech.end >= self._max_samples:
+        if self._reader.speech.end >= self._max_samples:
             raise AudioTooLong(f"live audio may be {self._max_samples // SAMPLE_RATE_HZ} s long")
         try:
             async with asyncio.timeout(self._patience_s):
@@ -185,21 +159,23 @@ class LiveSession:
     @property
     def audio_s(self) -> float:
         """Audio received and decoded so far."""
-        return self._speech.end / SAMPLE_RATE_HZ
+        return self._reader.speech.end / SAMPLE_RATE_HZ
 
     @property
     def held_bytes(self) -> int:
         """Audio kept in memory."""
-        return 2 * self._speech.held
+        return 2 * self._reader.speech.held
 
     async def _take(self, samples: Samples) -> None:
         """The decoder's sink: waits while the engine has enough to do."""
         async with self._changed:
             await self._changed.wait_for(
-                lambda: self._speech.held < _MOST_HELD_S * SAMPLE_RATE_HZ or self._is_broken
+                lambda: self._reader.speech.held < _MOST_HELD_S * SAMPLE_RATE_HZ or self._is_broken
             )
-            self._speech.append(samples[: max(0, self._max_samples - self._speech.end)])
-            self._arrivals.append((self._speech.end, time.monotonic()))
+            self._reader.speech.append(
+                samples[: max(0, self._max_samples - self._reader.speech.end)]
+            )
+            self._arrivals.append((self._reader.speech.end, time.monotonic()))
             self._changed.notify_all()
 
     def _note_fault(self, fault: InvalidAudio) -> None:
@@ -216,7 +192,7 @@ class LiveSession:
         error: EchoStreamError | None = None
         try:
             await self._read_rest()
-            if self._speech.end == 0:
+            if self._reader.speech.end == 0:
                 error = InvalidAudio("there was no audio")
         except EchoStreamError as fault:
             error = fault
@@ -232,7 +208,7 @@ class LiveSession:
         try:
             await self._decoder.finish()
             async with self._changed:
-                self._speech.close()
+                self._reader.speech.close()
                 self._input_ended = True
                 self._changed.notify_all()
             await self._reading
@@ -248,10 +224,11 @@ class LiveSession:
             return None
 
     def _transcript(self) -> Transcript:
-        self._text.end_segment()
+        text = self._reader.text
+        text.end_segment()
         return Transcript(
-            segments=self._text.segments,
-            language=self._text.language,
+            segments=text.segments,
+            language=text.language,
             duration_s=self.audio_s,
             engine=self._engine.name,
             model=self._engine.model,
@@ -270,7 +247,7 @@ class LiveSession:
             self.finish()
             raise
 
-    async def _next_window(self) -> _Window | None:
+    async def _next_window(self) -> Window | None:
         async with self._changed:
             while (window := self._window()) is None and not self._input_ended:
                 self._is_waiting = True
@@ -279,116 +256,57 @@ class LiveSession:
             self._is_waiting = False
             return window
 
-    def _window(self) -> _Window | None:
-        """What is to be read next, None while there is not enough new."""
-        if not self._speech.utterances:
-            return None
-        first: Utterance = self._speech.utterances[0]
-        end = self._speech.end if first.end is None else first.end
-        limit = first.start + int(_WINDOW_S * SAMPLE_RATE_HZ)
-        if end > limit:
-            return _Window(first.start, limit, is_final=False, is_cut=True)
-        if first.end is not None:
-            return _Window(first.start, end, is_final=True, is_cut=False)
-        # Longer steps than turns take would only queue up.
-        step_s = max(_MIN_STEP_S, _STEP_TURNS * self._turn_s)
-        if end - max(first.start, self._read_until) < step_s * SAMPLE_RATE_HZ:
-            return None
-        return _Window(first.start, end, is_final=False, is_cut=False)
+    def _window(self) -> Window | None:
+        # Steps that are shorter than turns would only queue up.
+        return self._reader.window(max(_MIN_STEP_S, _STEP_TURNS * self._turn_s))
 
-    async def _read(self, window: _Window) -> None:
+    async def _read(self, window: Window) -> None:
         started = time.monotonic()
-        segments = await self._transcribe(self._speech.samples(window.start, window.end))
+        samples = self._reader.speech.samples(window.start, window.end)
+        segments = await self._transcribe(samples)
         self._turn_s = time.monotonic() - started
-        offset_s = window.start / SAMPLE_RATE_HZ
-        words = [
-            replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s)
-            for segment in segments
-            for word in segment.words
-        ]
-        ends_s = [segment.end_s + offset_s for segment in segments]
-        before = self._agreement.tentative
-        confirmed, cut_s = self._confirm(window, words, ends_s)
-        self._read_until = window.end
         async with self._changed:
-            self._forget(window, cut_s)
+            reading = self._reader.take_in(window, segments)
             self._changed.notify_all()
-        await self._tell_progress(window, confirmed, before)
-
-    def _confirm(
-        self, window: _Window, words: list[Word], segment_ends_s: list[float]
-    ) -> tuple[list[Word], float]:
-        """The newly confirmed words, and the time before which the audio has served its purpose."""
-        start_s, end_s = window.start / SAMPLE_RATE_HZ, window.end / SAMPLE_RATE_HZ
-        if window.is_final:
-            return self._agreement.confirm_all(words), end_s
-        if window.is_cut:
-            # Best between two segments, and not in the middle of a word.
-            half_s = (start_s + end_s) / 2
-            cut_s = max((one for one in segment_ends_s[:-1] if one > half_s), default=None)
-            cut_s = end_s - _UNSURE_S if cut_s is None else cut_s
-            confirmed = self._agreement.confirm_all(words, until_s=cut_s)
-            return confirmed, max(cut_s, self._agreement.confirmed_until_s or cut_s)
-        confirmed = self._agreement.confirm(words)
-        until_s = self._agreement.confirmed_until_s
-        if until_s is None or end_s - start_s < _TRIM_AFTER_S:
-            return confirmed, start_s
-        cut_s = max((one for one in segment_ends_s[:-1] if one <= until_s), default=start_s)
-        if cut_s == start_s and end_s - start_s > _TRIM_ANYWHERE_AFTER_S:
-            cut_s = until_s
-        return confirmed, cut_s
-
-    def _forget(self, window: _Window, cut_s: float) -> None:
-        """Drop the audio before `cut_s`, all of an utterance that has been read to its end."""
-        if window.is_final:
-            self._speech.drop_utterance()
-            self._agreement = LocalAgreement()
-        elif (cut := round(cut_s * SAMPLE_RATE_HZ)) > window.start:
-            self._speech.drop_before(min(cut, window.end))
-            self._agreement.forget_before(cut_s)
+        if reading is None:
+            return
+        if window.is_final and reading.text:
+            # A short beginning may sound like any language, a whole utterance does not.
+            self._options = replace(self._options, language=self._reader.text.language)
+        await self._tell_reading(reading)
 
     async def _transcribe(self, samples: Samples) -> list[Segment]:
-        # The sentence at work, and nothing before it: given whole sentences, Whisper is tempted to
-        # say them again.
-        parts = (self._options.prompt, self._text.unfinished)
-        prompt = " ".join(part for part in parts if part)
-        options = replace(self._options, prompt=prompt or None)
         if len(samples) < _LEAST_SAMPLES:
             return []
-        for left in reversed(range(_ENGINE_TRIES)):
-            try:
-                segments, language = await self._engine.read(samples, options)
-                break
-            except EngineError as error:
-                log.warning("live_read_failed", reason=str(error), tries_left=left)
-                if not left:
-                    raise
+        text = self._reader.text
+        # The sentence at work, and nothing before it: given whole sentences, Whisper is tempted to
+        # say them again.
+        prompt = " ".join(part for part in (self._options.prompt, text.unfinished) if part)
+        options = replace(self._options, prompt=prompt or None)
+        segments, language = await self._ask_engine(samples, options)
         if segments and language != "und":
-            self._text.language = language
+            text.language = language
         return segments
 
-    async def _tell_progress(
-        self, window: _Window, confirmed: list[Word], before: Iterable[Word]
-    ) -> None:
-        text = self._text.add(confirmed)
-        if window.is_final:
-            self._text.end_segment()
-            if text:  # a short beginning may sound like any language, a whole utterance does not
-                self._options = replace(self._options, language=self._text.language)
-        tentative = self._agreement.tentative
-        if not text and tuple(before) == tentative:
-            return
-        told = confirmed or tentative
-        heard_at = round(told[-1].end_s * SAMPLE_RATE_HZ) if told else window.end
+    async def _ask_engine(
+        self, samples: Samples, options: TranscribeOptions
+    ) -> tuple[list[Segment], str]:
+        try:
+            return await self._engine.read(samples, options)
+        except EngineError as error:  # it may be better the next time
+            log.warning("live_read_failed", reason=str(error))
+            return await self._engine.read(samples, options)
+
+    async def _tell_reading(self, reading: Reading) -> None:
         partial = Partial(
-            text=text,
-            start_s=told[0].start_s if told else window.start / SAMPLE_RATE_HZ,
-            end_s=told[-1].end_s if told else window.end / SAMPLE_RATE_HZ,
-            seq=len(self.partials) + bool(text),
-            tentative=self._text.joined(tentative),
-            lag_ms=self._lag_ms(min(heard_at, window.end)),
+            text=reading.text,
+            start_s=reading.start_s,
+            end_s=reading.end_s,
+            seq=len(self.partials) + bool(reading.text),
+            tentative=reading.tentative,
+            lag_ms=self._lag_ms(round(reading.end_s * SAMPLE_RATE_HZ)),
         )
-        if text:
+        if reading.text:
             self.partials.append(partial)
         await self._tell(partial)
 
@@ -396,6 +314,4 @@ class LiveSession:
         """How long ago the sample `at` arrived."""
         while len(self._arrivals) > 1 and self._arrivals[0][0] < at:
             self._arrivals.popleft()
-        with suppress(IndexError):
-            return round(1000 * (time.monotonic() - self._arrivals[0][1]))
-        return 0
+        return round(1000 * (time.monotonic() - self._arrivals[0][1]))

@@ -11,7 +11,7 @@ import structlog
 from echostream.asr import LiveEngine
 from echostream.domain import TranscribeOptions
 from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
-from echostream.streaming.session import Analyse, Event, Listener, LiveSession, Partial
+from echostream.streaming.session import Analyse, Event, Final, Listener, LiveSession, Partial
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ class Live:
     secret: str
     session: LiveSession
     told_seq: int = 0
+    told_end_to: Listener | None = None
     left_at: float | None = None
     ended_at: float | None = None
     taking_turns: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -55,6 +56,7 @@ class Live:
                 await listener(partial)
                 self.told_seq = partial.seq
             if self.session.final.done() and not self.session.final.cancelled():
+                self.told_end_to = listener
                 await listener(self.session.final.result())
 
     def detach(self) -> None:
@@ -66,6 +68,8 @@ class Live:
         async with self.telling:
             if isinstance(event, Partial):
                 self.told_seq = max(self.told_seq, event.seq)
+            elif isinstance(event, Final) and self.told_end_to is listener:
+                return  # who came while the session ended has it already
             await listener(event)
 
 
