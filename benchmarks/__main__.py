@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import accuracy, queue, throughput
+from benchmarks import accuracy, live, queue, throughput
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 MODEL = "tests/data/whisper-tiny-meeting"
@@ -22,6 +22,7 @@ def main() -> None:
         throughput.report(args.model, minutes=args.minutes),
         accuracy.report(args.model, accuracy.SAMPLE),
         queue.report(),
+        live.report(args.model),
     ]
     RESULTS.write_text("\n".join(sections), encoding="utf-8")
     print(RESULTS.read_text(encoding="utf-8"))
