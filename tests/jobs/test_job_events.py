@@ -142,7 +142,7 @@ async def test_joining_late_and_twice(jobs: Jobs, api: str) -> None:
 
         jobs.place.hold_decoding.touch()
         held = await jobs.add()
-        await jobs.begun("decoding")
+        await jobs.reached(held, "active")
         for _ in range(2):
             assert await client.join(held) == {"ok": True}
         shown = client.of("job_progress", held)
