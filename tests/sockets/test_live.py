@@ -46,11 +46,11 @@ class Client:
     def all(self, event: str) -> list[Message]:
         return [message for name, message in self.heard if name == event]
 
-    async def first(self, event: str) -> Message:
-        """The first message of that name, waited for."""
+    async def first(self, event: str, after: int = 0) -> Message:
+        """The first message of that name after so many others, waited for."""
         async with asyncio.timeout(30), self._changed:
-            await self._changed.wait_for(lambda: self.all(event))
-        return self.all(event)[0]
+            await self._changed.wait_for(lambda: len(self.all(event)) > after)
+        return self.all(event)[after]
 
     async def call(self, event: str, *data: Any) -> Message:
         answer: Message = await self.socket.call(event, *data, timeout=30)
@@ -198,6 +198,16 @@ class TestResume:
             await owner.call("end_audio")
             await owner.first("audio_final")
             assert other.all("partial_transcript") == []
+
+    async def test_resuming_ends_the_session_that_the_connection_had(self, url: str) -> None:
+        async with connected(url) as first:
+            left = await first.start(audioName="left")
+        async with connected(url) as second:
+            other = await second.start(audioName="other")
+            await second.start(audioId=left["audioId"], resumeSecret=left["resumeSecret"])
+            assert (await second.first("audio_final"))["audioId"] == other["audioId"]
+            assert await second.call("end_audio") == {"ok": True, "audioId": left["audioId"]}
+            assert (await second.first("audio_final", after=1))["audioId"] == left["audioId"]
 
     async def test_the_old_connection_can_no_longer_send(self, url: str) -> None:
         async with connected(url) as old, connected(url) as new:

@@ -124,9 +124,7 @@ class LiveHandlers:
             insights=wanted.insights,
             raw_rate_hz=wanted.raw_rate_hz,
         )
-        if before := self._lives.get(sid):
-            before.session.finish()  # its audio_final still comes
-        self._lives[sid] = live
+        self._hold(sid, live)
         return await self._tell_started(sid, live, resumed=False)
 
     async def _resume(self, sid: str, wanted: StartAudio) -> Answer:
@@ -134,7 +132,7 @@ class LiveHandlers:
         for other in [other for other, its in self._lives.items() if its is live]:
             del self._lives[other]  # a connection whose end has not been noticed
         async with live.taking_turns:
-            self._lives[sid] = live
+            self._hold(sid, live)
         return await self._tell_started(sid, live, resumed=True, last_seq=wanted.last_seq)
 
     async def _resume_elsewhere(self, sid: str, peers: Peers, owner: int, data: Answer) -> Answer:
@@ -142,10 +140,20 @@ class LiveHandlers:
         await relay.open(peers, owner, self._token)
         answer = await relay.call("start_audio", data)
         if answer["ok"]:
+            self._hold(sid, None)
             self._relays[sid] = relay
         else:
             await relay.aclose()
         return answer
+
+    def _hold(self, sid: str, live: Live | None) -> None:
+        """The client goes on with this session; one that it had before ends, and its `audio_final`
+        still comes."""
+        before = self._lives.pop(sid, None)
+        if before is not None and before is not live:
+            before.session.finish()
+        if live is not None:
+            self._lives[sid] = live
 
     async def _tell_started(
         self, sid: str, live: Live, *, resumed: bool, last_seq: int | None = None
@@ -160,6 +168,10 @@ class LiveHandlers:
         }
         await self._emit("audio_started", started, sid)
         await live.attach(lambda event: self._tell(sid, live.audio_id, event), last_seq)
+        if not self._server.manager.is_connected(
+            sid, "/"
+        ):  # a client that polls may be gone by now
+            await self.left(sid)
         return started
 
     async def _chunk(self, sid: str, data: dict[str, Any]) -> Answer:
