@@ -30,7 +30,7 @@ def report(model: str, *, minutes: float, rounds: int = 5) -> str:
         for length in (minutes, 3 * minutes):
             long = Path(folder) / "long.wav"
             _repeat_sample(long, length)
-            rows.append(_row(f"{length:g} min", _compare(model, long, rounds)))
+            rows.append(_row(f"{length:g} min", _compare(model, long, max(3, rounds // 2))))
     return "\n".join(
         [
             "## Throughput and memory\n",

@@ -15,6 +15,7 @@ import httpx2 as httpx
 import jiwer
 import numpy as np
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
@@ -25,6 +26,11 @@ from echostream.web.server import Server
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "samples" / "meeting.wav"
 TINY_WHISPER = ROOT / "tests" / "data" / "whisper-tiny-meeting"
+
+# The same examples in every run, and no time limit for one of them: these machines are busy.
+# `--hypothesis-profile=default` looks for new ones.
+hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis_settings.load_profile("repeatable")
 
 MakePipeline = Callable[[Settings], Pipeline]
 

@@ -48,6 +48,12 @@ class TestConfirm:
         moved = spoken("we", "will", "ship", start_s=0.3)
         assert texts(agreement.confirm_all(moved)) == ["ship"]
 
+    def test_does_not_repeat_what_lies_before_it(self) -> None:
+        agreement = LocalAgreement()
+        agreement.confirm_all(spoken("we", start_s=2.0))
+        again = spoken("we", "we", "we", "we", "we", "ship", word_s=0.5)
+        assert texts(agreement.confirm_all(again)) == ["ship"]
+
     def test_does_not_lose_a_word_that_is_said_twice(self) -> None:
         agreement = LocalAgreement()
         agreement.confirm(spoken("very"))
@@ -147,4 +153,6 @@ def test_whatever_comes_the_newest_words_are_confirmed_or_tentative(
             assert agreement.confirmed_until_s == before
     certain = agreement.confirm_all(last)
     assert certain == last[len(last) - len(certain) :]
-    assert agreement.confirm_all(last) == []
+    # Said once more, no more than the last second can be taken for new.
+    until_s = agreement.confirmed_until_s
+    assert all(word.end_s > until_s - 1.0 for word in agreement.confirm_all(last))

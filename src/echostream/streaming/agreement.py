@@ -11,6 +11,8 @@ from echostream.domain import Word
 
 _SECOND_COSTS = 1.0
 """How many wrong words it takes to outweigh one second between two times of the same word."""
+_MOST_MOVED_S = 1.0
+"""Two words that end further apart are not the same one, whatever they say."""
 
 
 class LocalAgreement:
@@ -73,7 +75,9 @@ def overlap(confirmed: Sequence[Word], hypothesis: Sequence[Word]) -> int:
         reached_s = hypothesis[length - 1].end_s if length else confirmed[0].start_s
         return distances[length] + _SECOND_COSTS * abs(reached_s - end_s)
 
-    best = min(range(len(hypothesis), -1, -1), key=cost)
+    past = sum(word.end_s <= end_s - _MOST_MOVED_S for word in hypothesis)
+    near = sum(word.start_s < end_s + _MOST_MOVED_S for word in hypothesis)
+    best = min(range(max(past, near), past - 1, -1), key=cost)
     if distances[best] <= len(confirmed) / 2:
         return best
     return sum(word.start_s + word.end_s < 2 * end_s for word in hypothesis)
