@@ -27,3 +27,19 @@ async def jobs(place: Place) -> AsyncIterator[Jobs]:
     found = Jobs(place)
     yield found
     await found.aclose()
+
+
+@pytest.fixture
+def mortal() -> Iterator[RedisServer]:
+    """A Redis that the test may stop."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def fragile(mortal: RedisServer, tmp_path: Path) -> AsyncIterator[Jobs]:
+    """Jobs on that Redis."""
+    with Place(mortal.url, tmp_path) as place:
+        found = Jobs(place)
+        yield found
+        await found.aclose()

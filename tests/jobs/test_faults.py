@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,22 +27,6 @@ def idler(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with Place(redis.url, tmp_path_factory.mktemp("idler")) as place:
         place.worker()
         yield place
-
-
-@pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that the test may stop."""
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def fragile(mortal: RedisServer, tmp_path: Path) -> AsyncIterator[Jobs]:
-    """Jobs on that Redis."""
-    with Place(mortal.url, tmp_path) as place:
-        found = Jobs(place)
-        yield found
-        await found.aclose()
 
 
 async def _killed_at(jobs: Jobs, job_id: str, moment: str, worker: WorkerProcess | None) -> int:

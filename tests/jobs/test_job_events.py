@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
@@ -36,22 +35,6 @@ def plain_logs() -> Iterator[None]:
     )
     yield
     structlog.reset_defaults()
-
-
-@pytest.fixture
-def mortal() -> Iterator[RedisServer]:
-    """A Redis that the test may stop."""
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def fragile(mortal: RedisServer, tmp_path: Path) -> AsyncIterator[Jobs]:
-    """Jobs on that Redis."""
-    with Place(mortal.url, tmp_path) as place:
-        found = Jobs(place)
-        yield found
-        await found.aclose()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,17 +97,11 @@ async def end(client: Client) -> str:
     return str((await client.first("audio_final"))["transcript"])
 
 
-class idle_socket:  # noqa: N801 - read as a function
+@asynccontextmanager
+async def idle_socket(http: aiohttp.ClientSession, url: str) -> AsyncIterator[None]:
     """A Socket.IO connection that says nothing, without the weight of a client library."""
-
-    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
-        self._opening = http.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket")
-
-    async def __aenter__(self) -> None:
-        self._socket = await self._opening
-        await self._socket.receive()
-        await self._socket.send_str("40")
-        assert (await self._socket.receive()).data.startswith("40")
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._socket.close()
+    async with http.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket") as socket:
+        await socket.receive()
+        await socket.send_str("40")
+        assert (await socket.receive()).data.startswith("40")
+        yield
