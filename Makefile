@@ -37,7 +37,9 @@ lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+	  -c requirements.lock --extra ui pyproject.toml -o requirements-ui.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  -c requirements-ui.lock --extra ui --group dev pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""The web frontend. It talks to the API over the wire alone, like any other client."""

@@ -1,0 +1,55 @@
+"""The frontend's settings, from the environment and `.env`: read here and nowhere else."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class FrontendSettings(BaseSettings):
+    """Every setting; its environment variable is the field's name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
+    )
+
+    api_base_url: str = "http://127.0.0.1:3000"
+    """Where the API is, as seen from the frontend's server; browsers never reach it themselves."""
+
+    api_bearer_token: SecretStr | None = None
+    """The API's token. It stays on the frontend's server."""
+
+    frontend_port: int = Field(8501, ge=0, le=65535)
+    """Port of the web frontend."""
+
+    frontend_host: str = "127.0.0.1"
+    """Address the frontend listens on. Containers set 0.0.0.0."""
+
+    library_path: Path = Path("data/library")
+    """Folder of the library when Supabase is not set, and of recordings that are under way."""
+
+    supabase_url: str | None = None
+    """A Supabase project. With its key set too, people sign in and the library lies there."""
+
+    supabase_anon_key: SecretStr | None = None
+    """The project's anon key, or a newer `sb_publishable_…` one; never the service key."""
+
+    frontend_uploads: int = Field(2, ge=1)
+    """Recordings that are sent to the API at once."""
+
+    @field_validator("api_base_url", "supabase_url")
+    @classmethod
+    def _check_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @property
+    def uses_supabase(self) -> bool:
+        return self.supabase_url is not None and self.supabase_anon_key is not None
