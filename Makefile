@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
 DEV := $(VENV)/.dev
-SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy
+SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium
 
 .PHONY: demo test up lint bench lock clean
 

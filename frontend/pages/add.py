@@ -1,0 +1,5 @@
+"""add page."""
+
+import streamlit as st
+
+st.title("add")

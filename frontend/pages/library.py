@@ -1,0 +1,5 @@
+"""library page."""
+
+import streamlit as st
+
+st.title("library")

@@ -1,0 +1,52 @@
+"""Fixtures of the frontend's tests: a real API, a real frontend, a real browser."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from conftest import TINY_WHISPER
+from frontend.settings import FrontendSettings
+from ui.site import Site, chromium, site
+from web.process import ServerProcess, server_process
+
+# What a page shows may have to be transcribed first, on a machine that runs other tests too.
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(autouse=True)
+def clean_frontend_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No frontend setting of the developer's own reaches a test."""
+    for name in FrontendSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def api() -> Iterator[ServerProcess]:
+    """A real API that transcribes with the tests' own Whisper."""
+    whisper = {"ASR_ENGINE": "whisper", "WHISPER_MODEL": str(TINY_WHISPER)}
+    with server_process(**whisper, INSIGHTS_PROVIDER="extractive") as server:
+        yield server
+
+
+@pytest.fixture
+def frontend(api: ServerProcess, tmp_path: Path) -> Iterator[Site]:
+    """A real frontend with an empty library."""
+    with site(api.url, tmp_path / "library") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window of its own, without a history."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        yield page
