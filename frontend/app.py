@@ -1,23 +1,32 @@
 """Entry point: `streamlit run frontend/app.py`. The pages, and what a browser needs beside them."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
+from frontend.api_client import ApiError
 from frontend.services import services
+from frontend.store import StoreError
+
+log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
     """Work that an earlier run left is gone on with before anybody opens a page."""
     shared = await run_in_threadpool(services)
+    settings = shared.settings
+    print(f"Web frontend  http://{settings.frontend_host}:{settings.frontend_port}")
+    print(f"API           {settings.api_base_url}", flush=True)
     yield {}
     await run_in_threadpool(shared.close)
 
@@ -32,8 +41,25 @@ async def audio(request: Request) -> Response:
     return FileResponse(path)
 
 
+def say(error: Exception) -> bool:
+    """An error that no page has dealt with, in words; the details are for the log."""
+    if isinstance(error, StoreError):
+        st.error(f"{error} {error.advice}".strip(), icon=":material/database_off:")
+    elif isinstance(error, ApiError):
+        st.error(error.words, icon=":material/cloud_off:")
+    else:
+        log.error("a page failed", exc_info=error)
+        st.error(
+            "Something went wrong on this page. Load it again; if that does not help, look at the"
+            " frontend's log.",
+            icon=":material/error:",
+        )
+    return True
+
+
 app = App(
     Path(__file__).parent / "main.py",
     lifespan=lifespan,
+    on_script_error=say,
     routes=[Route("/audio/{media_id:uuid}", audio)],
 )

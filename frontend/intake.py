@@ -26,8 +26,7 @@ T = TypeVar("T")
 
 Stage = Literal["waiting", "uploading", "queued", "transcribing", "saving"]
 
-_POLL_S = 0.5
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_LONGEST_PAUSE_S = 30.0
 _MOST_BREAKS = 3
 
 
@@ -46,7 +45,19 @@ class Intake:
     """Sends recordings to the API and keeps the answers. All methods may be called from any thread
     and return at once, but for writing to the disk and to the store."""
 
-    def __init__(self, api: ApiClient, staging: Staging, *, at_once: int) -> None:
+    def __init__(
+        self,
+        api: ApiClient,
+        staging: Staging,
+        *,
+        at_once: int,
+        poll_s: float = 0.5,
+        pause_s: float = 1.0,
+    ) -> None:
+        """`poll_s` lies between two looks at a job, `pause_s` before the first new attempt at what
+        failed. To be made in the event loop that does the work."""
+        self._poll_s = poll_s
+        self._pause_s = pause_s
         self._api = api
         self.staging = staging
         self._loop = asyncio.get_running_loop()
@@ -58,16 +69,25 @@ class Intake:
     # What pages do
 
     def add_file(
-        self, store: Store, name: str, audio: BinaryIO, request: Json, source: Source = "file"
+        self,
+        store: Store,
+        name: str,
+        audio: BinaryIO,
+        request: Json,
+        source: Source = "file",
+        *,
+        title: str | None = None,
     ) -> str:
-        """Take a file over; its id. Raises OSError when it cannot be staged, or StoreError."""
+        """Take a file over; its id. Without a title it has its name. Raises OSError when it cannot
+        be staged, or StoreError."""
         media_id = str(uuid.uuid4())
         path = self.staging.place(media_id, name)
         try:
             with path.open("wb") as staged:
                 shutil.copyfileobj(audio, staged)
             size = path.stat().st_size
-            store.add(self._media(media_id, name, source, size_bytes=size), request)
+            media = self._media(media_id, name, source, size_bytes=size)
+            store.add(replace(media, title=title or name), request)
         except BaseException:
             self.staging.discard(media_id)
             raise
@@ -236,12 +256,12 @@ class Intake:
                 self._tell(media_id, "transcribing", _share(job.get("progress")))
             else:
                 self._tell(media_id, "queued", None)
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(self._poll_s)
 
     async def _patiently(self, media_id: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """What `attempt` gives, tried again for as long as its failure may pass; the user sees why
         and may cancel."""
-        pause_s = _FIRST_PAUSE_S
+        pause_s = self._pause_s
         while True:
             try:
                 found = await attempt()
@@ -258,7 +278,7 @@ class Intake:
     async def _kept(self, media_id: str, work: Callable[[], T]) -> T:
         """The same for the store. One that refuses for good is tried again too: the answer is
         staged, and somebody may mend what is wrong."""
-        pause_s = _FIRST_PAUSE_S
+        pause_s = self._pause_s
         while True:
             try:
                 found = await asyncio.to_thread(work)
@@ -279,7 +299,7 @@ class Intake:
                 if not error.retryable:
                     return
                 self._trouble(media_id, f"{error} {error.advice}".strip())
-                await asyncio.sleep(_FIRST_PAUSE_S * 2**attempt)
+                await asyncio.sleep(self._pause_s * 2**attempt)
             else:
                 return
 

@@ -5,6 +5,8 @@ import streamlit as st
 from frontend.services import services
 
 st.set_page_config(page_title="EchoStream", page_icon=":material/graphic_eq:", layout="wide")
+# Streamlit leaves a third of a phone's screen empty above the title.
+st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }</style>")
 
 
 @st.fragment(run_every=3)
