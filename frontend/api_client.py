@@ -76,7 +76,6 @@ class Status:
     """How the API is. `problems` are sentences, empty when all is well."""
 
     has_queue: bool
-    engine: str
     problems: tuple[str, ...] = ()
     is_loading: bool = False
 
@@ -96,14 +95,13 @@ class ApiClient:
     async def status(self) -> Status:
         response = await self._send("GET", "/ready", timeout=_STATUS_TIMEOUT_S, accept=(503,))
         checks = response.get("checks", {})
-        wrong = {name: check["detail"] for name, check in checks.items() if not check["ok"]}
-        is_loading = wrong.pop("engine", None) == "loading" or False
-        if "engine" in checks and not checks["engine"]["ok"] and not is_loading:
-            wrong["engine"] = checks["engine"]["detail"]
+        wrong = {name: str(check["detail"]) for name, check in checks.items() if not check["ok"]}
+        is_loading = wrong.get("engine") == "loading"
+        if is_loading:
+            del wrong["engine"]  # it will be there in a moment
         return Status(
             has_queue=checks.get("queue", {}).get("detail") != "off",
-            engine=checks.get("engine", {}).get("detail", ""),
-            problems=tuple(_sentence(str(detail)) for detail in wrong.values()),
+            problems=tuple(_sentence(detail) for detail in wrong.values()),
             is_loading=is_loading,
         )
 

@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
     """Work that an earlier run left is gone on with before anybody opens a page."""
     shared = await run_in_threadpool(services)
-    settings = shared.settings
-    print(f"Web frontend  http://{settings.frontend_host}:{settings.frontend_port}")
-    print(f"API           {settings.api_base_url}", flush=True)
+    address, port = st.get_option("server.address"), st.get_option("server.port")
+    print(f"Web frontend  http://{address or '0.0.0.0'}:{port}")  # noqa: S104 - says what is
+    print(f"API           {shared.settings.api_base_url}", flush=True)
     yield {}
     await run_in_threadpool(shared.close)
 
@@ -58,7 +58,7 @@ def say(error: Exception) -> bool:
 
 
 app = App(
-    Path(__file__).parent / "main.py",
+    Path(__file__).parent / "pages" / "frame.py",
     lifespan=lifespan,
     on_script_error=say,
     routes=[Route("/audio/{media_id:uuid}", audio)],

@@ -157,7 +157,7 @@ def show_item(store: Store, media: Media) -> None:
                 st.caption("Done" if media.state == "completed" else "Cancelled")
         if media.state == "completed":
             if st.button("Open", key=f"open_{media.id}", type="primary"):
-                st.switch_page("pages/recording.py", query_params={"id": media.id})
+                st.switch_page("recording.py", query_params={"id": media.id})
         else:
             if st.button("Try again", key=f"retry_{media.id}", icon=":material/refresh:"):
                 intake.retry(store, media.id)

@@ -36,7 +36,7 @@ def main() -> None:
     since = datetime.now(UTC).date() - timedelta(days=days) if days else None
     found = store.overview(since)
     if not found.recordings:
-        show_nothing(is_period=since is not None)
+        show_nothing(is_period=bool(since and store.overview(None).recordings))
         return
     show_totals(found)
     weeks = week_axis(found, since)
@@ -60,7 +60,7 @@ def show_nothing(*, is_period: bool) -> None:
         else:
             st.write("What your recordings have in common shows here once there are some.")
         if st.button("Add recordings", type="primary", icon=":material/add_circle:"):
-            st.switch_page("pages/add.py")
+            st.switch_page("add.py")
 
 
 def show_totals(found: Overview) -> None:

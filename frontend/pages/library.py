@@ -43,15 +43,12 @@ _WATCH_S = 3
 def main() -> None:
     store = current_store()
     st.title("Library")
-    facets = store.facets()
-    search = st.container()
-    with search:
-        query = ask(facets)
-    found = store.search(query)
-    if not found.total and is_everything(query):
-        search.empty()
+    if not store.search(Query(limit=1)).total:
         show_empty_library()
         return
+    facets = store.facets()
+    query = ask(facets)
+    found = store.search(query)
     if not found.total:
         show_no_match()
         return
@@ -66,11 +63,6 @@ def main() -> None:
     with table:
         show_table(store, found.rows, found.total, query, facets)
     watch(store, [media.id for media in store.unfinished()])
-
-
-def is_everything(query: Query) -> bool:
-    """Whether neither search nor filter leaves anything out."""
-    return replace(query, sort="created_at", descending=True) == Query(limit=query.limit)
 
 
 def ask(facets: Facets) -> Query:
@@ -151,9 +143,9 @@ def show_empty_library() -> None:
         st.write("Recordings that you add stand here, with what was said and what matters in it.")
         with st.container(horizontal=True):
             if st.button("Add recordings", type="primary", icon=":material/add_circle:"):
-                st.switch_page("pages/add.py")
+                st.switch_page("add.py")
             if st.button("Record live", icon=":material/mic:"):
-                st.switch_page("pages/live.py")
+                st.switch_page("live.py")
 
 
 def show_no_match() -> None:
@@ -177,9 +169,7 @@ def show_table(store: Store, rows: Sequence[Row], total: int, query: Query, face
         alt="Recordings, one a row",
     ).selection
     if selection.cells:
-        st.switch_page(
-            "pages/recording.py", query_params={"id": rows[selection.cells[0][0]].media.id}
-        )
+        st.switch_page("recording.py", query_params={"id": rows[selection.cells[0][0]].media.id})
     chosen = [rows[index].media for index in selection.rows if index < len(rows)]
     with actions:
         if chosen:

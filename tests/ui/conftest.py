@@ -1,7 +1,7 @@
 """Fixtures of the frontend's tests: a real API, a real frontend, a real browser."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -22,18 +22,30 @@ def clean_frontend_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-@pytest.fixture
-def api() -> Iterator[ServerProcess]:
+@contextmanager
+def whisper_api(**environment: str) -> Iterator[ServerProcess]:
     """A real API that transcribes with the tests' own Whisper."""
-    whisper = {"ASR_ENGINE": "whisper", "WHISPER_MODEL": str(TINY_WHISPER)}
-    with server_process(**whisper, INSIGHTS_PROVIDER="extractive") as server:
+    settings = {
+        "ASR_ENGINE": "whisper",
+        "WHISPER_MODEL": str(TINY_WHISPER),
+        "INSIGHTS_PROVIDER": "extractive",
+        "HF_HUB_OFFLINE": "1",
+        "WEB_CONCURRENCY": "1",
+    }
+    with server_process(**settings | environment) as server:
         yield server
 
 
-@pytest.fixture
-def frontend(api: ServerProcess, tmp_path: Path) -> Iterator[Site]:
-    """A real frontend with an empty library."""
-    with site(api.url, tmp_path / "library") as running:
+@pytest.fixture(scope="module")
+def api() -> Iterator[ServerProcess]:
+    with whisper_api() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def frontend(api: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A real frontend, with a library for all tests of a module."""
+    with site(api.url, tmp_path_factory.mktemp("frontend") / "library") as running:
         yield running
 
 

@@ -51,7 +51,7 @@ class ScriptedApi:
     async def status(self) -> Status:
         if self.is_away:
             raise gone()
-        return Status(self.has_queue, "whisper tiny")
+        return Status(self.has_queue)
 
     async def transcribe(
         self, source: Path | str, request: Json, on_sent: Callable[[float], None]

@@ -22,11 +22,11 @@ def api_banner() -> None:
 
 page = st.navigation(
     [
-        st.Page("pages/library.py", title="Library", icon=":material/library_music:", default=True),
-        st.Page("pages/add.py", title="Add", icon=":material/add_circle:"),
-        st.Page("pages/live.py", title="Live", icon=":material/mic:"),
-        st.Page("pages/dashboard.py", title="Dashboard", icon=":material/insights:"),
-        st.Page("pages/recording.py", title="Recording", visibility="hidden"),
+        st.Page("library.py", title="Library", icon=":material/library_music:", default=True),
+        st.Page("add.py", title="Add", icon=":material/add_circle:"),
+        st.Page("live.py", title="Live", icon=":material/mic:"),
+        st.Page("dashboard.py", title="Dashboard", icon=":material/insights:"),
+        st.Page("recording.py", title="Recording", visibility="hidden"),
     ],
     position="top",
 )
