@@ -49,7 +49,9 @@ def frontend(api: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
 
 
-@pytest.fixture(scope="session")
+# Playwright holds an event loop in the main thread as long as it runs: a module that has this
+# fixture can have no async test, and other modules must find it ended.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
