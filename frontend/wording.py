@@ -40,7 +40,7 @@ STAGES = {
     "transcribing": "Transcribing",
     "saving": "Saving",
 }
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>~$|]|:(?=[a-z]))")
 
 
 def clock(seconds: float) -> str:
@@ -100,5 +100,6 @@ def progress(now: Progress, time_s: float) -> str:
 
 
 def plain(text: str) -> str:
-    """A text of the user's, safe where Streamlit reads Markdown."""
+    """A text of the user's, safe within a line where Streamlit reads Markdown. No more is escaped
+    than must be: labels are read out as they stand."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))

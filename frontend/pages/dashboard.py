@@ -1,6 +1,5 @@
 """All recordings together: how much, about what, in which mood, and what is still to be done."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,12 +9,12 @@ import streamlit as st
 
 from frontend.session import current_store
 from frontend.store import OpenItem, Overview, Store
-from frontend.wording import SENTIMENTS, count, hours, language
+from frontend.wording import SENTIMENTS, hours, language, plain
 
 PERIODS = {"30 days": 30, "90 days": 90, "A year": 365, "All": None}
 MOODS = {"Positive": "#2e9e6b", "Neutral": "#9aa5b1", "Negative": "#d1605e"}
 BAR = "#3b7dd8"
-_ITEMS = 100
+_ITEMS, _MANY_ITEMS = 15, 200
 _HEIGHT = 220
 _ROW = 30
 
@@ -215,56 +214,51 @@ def show_languages(found: Overview) -> None:
 def show_items(store: Store) -> None:
     """Open action items of all time, ticked off here as well as with their recording."""
     st.subheader("What is still to be done", anchor=False)
-    items = store.open_items(_ITEMS)
+    wanted = _MANY_ITEMS if st.session_state.get("dashboard_all_items") else _ITEMS
+    items = store.open_items(wanted + 1)
     if not items:
         st.caption("No open action items.")
         return
-    if len(items) == _ITEMS:
-        st.caption(f"The newest {_ITEMS}.")
-    version = st.session_state.setdefault("dashboard_version", 0)
-    edited = st.data_editor(
-        as_frame(items),
-        hide_index=True,
-        key=f"dashboard_items_{version}",
-        disabled=["Action item", "Owner", "Due", "Recording", "Open"],
-        column_config={
-            "Done": st.column_config.CheckboxColumn(width="small"),
-            "Action item": st.column_config.TextColumn(width="large"),
-            "Open": st.column_config.LinkColumn(display_text="Open", width="small"),
-        },
-        height=min(35 * len(items) + 40, 480),
-    )
-    ticked = [item for item, done in zip(items, edited["Done"], strict=True) if done]
-    if ticked:
-        tick_off(store, ticked)
-        st.session_state["dashboard_version"] += 1
-        st.toast(f"{count(len(ticked), 'action item')} done")
-        st.rerun()
+    for one in items[:wanted]:
+        show_item(store, one)
+    if len(items) > wanted == _ITEMS:
+        st.button("Show more", on_click=show_more)
+    elif len(items) > wanted:
+        st.caption(f"These are the newest {wanted}.")
 
 
-def as_frame(items: Sequence[OpenItem]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "Done": [False] * len(items),
-            "Action item": [one.item.text for one in items],
-            "Owner": [one.item.owner or "" for one in items],
-            "Due": [one.item.due or "" for one in items],
-            "Recording": [one.media_title for one in items],
-            "Open": [f"recording?id={one.media_id}" for one in items],
-        }
-    )
+def show_item(store: Store, one: OpenItem) -> None:
+    by_whom = " · ".join(plain(part) for part in (one.item.owner, one.item.due) if part)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.checkbox(
+            plain(one.item.text),
+            key=f"item_{one.media_id}_{one.index}_{one.item.text}",
+            on_change=tick_off,
+            args=(store, one),
+        )
+        st.caption(by_whom, width="stretch")
+        st.page_link(
+            "recording.py",
+            label=plain(one.media_title),
+            icon=":material/play_circle:",
+            query_params={"id": one.media_id},
+        )
 
 
-def tick_off(store: Store, ticked: Sequence[OpenItem]) -> None:
-    """Looks each up again, for it may have been changed on another page meanwhile."""
-    for one in ticked:
-        analysis = store.analysis(one.media_id)
-        if analysis is not None:
-            items = [
-                replace(item, done=True) if item == one.item else item
-                for item in analysis.action_items
-            ]
-            store.update_analysis(one.media_id, action_items=tuple(items))
+def show_more() -> None:
+    st.session_state["dashboard_all_items"] = True
+
+
+def tick_off(store: Store, ticked: OpenItem) -> None:
+    """Looks it up again, for it may have been changed on another page meanwhile."""
+    analysis = store.analysis(ticked.media_id)
+    if analysis is not None:
+        items = [
+            replace(item, done=True) if item == ticked.item else item
+            for item in analysis.action_items
+        ]
+        store.update_analysis(ticked.media_id, action_items=tuple(items))
+        st.toast("One thing less to do", icon=":material/task_alt:")
 
 
 main()

@@ -1,5 +1,7 @@
 """The dashboard in a real browser: charts with something in them, and action items to tick off."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -38,15 +40,13 @@ def test_an_item_is_ticked_off(seeded: Site, page: Page) -> None:
     before = store.overview(None)
     first = store.open_items()[0]
     page.goto(f"{seeded.url}/dashboard")
-    table = page.get_by_test_id("stDataFrame")
-    table.scroll_into_view_if_needed()
-    expect(page.locator("td[role=gridcell]", has_text=first.item.text).first).to_be_attached()
-    box = table.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 20, box["y"] + 35 + 17)
-    page.keyboard.press("Space")
-    expect(page.get_by_text("1 action item done")).to_be_visible()
+    page.get_by_role("checkbox", name=first.item.text).first.check(force=True)
+    expect(page.get_by_text("One thing less to do")).to_be_visible()
     after = store.overview(None)
     assert (after.open_items, after.done_items) == (before.open_items - 1, before.done_items + 1)
     assert store.analysis(first.media_id).action_items[first.index].done
     store.close()
+    page.get_by_role("button", name="Show more").click()
+    expect(page.get_by_role("checkbox")).to_have_count(39)
+    page.get_by_role("link", name="no. 2").first.click()
+    expect(page).to_have_url(re.compile(r"/recording\?id="))
