@@ -141,7 +141,9 @@ def _own(project: "Project", place: str, request: Request, given: dict[str, Any]
     except (BadToken, KeyError):
         raise Refused(403, "bad_jwt", "invalid JWT: unable to parse or verify signature") from None
     if place == "logout":
-        project.rows("delete from auth.refresh_tokens where session_id = %s returning 1", session_id)
+        project.rows(
+            "delete from auth.refresh_tokens where session_id = %s returning 1", session_id
+        )
         return Response(status_code=204)
     if password := given.get("password"):
         if len(password) < 6:

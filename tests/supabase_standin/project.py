@@ -8,9 +8,11 @@ import socket
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, LifoQueue
 from typing import Any
 
 import psycopg
@@ -45,6 +47,7 @@ class Project:
         self.anon_key = signed({"role": "anon", "iss": "supabase"}, self.secret)
         self.publishable_key = f"sb_publishable_{database}"
         self.service_key = signed({"role": "service_role", "iss": "supabase"}, self.secret)
+        self._idle: dict[str, LifoQueue[psycopg.Connection[Any]]] = defaultdict(LifoQueue)
         self.url = ""
         self.mails: list[tuple[str, str]] = []
         self.confirms_email = False
@@ -53,13 +56,26 @@ class Project:
         self.max_object_bytes = 50_000_000
         self.failing: int | None = None
 
-    def connect(self) -> psycopg.Connection[Any]:
+    @contextmanager
+    def connect(self, user: str = "authenticator") -> Iterator[psycopg.Connection[Any]]:
         """As the role that PostgREST signs in with, which has no rights but to become another."""
-        return self._server.connect(self._database, "authenticator")
+        try:
+            connection = self._idle[user].get_nowait()
+        except Empty:
+            connection = self._server.connect(self._database, user)
+        try:
+            yield connection
+        finally:
+            self._idle[user].put(connection)
+
+    def close(self) -> None:
+        for idle in self._idle.values():
+            while not idle.empty():
+                idle.get().close()
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """As the project's owner, past row level security."""
-        with self._server.connect(self._database) as connection:
+        with self.connect("postgres") as connection:
             cursor = connection.execute(sql, values or None)
             return cursor.fetchall() if cursor.description else []
 
@@ -91,13 +107,13 @@ class Project:
         if key not in (self.anon_key, self.publishable_key, self.service_key):
             hint = "Double check your Supabase `anon` or `service_role` API key."
             return JSONResponse({"message": "Invalid API key", "hint": hint}, 401)
-        upload, body = None, b""
-        if request.headers.get("content-type", "").startswith("multipart/"):
-            upload = (await request.form())["file"]
-            assert isinstance(upload, UploadFile)
-        else:
+        if not request.headers.get("content-type", "").startswith("multipart/"):
             body = await request.body()
-        return await run_in_threadpool(self._dispatch, request, key, body, upload)
+            return await run_in_threadpool(self._dispatch, request, key, body, None)
+        async with request.form() as form:
+            upload = form["file"]
+            assert isinstance(upload, UploadFile)
+            return await run_in_threadpool(self._dispatch, request, key, b"", upload)
 
     def _dispatch(
         self, request: Request, key: str, body: bytes, upload: UploadFile | None
@@ -156,8 +172,11 @@ def supabase_project(
         )
     with tempfile.TemporaryDirectory(prefix="objects-") as folder:
         project = Project(server, name, Path(folder))
-        with _listening(project):
-            yield project
+        try:
+            with _listening(project):
+                yield project
+        finally:
+            project.close()
     with server.connect() as connection:
         connection.execute(SQL("drop database {} with (force)").format(Identifier(name)))
 

@@ -4,7 +4,7 @@ caller's role, so that grants and row level security are PostgreSQL's own."""
 import json
 import re
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
@@ -17,6 +17,9 @@ from supabase_standin.tokens import Claims
 _NO_FILTERS = {"select", "order", "limit", "offset", "on_conflict", "columns"}
 _STATUS = {"23503": 409, "23505": 409, "42P01": 404, "42883": 404, "57014": 500}
 _CLASS_STATUS = {"08": 503, "53": 503, "57": 500, "40": 500}
+
+
+Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
 
 class Refused(Exception):
@@ -56,9 +59,7 @@ def error_response(error: psycopg.Error | Refused, claims: Claims) -> Response:
     return JSONResponse(content, status)
 
 
-def answer(
-    connect: Callable[[], psycopg.Connection[Any]], claims: Claims, request: Request, body: bytes
-) -> Response:
+def answer(connect: Connect, claims: Claims, request: Request, body: bytes) -> Response:
     """The response to a request for a table or, under `rpc/`, a function."""
     with connect() as connection:
         try:
@@ -87,9 +88,7 @@ def _call(
     columns = SQL(", ").join(
         SQL("{} {}").format(Identifier(each), SQL(types[each])) for each in given
     )
-    arguments = SQL(", ").join(
-        SQL("{0} => given.{0}").format(Identifier(each)) for each in given
-    )
+    arguments = SQL(", ").join(SQL("{0} => given.{0}").format(Identifier(each)) for each in given)
     source = (
         SQL("from json_to_record({}) as given ({})").format(Literal(json.dumps(given)), columns)
         if given
@@ -202,7 +201,7 @@ def _end(request: Request) -> Composable:
             for name, *how in terms
         ]
         parts.append(SQL("order by {}").format(SQL(", ").join(keys)))
-    for name in ("limit", "offset"):
-        if number := request.query_params.get(name):
-            parts.append(SQL("{} {}").format(SQL(name), Literal(int(number))))
+    given = [name for name in ("limit", "offset") if name in request.query_params]
+    numbers = {name: Literal(int(request.query_params[name])) for name in given}
+    parts += [SQL("{} {}").format(SQL(name), numbers[name]) for name in given]
     return SQL(" ").join(parts)

@@ -67,12 +67,15 @@ def _keep(
         return refusal(413, "Payload too large", "The object exceeded the maximum allowed size")
     number = uuid.uuid4().hex
     (project.folder / number).write_bytes(upload.file.read())
-    conflict = "on conflict (bucket_id, name) do update set metadata = excluded.metadata"
+    sql = (
+        "insert into storage.objects (bucket_id, name, owner_id, metadata) values (%s, %s, %s, %s)"
+    )
+    if replaces:
+        sql += " on conflict (bucket_id, name) do update set metadata = excluded.metadata"
     _rows(
         project,
         claims,
-        "insert into storage.objects (bucket_id, name, owner_id, metadata)"
-        f" values (%s, %s, %s, %s) {conflict if replaces else ''}",
+        sql,
         bucket,
         path,
         claims.get("sub"),

@@ -34,13 +34,13 @@ exception when program_limit_exceeded then
 end $$;
 
 -- The strings of a JSON list; nothing of anything else.
-create function public.library_strings(list jsonb) returns text[]
+create function public.library_strings(list json) returns text[]
 language sql immutable parallel safe set search_path = ''
 return array(
-  select found #>> '{}' from jsonb_array_elements(
-    case jsonb_typeof(list) when 'array' then list else '[]' end
+  select found #>> '{}' from json_array_elements(
+    case json_typeof(list) when 'array' then list else '[]' end
   ) with ordinality as each (found, place)
-  where jsonb_typeof(found) = 'string' order by place
+  where json_typeof(found) = 'string' order by place
 );
 
 -- Ids are the user's own: nobody learns of another's by trying to use them.
@@ -71,10 +71,10 @@ create table public.media (
 create table public.analysis (
   user_id uuid not null default auth.uid(),
   media_id text not null,
-  -- json and not jsonb where what was given is kept just as it came
+  -- json and not jsonb: what was given is kept just as it came
   request json not null,
   response json check (json_typeof(response) = 'object'),
-  insights jsonb check (jsonb_typeof(insights) = 'object'),
+  insights json check (json_typeof(insights) = 'object'),
   edits json not null default '{}' check (json_typeof(edits) = 'object'),
   speakers json not null default '{}' check (json_typeof(speakers) = 'object'),
   action_items jsonb not null default '[]' check (jsonb_typeof(action_items) = 'array'),
@@ -84,7 +84,7 @@ create table public.analysis (
     then insights #>> '{sentiment,label}'
   end) stored,
   sentiment_score double precision generated always as (case
-    when jsonb_typeof(insights #> '{sentiment,score}') = 'number'
+    when json_typeof(insights #> '{sentiment,score}') = 'number'
     then (insights #>> '{sentiment,score}')::double precision
   end) stored,
   primary key (user_id, media_id),
@@ -132,13 +132,13 @@ grant select, insert, update, delete on public.media, public.analysis to authent
 
 revoke all on function
   public.library_words(text), public.library_lexemes(text, text),
-  public.library_document(text, text), public.library_strings(jsonb),
+  public.library_document(text, text), public.library_strings(json),
   public.library_transcript(json, json),
   public.library_keep_transcript()
 from public, anon, authenticated, service_role;
 grant execute on function
   public.library_words(text), public.library_lexemes(text, text),
-  public.library_document(text, text), public.library_strings(jsonb),
+  public.library_document(text, text), public.library_strings(json),
   public.library_transcript(json, json)
 to authenticated;
 

@@ -28,7 +28,8 @@ create function public.library_complete(
 ) returns void
 language plpgsql security invoker set search_path = '' as $$
 declare
-  found_insights jsonb := nullif((answer -> 'insights')::jsonb, 'null');
+  found_insights json := case json_typeof(answer -> 'insights')
+    when 'object' then answer -> 'insights' end;
   is_new boolean;
 begin
   -- Two that complete the same recording go one after the other.
@@ -40,6 +41,9 @@ begin
   end if;
   update public.media set state = 'completed', error = null, message = null, job_id = null
   where user_id = auth.uid() and id = of_media;
+  if not found then -- it is there, so that a policy hides it: an answer is never lost silently
+    raise insufficient_privilege using message = 'row-level security hides table "media"';
+  end if;
   if not is_new then
     return;
   end if;
@@ -51,6 +55,9 @@ begin
   update public.analysis
   set response = answer, insights = found_insights, action_items = found_items
   where user_id = auth.uid() and media_id = of_media;
+  if not found then
+    raise insufficient_privilege using message = 'row-level security hides table "analysis"';
+  end if;
 end $$;
 
 -- Tags keep their order; what is added comes last, and what is both added and removed is gone.
@@ -254,7 +261,7 @@ language sql stable security invoker set search_path = '' as $$
   with place (relation, schema_name, table_name) as (values
     ('public.media'::regclass, 'public', 'media'),
     ('public.analysis'::regclass, 'public', 'analysis'),
-    ('storage.objects'::regclass, 'storage', 'objects')
+    ('storage.objects'::regclass, 'storage', 'objects') -- what is granted on it is not ours
   ), needed as (
     select * from place, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) as operation
   )
@@ -262,7 +269,7 @@ language sql stable security invoker set search_path = '' as $$
     'role', current_user,
     'grants', (
       select coalesce(json_agg(operation || ' on ' || table_name), '[]') from needed
-      where not has_table_privilege(relation, operation)),
+      where schema_name = 'public' and not has_table_privilege(relation, operation)),
     'policies', (
       select coalesce(json_agg(operation || ' on ' || table_name), '[]') from needed
       where not exists (
