@@ -7,19 +7,16 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlencode
 
-import httpx
 from supabase import Client
 
 from frontend.store import StoreError
 from frontend.supabase_client import SupabaseStore
 from frontend.supabase_errors import FOREIGN, translated
-from frontend.supabase_session import Session, connected
+from frontend.supabase_session import Session, connected, http_client
 
 T = TypeVar("T")
 
 _MOST_RESETS = 1000
-# Storing audio may take the service a while after it has got it.
-_TIMEOUT = httpx.Timeout(60, connect=10)
 
 
 class Accounts:
@@ -28,8 +25,7 @@ class Accounts:
 
     def __init__(self, url: str, key: str) -> None:
         """`key` is the anon key or a publishable one. Asks the project nothing yet."""
-        # HTTP/1.1, as several threads use it, and one for all users: it keeps nothing of theirs.
-        self._http = httpx.Client(timeout=_TIMEOUT, follow_redirects=True)
+        self._http = http_client()
         self._url, self._key = url, key
         self._client()  # refuses a key that cannot be used
         self._lock = threading.Lock()
@@ -41,6 +37,7 @@ class Accounts:
 
     def sign_in(self, email: str, password: str) -> SupabaseStore:
         """The user's library."""
+        _refuse_empty(email, password)
         client = self._client()
         _asked(
             lambda: client.auth.sign_in_with_password(
@@ -52,6 +49,7 @@ class Accounts:
     def sign_up(self, email: str, password: str, page_url: str) -> SupabaseStore | None:
         """The new user's library; None where the address has to be confirmed first, by a link that
         leads to `page_url`."""
+        _refuse_empty(email, password)
         client = self._client()
         _asked(
             lambda: client.auth.sign_up(
@@ -101,6 +99,11 @@ class Accounts:
 
     def _client(self) -> Client:
         return connected(self._url, self._key, self._http)
+
+
+def _refuse_empty(email: str, password: str) -> None:
+    if not email.strip() or not password:
+        raise StoreError("E-mail address and password are needed.", "Fill in both.")
 
 
 def _library(client: Client) -> SupabaseStore:

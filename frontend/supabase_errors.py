@@ -76,7 +76,9 @@ def translated(error: Exception) -> StoreError:
     for find in (_general, _of_account, _of_database, _of_storage):
         if found := find(fault):
             return found
-    return StoreError(f"Supabase refuses this: {fault.message}.", MIGRATE)
+    return StoreError(
+        f"Supabase refuses this: {fault.message}.", "The logs in its dashboard may tell more."
+    )
 
 
 def has_expired(error: Exception) -> bool:
@@ -105,10 +107,12 @@ def _fault(error: Exception) -> _Fault | None:
         # A gateway's page of HTML is in the details.
         return _Fault(code, error.message or str(error.details or ""), status)
     if isinstance(error, AuthError):
-        status = getattr(error, "status", None)
-        if status is None:
-            return None
-        return _Fault(error.code or "", error.message, status)
+        if (status := getattr(error, "status", None)) is not None:
+            return _Fault(error.code or "", error.message, status)
+        # What could not be read: a page of a gateway that has trouble, or of something else.
+        cause = error.__cause__
+        is_trouble = isinstance(cause, httpx.HTTPStatusError) and cause.response.is_server_error
+        return _fault(cause) if is_trouble and isinstance(cause, httpx.HTTPStatusError) else None
     if isinstance(error, StorageException):
         code, message = getattr(error, "code", ""), getattr(error, "message", str(error))
         status_told = str(getattr(error, "status", ""))

@@ -29,6 +29,17 @@ class Access:
     refresh_token: str
 
 
+def http_client() -> httpx.Client:
+    """HTTP/1.1, as several threads may use it; one is enough for all users, whose tokens come with
+    each request."""
+    return httpx.Client(
+        # Storing audio may take the service a while after it has got it.
+        timeout=httpx.Timeout(60, connect=10),
+        follow_redirects=True,
+        event_hooks={"response": [_refuse_trouble]},
+    )
+
+
 def connected(url: str, key: str, http: httpx.Client) -> Client:
     """A client that nobody is signed in with. Raises StoreError for a key that no frontend may
     have."""
@@ -99,6 +110,15 @@ class Session:
             # The client makes these anew with every token; taken under the lock they belong to it.
             clients = self._client.postgrest, self._client.storage
             return Access(*clients, session.access_token, session.refresh_token)
+
+
+def _refuse_trouble(response: httpx.Response) -> None:
+    """Raise for errors of the gateway before the services: of those that are JSON but have no code
+    of the database, the client would forget the status."""
+    if response.status_code == 429 or response.status_code >= 500:
+        response.read()
+        if b'"code"' not in response.content:
+            response.raise_for_status()
 
 
 def _refuse_secret(key: str) -> None:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -136,7 +135,7 @@ def _code(project: "Project", given: dict[str, Any]) -> Response:
 def _own(project: "Project", place: str, request: Request, given: dict[str, Any]) -> Response:
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     try:
-        claims = verified(token, project.secret)
+        claims = verified(token, project.secret, project.now_s)
         user_id, session_id = claims["sub"], claims["session_id"]
     except (BadToken, KeyError):
         raise Refused(403, "bad_jwt", "invalid JWT: unable to parse or verify signature") from None
@@ -160,15 +159,15 @@ def _session(project: "Project", user_id: str, session_id: str | None = None) ->
         user_id,
         session_id,
     )[0]
-    expires_at = int(time.time() + project.token_life_s)
+    expires_at = int(project.now_s + project.token_life_s)
     user = _user(project, user_id)
     claims = {"sub": user_id, "role": "authenticated", "aud": "authenticated", "exp": expires_at}
     claims |= {"email": user["email"], "session_id": session_id}
     content = {
         "access_token": signed(claims, project.secret),
         "token_type": "bearer",
-        "expires_in": project.told_life_s or project.token_life_s,
-        "expires_at": int(time.time() + (project.told_life_s or project.token_life_s)),
+        "expires_in": project.token_life_s,
+        "expires_at": expires_at,
         "refresh_token": token,
         "user": user,
     }

@@ -2,7 +2,6 @@
 guards, and their bytes lie in a folder."""
 
 import json
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ def signed_object(project: "Project", request: Request) -> Response:
     """What a signed URL leads to; it needs no key."""
     name = request.path_params["name"]
     try:
-        claims = verified(request.query_params.get("token", ""), project.secret)
+        claims = verified(request.query_params.get("token", ""), project.secret, project.now_s)
     except BadToken:
         return refusal(400, "InvalidJWT", '"exp" claim timestamp check failed')
     if claims.get("url") != name:
@@ -95,7 +94,7 @@ def _sign(
     if not _is_visible(project, claims, bucket, path):
         return refusal(404, "not_found", "Object not found")
     name = f"{bucket}/{path}"
-    expires_at = int(time.time() + int(given["expiresIn"]))
+    expires_at = int(project.now_s + int(given["expiresIn"]))
     token = signed({"url": name, "exp": expires_at}, project.secret)
     return JSONResponse({"signedURL": f"/object/sign/{name}?token={token}"})
 
