@@ -79,7 +79,7 @@ class SupabaseStore:
             raise StoreError(
                 "The Supabase project is open: row level security is off for"
                 f" {_listed(found['unprotected'])}, so that all users see everything.",
-                f"Switch it on in the Supabase dashboard. {MIGRATE}",
+                MIGRATE,
             )
         if found["grants"]:
             raise grant_missing(_listed(found["grants"]))
@@ -87,6 +87,10 @@ class SupabaseStore:
             raise policy_missing(_listed(found["policies"]))
         if not found["bucket"]:
             raise bucket_missing()
+        if found["bucket"]["public"]:
+            raise StoreError(
+                "The Supabase project is open: its bucket for audio is public.", MIGRATE
+            )
 
     def add(self, media: Media, request: Json) -> None:
         recording = asdict(media) | {"created_at": media.created_at.isoformat()}
@@ -274,7 +278,7 @@ class SupabaseStore:
 
         def ask(access: Access) -> Any:
             found = access.rest.rpc(function, storable(arguments)).execute().data
-            if isinstance(found, str):
+            if isinstance(found, str) and found:
                 raise ValueError("the answer is not JSON")
             return found
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from frontend.store import Json, Media, Store
+from frontend.store import Json, Media, Page, Query, Store
 
 MONDAY = datetime(2026, 11, 2, 9, 30, 15, 123456, tzinfo=UTC)
 
@@ -61,3 +61,11 @@ def fill(store: Store, media_id: str, *texts: str, day: int = 0, **more: Any) ->
     )
     store.add(made, {})
     store.complete(media_id, answer(*texts, **more))
+
+
+def ids(page: Page) -> list[str]:
+    return [row.media.id for row in page.rows]
+
+
+def found(store: Store, text: str, **more: Any) -> list[str]:
+    return ids(store.search(Query(text, **more)))

@@ -1,6 +1,7 @@
 """The library's two stores, and a project that is shaped like Supabase's to keep one of them in."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from frontend.store import Store
 from frontend.supabase_accounts import Accounts
 from frontend.supabase_client import SupabaseStore
 from postgres_server import PostgresServer
+from recordings import MONDAY, fill, media
 from supabase_standin.project import Project, prepare, supabase_project
 
 PASSWORD = "a long password"
@@ -69,3 +71,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         local = SqliteStore(tmp_path / "library")
         yield local
         local.close()
+
+
+@pytest.fixture
+def meetings(store: Store) -> Store:
+    """Three completed recordings and one that waits."""
+    fill(store, "a", day=0, topics=("budget", "hiring"), sentiment="positive", tags=("x",))
+    fill(store, "b", day=1, topics=("budget",), sentiment="negative", tags=("y", "x"))
+    fill(store, "c", day=8, topics=("design",), language="de", tags=("z",))
+    store.add(media("d", created_at=MONDAY + timedelta(days=9), tags=("z,1",)), {})
+    return store

@@ -65,6 +65,10 @@ BROKEN = {
         "delete from storage.buckets",
         "The bucket for audio is missing in the Supabase project.",
     ),
+    "public bucket": (
+        "update storage.buckets set public = true",
+        "The Supabase project is open: its bucket for audio is public.",
+    ),
     "table": (
         "drop table public.analysis cascade",
         "A table of the library is missing in the Supabase project.",
@@ -77,15 +81,17 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_project_that_is_not_set_up_is_told_at_sign_in(project, what):
+def test_what_is_wrong_with_a_project_is_told_and_mended_by_the_migrations(project, what):
     sql, message = BROKEN[what]
     project.add_user(EMAIL, PASSWORD)
     project.rows(sql)
     with accounts_of(project) as accounts:
         error = refusal(lambda: accounts.sign_in(EMAIL, PASSWORD))
-    assert str(error) == message
-    assert "docs/how-to/supabase.md" in error.advice
-    assert not error.retryable
+        assert str(error) == message
+        assert "docs/how-to/supabase.md" in error.advice
+        assert not error.retryable
+        project.migrate()
+        assert accounts.sign_in(EMAIL, PASSWORD).email == EMAIL
 
 
 def test_migrations_that_have_not_run_are_told(postgres):
@@ -110,6 +116,14 @@ def test_migrations_do_in_a_project_that_grants_nothing_by_itself(postgres):
             store = accounts.sign_in(EMAIL, PASSWORD)
             fill(store, "m1", "word")
             assert store.search(Query("word")).total == 1
+
+
+def test_migrations_that_run_again_keep_everything(project, library):
+    fill(library, "m1", "word", title="Title")
+    before = library.media("m1"), library.analysis("m1")
+    project.migrate()
+    assert (library.media("m1"), library.analysis("m1")) == before
+    assert library.search(Query("word title")).total == 1
 
 
 @pytest.mark.parametrize("key", ["nonsense", "sb_publishable_of_another_project", "a.b.c"])

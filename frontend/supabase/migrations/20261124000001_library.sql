@@ -1,10 +1,12 @@
 -- The library: `media`, what is known about a recording, and `analysis`, what came of it.
 -- The fields are those of the records in frontend/store.py.
+--
+-- All migrations may be run again, which puts right what somebody changed and keeps the data.
 
 -- Words as they are searched: without case, and letters from A to Z without their accents.
 -- Everything that is neither letter nor digit only parts words. (PostgreSQL's own parser would keep
 -- file names and addresses whole, so that their parts could not be found.)
-create function public.library_words(said text) returns text
+create or replace function public.library_words(said text) returns text
 language sql immutable parallel safe set search_path = ''
 return trim(regexp_replace(
   normalize(regexp_replace(normalize(lower(said), nfd), '([a-z])[\u0300-\u036f]+', '\1', 'g'), nfc),
@@ -13,7 +15,7 @@ return trim(regexp_replace(
 
 -- What is searched: words with their places and weights. It is put together here because
 -- PostgreSQL's parser would part some words once more, such as 3e5x.
-create function public.library_lexemes(words text, weight text) returns tsvector
+create or replace function public.library_lexemes(words text, weight text) returns tsvector
 language sql immutable parallel safe set search_path = ''
 return (
   select coalesce(string_agg(word || ':' || place || weight, ' '), '')::tsvector
@@ -23,7 +25,7 @@ return (
 
 -- A tsvector has room for one megabyte, which takes more than a day of speech; of what is longer,
 -- the beginning can be found.
-create function public.library_document(title text, transcript text) returns tsvector
+create or replace function public.library_document(title text, transcript text) returns tsvector
 language plpgsql immutable parallel safe set search_path = '' as $$
 declare
   heading tsvector := public.library_lexemes(public.library_words(left(title, 10000)), 'A');
@@ -34,7 +36,7 @@ exception when program_limit_exceeded then
 end $$;
 
 -- The strings of a JSON list; nothing of anything else.
-create function public.library_strings(list json) returns text[]
+create or replace function public.library_strings(list json) returns text[]
 language sql immutable parallel safe set search_path = ''
 return array(
   select found #>> '{}' from json_array_elements(
@@ -44,7 +46,7 @@ return array(
 );
 
 -- Ids are the user's own: nobody learns of another's by trying to use them.
-create table public.media (
+create table if not exists public.media (
   user_id uuid not null default auth.uid() references auth.users (id) on delete cascade,
   id text not null check (id ~ '^[A-Za-z0-9_-]{1,100}$'), -- it names the audio's object too
   title text not null,
@@ -68,7 +70,7 @@ create table public.media (
 
 -- An analysis belongs to a recording of the same user: the foreign key has both columns.
 -- What is derived from the insights is generated, so that it can never be out of step with them.
-create table public.analysis (
+create table if not exists public.analysis (
   user_id uuid not null default auth.uid(),
   media_id text not null,
   -- json and not jsonb: what was given is kept just as it came
@@ -91,16 +93,19 @@ create table public.analysis (
   foreign key (user_id, media_id) references public.media (user_id, id) on delete cascade
 );
 
-create index media_by_date on public.media (user_id, created_at);
-create index media_by_title on public.media (user_id, lower(title collate "C"));
-create index media_by_duration on public.media (user_id, duration_s);
-create index media_by_state on public.media (user_id, state);
-create index media_by_document on public.media using gin (document);
-create index media_by_tag on public.media using gin (tags);
-create index analysis_by_topic on public.analysis using gin (topics);
+create index if not exists media_by_date on public.media (user_id, created_at);
+create index if not exists media_by_title on public.media (user_id, lower(title collate "C"));
+create index if not exists media_by_duration on public.media (user_id, duration_s);
+create index if not exists media_by_state on public.media (user_id, state);
+-- Users' own queries go by the indexes above and look at what is left: under row level security
+-- PostgreSQL tries no @@ and && on other people's rows, and so uses no index for them. These are for
+-- whoever owns the project.
+create index if not exists media_by_document on public.media using gin (document);
+create index if not exists media_by_tag on public.media using gin (tags);
+create index if not exists analysis_by_topic on public.analysis using gin (topics);
 
 -- The text of an answer as the user edited it, one line a segment.
-create function public.library_transcript(response json, edits json) returns text
+create or replace function public.library_transcript(response json, edits json) returns text
 language sql immutable parallel safe set search_path = ''
 return (
   select coalesce(string_agg(line, e'\n' order by place), '')
@@ -114,7 +119,7 @@ return (
   where line <> ''
 );
 
-create function public.library_keep_transcript() returns trigger
+create or replace function public.library_keep_transcript() returns trigger
 language plpgsql security invoker set search_path = '' as $$
 begin
   update public.media set transcript = public.library_transcript(new.response, new.edits)
@@ -122,7 +127,7 @@ begin
   return null;
 end $$;
 
-create trigger keep_transcript after insert or update of response, edits on public.analysis
+create or replace trigger keep_transcript after insert or update of response, edits on public.analysis
 for each row execute function public.library_keep_transcript();
 
 -- Signed-in users get what the frontend does, and nobody else gets anything: projects differ in
@@ -147,20 +152,28 @@ to authenticated;
 alter table public.media enable row level security;
 alter table public.analysis enable row level security;
 
+drop policy if exists "Own media are read" on public.media;
 create policy "Own media are read" on public.media for select to authenticated
   using (user_id = (select auth.uid()));
+drop policy if exists "Own media are added" on public.media;
 create policy "Own media are added" on public.media for insert to authenticated
   with check (user_id = (select auth.uid()));
+drop policy if exists "Own media are changed" on public.media;
 create policy "Own media are changed" on public.media for update to authenticated
   using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+drop policy if exists "Own media are deleted" on public.media;
 create policy "Own media are deleted" on public.media for delete to authenticated
   using (user_id = (select auth.uid()));
 
+drop policy if exists "Own analyses are read" on public.analysis;
 create policy "Own analyses are read" on public.analysis for select to authenticated
   using (user_id = (select auth.uid()));
+drop policy if exists "Own analyses are added" on public.analysis;
 create policy "Own analyses are added" on public.analysis for insert to authenticated
   with check (user_id = (select auth.uid()));
+drop policy if exists "Own analyses are changed" on public.analysis;
 create policy "Own analyses are changed" on public.analysis for update to authenticated
   using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+drop policy if exists "Own analyses are deleted" on public.analysis;
 create policy "Own analyses are deleted" on public.analysis for delete to authenticated
   using (user_id = (select auth.uid()));

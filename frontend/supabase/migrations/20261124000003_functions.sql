@@ -2,7 +2,7 @@
 -- security holds in them as it does for the tables.
 
 -- A new recording and what is asked for it. One that is there already stays as it is.
-create function public.library_add(recording jsonb, request json) returns void
+create or replace function public.library_add(recording jsonb, request json) returns void
 language plpgsql security invoker set search_path = '' as $$
 begin
   insert into public.media (
@@ -23,7 +23,7 @@ end $$;
 
 -- Keep an answer. What follows from it is done once: asking again changes nothing that the user
 -- may have edited since. `suggested_title` takes the place of a title that is still the source's.
-create function public.library_complete(
+create or replace function public.library_complete(
   of_media text, answer json, suggested_title text, found_items jsonb
 ) returns void
 language plpgsql security invoker set search_path = '' as $$
@@ -61,7 +61,7 @@ begin
 end $$;
 
 -- Tags keep their order; what is added comes last, and what is both added and removed is gone.
-create function public.library_tag(of_media text[], added text[], removed text[]) returns void
+create or replace function public.library_tag(of_media text[], added text[], removed text[]) returns void
 language sql security invoker set search_path = '' as $$
   update public.media set tags = array(
     select tag from unnest(tags || added) with ordinality as each (tag, place)
@@ -72,7 +72,7 @@ $$;
 
 -- A regular expression for the words that a search finds: beginning with one of `words`, whose
 -- letters may have accents in the text.
-create function public.library_pattern(words text[]) returns text
+create or replace function public.library_pattern(words text[]) returns text
 language sql immutable parallel safe set search_path = ''
 return (
   with accented (plain, letters) as (
@@ -95,7 +95,7 @@ return (
 
 -- Some 200 characters around the first word that is found, with a mark on either side of each.
 -- (ts_headline would not find words by their parts or without their accents.)
-create function public.library_excerpt(said text, pattern text) returns text
+create or replace function public.library_excerpt(said text, pattern text) returns text
 language plpgsql immutable parallel safe set search_path = '' as $$
 declare
   hit text[] := regexp_match(said, pattern, 'i');
@@ -119,7 +119,7 @@ begin
 end $$;
 
 -- A page of the library, and how many recordings match in all. Empty lists let everything through.
-create function public.library_search(
+create or replace function public.library_search(
   search_text text default '',
   of_languages text[] default '{}',
   of_states text[] default '{}',
@@ -183,7 +183,7 @@ begin
 end $$;
 
 -- What there is to filter by, the most frequent first.
-create function public.library_facets() returns json
+create or replace function public.library_facets() returns json
 language sql stable security invoker set search_path = '' as $$
   with named (kind, name) as (
     select 'languages', language from public.media
@@ -198,7 +198,7 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 
 -- Totals over completed recordings; weeks are named by their Mondays (UTC).
-create function public.library_overview(since date default null, topic_limit integer default 8)
+create or replace function public.library_overview(since date default null, topic_limit integer default 8)
 returns json
 language sql stable security invoker set search_path = '' as $$
   with counted as (
@@ -242,7 +242,7 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 
 -- Action items that are not done, of the newest recordings first.
-create function public.library_open_items(most integer default 100) returns json
+create or replace function public.library_open_items(most integer default 100) returns json
 language sql stable security invoker set search_path = '' as $$
   select coalesce(json_agg(found), '[]') from (
     select media.id as media_id, title, created_at, place - 1 as index, item
@@ -256,7 +256,7 @@ $$;
 
 -- What is missing in this project for the one who asks. Without it a missing policy could not be
 -- told from an empty library, since row level security hides rows without an error.
-create function public.library_check() returns json
+create or replace function public.library_check() returns json
 language sql stable security invoker set search_path = '' as $$
   with place (relation, schema_name, table_name) as (values
     ('public.media'::regclass, 'public', 'media'),
@@ -278,7 +278,7 @@ language sql stable security invoker set search_path = '' as $$
     'unprotected', (
       select coalesce(json_agg(table_name), '[]') from place join pg_class on oid = relation
       where not relrowsecurity),
-    'bucket', exists (select from storage.buckets where id = 'audio')
+    'bucket', (select json_build_object('public', public) from storage.buckets where id = 'audio')
   );
 $$;
 
