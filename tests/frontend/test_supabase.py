@@ -79,6 +79,19 @@ def test_ids_are_each_users_own(mine, other, tmp_path):
     assert httpx.get(mine.audio("m1")).content == b"secret sound"
 
 
+@pytest.mark.parametrize("table", ["media", "analysis"])
+def test_what_is_done_to_all_rows_is_done_to_ones_own(shared_project, mine, other, table):
+    fill(other, "m2", "other words")
+    before = state_of(mine)[:3]
+    change = {"media": {"title": "x", "tags": ["x"]}, "analysis": {"insights": {}}}[table]
+    with calling(shared_project, other) as client:
+        assert client.patch(f"/rest/v1/{table}", json=change).status_code == 204
+        assert other.media("m2").title == "x" or other.analysis("m2").insights == {}
+        assert client.delete(f"/rest/v1/{table}").status_code == 204
+        assert other.analysis("m2") is None
+    assert state_of(mine)[:3] == before
+
+
 def refused(response: httpx.Response, status: int, code: str) -> bool:
     return (response.status_code, response.json().get("code")) == (status, code)
 
