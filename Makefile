@@ -1,6 +1,6 @@
 # make demo   the main job on this machine: no Redis, no keys, no Docker
 # make test   lint, types, layers, tests
-# make up     the API until Ctrl-C
+# make up     the API and the web frontend, until Ctrl-C
 # make lint   lint, types and layers alone
 # make bench  benchmarks, into benchmarks/RESULTS.md
 # make lock   resolve the pins again
@@ -9,8 +9,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
+UI := $(VENV)/.ui
 DEV := $(VENV)/.dev
-SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy
+SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium
 
 .PHONY: demo test up lint bench lock clean
 
@@ -21,8 +22,8 @@ test: $(DEV) lint
 	@sh scripts/system_packages.sh $(SYSTEM_PACKAGES)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-up: $(PRODUCT)
-	@$(BIN)/echostream serve
+up: $(UI)
+	@$(BIN)/echostream up
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -53,6 +54,11 @@ $(PRODUCT): requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing pinned dependencies into $(VENV)"
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -q --no-deps -e .
+	@touch $@
+
+$(UI): requirements-ui.lock $(PRODUCT)
+	@echo "Installing the web frontend's pinned dependencies into $(VENV)"
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements-ui.lock
 	@touch $@
 
 $(DEV): requirements-dev.lock $(PRODUCT)

@@ -37,11 +37,13 @@ from frontend.transcript import action_items_of, text_of, title_of
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# `search` has the rowid of its recording's `number`: FTS5 finds rows by nothing else.
 # Small columns stand before large ones: SQLite reads a row from its beginning, and lists need
 # neither the transcript nor the answer.
 _SCHEMA = """
 CREATE TABLE media (
-  id TEXT PRIMARY KEY,
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
   title TEXT NOT NULL,
   created_at TEXT NOT NULL,
   source TEXT NOT NULL,
@@ -72,7 +74,7 @@ CREATE TABLE analysis (
   response TEXT
 );
 CREATE VIRTUAL TABLE search USING fts5 (
-  media_id UNINDEXED, title, text, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3'
+  title, text, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3'
 );
 PRAGMA user_version = 1;
 """
@@ -83,6 +85,7 @@ _ORDER = {
     "title": "media.title COLLATE NOCASE",
     "duration_s": "media.duration_s",
 }
+_ITS_ROW = "rowid = (SELECT number FROM media WHERE id = ?)"
 _EXCERPT_WORDS = 16
 _COUNTED = "FROM media JOIN analysis ON media_id = media.id WHERE state = 'completed'"
 
@@ -123,6 +126,7 @@ class SqliteStore:
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # as safe with WAL, but for a power cut
         connection.execute("PRAGMA foreign_keys = ON")
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
@@ -175,7 +179,7 @@ class SqliteStore:
         with self._transaction() as db:
             _update(db, "media", "id", media_id, changes)
             if "title" in changes:
-                sql = "UPDATE search SET title = ? WHERE media_id = ?"
+                sql = f"UPDATE search SET title = ? WHERE {_ITS_ROW}"
                 db.execute(sql, (changes["title"], media_id))
 
     @translated
@@ -213,7 +217,7 @@ class SqliteStore:
             if found := row.fetchone():
                 text = text_of(json.loads(found["response"] or "{}"), changes["edits"])
                 text = storable(text)
-                db.execute("UPDATE search SET text = ? WHERE media_id = ?", (text, media_id))
+                db.execute(f"UPDATE search SET text = ? WHERE {_ITS_ROW}", (text, media_id))
 
     @translated
     def search(self, query: Query) -> Page:
@@ -222,10 +226,10 @@ class SqliteStore:
         tables = "media JOIN analysis ON analysis.media_id = media.id"
         excerpt = "NULL"
         if words:
-            tables += " JOIN search ON search.media_id = media.id"
+            tables += " JOIN search ON search.rowid = media.number"
             where.append("search MATCH ?")
             values.append(" ".join(f'"{word}"*' for word in words))
-            excerpt = f"snippet(search, 2, '{MARK_START}', '{MARK_END}', '…', {_EXCERPT_WORDS})"
+            excerpt = f"snippet(search, 1, '{MARK_START}', '{MARK_END}', '…', {_EXCERPT_WORDS})"
         elif query.text.strip():
             return Page((), 0)  # nothing that could stand in a transcript
         condition = " AND ".join(where) or "TRUE"
@@ -275,8 +279,8 @@ class SqliteStore:
     def delete(self, media_ids: Sequence[str]) -> None:
         with self._transaction() as db:
             for media_id in media_ids:
+                db.execute(f"DELETE FROM search WHERE {_ITS_ROW}", (media_id,))
                 db.execute("DELETE FROM media WHERE id = ?", (media_id,))
-                db.execute("DELETE FROM search WHERE media_id = ?", (media_id,))
         for media_id in media_ids:
             for path in self._audio.glob(f"{media_id}.*"):
                 path.unlink(missing_ok=True)
@@ -374,9 +378,11 @@ def _update(db: sqlite3.Connection, table: str, key: str, media_id: str, changes
 
 
 def _index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None:
-    db.execute("DELETE FROM search WHERE media_id = ?", (media_id,))
-    sql = "INSERT INTO search (media_id, title, text) VALUES (?, ?, ?)"
-    db.execute(sql, (media_id, title, text))
+    sql = (
+        "INSERT OR REPLACE INTO search (rowid, title, text)"
+        " SELECT number, ?, ? FROM media WHERE id = ?"
+    )
+    db.execute(sql, (title, text, media_id))
 
 
 def _media_columns(changes: Json) -> Json:
@@ -438,7 +444,7 @@ def _conditions(query: Query) -> tuple[list[str], list[object]]:
 
 def _order(query: Query, is_search: bool) -> str:
     if query.sort == "relevance" and is_search:
-        return "bm25(search, 0, 4, 1), media.created_at DESC, media.id"
+        return "bm25(search, 4, 1), media.created_at DESC, media.id"
     column = _ORDER.get(query.sort, _ORDER["created_at"])
     return f"{column} {'DESC' if query.descending else 'ASC'} NULLS LAST, media.id"
 

@@ -1,4 +1,4 @@
-"""The command line: `echostream transcribe | live | serve | worker | models`.
+"""The command line: `echostream transcribe | live | up | serve | ui | worker | models`.
 
 Imports of anything heavy sit inside the commands, so that `--help` answers at once.
 """
@@ -151,6 +151,36 @@ def serve(
         run(settings)
     except EchoStreamError as error:
         _fail(str(error))
+
+
+@app.command()
+def up() -> None:
+    """Run the API and the web frontend until a signal."""
+    from echostream import frontend_process
+    from echostream.errors import EchoStreamError
+
+    settings = _settings()
+    try:
+        frontend_process.check_installed()
+        with frontend_process.beside(f"http://127.0.0.1:{settings.port}"):
+            serve(None, None)
+    except EchoStreamError as error:
+        _fail(str(error))
+
+
+@app.command()
+def ui() -> None:
+    """Run the web frontend alone; `API_BASE_URL` says where the API is."""
+    import os
+
+    from echostream import frontend_process
+    from echostream.errors import EchoStreamError
+
+    try:
+        frontend_process.check_installed()
+    except EchoStreamError as error:
+        _fail(str(error))
+    os.execv(frontend_process.COMMAND[0], frontend_process.COMMAND)  # noqa: S606 - our own program
 
 
 @app.command(hidden=True)

@@ -35,6 +35,7 @@ from echostream.web.sockets import attach_sockets
 log = structlog.get_logger(__name__)
 
 _CLIENT_CLOSED_REQUEST = 499
+_PROBES = {"/health", "/ready", "/metrics"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -232,7 +233,9 @@ def _record(scope: Scope, status: int, took_s: float) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
     metrics.requests.labels(method, route, status).inc()
     metrics.latency.labels(route).observe(took_s)
-    log.info(
+    # Probes come every few seconds, and what they found stands in their answers.
+    tell = log.debug if route in _PROBES else log.info
+    tell(
         "request",
         method=scope["method"],
         path=scope["path"],

@@ -1,0 +1,65 @@
+"""Entry point: `streamlit run frontend/app.py`. The pages, and what a browser needs beside them."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+from streamlit.starlette import App
+
+from frontend.api_client import ApiError
+from frontend.services import services
+from frontend.store import StoreError
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
+    """Work that an earlier run left is gone on with before anybody opens a page."""
+    shared = await run_in_threadpool(services)
+    address, port = st.get_option("server.address"), st.get_option("server.port")
+    print(f"Web frontend  http://{address or '0.0.0.0'}:{port}")  # noqa: S104 - says what is
+    print(f"API           {shared.settings.api_base_url}", flush=True)
+    yield {}
+    await run_in_threadpool(shared.close)
+
+
+async def audio(request: Request) -> Response:
+    """A recording from the local library, from the disk and in any range: players seek in it."""
+    library = services().library
+    media_id = request.path_params["media_id"]
+    path = await run_in_threadpool(library.audio, media_id) if library else None
+    if path is None:
+        return Response("There is no such recording.", 404)
+    return FileResponse(path)
+
+
+def say(error: Exception) -> bool:
+    """An error that no page has dealt with, in words; the details are for the log."""
+    if isinstance(error, StoreError):
+        st.error(f"{error} {error.advice}".strip(), icon=":material/database_off:")
+    elif isinstance(error, ApiError):
+        st.error(error.words, icon=":material/cloud_off:")
+    else:
+        log.error("a page failed", exc_info=error)
+        st.error(
+            "Something went wrong on this page. Load it again; if that does not help, look at the"
+            " frontend's log.",
+            icon=":material/error:",
+        )
+    return True
+
+
+app = App(
+    Path(__file__).parent / "pages" / "frame.py",
+    lifespan=lifespan,
+    on_script_error=say,
+    routes=[Route("/audio/{media_id:uuid}", audio)],
+)

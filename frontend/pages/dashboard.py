@@ -1,0 +1,270 @@
+"""All recordings together: how much, about what, in which mood, and what is still to be done."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from frontend.session import current_store
+from frontend.store import OpenItem, Overview, Store
+from frontend.wording import SENTIMENTS, count, hours, language
+
+PERIODS = {"30 days": 30, "90 days": 90, "A year": 365, "All": None}
+MOODS = {"Positive": "#2e9e6b", "Neutral": "#9aa5b1", "Negative": "#d1605e"}
+BAR = "#3b7dd8"
+_ITEMS = 100
+_HEIGHT = 220
+_ROW = 30
+
+
+def main() -> None:
+    store = current_store()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title("Dashboard")
+        period = st.segmented_control(
+            "Period",
+            list(PERIODS),
+            default="90 days",
+            required=True,
+            key="dashboard_period",
+            persist_state="session",
+        )
+    days = PERIODS[period or "All"]
+    since = datetime.now(UTC).date() - timedelta(days=days) if days else None
+    found = store.overview(since)
+    if not found.recordings:
+        show_nothing(is_period=bool(since and store.overview(None).recordings))
+        return
+    show_totals(found)
+    weeks = week_axis(found, since)
+    left, right = st.columns(2)
+    with left:
+        show_hours(found, weeks)
+    with right:
+        show_topics(found, weeks)
+    left, right = st.columns(2)
+    with left:
+        show_mood(found, weeks)
+    with right:
+        show_languages(found)
+    show_items(store)
+
+
+def show_nothing(*, is_period: bool) -> None:
+    with st.container(border=True):
+        if is_period:
+            st.write("No recording was done in this period. Choose a longer one, or add some.")
+        else:
+            st.write("What your recordings have in common shows here once there are some.")
+        if st.button("Add recordings", type="primary", icon=":material/add_circle:"):
+            st.switch_page("add.py")
+
+
+def show_totals(found: Overview) -> None:
+    judged = sum(week.positive + week.neutral + week.negative for week in found.weeks)
+    positive = sum(week.positive for week in found.weeks)
+    with st.container(horizontal=True):
+        st.metric("Recordings", f"{found.recordings:,}", border=True)
+        st.metric("Recorded", hours(found.duration_s), border=True)
+        st.metric("Open action items", f"{found.open_items:,}", border=True)
+        st.metric("Action items done", f"{found.done_items:,}", border=True)
+        st.metric("Positive recordings", f"{positive / judged:.0%}" if judged else "–", border=True)
+
+
+def card(question: str) -> "st.delta_generator.DeltaGenerator":
+    box = st.container(border=True, height="stretch")
+    box.markdown(f"**{question}**")
+    return box
+
+
+def week_axis(found: Overview, since: date | None) -> alt.X:
+    """All weeks of the period, those without a recording too."""
+    first = (since - timedelta(days=since.weekday())) if since else found.weeks[0].monday
+    mondays = pd.date_range(first, datetime.now(UTC).date(), freq="7D")
+    return alt.X(
+        "week:N",
+        title="Week of",
+        scale=alt.Scale(domain=[name_of(monday) for monday in mondays]),
+        axis=alt.Axis(labelAngle=0, labelOverlap=True),
+    )
+
+
+def name_of(monday: date) -> str:
+    return f"{monday:%-d %b %Y}"
+
+
+def show_hours(found: Overview, weeks: alt.X) -> None:
+    unit, seconds = ("Hours", 3600) if found.duration_s > 2 * 3600 else ("Minutes", 60)
+    frame = pd.DataFrame(
+        {
+            "week": [name_of(week.monday) for week in found.weeks],
+            unit: [week.duration_s / seconds for week in found.weeks],
+            "Recordings": [week.recordings for week in found.weeks],
+        }
+    )
+    chart = (
+        alt.Chart(frame, height=_HEIGHT)
+        .mark_bar(color=BAR)
+        .encode(
+            weeks,
+            alt.Y(f"{unit}:Q"),
+            tooltip=[
+                alt.Tooltip("week:N", title="Week of"),
+                "Recordings:Q",
+                alt.Tooltip(f"{unit}:Q", format=".1f"),
+            ],
+        )
+    )
+    card("How much was recorded?").altair_chart(chart, alt=f"{unit} recorded, week by week")
+
+
+def show_topics(found: Overview, weeks: alt.X) -> None:
+    box = card("What was talked about?")
+    if not found.topics:
+        box.caption("No topics were found yet.")
+        return
+    frame = pd.DataFrame(
+        {
+            "week": [name_of(one.monday) for one in found.topics],
+            "topic": [one.topic for one in found.topics],
+            "recordings": [one.recordings for one in found.topics],
+        }
+    )
+    order = list(dict.fromkeys(one.topic for one in found.topics))
+    chart = (
+        alt.Chart(frame, height=_HEIGHT)
+        .mark_circle(color=BAR)
+        .encode(
+            weeks,
+            alt.Y("topic:N", title=None, sort=order, axis=alt.Axis(labelLimit=160)),
+            alt.Size("recordings:Q", title="Recordings", legend=None),
+            tooltip=[
+                alt.Tooltip("topic:N", title="Topic"),
+                alt.Tooltip("week:N", title="Week of"),
+                alt.Tooltip("recordings:Q", title="Recordings"),
+            ],
+        )
+    )
+    box.altair_chart(chart, alt="Recordings that touch each topic, week by week")
+
+
+def show_mood(found: Overview, weeks: alt.X) -> None:
+    box = card("In which mood?")
+    rows = [
+        (name_of(week.monday), SENTIMENTS[label], getattr(week, label))
+        for week in found.weeks
+        for label in SENTIMENTS
+        if getattr(week, label)
+    ]
+    if not rows:
+        box.caption("No recording has been judged yet.")
+        return
+    frame = pd.DataFrame(rows, columns=["week", "mood", "recordings"])
+    chart = (
+        alt.Chart(frame, height=_HEIGHT)
+        .mark_bar()
+        .encode(
+            weeks,
+            alt.Y("recordings:Q", stack="normalize", title="Share", axis=alt.Axis(format="%")),
+            alt.Color(
+                "mood:N",
+                title=None,
+                scale=alt.Scale(domain=list(MOODS), range=list(MOODS.values())),
+                legend=alt.Legend(orient="top"),
+            ),
+            tooltip=[
+                alt.Tooltip("week:N", title="Week of"),
+                alt.Tooltip("mood:N", title="Mood"),
+                alt.Tooltip("recordings:Q", title="Recordings"),
+            ],
+        )
+    )
+    box.altair_chart(chart, alt="Share of positive, neutral and negative recordings by week")
+
+
+def show_languages(found: Overview) -> None:
+    box = card("In which languages?")
+    if not found.languages:
+        box.caption("No language was found yet.")
+        return
+    shown = found.languages[:8]
+    frame = pd.DataFrame(
+        {
+            "language": [language(code) for code, _ in shown],
+            "recordings": [number for _, number in shown],
+        }
+    )
+    chart = (
+        alt.Chart(frame, height=alt.Step(_ROW))
+        .mark_bar(color=BAR)
+        .encode(
+            alt.X("recordings:Q", title="Recordings", axis=alt.Axis(tickMinStep=1, format="d")),
+            alt.Y("language:N", title=None, sort=None),
+            tooltip=[
+                alt.Tooltip("language:N", title="Language"),
+                alt.Tooltip("recordings:Q", title="Recordings"),
+            ],
+        )
+    )
+    box.altair_chart(chart, alt="Recordings in each language")
+
+
+def show_items(store: Store) -> None:
+    """Open action items of all time, ticked off here as well as with their recording."""
+    st.subheader("What is still to be done", anchor=False)
+    items = store.open_items(_ITEMS)
+    if not items:
+        st.caption("No open action items.")
+        return
+    if len(items) == _ITEMS:
+        st.caption(f"The newest {_ITEMS}.")
+    version = st.session_state.setdefault("dashboard_version", 0)
+    edited = st.data_editor(
+        as_frame(items),
+        hide_index=True,
+        key=f"dashboard_items_{version}",
+        disabled=["Action item", "Owner", "Due", "Recording", "Open"],
+        column_config={
+            "Done": st.column_config.CheckboxColumn(width="small"),
+            "Action item": st.column_config.TextColumn(width="large"),
+            "Open": st.column_config.LinkColumn(display_text="Open", width="small"),
+        },
+        height=min(35 * len(items) + 40, 480),
+    )
+    ticked = [item for item, done in zip(items, edited["Done"], strict=True) if done]
+    if ticked:
+        tick_off(store, ticked)
+        st.session_state["dashboard_version"] += 1
+        st.toast(f"{count(len(ticked), 'action item')} done")
+        st.rerun()
+
+
+def as_frame(items: Sequence[OpenItem]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Done": [False] * len(items),
+            "Action item": [one.item.text for one in items],
+            "Owner": [one.item.owner or "" for one in items],
+            "Due": [one.item.due or "" for one in items],
+            "Recording": [one.media_title for one in items],
+            "Open": [f"recording?id={one.media_id}" for one in items],
+        }
+    )
+
+
+def tick_off(store: Store, ticked: Sequence[OpenItem]) -> None:
+    """Looks each up again, for it may have been changed on another page meanwhile."""
+    for one in ticked:
+        analysis = store.analysis(one.media_id)
+        if analysis is not None:
+            items = [
+                replace(item, done=True) if item == one.item else item
+                for item in analysis.action_items
+            ]
+            store.update_analysis(one.media_id, action_items=tuple(items))
+
+
+main()

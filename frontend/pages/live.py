@@ -1,0 +1,5 @@
+"""live page."""
+
+import streamlit as st
+
+st.title("live")

@@ -1,0 +1,5 @@
+"""recording page."""
+
+import streamlit as st
+
+st.title("recording")

@@ -1,0 +1,59 @@
+"""The web frontend as a process beside the API. It is a client like any other: nothing of it is
+imported here, and it is told where the API is."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from echostream.errors import EchoStreamError
+
+COMMAND = (sys.executable, "-m", "frontend")
+_END_S = 20.0
+
+
+class FrontendMissing(EchoStreamError):
+    """The parts that only the frontend needs are not installed."""
+
+    code = "frontend_missing"
+
+
+def check_installed() -> None:
+    """Raises FrontendMissing."""
+    for module in ("frontend", "streamlit", "supabase", "docx", "babel"):
+        if importlib.util.find_spec(module) is None:
+            raise FrontendMissing(
+                f"the web frontend needs {module!r}: pip install 'echostream[ui]'"
+            )
+
+
+@contextmanager
+def beside(api_url: str) -> Iterator[None]:
+    """Run the frontend while the block runs; when it ends of itself, so does this process."""
+    process = subprocess.Popen(
+        (*COMMAND, "--lifeline"),
+        stdin=subprocess.PIPE,  # whose end it takes as the order to stop, whatever ends us
+        env={"API_BASE_URL": api_url, **os.environ},
+    )
+    leaving = threading.Event()
+
+    def watch() -> None:
+        process.wait()
+        if not leaving.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="frontend").start()
+    try:
+        yield
+    finally:
+        leaving.set()
+        process.terminate()
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

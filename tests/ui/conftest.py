@@ -1,0 +1,66 @@
+"""Fixtures of the frontend's tests: a real API, a real frontend, a real browser."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from conftest import TINY_WHISPER
+from frontend.settings import FrontendSettings
+from ui.site import Site, chromium, site
+from web.process import ServerProcess, server_process
+
+# What a page shows may have to be transcribed first, on a machine that runs other tests too.
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(autouse=True)
+def clean_frontend_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No frontend setting of the developer's own reaches a test."""
+    for name in FrontendSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@contextmanager
+def whisper_api(**environment: str) -> Iterator[ServerProcess]:
+    """A real API that transcribes with the tests' own Whisper."""
+    settings = {
+        "ASR_ENGINE": "whisper",
+        "WHISPER_MODEL": str(TINY_WHISPER),
+        "INSIGHTS_PROVIDER": "extractive",
+        "HF_HUB_OFFLINE": "1",
+        "WEB_CONCURRENCY": "1",
+    }
+    with server_process(**settings | environment) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[ServerProcess]:
+    with whisper_api() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def frontend(api: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A real frontend, with a library for all tests of a module."""
+    with site(api.url, tmp_path_factory.mktemp("frontend") / "library") as running:
+        yield running
+
+
+# Playwright holds an event loop in the main thread as long as it runs: a module that has this
+# fixture can have no async test, and other modules must find it ended.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window of its own, without a history."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        yield page

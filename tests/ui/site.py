@@ -1,0 +1,86 @@
+"""The frontend as a process of its own, and a browser to look at it with."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2 as httpx
+from playwright.sync_api import Browser, sync_playwright
+
+from conftest import ROOT
+
+_START_S = 60.0
+_END_S = 30.0
+_CHROMIUM = ("--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running frontend."""
+
+    url: str
+    library: Path
+    popen: "subprocess.Popen[bytes]"
+
+
+@contextmanager
+def site(api_url: str, library: Path, **environment: str) -> Iterator[Site]:
+    """A real frontend on a free port; ended on leaving, at the latest."""
+    port = _free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "frontend" / "app.py")]
+    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    settings = {"API_BASE_URL": api_url, "LIBRARY_PATH": str(library), **environment}
+    log = library.with_suffix(".log")
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            command, env={**os.environ, **settings}, stdout=output, stderr=output
+        ) as popen,
+    ):
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_up(url, popen, log)
+            yield Site(url, library, popen)
+        finally:
+            popen.terminate()
+            try:
+                popen.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                popen.kill()
+
+
+@contextmanager
+def chromium(*more: str) -> Iterator[Browser]:
+    """Debian's browser, without a screen."""
+    program = shutil.which("chromium")
+    assert program, "the tests need chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[*_CHROMIUM, *more])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _wait_until_up(url: str, popen: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and popen.poll() is None:
+        try:
+            httpx.get(f"{url}/_stcore/health", trust_env=False).raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"the frontend does not start:\n{log.read_text()}")
