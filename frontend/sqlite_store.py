@@ -5,14 +5,16 @@ import re
 import shutil
 import sqlite3
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from frontend.storable import storable
 from frontend.store import (
     MARK_END,
     MARK_START,
@@ -77,7 +79,7 @@ CREATE VIRTUAL TABLE search USING fts5 (
 PRAGMA user_version = 1;
 """
 _MEDIA = ", ".join(f"media.{field.name}" for field in fields(Media))
-_MONDAY = "date(created_at, '-6 days', 'weekday 1')"
+_MONDAY = "date(substr(created_at, 1, 10), '-6 days', 'weekday 1')"  # SQLite rounds up seconds
 _ORDER = {
     "created_at": "media.created_at",
     "title": "media.title COLLATE NOCASE",
@@ -151,10 +153,7 @@ class SqliteStore:
 
     @translated
     def add(self, media: Media, request: Json) -> None:
-        row = asdict(media) | {
-            "created_at": media.created_at.isoformat(),
-            "tags": json.dumps(media.tags, ensure_ascii=False),
-        }
+        row = _media_columns(asdict(media))
         names = ", ".join(row)
         places = ", ".join(f":{name}" for name in row)
         with self._transaction() as db:
@@ -162,7 +161,7 @@ class SqliteStore:
             if added.rowcount:
                 sql = "INSERT INTO analysis (media_id, request) VALUES (?, ?)"
                 db.execute(sql, (media.id, json.dumps(request)))
-                _index(db, media.id, media.title, "")
+                _index(db, media.id, row["title"], "")
 
     @translated
     def media(self, media_id: str) -> Media | None:
@@ -176,8 +175,7 @@ class SqliteStore:
 
     @translated
     def update_media(self, media_id: str, **changes: Any) -> None:
-        if "tags" in changes:
-            changes["tags"] = json.dumps(changes["tags"], ensure_ascii=False)
+        changes = _media_columns(changes)
         with self._transaction() as db:
             _update(db, "media", "id", media_id, changes)
             if "title" in changes:
@@ -189,6 +187,7 @@ class SqliteStore:
         media, analysis = self.media(media_id), self.analysis(media_id)
         if media is None or analysis is None:
             return
+        response = storable(response)
         done: Json = {"state": "completed", "error": None, "message": None, "job_id": None}
         if analysis.response is not None:
             self.update_media(media_id, **done)
@@ -217,11 +216,12 @@ class SqliteStore:
             row = db.execute("SELECT response FROM analysis WHERE media_id = ?", (media_id,))
             if found := row.fetchone():
                 text = text_of(json.loads(found["response"] or "{}"), changes["edits"])
+                text = storable(text)
                 db.execute(f"UPDATE search SET text = ? WHERE {_ITS_ROW}", (text, media_id))
 
     @translated
     def search(self, query: Query) -> Page:
-        words = re.findall(r"[^\W_]+", query.text)
+        words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", query.text))
         where, values = _conditions(query)
         tables = "media JOIN analysis ON analysis.media_id = media.id"
         excerpt = "NULL"
@@ -270,7 +270,7 @@ class SqliteStore:
             for media_id in media_ids:
                 row = db.execute("SELECT tags FROM media WHERE id = ?", (media_id,)).fetchone()
                 if row:
-                    tags = dict.fromkeys([*json.loads(row["tags"]), *add])
+                    tags = dict.fromkeys([*json.loads(row["tags"]), *storable(add)])
                     left = [tag for tag in tags if tag not in remove]
                     changes = {"tags": json.dumps(left, ensure_ascii=False)}
                     _update(db, "media", "id", media_id, changes)
@@ -356,7 +356,11 @@ class SqliteStore:
 
     @translated
     def keep_audio(self, media_id: str, path: Path) -> None:
-        shutil.move(path, self._audio / f"{media_id}{path.suffix.lower()}")
+        kept = self._audio / f"{media_id}{path.suffix.lower() or '.audio'}"
+        shutil.move(path, kept)
+        for other in self._audio.glob(f"{media_id}.*"):
+            if other != kept:
+                other.unlink(missing_ok=True)
 
     @translated
     def audio(self, media_id: str) -> Path | None:
@@ -381,14 +385,25 @@ def _index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None
     db.execute(sql, (title, text, media_id))
 
 
+def _media_columns(changes: Json) -> Json:
+    """Fields of `Media` as columns."""
+    columns: Json = storable(changes)
+    if "created_at" in changes:  # all in one zone, so that they sort as text
+        columns["created_at"] = changes["created_at"].astimezone(UTC).isoformat()
+    if "tags" in changes:
+        columns["tags"] = json.dumps(columns["tags"], ensure_ascii=False)
+    return columns
+
+
 def _columns(changes: Json) -> Json:
     """Fields of `Analysis` as columns, with those that are derived from them."""
     columns = dict(changes)
     if "action_items" in changes:
         columns["action_items"] = [asdict(item) for item in changes["action_items"]]
+    columns = storable(columns)
     columns = {name: json.dumps(value, ensure_ascii=False) for name, value in columns.items()}
     if "insights" in changes:
-        insights = changes["insights"] or {}
+        insights = storable(changes["insights"]) or {}
         sentiment = insights.get("sentiment") or {}
         columns |= {
             "topics": json.dumps(insights.get("topics", []), ensure_ascii=False),
