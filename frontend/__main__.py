@@ -22,7 +22,8 @@ def main() -> int:
         check_port(settings)
     except ValidationError as error:
         first = error.errors()[0]
-        return fail(f"setting {str(first['loc'][0]).upper()}: {first['msg']}")
+        name = "".join(f"{part} ".upper() for part in first["loc"])
+        return fail(f"setting {name}{first['msg']}")
     except OSError as error:
         address = f"{settings.frontend_host}:{settings.frontend_port}"
         return fail(f"cannot listen on {address}: {error.strerror}")

@@ -41,6 +41,10 @@ async def audio(request: Request) -> Response:
     return FileResponse(path)
 
 
+async def visit(request: Request) -> Response:
+    return await services().visits.remember(request)
+
+
 def say(error: Exception) -> bool:
     """An error that no page has dealt with, in words; the details are for the log."""
     if isinstance(error, StoreError):
@@ -61,5 +65,8 @@ app = App(
     Path(__file__).parent / "pages" / "frame.py",
     lifespan=lifespan,
     on_script_error=say,
-    routes=[Route("/audio/{media_id:uuid}", audio)],
+    routes=[
+        Route("/audio/{media_id:uuid}", audio),
+        Route("/visit", visit, methods=["POST"]),
+    ],
 )
