@@ -39,11 +39,12 @@ def upload(url: str, path: Path) -> httpx.Response:
 
 
 def test_connections_do_not_hold_small_answers_back() -> None:
-    with open_listener(Settings(port=0)) as listener:
-        with socket.create_connection(listener.getsockname()):
-            accepted, _ = listener.accept()
-            with accepted:
-                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    with (
+        open_listener(Settings(port=0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
