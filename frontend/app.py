@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
+from frontend.playable import served
 from frontend.services import services
 
 
@@ -25,11 +26,11 @@ async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
 async def audio(request: Request) -> Response:
     """A recording from the local library, from the disk and in any range: players seek in it."""
     library = services().library
-    media_id = request.path_params["media_id"]
+    media_id = str(request.path_params["media_id"])
     path = await run_in_threadpool(library.audio, media_id) if library else None
     if path is None:
         return Response("There is no such recording.", 404)
-    return FileResponse(path)
+    return FileResponse(served(path))
 
 
 app = App(

@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from typing import Any
 
 
 class Background:
@@ -13,12 +14,16 @@ class Background:
         self._loop = loop
         self._lock = threading.Lock()
         self._work: dict[str, Future[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    def start(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Unless there is work of this name under way."""
 
         async def run() -> None:
-            await work()
+            task = asyncio.create_task(work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            await task
 
         with self._lock:
             known = self._work.get(name)
@@ -40,7 +45,7 @@ class Background:
 
     async def aclose(self) -> None:
         """Cancel what is under way, and wait for its end. In the event loop."""
-        left = [asyncio.wrap_future(work) for work in self._work.values() if not work.done()]
-        for work in left:
-            work.cancel()
+        left = list(self._tasks)
+        for task in left:
+            task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
