@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from frontend.intake import Stage
 from frontend.store import SentimentLabel, Source, State
 
 STATE_WORDS: dict[State, str] = {
@@ -12,6 +13,13 @@ STATE_WORDS: dict[State, str] = {
     "completed": "Done",
     "failed": "Failed",
     "cancelled": "Cancelled",
+}
+STAGE_WORDS: dict[Stage, str] = {
+    "waiting": "Waiting for its turn",
+    "uploading": "Being sent to the API",
+    "queued": "In the API's queue",
+    "transcribing": "Being transcribed",
+    "saving": "Being saved",
 }
 SOURCE_WORDS: dict[Source, str] = {
     "file": "Uploaded file",
