@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.starlette import App
 
 from frontend.playable import served
@@ -32,6 +33,10 @@ async def audio(request: Request) -> Response:
         return Response("There is no such recording.", 404)
     return FileResponse(served(path))
 
+
+# Else Streamlit takes the folder `pages` for its older kind of navigation, until `main.py` has run
+# once: whoever opens a page by its address first would get it without the frame.
+PagesManager.uses_pages_directory = False
 
 app = App(
     Path(__file__).parent / "main.py",

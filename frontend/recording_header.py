@@ -1,6 +1,7 @@
 """What a recording is, and what can be done with it as a whole."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -58,7 +59,7 @@ def _exports(media: Media, analysis: Analysis) -> None:
             st.download_button(
                 documents.LABELS[each],
                 # Made when it is asked for: nobody wants all six on every look at the page.
-                lambda each=each: documents.export(media, analysis, each, timezone),
+                partial(documents.export, media, analysis, each, timezone),
                 file_name=documents.file_name(media, each),
                 mime=documents.MEDIA_TYPES[each],
                 on_click="ignore",

@@ -15,6 +15,11 @@ from frontend.transcript import Line
 from frontend.wording import SENTIMENT_WORDS, plain
 
 _LOOK_S = 1.0
+_PROVIDERS = {
+    "extractive": "EchoStream itself, without a language model",
+    "gemini": "Google Gemini",
+    "openai": "a language model",
+}
 
 
 def show(store: Store, media: Media, analysis: Analysis, lines: Mapping[int, Line]) -> None:
@@ -89,20 +94,20 @@ def _action_item(
     def keep(field: str) -> None:
         _keep_item(store, media_id, item.text, field, st.session_state[names[field]])
 
-    st.checkbox(plain(item.text), item.done, key=names["done"], on_change=keep, args=("done",))
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        for field, label in (("owner", "Owner"), ("due", "Due")):
-            st.text_input(
-                f"{label}: {plain(item.text)}",
-                getattr(item, field) or "",
-                key=names[field],
-                placeholder=label,
-                label_visibility="collapsed",
-                max_chars=100,
-                width=150,
-                on_change=keep,
-                args=(field,),
-            )
+    with st.container(border=True, gap="small"):
+        st.checkbox(plain(item.text), item.done, key=names["done"], on_change=keep, args=("done",))
+        with st.container(horizontal=True, gap="small"):
+            for field, label in (("owner", "Owner"), ("due", "Due")):
+                st.text_input(
+                    f"{label}: {plain(item.text)}",
+                    getattr(item, field) or "",
+                    key=names[field],
+                    placeholder=label,
+                    label_visibility="collapsed",
+                    max_chars=100,
+                    on_change=keep,
+                    args=(field,),
+                )
         if item.evidence:
             points("Evidence", [("", item.evidence)], lines, key=f"{key}-evidence")
 
@@ -159,13 +164,13 @@ def _follow_chart(chosen: list[Json]) -> None:
 
 
 def _made_by(meta: Json) -> None:
-    provider, model = meta.get("provider"), meta.get("model")
-    name = f"{provider} ({model})" if model else provider
+    provider, model = str(meta.get("provider") or ""), meta.get("model")
+    name = _PROVIDERS.get(provider, provider) + (f" ({model})" if model else "")
     if meta.get("degraded"):
-        reason = str(meta.get("degraded_reason") or "no reason was given").rstrip(".")
+        reason = str(meta.get("degraded_reason") or "the reason is not known").rstrip(".")
         st.warning(
-            f"These are stand-in insights, made by {plain(str(name))} from the words of the text"
-            f" alone: {plain(reason)}. Make them again when that is mended.",
+            f"These insights stand in for better ones, which failed: {plain(reason)}. They were"
+            f" made by {plain(name)}. Make them again once that is mended.",
             icon=":material/warning:",
         )
     elif name:

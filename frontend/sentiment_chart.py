@@ -53,7 +53,7 @@ def chart_of(bars: Sequence[Json]) -> alt.Chart:
     scale = alt.Scale(domain=labels, range=[_COLOURS[label] for label in SENTIMENTS])
     place = alt.selection_point(name=SELECTION, fields=["line"])
     chart: alt.Chart = (
-        alt.Chart(alt.Data(values=list(bars)))
+        alt.Chart(alt.InlineData(values=list(bars)))
         .mark_bar(cursor="pointer", stroke=None)
         .encode(
             x=alt.X(

@@ -1,7 +1,5 @@
 """One recording: its audio and transcript, and what was found in it."""
 
-from typing import Any
-
 import streamlit as st
 
 from frontend import problems, recording_header, recording_insights, recording_states
@@ -9,7 +7,7 @@ from frontend.player import player
 from frontend.recording_audio import audio_of, copy_is_made
 from frontend.session import current_store
 from frontend.store import UNFINISHED, Analysis, Json, Media, Store, StoreError
-from frontend.transcript import lines_of
+from frontend.transcript import edited, lines_of
 
 
 def main() -> None:
@@ -58,10 +56,9 @@ def _edit(store: Store, media_id: str, reply: str, change: Json) -> None:
     error: str | None = None
     try:
         analysis = store.analysis(media_id)
-        edits: dict[int, Any] = dict(analysis.edits) if analysis else {}
-        edits.pop(change["id"], None)
-        if change["text"] is not None:
-            edits[change["id"]] = change["text"]
+        if analysis is None or analysis.response is None:
+            raise StoreError("The recording has been deleted meanwhile.")
+        edits = edited(analysis.response, analysis.edits, change["id"], change["text"])
         store.update_analysis(media_id, edits=edits)
     except StoreError as problem:
         error = problems.words(problem)
