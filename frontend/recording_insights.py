@@ -99,7 +99,7 @@ def _action_item(
         with st.container(horizontal=True, gap="small"):
             for field, label in (("owner", "Owner"), ("due", "Due")):
                 st.text_input(
-                    f"{label}: {plain(item.text)}",
+                    f"{label}: {item.text}",
                     getattr(item, field) or "",
                     key=names[field],
                     placeholder=label,

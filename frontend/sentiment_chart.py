@@ -30,7 +30,9 @@ def bars_of(timeline: Sequence[Json], lines: Mapping[int, Line], end_s: float) -
     """A bar for each segment, or for a few together where there are many: up is positive, down is
     negative. `line` is where its strongest segment is."""
     known = [at for at in timeline if at["segment"] in lines]
-    size = -(-len(known) // _MOST_BARS) or 1
+    if not known:
+        return []
+    size = -(-len(known) // _MOST_BARS)
     groups = [known[first : first + size] for first in range(0, len(known), size)]
     starts = [lines[group[0]["segment"]].start_s for group in groups]
     return [

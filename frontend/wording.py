@@ -88,9 +88,11 @@ def file_name(title: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A text that was not written for Markdown, so that Streamlit shows it as it is."""
+    """A text that was not written for Markdown, so that Streamlit shows it as it is. No sign is
+    escaped without need: labels are read aloud as they stand here."""
     one_line = " ".join(text.split())
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$~:&])", r"\\\1", one_line)
+    inline = re.sub(r"([\\`*_\[\]<>$~]|:(?=[^\W\d])|&(?=#?\w+;)|(?<=-)-)", r"\\\1", one_line)
+    return re.sub(r"^(\d*)([#+\-=.)])(?= |$)", r"\1\\\2", inline)
 
 
 def _local(moment: datetime, timezone: str | None) -> datetime:

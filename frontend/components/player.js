@@ -3,6 +3,7 @@
 
 const players = new WeakMap();
 const EPSILON_S = 0.05;
+const MOST_LOOKS = 4;
 
 class Player {
   constructor(root) {
@@ -134,15 +135,18 @@ class Player {
   }
 
   /** Move the box alone, never the page, and only if the line is not well in sight. Lines out of
-   * sight have only an estimated height until they are shown: hence a second look. */
-  scrollTo(index, isSecondLook = false) {
+   * sight have only an estimated height until they are shown: hence further looks. */
+  scrollTo(index, looks = MOST_LOOKS) {
     const item = this.lines[index]?.item;
     if (!item) return;
+    this.aim = index;
     const [line, box] = [item.getBoundingClientRect(), this.box.getBoundingClientRect()];
     if (line.top < box.top + 8 || line.bottom > box.bottom - 0.15 * box.height) {
       this.box.scrollTop += line.top - box.top - 0.3 * box.height;
     }
-    if (!isSecondLook) requestAnimationFrame(() => this.scrollTo(index, true));
+    requestAnimationFrame(() => {
+      if (looks && this.aim === index) this.scrollTo(index, looks - 1);
+    });
   }
 
   bringIntoWindow() {

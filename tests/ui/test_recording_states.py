@@ -13,6 +13,7 @@ from frontend.services import services
 from frontend.sqlite_store import SqliteStore
 from frontend.store import ActionItem
 from ui.recordings import add_recording, long_answer
+from ui.site import free_port
 from web.support import wait_until
 
 PAGE = str(ROOT / "frontend" / "pages" / "recording.py")
@@ -20,10 +21,10 @@ Look = Callable[[str], AppTest]
 
 
 @pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int) -> Path:
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of a frontend whose API is not there."""
     monkeypatch.setenv("LIBRARY_PATH", str(tmp_path / "library"))
-    monkeypatch.setenv("API_BASE_URL", f"http://127.0.0.1:{free_port}")
+    monkeypatch.setenv("API_BASE_URL", f"http://127.0.0.1:{free_port()}")
     return tmp_path / "library"
 
 
@@ -140,7 +141,7 @@ def test_stand_in_insights_are_said_to_be_that(look: Look, store: SqliteStore) -
     assert "Only 50% of the text was read for them." in texts
     assert "Nobody said that they would do something." in texts
     assert "There is no sentiment over time for this recording." in texts
-    assert app.markdown[0].value == r"\*A\* summary\."
+    assert app.markdown[0].value == r"\*A\* summary."
 
 
 def test_a_tick_changes_the_item_as_it_is_now(look: Look, store: SqliteStore) -> None:

@@ -47,5 +47,16 @@ def test_sizes_and_counts() -> None:
     assert wording.count(1200, "recording", "recordings") == "1,200 recordings"
 
 
-def test_markdown_is_shown_as_it_is() -> None:
-    assert wording.plain("*a*\n :red[b] $c$ 1. d") == r"\*a\* \:red\[b\] \$c\$ 1\. d"
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("*a*\n :red[b] $c$", r"\*a\* \:red\[b\] \$c\$"),
+        ("We ship v1.2 at 14:05 - or so!", "We ship v1.2 at 14:05 - or so!"),
+        ("1. first", r"1\. first"),
+        ("# first", r"\# first"),
+        ("- a -> b --", r"\- a -\> b -\-"),
+        ("&lt; & co", r"\&lt; & co"),
+    ],
+)
+def test_markdown_is_shown_as_it_is(text: str, shown: str) -> None:
+    assert wording.plain(text) == shown
