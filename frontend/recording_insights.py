@@ -29,8 +29,7 @@ def show(store: Store, media: Media, analysis: Analysis, lines: Mapping[int, Lin
         _none(analysis, has_text)
     else:
         details = insights.get("details") or {}
-        open_items = sum(not item.done for item in analysis.action_items)
-        tabs = st.tabs(["Summary", f"Action items ({open_items})", "Sentiment"])
+        tabs = st.tabs(["Summary", "Action items", "Sentiment"])
         with tabs[0]:
             _summary(insights, details, lines)
         with tabs[1]:
@@ -79,7 +78,10 @@ def _action_items(store: Store, media_id: str, lines: Mapping[int, Line]) -> Non
     items = analysis.action_items if analysis else ()
     if problem := st.session_state.pop("item-problem", None):
         st.error(problem)
-    if not items:
+    if items:
+        done = sum(item.done for item in items)
+        st.caption(f"{done} of {count(len(items), 'item', 'items')} done")
+    else:
         st.caption("Nobody said that they would do something.")
     for place, item in enumerate(items):
         _action_item(store, media_id, place, item, lines)

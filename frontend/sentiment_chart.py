@@ -59,7 +59,10 @@ def chart_of(bars: Sequence[Json]) -> alt.Chart:
         .mark_bar(cursor="pointer", stroke=None)
         .encode(
             x=alt.X(
-                "start:Q", title=None, axis=alt.Axis(labelExpr=_CLOCK, grid=False, tickCount=6)
+                "start:Q",
+                title=None,
+                scale=alt.Scale(nice=False),
+                axis=alt.Axis(labelExpr=_CLOCK, grid=False, tickCount=6),
             ),
             x2="end:Q",
             y=alt.Y(

@@ -12,7 +12,7 @@ from ui.site import Site, chromium, site
 from web.process import ServerProcess, server_process
 
 # What a page shows may have to be transcribed first, on a machine that runs other tests too.
-expect.set_options(timeout=12_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(autouse=True)
@@ -48,5 +48,5 @@ def page(browser: Browser) -> Iterator[Page]:
     """A window of its own, without a history."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
-        page.set_default_timeout(12_000)
+        page.set_default_timeout(30_000)
         yield page
