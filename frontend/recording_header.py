@@ -1,6 +1,6 @@
 """What a recording is, and what can be done with it as a whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -8,7 +8,7 @@ import streamlit as st
 from frontend import documents, problems, wording
 from frontend.languages import language_name
 from frontend.services import services
-from frontend.store import Analysis, Json, Media, Store, StoreError
+from frontend.store import Analysis, Json, Media, Store
 
 
 def show(store: Store, media: Media, analysis: Analysis | None) -> None:
@@ -69,6 +69,7 @@ def _exports(media: Media, analysis: Analysis) -> None:
 
 
 @st.dialog("Edit details")
+@problems.told
 def _edit_details(store: Store, media: Media) -> None:
     known = store.facets().tags
     with st.form("details", border=False):
@@ -87,10 +88,12 @@ def _edit_details(store: Store, media: Media) -> None:
         st.error("A recording needs a title.")
         return
     kept = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
-    _keep(lambda: store.update_media(media.id, title=title, tags=kept))
+    store.update_media(media.id, title=title, tags=kept)
+    st.rerun()
 
 
 @st.dialog("Name speakers")
+@problems.told
 def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) -> None:
     st.write("An empty name gives back the one that was recognised.")
     with st.form("speakers", border=False):
@@ -101,10 +104,12 @@ def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) ->
         if not st.form_submit_button("Save", type="primary"):
             return
     kept = {speaker: name.strip() for speaker, name in names.items() if name.strip()}
-    _keep(lambda: store.update_analysis(analysis.media_id, speakers=kept))
+    store.update_analysis(analysis.media_id, speakers=kept)
+    st.rerun()
 
 
 @st.dialog("Delete this recording?")
+@problems.told
 def _delete(store: Store, media: Media) -> None:
     st.write(
         f"“{wording.plain(media.title)}” is deleted with its audio, its transcript and its"
@@ -116,19 +121,5 @@ def _delete(store: Store, media: Media) -> None:
             st.rerun()
     if not wanted:
         return
-    try:
-        services().intake.delete(store, [media.id])
-    except StoreError as error:
-        st.error(problems.words(error))
-        return
+    services().intake.delete(store, [media.id])
     st.switch_page("pages/library.py")
-
-
-def _keep(change: Callable[[], None]) -> None:
-    """Change the store and close the dialog, or say in it why that was not possible."""
-    try:
-        change()
-    except StoreError as error:
-        st.error(problems.words(error))
-        return
-    st.rerun()

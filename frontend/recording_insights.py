@@ -72,6 +72,7 @@ def _summary(insights: Json, details: Json, lines: Mapping[int, Line]) -> None:
 
 
 @st.fragment
+@problems.told
 def _action_items(store: Store, media_id: str, lines: Mapping[int, Line]) -> None:
     """Read anew by itself, so that a tick does not run the whole page."""
     analysis = store.analysis(media_id)
@@ -80,7 +81,7 @@ def _action_items(store: Store, media_id: str, lines: Mapping[int, Line]) -> Non
         st.error(problem)
     if items:
         done = sum(item.done for item in items)
-        st.caption(f"{done} of {count(len(items), 'item', 'items')} done")
+        st.caption(f"{done} of {len(items)} done")
     else:
         st.caption("Nobody said that they would do something.")
     for place, item in enumerate(items):

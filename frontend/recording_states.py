@@ -4,6 +4,7 @@ import time
 
 import streamlit as st
 
+from frontend import problems
 from frontend.intake import Progress
 from frontend.services import services
 from frontend.store import UNFINISHED, Media, Store
@@ -33,6 +34,7 @@ def under_way(store: Store, media: Media) -> None:
 
 
 @st.fragment(run_every=_LOOK_S)
+@problems.told
 def _progress(store: Store, media_id: str) -> None:
     """Looks again and again, until the recording is no longer under way."""
     media = store.media(media_id)

@@ -10,6 +10,7 @@ from frontend.store import UNFINISHED, Analysis, Json, Media, Store, StoreError
 from frontend.transcript import edited, lines_of
 
 
+@problems.told
 def main() -> None:
     store = current_store()
     media = store.media(st.query_params.get("id", ""))
@@ -65,9 +66,4 @@ def _edit(store: Store, media_id: str, reply: str, change: Json) -> None:
     st.session_state[reply] = {"nonce": change["nonce"], "error": error}
 
 
-try:
-    main()
-except StoreError as problem:
-    st.error(problems.words(problem), icon=":material/error:")
-    if st.button("Try again"):
-        st.rerun()
+main()

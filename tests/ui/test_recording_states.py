@@ -1,5 +1,6 @@
 """The recording page where there is no transcript to show, or not all of it."""
 
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,6 +66,15 @@ def test_a_recording_that_is_not_there(look: Look, media_id: str) -> None:
     app = look(media_id)
     assert "not in the library" in app.info[0].value
     assert labels(app) == ["Go to the library"]
+
+
+def test_a_library_that_fails_is_said(look: Look, store: SqliteStore, library: Path) -> None:
+    media_id = add_recording(store, answer(), audio=None)
+    with sqlite3.connect(library / "library.db") as database:
+        database.execute("ALTER TABLE analysis RENAME TO mislaid")
+    database.close()
+    app = look(media_id)
+    assert app.error[0].value.startswith("The library cannot be used: no such table")
 
 
 def test_one_under_way_says_what_it_waits_for(look: Look, store: SqliteStore) -> None:
