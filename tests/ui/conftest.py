@@ -37,8 +37,9 @@ def frontend(api: ServerProcess, tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module: while it runs, its event loop keeps other modules from having theirs."""
     with chromium() as running:
         yield running
 
