@@ -9,20 +9,20 @@ from frontend.background import Background
 
 async def test_one_piece_of_work_of_a_name_at_a_time() -> None:
     background = Background(asyncio.get_running_loop())
-    go, begun = asyncio.Event(), []
+    begun, times = asyncio.Event(), []
 
     async def work() -> None:
-        begun.append(1)
-        await go.wait()
+        times.append(1)
+        begun.set()
+        await asyncio.Event().wait()
 
     background.start("copy", work)
     background.start("copy", work)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await begun.wait()
     assert background.is_running("copy")
     assert not background.is_running("other")
     await background.aclose()
-    assert begun == [1]
+    assert times == [1]
     assert not background.is_running("copy")
     assert background.take_error("copy") is None
 
