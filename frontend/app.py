@@ -13,9 +13,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
-from frontend.api_client import ApiError
+from frontend.playable import served
+from frontend.problems import words
 from frontend.services import services
-from frontend.store import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +34,11 @@ async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
 async def audio(request: Request) -> Response:
     """A recording from the local library, from the disk and in any range: players seek in it."""
     library = services().library
-    media_id = request.path_params["media_id"]
+    media_id = str(request.path_params["media_id"])
     path = await run_in_threadpool(library.audio, media_id) if library else None
     if path is None:
         return Response("There is no such recording.", 404)
-    return FileResponse(path)
+    return FileResponse(served(path))
 
 
 async def visit(request: Request) -> Response:
@@ -47,17 +47,8 @@ async def visit(request: Request) -> Response:
 
 def say(error: Exception) -> bool:
     """An error that no page has dealt with, in words; the details are for the log."""
-    if isinstance(error, StoreError):
-        st.error(f"{error} {error.advice}".strip(), icon=":material/database_off:")
-    elif isinstance(error, ApiError):
-        st.error(error.words, icon=":material/cloud_off:")
-    else:
-        log.error("a page failed", exc_info=error)
-        st.error(
-            "Something went wrong on this page. Load it again; if that does not help, look at the"
-            " frontend's log.",
-            icon=":material/error:",
-        )
+    log.error("a page failed", exc_info=error)
+    st.error(words(error), icon=":material/error:")
     return True
 
 

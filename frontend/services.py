@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from frontend.api_client import ApiClient, ApiError, Status
+from frontend.background import Background
 from frontend.intake import Intake
 from frontend.settings import FrontendSettings
 from frontend.sqlite_store import SqliteStore
@@ -73,12 +74,14 @@ class Services:
         )
         staging = Staging(self.settings.library_path / "staging")
         self.intake = Intake(self.api, staging, at_once=self.settings.frontend_uploads)
+        self.background = Background(self._loop)
         self._watching = asyncio.create_task(self._watch())
         if self.library is not None:
             await asyncio.to_thread(self.intake.resume, self.library)
 
     async def _end(self) -> None:
         self._watching.cancel()
+        await self.background.aclose()
         await self.intake.aclose()
         await self.api.aclose()
 

@@ -198,7 +198,7 @@ class SqliteStore:
                 db.execute(f"DELETE FROM search WHERE {_ITS_ROW}", (media_id,))
                 db.execute("DELETE FROM media WHERE id = ?", (media_id,))
         for media_id in media_ids:
-            for path in self._audio.glob(f"{media_id}.*"):
+            for path in self._audio.glob(f"{media_id}*"):
                 path.unlink(missing_ok=True)
 
     @translated
@@ -280,7 +280,9 @@ class SqliteStore:
 
     @translated
     def audio(self, media_id: str) -> Path | None:
-        return next(iter(self._audio.glob(f"{media_id}.*")), None)
+        # Not a copy that was made of it, whose name has a further part.
+        found = self._audio.glob(f"{media_id}*")
+        return next((path for path in found if path.stem == media_id), None)
 
 
 def _update(db: sqlite3.Connection, table: str, key: str, media_id: str, changes: Json) -> None:

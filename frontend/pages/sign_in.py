@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from frontend.problems import words
 from frontend.services import services
 from frontend.session import sign_in
 from frontend.store import StoreError
@@ -89,7 +90,7 @@ def attempt(work: Callable[[], None]) -> None:
     try:
         work()
     except StoreError as error:
-        st.error(f"{error} {error.advice}".strip())
+        st.error(words(error))
 
 
 main()

@@ -49,10 +49,9 @@ def frontend(api: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
 
 
-# Playwright holds an event loop in the main thread as long as it runs: a module that has this
-# fixture can have no async test, and other modules must find it ended.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module: while it runs, its event loop keeps other modules from having theirs."""
     with chromium() as running:
         yield running
 

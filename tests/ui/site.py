@@ -33,7 +33,7 @@ class Site:
 @contextmanager
 def site(api_url: str, library: Path, **environment: str) -> Iterator[Site]:
     """A real frontend on a free port; ended on leaving, at the latest."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "frontend" / "app.py")]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     settings = {"API_BASE_URL": api_url, "LIBRARY_PATH": str(library), **environment}
@@ -69,7 +69,8 @@ def chromium(*more: str) -> Iterator[Browser]:
             browser.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
