@@ -12,6 +12,7 @@ from frontend.intake import Intake
 from frontend.settings import FrontendSettings
 from frontend.sqlite_store import SqliteStore
 from frontend.staging import Staging
+from frontend.tickets import Tickets
 
 T = TypeVar("T")
 
@@ -37,6 +38,7 @@ class Services:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="intake")
         self._thread.start()
         self.api_state = ApiState()
+        self.tickets = Tickets()
         self._seen = threading.Event()
         self.run(self._begin())
 

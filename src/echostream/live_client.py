@@ -26,9 +26,12 @@ Message = dict[str, Any]
 
 
 class LiveFailed(EchoStreamError):
-    """The server cannot be reached, or refuses; the message is its own."""
+    """The server cannot be reached, or refuses; the message is its own, and so is the code but for
+    `unreachable`."""
 
-    code = "live_failed"
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 async def pieces_of_file(
@@ -67,7 +70,8 @@ async def pieces_of_stdin() -> AsyncIterator[bytes]:
 
 class LiveClient:
     """One live session. `on_partial` is told each `partial_transcript`, once each, `on_fault` what
-    the server could not make sense of."""
+    the server could not make sense of, and `on_link` whether there is a connection, at each change
+    once the session has begun."""
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class LiveClient:
         *,
         on_partial: Callable[[Message], None],
         on_fault: Callable[[str], None],
+        on_link: Callable[[bool], None] = lambda _is_up: None,
     ) -> None:
         """`start` is what `start_audio` says."""
         self._url = url
@@ -84,6 +89,7 @@ class LiveClient:
         self._start = start
         self._on_partial = on_partial
         self._on_fault = on_fault
+        self._on_link = on_link
         self._last_seq = 0
         self._refusal: str | None = None
         self._started = asyncio.Event()
@@ -107,8 +113,9 @@ class LiveClient:
         try:
             await self._socket.connect(self._url, auth=self._auth)
         except socketio.exceptions.ConnectionError as error:
+            code = "unauthorized" if self._refusal == "unauthorized" else "unreachable"
             reason = self._refusal or error
-            raise LiveFailed(f"cannot connect to {self._url}: {reason}") from error
+            raise LiveFailed(f"cannot connect to {self._url}: {reason}", code) from error
         try:
             seq = 0
             while piece is not None and not self._final.done():
@@ -120,7 +127,7 @@ class LiveClient:
             if not self._final.done():
                 with suppress(socketio.exceptions.SocketIOError):
                     await self._socket.emit("end_audio", {})  # or the server would wait for us
-            await self._socket.disconnect()
+            await self._socket.shutdown()  # also while it tries to connect again
 
     async def _until_done(self, event: str, data: Message) -> None:
         """Send one event until the server has it, over however many connections that takes."""
@@ -133,8 +140,12 @@ class LiveClient:
                 continue
             if answer["ok"]:
                 return
+            if answer["error"] == "audio_too_long":
+                self._on_fault(answer["message"])
+                await asyncio.wait({self._final})  # the server ends the session with what it has
+                return
             if answer["error"] != "too_fast":
-                raise LiveFailed(answer["message"])
+                raise LiveFailed(answer["message"], answer["error"])
             await asyncio.sleep(_PAUSE_S)
 
     async def _begin(self) -> None:
@@ -142,14 +153,17 @@ class LiveClient:
         if answer["ok"]:
             self._start |= {name: answer[name] for name in ("audioId", "resumeSecret")}
             self._started.set()
+            self._on_link(True)
         else:
-            self._fail(LiveFailed(answer["message"]))
+            self._fail(LiveFailed(answer["message"], answer["error"]))
 
     async def _refused(self, reason: object) -> None:
         self._refusal = str(reason.get("message") if isinstance(reason, dict) else reason)
 
     async def _broken(self) -> None:
-        self._started.clear()
+        if self._started.is_set():
+            self._started.clear()
+            self._on_link(False)
 
     async def _partial(self, message: Message) -> None:
         if message["text"]:
