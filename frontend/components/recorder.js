@@ -1,22 +1,9 @@
-// Records the microphone and sends it to the frontend's own server, over a WebSocket that
-// `frontend/live_socket.py` describes; shows the text that comes back.
+// The recorder as it is seen: records the microphone, sends the sound to the frontend's own server,
+// shows the text that comes back. `recorder.py` puts this file behind those it needs.
 
-const PIECE_MS = 250;
-const KINDS = [
-  ["audio/webm;codecs=opus", "webm"],
-  ["audio/mp4", "mp4"],
-  ["audio/ogg;codecs=opus", "ogg"],
-];
-const BITS_PER_S = 64_000;
-const MOST_BUFFERED_BYTES = 512 * 1024;
-const STUCK_MS = 10_000;
-const LONGEST_PAUSE_MS = 5_000;
+const TICKET_MS = 20_000;
 const QUIET_MS = 6_000;
-const QUIETEST_DB = -60;
 const SLOW_MS = 10_000;
-
-const NOT_GOOD = 4401;
-const NOT_KEPT = 4500;
 
 const START_AGAIN = "Then press Start recording again.";
 const REFUSED = {
@@ -51,138 +38,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return () => recorder.leave();
 }
 
-// The way to the server: pieces are kept until they are on its disk.
-class Link {
-  constructor(hello, { onNews, onBroken, onEnd }) {
-    Object.assign(this, { onNews, onBroken, onEnd });
-    this.hello = hello;
-    this.secret = null;
-    this.pieces = [];
-    this.received = 0;
-    this.sent = 0;
-    this.heardAt = 0;
-    this.hasStopped = false;
-    this.pause = PIECE_MS;
-    this.connect();
-  }
-
-  connect() {
-    const page = new URL(location.href);
-    page.protocol = page.protocol === "https:" ? "wss:" : "ws:";
-    page.pathname = page.pathname.replace(/\/+$/, "") + "/socket";
-    page.search = page.hash = "";
-    const socket = (this.socket = new WebSocket(page));
-    socket.onopen = () => socket.send(JSON.stringify(this.secret ? { secret: this.secret } : this.hello));
-    socket.onmessage = ({ data }) => socket === this.socket && this.hear(JSON.parse(data));
-    socket.onclose = ({ code }) => socket === this.socket && this.closed(code);
-  }
-
-  hear(news) {
-    const isFirst = "secret" in news;
-    this.heardAt = performance.now();
-    if (isFirst) {
-      this.secret = news.secret;
-      this.id = news.id;
-      this.pause = PIECE_MS;
-      this.sent = news.received;
-      this.isOpen = true;
-    }
-    this.pieces.splice(0, news.received - this.received);
-    this.received = news.received;
-    this.onNews(news, isFirst);
-    if (news.ended) {
-      this.close();
-      this.onEnd(news.ended);
-    } else {
-      this.pump();
-    }
-  }
-
-  add(piece) {
-    if (this.pieces.length === 0) this.heardAt = performance.now();
-    this.pieces.push(piece);
-    if (this.isOpen && performance.now() - this.heardAt > STUCK_MS) this.closed(0); // half open
-    this.pump();
-  }
-
-  stop() {
-    this.hasStopped = true;
-    this.pump();
-  }
-
-  pump() {
-    if (!this.isOpen) return;
-    while (this.sent < this.received + this.pieces.length) {
-      if (this.socket.bufferedAmount > MOST_BUFFERED_BYTES) return; // news will call again
-      this.socket.send(this.pieces[this.sent - this.received]);
-      this.sent += 1;
-    }
-    if (this.hasStopped && !this.hasSaidSo) {
-      this.hasSaidSo = true;
-      this.socket.send(JSON.stringify({ stop: true }));
-    }
-  }
-
-  closed(code) {
-    this.close();
-    if (!this.secret || code === NOT_GOOD || code === NOT_KEPT) {
-      this.onEnd(null, code);
-      return;
-    }
-    this.onBroken();
-    setTimeout(() => this.connect(), this.pause);
-    this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
-  }
-
-  close() {
-    this.isOpen = this.hasSaidSo = false;
-    const socket = this.socket;
-    this.socket = null;
-    socket?.close();
-  }
-}
-
-// The microphone: its level, and its sound in pieces.
-class Microphone {
-  static async open(onPiece, onEnd) {
-    const kind = KINDS.find(([type]) => MediaRecorder.isTypeSupported(type));
-    // What makes calls pleasant takes away what a transcription needs.
-    const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true };
-    const stream = await navigator.mediaDevices.getUserMedia({ audio });
-    return new Microphone(stream, kind, onPiece, onEnd);
-  }
-
-  constructor(stream, [mimeType, ext], onPiece, onEnd) {
-    this.stream = stream;
-    this.ext = ext;
-    this.context = new AudioContext();
-    this.context.resume();
-    this.analyser = this.context.createAnalyser();
-    this.context.createMediaStreamSource(stream).connect(this.analyser);
-    this.samples = new Float32Array(this.analyser.fftSize);
-    this.recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: BITS_PER_S });
-    this.recorder.ondataavailable = ({ data }) => data.size && onPiece(data);
-    this.recorder.onstop = () => {
-      this.stream.getTracks().forEach((track) => track.stop());
-      this.context.close();
-      onEnd();
-    };
-    // Such as a microphone that is pulled out: the recorder stops by itself then.
-    this.recorder.start(PIECE_MS);
-  }
-
-  // 0 to 1, even for the ear.
-  level() {
-    this.analyser.getFloatTimeDomainData(this.samples);
-    const power = this.samples.reduce((sum, one) => sum + one * one, 0) / this.samples.length;
-    return Math.max(0, 1 - (10 * Math.log10(power + 1e-12)) / QUIETEST_DB);
-  }
-
-  stop() {
-    if (this.recorder.state !== "inactive") this.recorder.stop();
-  }
-}
-
 class Recorder {
   constructor(root) {
     const find = (name) => root.querySelector(`.${name}`);
@@ -209,7 +64,7 @@ class Recorder {
   async start() {
     this.clear();
     if (!window.isSecureContext) return this.fail(INSECURE);
-    if (!navigator.mediaDevices || !window.MediaRecorder) return this.fail(TOO_OLD);
+    if (!Microphone.isPossible()) return this.fail(TOO_OLD);
     this.enter("asking", "Waiting for the microphone");
     try {
       this.microphone = await Microphone.open((piece) => this.takePiece(piece), () => this.silent());
@@ -223,6 +78,7 @@ class Recorder {
     this.animate();
     this.wantsTicket = true;
     this.tell("start", this.startedAt);
+    this.patience = setTimeout(() => this.wantsTicket && this.end(null), TICKET_MS);
   }
 
   // The page makes one for us; an old one may still stand in its data.
@@ -231,6 +87,7 @@ class Recorder {
     this.ticket = ticket;
     if (!isNew || !this.wantsTicket) return;
     this.wantsTicket = false;
+    clearTimeout(this.patience);
     this.link = new Link(
       { ticket, ext: this.microphone.ext },
       {
@@ -261,6 +118,7 @@ class Recorder {
 
   end(how, code) {
     this.link = null;
+    this.wantsTicket = false;
     const id = this.id;
     this.enter("idle", "Start recording");
     this.microphone.stop();

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import streamlit as st
 
-_FOLDER = Path(__file__).parent
+
+def _text(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
 
 _recorder = st.components.v2.component(
     "echostream_recorder",
-    html=(_FOLDER / "recorder.html").read_text(encoding="utf-8"),
-    css=(_FOLDER / "recorder.css").read_text(encoding="utf-8"),
-    js=(_FOLDER / "recorder.js").read_text(encoding="utf-8"),
+    html=_text("recorder.html"),
+    css=_text("recorder.css"),
+    js="\n".join(map(_text, ("link.js", "microphone.js", "recorder.js"))),
 )
 
 

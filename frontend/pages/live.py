@@ -1,13 +1,13 @@
 """*Live*: text while somebody speaks, and a recording in the library at the end."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
+import time
+from datetime import UTC, datetime
 
 import streamlit as st
 
+from frontend import wording
 from frontend.api_client import Options
 from frontend.components.recorder import recorder
-from frontend.languages import LANGUAGES
 from frontend.services import services
 from frontend.session import current_store
 from frontend.store import UNFINISHED, Analysis, Media
@@ -20,19 +20,12 @@ _POLL_S = 1.0
 def issue_ticket() -> None:
     """For the recording that begins now, as the page stands."""
     state = st.session_state
-    options = Options(language=state.live_language)
-    wanted = Wanted(
-        current_store(), _name_of_now(), state.live_title.strip() or None, options.as_json()
-    )
+    name = f"Live, {wording.moment(datetime.now(UTC), st.context.timezone)}"
+    options = Options(language=state.live_language or None)
+    wanted = Wanted(current_store(), name, state.live_title.strip() or None, options.as_json())
     state.live_ticket = services().tickets.issue(wanted)
     state.live_is_on = True
     state.live_media_id = None
-
-
-def _name_of_now() -> str:
-    zone = st.context.timezone  # the browser's
-    now = datetime.now(ZoneInfo(zone) if zone else None)
-    return f"Live recording, {now.day} {now:%B %Y, %H:%M}"
 
 
 def show_form() -> None:
@@ -49,9 +42,9 @@ def show_form() -> None:
     )
     language.selectbox(
         "Language spoken",
-        [None, *LANGUAGES],
+        ["", *wording.LANGUAGES],
         key="live_language",
-        format_func=lambda code: LANGUAGES[code] if code else "Found out from the sound",
+        format_func=lambda code: wording.language(code) if code else "Found out from the speech",
         disabled=state.live_is_on,
     )
 
@@ -83,10 +76,9 @@ def show_outcome(media_id: str) -> None:
 
 def show(media: Media) -> None:
     with st.container(border=True):
-        st.subheader(media.title, anchor=False)
+        st.subheader(wording.plain(media.title), anchor=False)
         if media.state in UNFINISHED:
-            progress = services().intake.progress(media.id)
-            st.status((progress and progress.trouble) or "The text is on its way…", state="running")
+            show_progress(media)
         elif media.state != "completed":
             st.error(media.message or "There is no text of this recording.")
         elif analysis := current_store().analysis(media.id):
@@ -95,15 +87,25 @@ def show(media: Media) -> None:
             st.switch_page("pages/recording.py", query_params={"id": media.id})
 
 
+def show_progress(media: Media) -> None:
+    progress = services().intake.progress(media.id)
+    if progress is None:
+        return
+    if progress.trouble:
+        st.warning(progress.trouble, icon=":material/hourglass_top:")
+    else:
+        st.markdown(f":material/hourglass_top: {wording.progress(progress, time.time())}")
+
+
 def show_insights(analysis: Analysis) -> None:
     """In brief; the recording's own page has the rest."""
     insights = analysis.insights or {}
     if summary := insights.get("summary"):
         st.text(summary)
     if topics := insights.get("topics"):
-        st.caption("Topics: " + ", ".join(topics))
-    if count := len(analysis.action_items):
-        st.caption(f"{count} action {'item' if count == 1 else 'items'}")
+        st.caption("Topics: " + ", ".join(map(wording.plain, topics)))
+    if found := len(analysis.action_items):
+        st.caption(wording.count(found, "action item"))
 
 
 st.title("Live")

@@ -1,0 +1,75 @@
+"""A browser whose microphone hears the sample, and the Live page in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Locator, Page
+
+from conftest import sample_pcm, sample_turns, write_wav
+from ui.site import Site, chromium
+
+_RATE_HZ = 16_000
+_SILENCE_S = 60.0
+
+
+def spoken(turns: int) -> str:
+    """What the first turns of the sample say."""
+    return " ".join(turn["text"] for turn in sample_turns()[:turns])
+
+
+@contextmanager
+def hearing(turns: int, folder: Path) -> Iterator[Browser]:
+    """A browser that hears so many turns of the sample, once, from when a page listens; then
+    silence. It asks nobody for leave."""
+    speech = sample_pcm()[: int((sample_turns()[turns - 1]["end_s"] + 0.4) * _RATE_HZ)]
+    silence = np.zeros(int(_SILENCE_S * _RATE_HZ), np.int16)
+    sound = write_wav(folder / f"microphone-{turns}.wav", np.concatenate([speech, silence]))
+    with chromium(
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={sound}%noloop",
+    ) as browser:
+        yield browser
+
+
+class LivePage:
+    """The page as a user has it before them."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page = page
+        page.set_default_timeout(30_000)
+        page.goto(f"{site.url}/live")
+        self.start_button.wait_for()
+
+    @property
+    def start_button(self) -> Locator:
+        return self.page.get_by_role("button", name="Start recording")
+
+    @property
+    def confirmed(self) -> Locator:
+        return self.page.locator(".confirmed")
+
+    @property
+    def tentative(self) -> Locator:
+        return self.page.locator(".tentative")
+
+    @property
+    def notice(self) -> Locator:
+        return self.page.locator(".recorder").get_by_role("status")
+
+    def record_until(self, words: str) -> None:
+        """Start, and wait until these words are confirmed."""
+        self.start_button.click()
+        self.wait_for(words)
+
+    def wait_for(self, words: str) -> None:
+        self.confirmed.filter(has_text=words).wait_for()
+
+    def stop(self) -> None:
+        self.page.get_by_role("button", name="Stop", exact=True).click()
+
+    def picture(self, path: Path) -> None:
+        """As it stands, for the documentation; in whatever size and scheme the page has."""
+        self.page.screenshot(path=path)
