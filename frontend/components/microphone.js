@@ -20,7 +20,7 @@ class Microphone {
 
   static async open(onPiece, onEnd) {
     // What makes calls pleasant takes away what a transcription needs.
-    const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true };
+    const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     const stream = await navigator.mediaDevices.getUserMedia({ audio });
     return new Microphone(stream, Microphone.kind(), onPiece, onEnd);
   }
