@@ -116,8 +116,8 @@ class Intake:
     def add_live(
         self, store: Store, name: str, title: str | None, suffix: str, request: Json
     ) -> tuple[str, Path]:
-        """A new one: its id, and the file that its audio is to be written to. Nothing else touches
-        it before it is given to `save` or `reprocess`, or deleted. Raises OSError, or StoreError."""
+        """A new one: its id, and the file that its audio is to be written to. Until it is given to
+        `save` or `reprocess` nothing else touches it. Raises OSError, or StoreError."""
         media_id = str(uuid.uuid4())
         path = self.staging.place(media_id, f"live{suffix}")
         self._live.add(media_id)

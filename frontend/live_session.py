@@ -8,7 +8,7 @@ what was written ends in the library: if not with the text that came live, then 
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ class LiveSession:
         self._wanted = wanted
         self._target = target
         self._path = audio
-        self._file = audio.open("wb")
+        self._file = audio.open("wb", buffering=0)
         self._size = 0
         self._writing = asyncio.Lock()
         self._stopped = asyncio.Event()
@@ -185,7 +185,7 @@ class LiveSession:
             return None  # the whole file may do better, and says in words what is wrong if not
         return {"success": True, "cached": False} | {name: final.get(name) for name in _ANSWERED}
 
-    async def _read(self) -> AsyncIterator[bytes]:
+    async def _read(self) -> AsyncGenerator[bytes, None]:
         """The file as it grows, to its end."""
         sent = 0
         with await asyncio.to_thread(self._path.open, "rb") as file:
@@ -217,8 +217,9 @@ class LiveSession:
             log.warning("the size of a live recording is not kept: %s", error)
 
     def _write(self, piece: bytes) -> None:
-        self._file.write(piece)
-        self._file.flush()
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[self._file.write(rest) :]
 
     def end(self, ended: Ended) -> None:
         self.ended = ended

@@ -15,7 +15,9 @@ was taken over by another connection, 4500 when it cannot be begun.
 import asyncio
 import json
 import logging
+from collections.abc import MutableMapping
 from contextlib import suppress
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -141,7 +143,7 @@ async def _tell(websocket: WebSocket, session: LiveSession) -> None:
             await changed.wait()
 
 
-def _object(message: Json) -> Json | None:
+def _object(message: MutableMapping[str, Any]) -> Json | None:
     """What a text message says, if it is a JSON object. Raises WebSocketDisconnect."""
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code") or 1006)

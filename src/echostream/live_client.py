@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import socketio
 
 from echostream.domain import SAMPLE_RATE_HZ
@@ -95,8 +96,11 @@ class LiveClient:
         self._started = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._final: asyncio.Future[Message] = loop.create_future()
+        self._socket: socketio.AsyncClient
+
+    def _connect_with(self, http: aiohttp.ClientSession) -> None:
         # Its own way with Ctrl-C is to cancel every task of the program.
-        self._socket = socketio.AsyncClient(handle_sigint=False)
+        self._socket = socketio.AsyncClient(handle_sigint=False, http_session=http)
         for event, handler in (
             ("connect", self._begin),
             ("connect_error", self._refused),
@@ -110,12 +114,18 @@ class LiveClient:
     async def run(self, pieces: AsyncIterator[bytes]) -> Message:
         """Send all pieces; gives `audio_final`. Raises LiveFailed, and what `pieces` raises."""
         piece = await anext(pieces, None)  # before there is a session that would be left behind
-        try:
-            await self._socket.connect(self._url, auth=self._auth)
-        except socketio.exceptions.ConnectionError as error:
-            code = "unauthorized" if self._refusal == "unauthorized" else "unreachable"
-            reason = self._refusal or error
-            raise LiveFailed(f"cannot connect to {self._url}: {reason}", code) from error
+        # The library would leave a session of its own open when it cannot connect.
+        async with aiohttp.ClientSession() as http:
+            self._connect_with(http)
+            try:
+                await self._socket.connect(self._url, auth=self._auth)
+            except socketio.exceptions.ConnectionError as error:
+                code = "unauthorized" if self._refusal == "unauthorized" else "unreachable"
+                reason = self._refusal or error
+                raise LiveFailed(f"cannot connect to {self._url}: {reason}", code) from error
+            return await self._send(piece, pieces)
+
+    async def _send(self, piece: bytes | None, pieces: AsyncIterator[bytes]) -> Message:
         try:
             seq = 0
             while piece is not None and not self._final.done():
