@@ -13,19 +13,26 @@ from ui.site import Site, chromium
 _RATE_HZ = 16_000
 _SILENCE_S = 60.0
 
+QUESTION = slice(3, 4)
+"""Turns of the sample that the tests' small model reads without a fault at any pace: one short
+sentence, and three."""
+SURVEY = slice(2, 4)
 
-def spoken(turns: int) -> str:
-    """What the first turns of the sample say."""
-    return " ".join(turn["text"] for turn in sample_turns()[:turns])
+
+def spoken(turns: slice) -> str:
+    """What these turns of the sample say."""
+    return " ".join(turn["text"] for turn in sample_turns()[turns])
 
 
 @contextmanager
-def hearing(turns: int, folder: Path) -> Iterator[Browser]:
-    """A browser that hears so many turns of the sample, once, from when a page listens; then
-    silence. It asks nobody for leave."""
-    speech = sample_pcm()[: int((sample_turns()[turns - 1]["end_s"] + 0.4) * _RATE_HZ)]
+def hearing(turns: slice, folder: Path) -> Iterator[Browser]:
+    """A browser that hears these turns of the sample, once, from when a page listens; then silence.
+    It asks nobody for leave."""
+    heard = sample_turns()[turns]
+    start_s, end_s = heard[0]["start_s"] - 0.3, heard[-1]["end_s"] + 0.4
+    speech = sample_pcm()[int(start_s * _RATE_HZ) : int(end_s * _RATE_HZ)]
     silence = np.zeros(int(_SILENCE_S * _RATE_HZ), np.int16)
-    sound = write_wav(folder / f"microphone-{turns}.wav", np.concatenate([speech, silence]))
+    sound = write_wav(folder / "microphone.wav", np.concatenate([speech, silence]))
     with chromium(
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",

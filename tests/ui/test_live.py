@@ -1,6 +1,7 @@
 """The Live page in a real browser, whose microphone plays the sample."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +19,7 @@ from frontend.services import Services
 from frontend.sqlite_store import SqliteStore
 from frontend.store import UNFINISHED, Media, Query
 from frontend.transcript import text_of
-from ui.microphone import LivePage, hearing, spoken
+from ui.microphone import QUESTION, SURVEY, LivePage, hearing, spoken
 from ui.site import Site, chromium, site
 from web.process import ServerProcess, server_process
 from web.support import wait_until
@@ -66,7 +67,7 @@ def kept(library: Path) -> tuple[Media, str]:
     return media, text_of(analysis.response, {})
 
 
-def assert_says(text: str, turns: int) -> None:
+def assert_says(text: str, turns: slice) -> None:
     assert word_error_rate(spoken(turns), text) < 0.15, text
 
 
@@ -93,25 +94,26 @@ class Received:
 
 
 def test_what_is_said_is_shown_and_ends_in_the_library(protected: Site, tmp_path: Path) -> None:
-    with hearing(2, tmp_path) as browser:
+    with hearing(SURVEY, tmp_path) as browser:
         page = browser.new_page()
         received = Received(page)
         live = LivePage(page, protected)
-        live.record_until("budget")
-        expect(live.tentative).not_to_be_empty()
+        live.start_button.click()
+        live.tentative.filter(has_text=re.compile(r"\w")).wait_for()
+        live.wait_for("survey is complete")
         before = live.confirmed.inner_text()
         expect(page.get_by_text("s behind")).to_be_visible()
-        live.wait_for("percent of the budget")
+        live.wait_for("release")
         assert live.confirmed.inner_text().startswith(before)
         live.stop()
         page.get_by_text("Topics: ").wait_for()
-        assert_says(live.confirmed.inner_text(), 2)
+        assert_says(live.confirmed.inner_text(), SURVEY)
 
         page.get_by_role("button", name="Open the recording").click()
         page.wait_for_url("**/recording?id=*")
         media, text = kept(protected.library)
         assert parse_qs(urlsplit(page.url).query)["id"] == [media.id]
-        assert_says(text, 2)
+        assert_says(text, SURVEY)
         assert media.source == "live"
         assert not media.title.startswith("Live, ")  # the insights have a better one
         assert_it_plays(page, media)
@@ -131,7 +133,7 @@ def assert_it_plays(page: Page, media: Media) -> None:
             audio.preload = "metadata";
             await event("loadedmetadata");
             const seeked = event("seeked");
-            audio.currentTime = 7;
+            audio.currentTime = 6;
             await seeked;
             return [audio.duration, audio.currentTime];
         }""",
@@ -139,12 +141,12 @@ def assert_it_plays(page: Page, media: Media) -> None:
     )
     assert media.duration_s is not None
     assert duration_s == pytest.approx(media.duration_s, abs=0.3)
-    assert time_s == pytest.approx(7)
+    assert time_s == pytest.approx(6)
 
 
 def assert_nothing_secret(received: Received) -> None:
     told = received.all_told()
-    assert "Thank you for joining" in told
+    assert "survey is complete" in told
     assert _TOKEN not in told
 
 
@@ -168,12 +170,12 @@ def closed_with(frontend: Site, hello: object) -> int:
 
 
 def test_a_window_that_is_closed(protected: Site, tmp_path: Path) -> None:
-    with hearing(1, tmp_path) as browser:
+    with hearing(QUESTION, tmp_path) as browser:
         page = browser.new_page()
-        LivePage(page, protected).record_until("budget")
+        LivePage(page, protected).record_until("release")
         page.close()
         _, text = kept(protected.library)
-    assert_says(text, 1)
+    assert_says(text, QUESTION)
 
 
 # Keeps what the page opens, so that a test can break it.
@@ -189,29 +191,29 @@ window.WebSocket = class extends WebSocket {
 
 
 def test_a_connection_that_breaks_and_a_page_that_is_left(protected: Site, tmp_path: Path) -> None:
-    with hearing(2, tmp_path) as browser:
+    with hearing(SURVEY, tmp_path) as browser:
         page = browser.new_page()
         page.add_init_script(_KEEP_SOCKETS)
         live = LivePage(page, protected)
-        page.get_by_label("Title").fill("Budget *talk*")
-        live.record_until("budget")
+        page.get_by_label("Title").fill("Survey *talk*")
+        live.record_until("complete")
         before = live.confirmed.inner_text()
         page.evaluate("window.sockets[0].close(3000)")
-        live.wait_for("percent")
+        live.wait_for("release")
         assert page.evaluate("window.sockets.length") == 2
         assert live.confirmed.inner_text().startswith(before)
         page.get_by_role("link", name="Library").click()
         media, text = kept(protected.library)
-    assert_says(text, 2)
-    assert media.title == "Budget *talk*"
+    assert_says(text, SURVEY)
+    assert media.title == "Survey *talk*"
 
 
 def test_an_api_that_dies_and_comes_back(
     frontend: Site, api: ServerProcess, tmp_path: Path
 ) -> None:
-    with hearing(1, tmp_path) as browser:
+    with hearing(QUESTION, tmp_path) as browser:
         live = LivePage(browser.new_page(), frontend)
-        live.record_until("budget")
+        live.record_until("release")
         api.signal(signal.SIGKILL)
         expect(live.notice).to_contain_text("The recording goes on")
         live.stop()
@@ -221,11 +223,11 @@ def test_an_api_that_dies_and_comes_back(
         with server_process(**_WHISPER, PORT=port):
             live.page.get_by_text("Topics: ").wait_for()
             _, text = kept(frontend.library)
-    assert_says(text, 1)
+    assert_says(text, QUESTION)
 
 
 def test_no_api_at_all(alone: Site, tmp_path: Path) -> None:
-    with hearing(1, tmp_path) as browser:
+    with hearing(QUESTION, tmp_path) as browser:
         live = LivePage(browser.new_page(), alone)
         live.start_button.click()
         expect(live.notice).to_contain_text("cannot be reached. There is no live text, but")
@@ -235,13 +237,13 @@ def test_no_api_at_all(alone: Site, tmp_path: Path) -> None:
 
 def test_a_frontend_that_dies(api: ServerProcess, tmp_path: Path) -> None:
     library = tmp_path / "library"
-    with hearing(1, tmp_path) as browser:
+    with hearing(QUESTION, tmp_path) as browser:
         with site(api.url, library) as frontend:
-            LivePage(browser.new_page(), frontend).record_until("budget")
+            LivePage(browser.new_page(), frontend).record_until("release")
             frontend.popen.kill()
         with site(api.url, library):
             _, text = kept(library)
-    assert_says(text, 1)
+    assert_says(text, QUESTION)
 
 
 @pytest.mark.parametrize(
