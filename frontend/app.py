@@ -13,7 +13,8 @@ from starlette.websockets import WebSocket
 from streamlit import get_option
 from streamlit.starlette import App
 
-from frontend.live_session import LiveSessions, Target
+from frontend.live_session import Target
+from frontend.live_sessions import LiveSessions
 from frontend.live_socket import LiveSockets
 from frontend.services import services
 

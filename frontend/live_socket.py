@@ -21,7 +21,8 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from frontend.live_session import LiveSession, LiveSessions
+from frontend.live_session import LiveSession
+from frontend.live_sessions import LiveSessions
 from frontend.store import Json, StoreError
 from frontend.tickets import Tickets
 

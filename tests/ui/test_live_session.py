@@ -8,7 +8,8 @@ from pathlib import Path
 
 from frontend.api_client import ApiClient, Options
 from frontend.intake import Intake
-from frontend.live_session import LiveSession, LiveSessions, Target
+from frontend.live_session import LiveSession, Target
+from frontend.live_sessions import LiveSessions
 from frontend.remux import make_seekable
 from frontend.sqlite_store import SqliteStore
 from frontend.staging import Staging
