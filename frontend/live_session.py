@@ -76,8 +76,8 @@ class LiveSession:
         self.ended: Ended | None = None
         self._wanted = wanted
         self._target = target
-        self._path = audio
         self._file = audio.open("wb", buffering=0)
+        self._reader = audio.open("rb")
         self._size = 0
         self._writing = asyncio.Lock()
         self._stopped = asyncio.Event()
@@ -155,6 +155,7 @@ class LiveSession:
             if self._patience is not None:
                 self._patience.cancel()
             self._file.close()
+            self._reader.close()
 
     async def _listen(self) -> Json | None:
         """The API's answer; None, and a notice that says why, where no text comes live."""
@@ -186,15 +187,14 @@ class LiveSession:
     async def _read(self) -> AsyncGenerator[bytes, None]:
         """The file as it grows, to its end."""
         sent = 0
-        with await asyncio.to_thread(self._path.open, "rb") as file:
-            while True:
-                while sent < self._size:
-                    piece = await asyncio.to_thread(file.read, _READ_BYTES)
-                    sent += len(piece)
-                    yield piece
-                if self._stopped.is_set():
-                    return
-                await self._changed.wait()
+        while True:
+            while sent < self._size:
+                piece = await asyncio.to_thread(self._reader.read, _READ_BYTES)
+                sent += len(piece)
+                yield piece
+            if self._stopped.is_set():
+                return
+            await self._changed.wait()
 
     async def _hand_over(self, answer: Json | None) -> Ended:
         store, intake = self._wanted.store, self._target.intake

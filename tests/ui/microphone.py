@@ -1,5 +1,7 @@
 """A browser whose microphone hears the sample, and the Live page in it."""
 
+import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,13 +68,21 @@ class LivePage:
     def notice(self) -> Locator:
         return self.page.locator(".recorder").get_by_role("status")
 
-    def record_until(self, words: str) -> None:
-        """Start, and wait until these words are confirmed."""
+    def record_all(self, turns: slice, until: str) -> None:
+        """Start, and wait until these words are confirmed, and all of the turns recorded."""
         self.start_button.click()
-        self.wait_for(words)
+        self.wait_for(until)
+        self.wait_for_end(turns)
 
     def wait_for(self, words: str) -> None:
         self.confirmed.filter(has_text=words).wait_for()
+
+    def wait_for_end(self, turns: slice) -> None:
+        """Until the clock is past the last word, whatever was made of it."""
+        heard = sample_turns()[turns]
+        least_s = math.ceil(heard[-1]["end_s"] - heard[0]["start_s"]) + 1
+        times = "|".join(f"0:{second:02}" for second in range(least_s, 60))
+        self.page.get_by_role("timer").filter(has_text=re.compile(f"^({times})$")).wait_for()
 
     def stop(self) -> None:
         self.page.get_by_role("button", name="Stop", exact=True).click()

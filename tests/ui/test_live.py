@@ -103,7 +103,8 @@ def test_what_is_said_is_shown_and_ends_in_the_library(protected: Site, tmp_path
         live.wait_for("survey is complete")
         before = live.confirmed.inner_text()
         expect(page.get_by_text("s behind")).to_be_visible()
-        live.wait_for("release")
+        live.wait_for("ready")
+        live.wait_for_end(SURVEY)
         assert live.confirmed.inner_text().startswith(before)
         live.stop()
         page.get_by_text("Topics: ").wait_for()
@@ -172,7 +173,7 @@ def closed_with(frontend: Site, hello: object) -> int:
 def test_a_window_that_is_closed(protected: Site, tmp_path: Path) -> None:
     with hearing(QUESTION, tmp_path) as browser:
         page = browser.new_page()
-        LivePage(page, protected).record_until("release")
+        LivePage(page, protected).record_all(QUESTION, "ready")
         page.close()
         _, text = kept(protected.library)
     assert_says(text, QUESTION)
@@ -196,10 +197,12 @@ def test_a_connection_that_breaks_and_a_page_that_is_left(protected: Site, tmp_p
         page.add_init_script(_KEEP_SOCKETS)
         live = LivePage(page, protected)
         page.get_by_label("Title").fill("Survey *talk*")
-        live.record_until("complete")
+        live.start_button.click()
+        live.wait_for("complete")
         before = live.confirmed.inner_text()
         page.evaluate("window.sockets[0].close(3000)")
-        live.wait_for("release")
+        live.wait_for("ready")
+        live.wait_for_end(SURVEY)
         assert page.evaluate("window.sockets.length") == 2
         assert live.confirmed.inner_text().startswith(before)
         page.get_by_role("link", name="Library").click()
@@ -213,7 +216,7 @@ def test_an_api_that_dies_and_comes_back(
 ) -> None:
     with hearing(QUESTION, tmp_path) as browser:
         live = LivePage(browser.new_page(), frontend)
-        live.record_until("release")
+        live.record_all(QUESTION, "ready")
         api.signal(signal.SIGKILL)
         expect(live.notice).to_contain_text("The recording goes on")
         live.stop()
@@ -239,7 +242,7 @@ def test_a_frontend_that_dies(api: ServerProcess, tmp_path: Path) -> None:
     library = tmp_path / "library"
     with hearing(QUESTION, tmp_path) as browser:
         with site(api.url, library) as frontend:
-            LivePage(browser.new_page(), frontend).record_until("release")
+            LivePage(browser.new_page(), frontend).record_all(QUESTION, "ready")
             frontend.popen.kill()
         with site(api.url, library):
             _, text = kept(library)
