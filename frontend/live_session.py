@@ -150,12 +150,17 @@ class LiveSession:
             self.end(await self._hand_over(answer))
         finally:
             self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
-            self.stay()
-            if self._patience is not None:
-                self._patience.cancel()
-            self._file.close()
-            self._reader.close()
+            try:
+                await asyncio.gather(self._listening, return_exceptions=True)
+            finally:
+                self._close()
+
+    def _close(self) -> None:
+        self.stay()
+        if self._patience is not None:
+            self._patience.cancel()
+        self._file.close()
+        self._reader.close()
 
     async def _listen(self) -> Json | None:
         """The API's answer; None, and a notice that says why, where no text comes live."""
