@@ -10,9 +10,14 @@ import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from streamlit import get_option
 from streamlit.starlette import App
 
+from frontend.live_session import Target
+from frontend.live_sessions import LiveSessions
+from frontend.live_socket import LiveSockets
 from frontend.playable import served
 from frontend.problems import words
 from frontend.services import services
@@ -24,10 +29,16 @@ log = logging.getLogger(__name__)
 async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
     """Work that an earlier run left is gone on with before anybody opens a page."""
     shared = await run_in_threadpool(services)
-    address, port = st.get_option("server.address"), st.get_option("server.port")
+    address, port = get_option("server.address"), get_option("server.port")
     print(f"Web frontend  http://{address or '0.0.0.0'}:{port}")  # noqa: S104 - says what is
     print(f"API           {shared.settings.api_base_url}", flush=True)
-    yield {}
+    token = shared.settings.api_bearer_token
+    target = Target(
+        shared.settings.api_base_url, token.get_secret_value() if token else None, shared.intake
+    )
+    sessions = LiveSessions(target)
+    yield {"live": LiveSockets(sessions, shared.live_tickets)}
+    await sessions.aclose()
     await run_in_threadpool(shared.close)
 
 
@@ -52,12 +63,21 @@ def say(error: Exception) -> bool:
     return True
 
 
+async def live(websocket: WebSocket) -> None:
+    sockets: LiveSockets = app.state["live"]
+    await sockets.serve(websocket)
+
+
+# Streamlit puts its own routes below this path, and leaves those of others where they are.
+_base = f"/{get_option('server.baseUrlPath').strip('/')}".rstrip("/")
+
 app = App(
     Path(__file__).parent / "pages" / "frame.py",
     lifespan=lifespan,
     on_script_error=say,
     routes=[
-        Route("/audio/{media_id:uuid}", audio),
-        Route("/visit", visit, methods=["POST"]),
+        Route(f"{_base}/audio/{{media_id:uuid}}", audio),
+        Route(f"{_base}/visit", visit, methods=["POST"]),
+        WebSocketRoute(f"{_base}/live/socket", live),
     ],
 )

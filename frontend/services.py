@@ -13,9 +13,11 @@ from frontend.intake import Intake
 from frontend.settings import FrontendSettings
 from frontend.sqlite_store import SqliteStore
 from frontend.staging import Staging
+from frontend.tickets import Tickets
 from frontend.visits import Visits
 
 if TYPE_CHECKING:
+    from frontend.live_session import Wanted
     from frontend.supabase_accounts import Accounts
 
 T = TypeVar("T")
@@ -44,6 +46,7 @@ class Services:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="intake")
         self._thread.start()
         self.api_state = ApiState()
+        self.live_tickets: Tickets[Wanted] = Tickets()
         self._seen = threading.Event()
         self.run(self._begin())
 
