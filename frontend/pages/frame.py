@@ -1,12 +1,17 @@
 """Every page's frame: navigation, and how the API is."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from frontend.services import services
 from frontend.session import keep_signed_in, sign_out, signed_in
 from frontend.wording import plain
 
-st.set_page_config(page_title="EchoStream", page_icon=":material/graphic_eq:", layout="wide")
+# A file of ours: any other icon would have browsers ask for it outside.
+_ICON = Path(__file__).parent.parent / "icon.svg"
+
+st.set_page_config(page_title="EchoStream", page_icon=str(_ICON), layout="wide")
 # Streamlit leaves a third of a phone's screen empty above the title.
 st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }</style>")
 

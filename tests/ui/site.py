@@ -18,7 +18,12 @@ from conftest import ROOT
 
 _START_S = 60.0
 _END_S = 30.0
-_CHROMIUM = ("--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage")
+_CHROMIUM = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing outside this machine
+)
 
 
 @dataclass(frozen=True)
