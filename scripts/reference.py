@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from echostream.settings import Settings, cpu_count
 from echostream.web.app import create_app
+from frontend.settings import FrontendSettings
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -26,21 +27,27 @@ def pages() -> dict[str, str]:
 
 
 def settings_page() -> str:
-    rows = [
-        f"| `{name.upper()}` | {_default(field)} | {' '.join((field.description or '').split())} |"
-        for name, field in Settings.model_fields.items()
-    ]
     return "\n".join(
         [
             "# Settings\n",
             "Environment variables; a file `.env` in the working directory is read too, and the",
             "environment wins. An empty value counts as unset.\n",
-            "| variable | default | meaning |",
-            "|---|---|---|",
-            *rows,
+            "## API and workers\n",
+            *_table(Settings.model_fields),
+            "",
+            "## Web frontend\n",
+            *_table(FrontendSettings.model_fields),
             "",
         ]
     )
+
+
+def _table(fields: dict[str, FieldInfo]) -> list[str]:
+    rows = [
+        f"| `{name.upper()}` | {_default(field)} | {' '.join((field.description or '').split())} |"
+        for name, field in fields.items()
+    ]
+    return ["| variable | default | meaning |", "|---|---|---|", *rows]
 
 
 def _default(field: FieldInfo) -> str:
