@@ -22,14 +22,15 @@ _numbers = count()
 SignedIn = Callable[[], SupabaseStore]
 
 
-@pytest.fixture(scope="session")
+# Not for the whole run: other modules count their child processes.
+@pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
     with PostgresServer() as server:
         prepare(server)
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_project(postgres: PostgresServer) -> Iterator[Project]:
     """For tests that only add users."""
     with supabase_project(postgres, "shared") as project:

@@ -258,9 +258,9 @@ def test_many_are_deleted_at_once(store):
 def test_threads_share_a_store(store):
     def work(number: int) -> None:
         media_id = f"m{number}"
-        fill(store, media_id, f"word{number} common", title=f"Title {number}")
-        store.update_analysis(media_id, edits={0: f"edited{number} common"})
-        assert found(store, f"edited{number}") == [media_id]
+        fill(store, media_id, f"word{number:02} common", title=f"Title {number}")
+        store.update_analysis(media_id, edits={0: f"edited{number:02} common"})
+        assert found(store, f"edited{number:02}") == [media_id]
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(24)))

@@ -33,7 +33,7 @@ from jobs.api_support import (
     until,
 )
 from redis_server import RedisServer
-from web.support import EndlessTranscriber, around, audio, error_of, metric, wait_until, wav
+from web.support import WAIT_S, EndlessTranscriber, around, audio, error_of, metric, wait_until, wav
 
 USE_QUEUE = {"useQueue": "true"}
 SAID = "we will ship on friday sarah will call the client"
@@ -452,6 +452,7 @@ def test_no_export_before_the_end(service: Service) -> None:
         with service.worker(caching(engine)):
             in_state(client, job_id, "active")
             no_transcript(job_id, "active")
+            assert engine.started.wait(WAIT_S), "the error is meant for the other job"
             engine.error = InvalidAudio("nothing to hear")
             failed = upload(client)
             assert ended(client, failed)["state"] == "failed"
