@@ -132,7 +132,8 @@ def test_several_are_tagged_exported_and_deleted(
     with zipfile.ZipFile(downloading.value.path()) as packed:
         assert len(packed.namelist()) == 2
         assert b"We talked about" in packed.read(packed.namelist()[0])
-    page.keyboard.press("Escape")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
     page.get_by_role("button", name="Delete", exact=True).click()
     dialog = page.get_by_role("dialog")

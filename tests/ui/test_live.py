@@ -14,31 +14,33 @@ from streamlit.testing.v1 import AppTest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from conftest import ROOT, TINY_WHISPER, word_error_rate
+from conftest import ROOT, word_error_rate
 from frontend.services import Services
 from frontend.sqlite_store import SqliteStore
 from frontend.store import UNFINISHED, Media, Query
 from frontend.transcript import text_of
+from ui.conftest import whisper_api
 from ui.microphone import QUESTION, SURVEY, LivePage, hearing, spoken
 from ui.site import Site, chromium, site
-from web.process import ServerProcess, server_process
+from web.process import ServerProcess
 from web.support import wait_until
 
 _TOKEN = "a token that no browser may see"
-_WHISPER = {
-    "ASR_ENGINE": "whisper",
-    "WHISPER_MODEL": str(TINY_WHISPER),
-    "INSIGHTS_PROVIDER": "extractive",
-}
+
+
+@pytest.fixture
+def api() -> Iterator[ServerProcess]:
+    """Of one test, which may kill it."""
+    with whisper_api() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A frontend whose API wants a token; for tests that leave both as they are."""
     library = tmp_path_factory.mktemp("protected") / "library"
-    here = {"WEB_CONCURRENCY": "1", "HF_HUB_OFFLINE": "1", "API_BEARER_TOKEN": _TOKEN}
     with (
-        server_process(**_WHISPER, **here) as api,
+        whisper_api(API_BEARER_TOKEN=_TOKEN) as api,
         site(api.url, library, API_BEARER_TOKEN=_TOKEN) as running,
     ):
         yield running
@@ -211,10 +213,8 @@ def test_a_connection_that_breaks_and_a_page_that_is_left(protected: Site, tmp_p
     assert media.title == "Survey *talk*"
 
 
-def test_an_api_that_dies_and_comes_back(
-    frontend: Site, api: ServerProcess, tmp_path: Path
-) -> None:
-    with hearing(QUESTION, tmp_path) as browser:
+def test_an_api_that_dies_and_comes_back(api: ServerProcess, tmp_path: Path) -> None:
+    with site(api.url, tmp_path / "library") as frontend, hearing(QUESTION, tmp_path) as browser:
         live = LivePage(browser.new_page(), frontend)
         live.record_all(QUESTION, "ready")
         api.signal(signal.SIGKILL)
@@ -223,7 +223,7 @@ def test_an_api_that_dies_and_comes_back(
         expect(live.notice).to_contain_text("The recording is safe")
         live.page.get_by_text("cannot be reached").first.wait_for()
         port = str(urlsplit(api.url).port)
-        with server_process(**_WHISPER, PORT=port):
+        with whisper_api(PORT=port):
             live.page.get_by_text("Topics: ").wait_for()
             _, text = kept(frontend.library)
     assert_says(text, QUESTION)
