@@ -16,7 +16,6 @@ RUN groupadd --gid 10001 echostream \
     && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home \
        --shell /usr/sbin/nologin echostream \
     && install -d -o echostream -g echostream /data /models /opt/models
-COPY deploy/healthcheck.py /opt/healthcheck.py
 WORKDIR /data
 
 # The stages that build start from an empty environment at the place where it will lie; pip itself
@@ -70,14 +69,23 @@ ENV PATH=/opt/venv/bin:$PATH \
 COPY --from=dependencies /opt/venv /opt/venv
 COPY --from=model /opt/models /opt/models
 COPY --from=code /code /
+COPY deploy/healthcheck.py /opt/healthcheck.py
 VOLUME ["/data", "/models"]
 USER 10001:10001
 
-FROM engine AS api
-EXPOSE 3000
+FROM base AS frontend
+ENV PATH=/opt/venv/bin:$PATH \
+    FRONTEND_HOST=0.0.0.0 \
+    LIBRARY_PATH=/data/library
+COPY --from=frontend-dependencies /opt/venv /opt/venv
+COPY --from=code /code /
+COPY deploy/healthcheck.py /opt/healthcheck.py
+VOLUME ["/data"]
+USER 10001:10001
+EXPOSE 8501
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s \
-    CMD ["python", "/opt/healthcheck.py", "PORT", "3000", "/health"]
-CMD ["echostream", "serve"]
+    CMD ["python", "/opt/healthcheck.py", "FRONTEND_PORT", "8501", "/_stcore/health"]
+CMD ["python", "-m", "frontend"]
 
 FROM engine AS worker
 ENV WORKER_METRICS_PORT=9100
@@ -86,15 +94,9 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=30s \
     CMD ["python", "/opt/healthcheck.py", "WORKER_METRICS_PORT", "9100", "/metrics"]
 CMD ["echostream", "worker"]
 
-FROM base AS frontend
-ENV PATH=/opt/venv/bin:$PATH \
-    FRONTEND_HOST=0.0.0.0 \
-    LIBRARY_PATH=/data/library
-COPY --from=frontend-dependencies /opt/venv /opt/venv
-COPY --from=code /code /
-VOLUME ["/data"]
-USER 10001:10001
-EXPOSE 8501
+# The last one, and so the one that is built where no target can be named.
+FROM engine AS api
+EXPOSE 3000
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s \
-    CMD ["python", "/opt/healthcheck.py", "FRONTEND_PORT", "8501", "/_stcore/health"]
-CMD ["python", "-m", "frontend"]
+    CMD ["python", "/opt/healthcheck.py", "PORT", "3000", "/health"]
+CMD ["echostream", "serve"]

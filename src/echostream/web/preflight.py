@@ -48,8 +48,9 @@ async def _until_redis_answers(ping: Callable[[], Awaitable[None]]) -> None:
             return await ping()
         except QueueUnavailable as error:
             if time.monotonic() > deadline:
+                reason = str(error.__cause__).partition(". ")[0] or "no answer in time"
                 raise EchoStreamError(
-                    "USE_QUEUE is on, but Redis does not answer at REDIS_URL "
-                    f"({type(error.__cause__).__name__}); start it or set USE_QUEUE=false"
+                    "USE_QUEUE is on, but Redis does not answer as it should at REDIS_URL "
+                    f"({reason.rstrip('.')}); start it or set USE_QUEUE=false"
                 ) from error
         await asyncio.sleep(0.25)
