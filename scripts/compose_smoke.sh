@@ -10,7 +10,8 @@
 # wheels that this host has fetched, over the loopback, by a secret that no layer keeps.
 #
 # The model is the tests' tiny Whisper, mounted into the containers, so that real words come out
-# without a model hub. Short locks let a killed worker's job come back in seconds.
+# without a model hub. Short locks let a killed worker's job come back in seconds, and a short grace
+# period makes workers that stop hand back the job they are at.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,7 +27,7 @@ API=http://127.0.0.1:$PORT
 API_BEARER_TOKEN=$(python3 -c 'import secrets; print(secrets.token_urlsafe(24))')
 export API_BEARER_TOKEN
 export WHISPER_MODEL=/opt/models/whisper-tiny-meeting ASR_ENGINE=whisper HF_HUB_OFFLINE=1
-export JOB_LOCK_S=5 JOB_STALLED_CHECK_S=2 COMPOSE_PROJECT_NAME=echostream-smoke
+export JOB_LOCK_S=5 JOB_STALLED_CHECK_S=2 SHUTDOWN_GRACE_S=5 COMPOSE_PROJECT_NAME=echostream-smoke
 export DOCKER_BUILDKIT=1
 own_engine='' wheels='' passed=0
 
@@ -235,6 +236,28 @@ images() {
   ok "no root, no compiler, no test tools, no configuration of pip"
 }
 
+starts_and_stops() { # IMAGE COMMAND...: what its health check runs
+  local image=$1 id up down; shift
+  start
+  id=$(docker run -d --init -e USE_QUEUE=false "$image")
+  until_true 30 docker exec "$id" python /opt/healthcheck.py "$@" || fail "$image does not start"
+  up=$(since "$started")
+  start
+  docker stop -t 20 "$id" >/dev/null
+  down=$(since "$started")
+  [ "$(state "$id" '{{.State.ExitCode}}')" = 0 ] || fail "$image: status $(state "$id" '{{.State.ExitCode}}')"
+  docker rm -v "$id" >/dev/null
+  printf '     %s: up in %.1f s, down in %.1f s\n' "$image" "$up" "$down"
+  python3 -c 'import sys; sys.exit(float(sys.argv[1]) >= 5)' "$up" || fail "$image starts in $up s"
+}
+
+start_and_stop() {
+  starts_and_stops echostream-api PORT 3000 /health
+  starts_and_stops echostream-worker WORKER_METRICS_PORT 9100 /metrics
+  starts_and_stops echostream-frontend FRONTEND_PORT 8501 /_stcore/health
+  ok "each image starts in less than 5 s and stops with status 0"
+}
+
 configuration_errors() {
   ends_with 'setting API_BEARER_TOKEN: is a placeholder' -e API_BEARER_TOKEN=changeme echostream-api
   ends_with 'setting REDIS_URL: must begin with' -e REDIS_URL=localhost:6379 echostream-worker
@@ -338,7 +361,7 @@ graceful_stop() {
   for worker in $(compose ps -aq worker); do
     [ "$(state "$worker" '{{.State.ExitCode}}')" = 0 ] || fail "a worker was killed"
   done
-  say "     workers stopped in $(printf %.1f "$stopped") s, SHUTDOWN_GRACE_S=25, 45 s allowed"
+  say "     workers stopped in $(printf %.1f "$stopped") s, SHUTDOWN_GRACE_S=$SHUTDOWN_GRACE_S, 45 s allowed"
   quiet compose start worker
   until_true 180 has_ended "$id" || fail "a job was lost when its worker stopped"
   ok "workers stop at their jobs in time, and no job is lost"
@@ -388,6 +411,7 @@ EOF
 start_engine
 ok "engine $(docker version -f '{{.Server.Version}}')"
 images
+start_and_stop
 configuration_errors
 alone
 everything
