@@ -52,16 +52,16 @@ $(BIN)/python:
 
 $(PRODUCT): requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing pinned dependencies into $(VENV)"
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -q --no-deps -e .
 	@touch $@
 
 $(UI): requirements-ui.lock $(PRODUCT)
 	@echo "Installing the web frontend's pinned dependencies into $(VENV)"
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements-ui.lock
+	@$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements-ui.lock
 	@touch $@
 
 $(DEV): requirements-dev.lock $(PRODUCT)
 	@echo "Installing pinned development dependencies into $(VENV)"
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
