@@ -50,6 +50,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM dependencies AS model
 ARG BAKE_MODEL=""
+# A mirror of the hub, where that is wanted.
+ARG HF_ENDPOINT
 RUN mkdir -p /opt/models \
     && if [ -n "$BAKE_MODEL" ]; then \
          /opt/venv/bin/python -c 'import sys; from faster_whisper import download_model; \
@@ -74,7 +76,9 @@ VOLUME ["/data", "/models"]
 USER 10001:10001
 
 FROM base AS frontend
+# Streamlit would else ask the internet for this machine's address, to print it.
 ENV PATH=/opt/venv/bin:$PATH \
+    STREAMLIT_BROWSER_SERVER_ADDRESS=localhost \
     FRONTEND_HOST=0.0.0.0 \
     LIBRARY_PATH=/data/library
 COPY --from=frontend-dependencies /opt/venv /opt/venv
