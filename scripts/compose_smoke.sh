@@ -76,7 +76,10 @@ compose() {
 
 start_engine() {
   docker info >/dev/null 2>&1 && return
-  [ "$(id -u)" = 0 ] && command -v dockerd >/dev/null || { say "No Docker engine answers."; exit 1; }
+  if [ "$(id -u)" != 0 ] || ! command -v dockerd >/dev/null; then
+    say "No Docker engine answers."
+    exit 1
+  fi
   export DOCKER_HOST=unix://$WORK/docker.sock
   dockerd --storage-driver=overlay2 --data-root "$WORK/docker" --exec-root "$WORK/docker-exec" \
     -H "$DOCKER_HOST" --pidfile "$WORK/docker.pid" >"$WORK/dockerd.log" 2>&1 &
