@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
 UI := $(VENV)/.ui
 DEV := $(VENV)/.dev
-SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium
+SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium pg_createcluster:postgresql
 
 .PHONY: demo test up lint bench lock clean
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from echostream.checks import complaint
 from echostream.lifeline import on_parent_end
-from echostream.settings import complaint
 from frontend.settings import FrontendSettings
 
 _INTERRUPTED = 130

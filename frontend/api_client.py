@@ -30,6 +30,7 @@ _ADVICE = {
     "storage_unavailable": "Check the API's `STORAGE_URL`.",
     "storage_full": "Make room on the API's disk.",
     "job_not_found": "Try again: the job has been removed or has expired.",
+    "finalize_failed": "Try again; if it fails again, look at the API's log.",
     "process_failed": "Try again; if it fails again, look at the API's log.",
 }
 _PASSING = {"unreachable", "server_busy", "queue_unavailable", "storage_unavailable"}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from frontend.documents import FORMATS, export
+from frontend.documents import FORMATS, LABELS, Format, export, file_name
 from frontend.services import services
 from frontend.store import Media, Store
 from frontend.wording import count, plain
@@ -41,7 +41,7 @@ def ask_format(store: Store, chosen: Sequence[Media]) -> None:
     if not done:
         st.write("None of these is done yet.")
         return
-    wanted = st.selectbox("Format", FORMATS, format_func=str.upper)
+    wanted = st.selectbox("Format", FORMATS, format_func=LABELS.__getitem__)
     if len(done) < len(chosen):
         st.caption(f"{count(len(chosen) - len(done), 'recording')} not done yet and left out.")
     st.download_button(
@@ -54,7 +54,7 @@ def ask_format(store: Store, chosen: Sequence[Media]) -> None:
     )
 
 
-def archive(store: Store, media: Sequence[Media], as_format: str) -> bytes:
+def archive(store: Store, media: Sequence[Media], as_format: Format) -> bytes:
     """A zip file with a document for each recording, under names that differ."""
     packed = io.BytesIO()
     names: set[str] = set()
@@ -62,8 +62,8 @@ def archive(store: Store, media: Sequence[Media], as_format: str) -> bytes:
         for one in media:
             analysis = store.analysis(one.id)
             if analysis is not None and analysis.response is not None:
-                document = export(one, analysis, as_format)
-                file.writestr(unused(document.file_name, names), document.content)
+                document = export(one, analysis, as_format, st.context.timezone)
+                file.writestr(unused(file_name(one, as_format), names), document)
     return packed.getvalue()
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
 from frontend.api_client import ApiClient, ApiError
+from frontend.remux import make_seekable
 from frontend.staging import Staging
 from frontend.store import UNFINISHED, Json, Media, Source, Store, StoreError
 
@@ -64,6 +65,7 @@ class Intake:
         self._slots = asyncio.Semaphore(at_once)
         self._progress: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._live: set[str] = set()
         self._lock = threading.Lock()
 
     # What pages do
@@ -120,22 +122,44 @@ class Intake:
                 self.cancel(store, media_id)
         store.delete(wanted)
         for media_id in wanted:
+            self._live.discard(media_id)
             self.staging.discard(media_id)
 
     def resume(self, store: Store) -> None:
         """Go on with everything in the store that is unfinished and not under way."""
         for media in store.unfinished():
-            self._start(store, media.id)
+            if media.id not in self._live:
+                self._start(store, media.id)
 
-    # What the live page uses too
+    # Recordings that are still being spoken
+
+    def add_live(
+        self, store: Store, name: str, title: str | None, suffix: str, request: Json
+    ) -> tuple[str, Path]:
+        """A new one: its id, and the file that its audio is to be written to. Until it is given to
+        `save` or `reprocess` nothing else touches it. Raises OSError, or StoreError."""
+        media_id = str(uuid.uuid4())
+        path = self.staging.place(media_id, f"live{suffix}")
+        self._live.add(media_id)
+        try:
+            path.touch()
+            media = self._media(media_id, name, "live", state="active")
+            store.add(replace(media, title=title or name), request)
+        except BaseException:
+            self._live.discard(media_id)
+            self.staging.discard(media_id)
+            raise
+        return media_id, path
 
     def save(self, store: Store, media_id: str, answer: Json) -> "Future[None]":
         """Keep an answer that came another way, with the audio that was staged."""
         self.staging.write_answer(media_id, answer)
+        self._live.discard(media_id)
         return self._start(store, media_id)
 
     def reprocess(self, store: Store, media_id: str) -> None:
         """Send staged audio to the API as if it were a file that had been added."""
+        self._live.discard(media_id)
         self._start(store, media_id)
 
     async def aclose(self) -> None:
@@ -187,6 +211,8 @@ class Intake:
         self._tell(media_id, "saving", None)
         await self._kept(media_id, lambda: store.complete(media_id, answer))
         if audio := self.staging.audio(media_id):
+            if media.source == "live":
+                await make_seekable(audio)
             await self._kept_or_left(media_id, lambda: store.keep_audio(media_id, audio))
         await asyncio.to_thread(self.staging.discard, media_id)
 

@@ -5,13 +5,20 @@ import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from frontend.api_client import ApiClient, ApiError, Status
+from frontend.background import Background
 from frontend.intake import Intake
 from frontend.settings import FrontendSettings
 from frontend.sqlite_store import SqliteStore
 from frontend.staging import Staging
+from frontend.tickets import Tickets
+from frontend.visits import Visits
+
+if TYPE_CHECKING:
+    from frontend.live_session import Wanted
+    from frontend.supabase_accounts import Accounts
 
 T = TypeVar("T")
 
@@ -30,13 +37,16 @@ class Services:
     """Lives as long as the process. Work in the background has an event loop in a thread."""
 
     def __init__(self, settings: FrontendSettings) -> None:
-        """Raises StoreError when the library's folder cannot be used."""
+        """Raises StoreError when the library's folder or Supabase's key cannot be used."""
         self.settings = settings
         self.library = None if settings.uses_supabase else SqliteStore(settings.library_path)
+        self.accounts = _accounts(settings)
+        self.visits = Visits()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="intake")
         self._thread.start()
         self.api_state = ApiState()
+        self.live_tickets: Tickets[Wanted] = Tickets()
         self._seen = threading.Event()
         self.run(self._begin())
 
@@ -57,6 +67,8 @@ class Services:
         self._loop.close()
         if self.library is not None:
             self.library.close()
+        if self.accounts is not None:
+            self.accounts.close()
 
     async def _begin(self) -> None:
         token = self.settings.api_bearer_token
@@ -65,12 +77,14 @@ class Services:
         )
         staging = Staging(self.settings.library_path / "staging")
         self.intake = Intake(self.api, staging, at_once=self.settings.frontend_uploads)
+        self.background = Background(self._loop)
         self._watching = asyncio.create_task(self._watch())
         if self.library is not None:
             await asyncio.to_thread(self.intake.resume, self.library)
 
     async def _end(self) -> None:
         self._watching.cancel()
+        await self.background.aclose()
         await self.intake.aclose()
         await self.api.aclose()
 
@@ -82,6 +96,14 @@ class Services:
                 self.api_state = ApiState(error=error)
             self._seen.set()
             await asyncio.sleep(_WATCH_S)
+
+
+def _accounts(settings: FrontendSettings) -> "Accounts | None":
+    if settings.supabase_url is None or settings.supabase_anon_key is None:
+        return None
+    from frontend.supabase_accounts import Accounts  # takes a second that few need
+
+    return Accounts(settings.supabase_url, settings.supabase_anon_key.get_secret_value())
 
 
 @lru_cache(maxsize=1)

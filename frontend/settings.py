@@ -1,11 +1,12 @@
 """The frontend's settings, from the environment and `.env`: read here and nowhere else."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from echostream.settings import check_token, check_url
+from echostream.checks import check_token, check_url
 
 
 class FrontendSettings(BaseSettings):
@@ -58,6 +59,12 @@ class FrontendSettings(BaseSettings):
             check_token(value.get_secret_value())
         return value
 
+    @model_validator(mode="after")
+    def _check_supabase(self) -> Self:
+        if (self.supabase_url is None) != (self.supabase_anon_key is None):
+            raise ValueError("SUPABASE_URL and SUPABASE_ANON_KEY go together: set both or neither")
+        return self
+
     @property
     def uses_supabase(self) -> bool:
-        return self.supabase_url is not None and self.supabase_anon_key is not None
+        return self.supabase_url is not None

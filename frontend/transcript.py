@@ -40,6 +40,15 @@ def lines_of(
     )
 
 
+def edited(
+    response: Json, edits: Mapping[int, str], line_id: int, text: str | None
+) -> dict[int, str]:
+    """The edits with a new text for a line; None or its original text undoes its edit."""
+    original = next(line.original for line in lines_of(response, {}, {}) if line.id == line_id)
+    others = {number: kept for number, kept in edits.items() if number != line_id}
+    return others if text is None or text.strip() == original else others | {line_id: text.strip()}
+
+
 def text_of(response: Json, edits: Mapping[int, str]) -> str:
     """The whole text, one line a segment."""
     return "\n".join(line.text for line in lines_of(response, edits, {}) if line.text)

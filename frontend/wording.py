@@ -1,105 +1,121 @@
-"""How things are said: lengths, dates, languages, states. All pages say them the same way."""
+"""Times, lengths, dates and sizes as the pages say them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel import Locale
-from babel.dates import format_datetime
+from frontend.intake import Progress, Stage
+from frontend.store import SentimentLabel, Source, State
 
-from frontend.intake import Progress
-from frontend.store import SentimentLabel, State
-
-_ENGLISH = Locale("en", "GB")
-
-_CODES = (
-    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta "
-    "no th ur hr bg lt la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk "
-    "sq sw gl mr pa si km sn yo so af oc ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb "
-    "my bo tl mg as tt haw ln ha ba jw su yue"
-)
-LANGUAGES = tuple(_CODES.split())
-"""Codes of the languages that Whisper knows, the more spoken ones first."""
-
-STATES: dict[State, str] = {
+STATE_WORDS: dict[State, str] = {
     "waiting": "Waiting",
     "active": "Under way",
     "completed": "Done",
     "failed": "Failed",
     "cancelled": "Cancelled",
 }
-SENTIMENTS: dict[SentimentLabel, str] = {
-    "positive": "Positive",
-    "neutral": "Neutral",
-    "negative": "Negative",
-}
-STAGES = {
+STAGE_WORDS: dict[Stage, str] = {
     "waiting": "Waiting for its turn",
     "uploading": "Uploading",
     "queued": "In the queue",
     "transcribing": "Transcribing",
     "saving": "Saving",
 }
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>~$|]|:(?=[a-z]))")
+SOURCE_WORDS: dict[Source, str] = {
+    "file": "Uploaded file",
+    "url": "Web address",
+    "microphone": "Microphone",
+    "live": "Live recording",
+}
+SENTIMENT_WORDS: dict[SentimentLabel, str] = {
+    "positive": "Positive",
+    "neutral": "Neutral",
+    "negative": "Negative",
+}
+
+_LONGEST_NAME = 80
 
 
 def clock(seconds: float) -> str:
-    """A place in a recording, or its length: 0:42, 1:02:03."""
-    minutes, rest = divmod(int(seconds), 60)
+    """A place in a recording: `0:42`, `1:02:03`."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def duration(seconds: float) -> str:
+    """A length: `42 s`, `4 min 12 s`, `1 h 4 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
 def hours(seconds: float) -> str:
-    """A total: 42 min, 3.5 h, 120 h."""
+    """A total: `42 min`, `3.5 h`, `1,200 h`."""
     if seconds < 3600:
         return f"{round(seconds / 60)} min"
     total = seconds / 3600
     return f"{total:.1f} h" if total < 100 else f"{total:,.0f} h"
 
 
-def zone(name: str | None) -> ZoneInfo:
-    """The time zone of a browser; UTC where it does not say or nobody knows it."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
+def day(moment: datetime, timezone: str | None) -> str:
+    """`3 March 2026`, where the reader is: `timezone` as `st.context.timezone` gives it."""
+    there = local(moment, timezone)
+    return f"{there.day} {there:%B %Y}"
 
 
-def moment(time: datetime, zone_name: str | None) -> str:
-    """24 Nov 2026, 11:20"""
-    local = time.astimezone(zone(zone_name)).replace(tzinfo=None)
-    return format_datetime(local, "d MMM y, HH:mm", locale=_ENGLISH)
+def day_and_time(moment: datetime, timezone: str | None) -> str:
+    """`3 March 2026, 14:05`."""
+    return f"{day(moment, timezone)}, {local(moment, timezone):%H:%M}"
 
 
-def day(time: datetime) -> str:
-    """2026-11-24, for names of files."""
-    return time.astimezone(UTC).date().isoformat()
-
-
-def language(code: str | None) -> str:
-    """The English name of a language, or its code where it has none."""
-    if code is None:
-        return "–"
-    return str(_ENGLISH.languages.get({"jw": "jv"}.get(code, code), code))
+def size(count_bytes: int) -> str:
+    """`640 kB`, `3.4 MB`."""
+    if count_bytes < 1_000_000:
+        return f"{max(1, round(count_bytes / 1000))} kB"
+    if count_bytes < 1_000_000_000:
+        return f"{count_bytes / 1_000_000:.1f} MB"
+    return f"{count_bytes / 1_000_000_000:.1f} GB"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """1 recording, 2 recordings, 10,000 recordings."""
+    """`1 recording`, `12 recordings`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def progress(now: Progress, time_s: float) -> str:
-    """Transcribing, 63 %; Transcribing, 0:12 so far"""
-    said = STAGES[now.stage]
+def progress(now: Progress | None, time_s: float) -> str:
+    """`Transcribing, 63%`; `Transcribing, 0:12 so far` where the share cannot be known."""
+    if now is None:
+        return STAGE_WORDS["waiting"]
+    said = STAGE_WORDS[now.stage]
     if now.share is not None:
         return f"{said}, {now.share:.0%}"
-    if now.stage == "transcribing":
-        return f"{said}, {clock(time_s - now.since)} so far"
-    return said
+    return f"{said}, {clock(time_s - now.since)} so far" if now.stage == "transcribing" else said
+
+
+def file_name(title: str) -> str:
+    """A title as a file's name without its suffix, good on every system."""
+    words = re.sub(r'[\x00-\x1f<>:"/\\|?*]+', " ", title)
+    name = " ".join(words.split())[:_LONGEST_NAME].strip(" .")
+    return name or "recording"
 
 
 def plain(text: str) -> str:
-    """A text of the user's, safe within a line where Streamlit reads Markdown. No more is escaped
-    than must be: labels are read out as they stand."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    """A text that was not written for Markdown, so that Streamlit shows it as it is. No sign is
+    escaped without need: labels are read aloud as they stand here."""
+    one_line = " ".join(text.split())
+    inline = re.sub(r"([\\`*_\[\]<>$~]|:(?=[^\W\d])|&(?=#?\w+;)|(?<=-)-)", r"\\\1", one_line)
+    return re.sub(r"^(\d*)([#+\-=.)])(?= |$)", r"\1\\\2", inline)
+
+
+def local(moment: datetime, timezone: str | None) -> datetime:
+    """The same moment in the reader's time zone."""
+    try:
+        return moment.astimezone(ZoneInfo(timezone or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return moment

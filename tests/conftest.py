@@ -3,7 +3,6 @@
 import functools
 import json
 import re
-import socket
 import threading
 import wave
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
+from echostream.web.listener import open_listener
 from echostream.web.peers import Peers
 from echostream.web.server import Server
 
@@ -71,7 +71,7 @@ def running(
 ) -> Iterator[str]:
     """A real server in a thread; gives its base URL, stops it cleanly on leaving. With `peers` it
     is one of several, on a port of its own so that a test can choose whom it asks."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = open_listener(settings.model_copy(update={"port": 0}))
     listeners = [listener, peers.listen()] if peers else [listener]
     server = Server(create_app(settings, make_pipeline, peers), settings)
     thread = threading.Thread(target=server.run, args=(listeners,), name="server")

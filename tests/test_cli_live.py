@@ -132,6 +132,15 @@ def test_noise_on_stdin(url: str, environment: dict[str, str]) -> None:
     assert b"there was no audio" in found.stderr
 
 
+def test_more_audio_than_may_be(oracle: OracleTranscriber, environment: dict[str, str]) -> None:
+    limited = settings_of(api_bearer_token=TOKEN, max_audio_seconds=4)
+    with running(limited, around(oracle)) as url:
+        found = live(environment, str(SAMPLE), "--url", url, "--speed", "0")
+    assert found.returncode == 0
+    assert found.stdout.startswith(b"Thank you for joining")
+    assert b"live audio may be 4 s long" in found.stderr
+
+
 def test_a_wrong_token(url: str, environment: dict[str, str]) -> None:
     found = live({**environment, "API_BEARER_TOKEN": "wrong"}, str(SAMPLE), "--url", url)
     assert found.returncode == 1

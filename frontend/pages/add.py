@@ -7,10 +7,12 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from frontend.api_client import Options
+from frontend.languages import NAMES
+from frontend.problems import words
 from frontend.services import services
 from frontend.session import current_store
 from frontend.store import UNFINISHED, Json, Media, Query, Store, StoreError
-from frontend.wording import LANGUAGES, count, language, plain, progress
+from frontend.wording import count, plain, progress
 
 _REFRESH_S = 1.0
 _SHOWN = 50
@@ -37,9 +39,9 @@ def ask_options() -> Json:
         left, right = st.columns(2)
         spoken = left.selectbox(
             "Language",
-            LANGUAGES,
+            sorted(NAMES, key=NAMES.__getitem__),
             index=None,
-            format_func=language,
+            format_func=NAMES.__getitem__,
             placeholder="Detect",
             key="add_language",
             persist_state="session",
@@ -109,8 +111,8 @@ def take(things: list[UploadedFile] | list[str], add: Callable[..., str]) -> Non
             added.append(add(thing))
         except (StoreError, OSError) as error:
             name = thing if isinstance(thing, str) else thing.name
-            advice = error.advice if isinstance(error, StoreError) else "Is the disk full?"
-            st.error(f"{plain(name)} could not be added: {plain(str(error))} {plain(advice)}")
+            why = words(error) if isinstance(error, StoreError) else f"{error.strerror}."
+            st.error(f"{plain(name)} could not be added: {plain(why)}")
 
 
 @st.fragment(run_every=_REFRESH_S)
@@ -136,9 +138,7 @@ def show_item(store: Store, media: Media) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if media.state in UNFINISHED:
             with st.container(gap="xsmall"):
-                said = (
-                    f"**{plain(media.title)}** · {progress(now, time.time()) if now else 'Waiting'}"
-                )
+                said = f"**{plain(media.title)}** · {progress(now, time.time())}"
                 if now and now.share is not None:
                     st.progress(now.share, said)
                 else:

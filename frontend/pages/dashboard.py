@@ -7,9 +7,10 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from frontend.languages import language_name
 from frontend.session import current_store
 from frontend.store import OpenItem, Overview, Store
-from frontend.wording import SENTIMENTS, hours, language, plain
+from frontend.wording import SENTIMENT_WORDS, hours, plain
 
 PERIODS = {"30 days": 30, "90 days": 90, "A year": 365, "All": None}
 MOODS = {"Positive": "#2e9e6b", "Neutral": "#9aa5b1", "Negative": "#d1605e"}
@@ -153,9 +154,9 @@ def show_topics(found: Overview, weeks: alt.X) -> None:
 def show_mood(found: Overview, weeks: alt.X) -> None:
     box = card("In which mood?")
     rows = [
-        (name_of(week.monday), SENTIMENTS[label], getattr(week, label))
+        (name_of(week.monday), SENTIMENT_WORDS[label], getattr(week, label))
         for week in found.weeks
-        for label in SENTIMENTS
+        for label in SENTIMENT_WORDS
         if getattr(week, label)
     ]
     if not rows:
@@ -192,7 +193,7 @@ def show_languages(found: Overview) -> None:
     shown = found.languages[:8]
     frame = pd.DataFrame(
         {
-            "language": [language(code) for code, _ in shown],
+            "language": [language_name(code) for code, _ in shown],
             "recordings": [number for _, number in shown],
         }
     )

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from frontend import bulk
+from frontend.languages import language_name
 from frontend.session import current_store
 from frontend.store import (
     MARK_END,
@@ -21,9 +22,7 @@ from frontend.store import (
     Sort,
     Store,
 )
-from frontend.wording import SENTIMENTS as SENTIMENT_WORDS
-from frontend.wording import STATES as STATE_WORDS
-from frontend.wording import clock, count, language, zone
+from frontend.wording import SENTIMENT_WORDS, STATE_WORDS, clock, count, local
 
 T = TypeVar("T")
 
@@ -92,7 +91,7 @@ def ask(facets: Facets) -> Query:
 
 def ask_filters(facets: Facets) -> Query:
     return Query(
-        languages=choose("Language", "languages", facets.languages, language),
+        languages=choose("Language", "languages", facets.languages, language_name),
         topics=choose("Topic", "topics", facets.topics),
         tags=choose("Tag", "tags", facets.tags),
         sentiments=choose("Sentiment", "sentiments", SENTIMENTS, SENTIMENT_WORDS.__getitem__),
@@ -179,10 +178,8 @@ def show_table(store: Store, rows: Sequence[Row], total: int, query: Query, face
 
 
 def as_frame(rows: Sequence[Row], *, with_excerpts: bool) -> pd.DataFrame:
-    local = zone(st.context.timezone)
-
     def when(time: datetime) -> datetime:
-        return time.astimezone(local).replace(tzinfo=None)
+        return local(time, st.context.timezone).replace(tzinfo=None)
 
     frame = pd.DataFrame(
         {
@@ -190,7 +187,7 @@ def as_frame(rows: Sequence[Row], *, with_excerpts: bool) -> pd.DataFrame:
             "Found": [excerpt(row) for row in rows],
             "Date": pd.to_datetime([when(row.media.created_at) for row in rows]),
             "Length": [length(row.media.duration_s) for row in rows],
-            "Language": [language(row.media.language) for row in rows],
+            "Language": [language_name(row.media.language or "–") for row in rows],
             "Topics": [list(row.topics) for row in rows],
             "Sentiment": [SENTIMENT_WORDS[row.sentiment] if row.sentiment else "–" for row in rows],
             "Tags": [list(row.media.tags) for row in rows],

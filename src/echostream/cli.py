@@ -246,8 +246,9 @@ def _settings(log_level: str | None = None, **overrides: Any) -> "Settings":
     """The settings, with logging set up: at `log_level` unless the user has said otherwise."""
     from pydantic import ValidationError
 
+    from echostream.checks import complaint
     from echostream.logs import configure_logging
-    from echostream.settings import Settings, complaint
+    from echostream.settings import Settings
 
     try:
         settings = Settings(**overrides)

@@ -1,6 +1,6 @@
 """A transcript as text, subtitles, JSON or Markdown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal, get_args
 
 from echostream.domain import Insights, Point, Segment, Transcript
@@ -52,9 +52,12 @@ def to_json(transcript: Transcript, insights: Insights | None) -> str:
     return TranscriptionShape.of(transcript, insights).model_dump_json(indent=2) + "\n"
 
 
-def to_markdown(transcript: Transcript, insights: Insights | None) -> str:
-    """Insights first, then the transcript with a time before each segment."""
-    parts = [_insights_as_markdown(insights)] if insights else ["# Transcript\n"]
+def to_markdown(
+    transcript: Transcript, insights: Insights | None, *, done: Collection[int] = ()
+) -> str:
+    """Insights first, then the transcript with a time before each segment. `done` are the places
+    of action items that are ticked off."""
+    parts = [_insights_as_markdown(insights, done)] if insights else ["# Transcript\n"]
     if insights:
         parts.append("## Transcript\n")
     parts.extend(
@@ -64,15 +67,18 @@ def to_markdown(transcript: Transcript, insights: Insights | None) -> str:
     return "\n".join(parts)
 
 
-def _insights_as_markdown(insights: Insights) -> str:
+def _insights_as_markdown(insights: Insights, done: Collection[int]) -> str:
     details = insights.details
-    items = [f"{item.text}{_in_brackets(item.owner, item.due)}" for item in details.action_items]
+    items = [
+        f"[{'x' if place in done else ' '}] {item.text}{_in_brackets(item.owner, item.due)}"
+        for place, item in enumerate(details.action_items)
+    ]
     sections = [
         ("Summary", [insights.summary] if insights.summary else [], ""),
         ("Topics", [", ".join(insights.topics)] if insights.topics else [], ""),
         ("Key points", _texts(details.key_points), "- "),
         ("Decisions", _texts(details.decisions), "- "),
-        ("Action items", items, "- [ ] "),
+        ("Action items", items, "- "),
         ("Questions", _texts(details.questions), "- "),
         ("Sentiment", [f"{insights.sentiment.label} ({insights.sentiment.score:.2f})"], ""),
     ]

@@ -24,7 +24,7 @@ class FrontendMissing(EchoStreamError):
 
 def check_installed() -> None:
     """Raises FrontendMissing."""
-    for module in ("frontend", "streamlit", "supabase", "docx", "babel"):
+    for module in ("frontend", "streamlit", "supabase", "docx"):
         if importlib.util.find_spec(module) is None:
             raise FrontendMissing(
                 f"the web frontend needs {module!r}: pip install 'echostream[ui]'"

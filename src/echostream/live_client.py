@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import socketio
 
 from echostream.domain import SAMPLE_RATE_HZ
@@ -26,9 +27,12 @@ Message = dict[str, Any]
 
 
 class LiveFailed(EchoStreamError):
-    """The server cannot be reached, or refuses; the message is its own."""
+    """The server cannot be reached, or refuses; the message is its own, and so is the code but for
+    `unreachable`."""
 
-    code = "live_failed"
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 async def pieces_of_file(
@@ -67,7 +71,8 @@ async def pieces_of_stdin() -> AsyncIterator[bytes]:
 
 class LiveClient:
     """One live session. `on_partial` is told each `partial_transcript`, once each, `on_fault` what
-    the server could not make sense of."""
+    the server could not make sense of, and `on_link` whether there is a connection, at each change
+    once the session has begun."""
 
     def __init__(
         self,
@@ -77,6 +82,7 @@ class LiveClient:
         *,
         on_partial: Callable[[Message], None],
         on_fault: Callable[[str], None],
+        on_link: Callable[[bool], None] = lambda _is_up: None,
     ) -> None:
         """`start` is what `start_audio` says."""
         self._url = url
@@ -84,13 +90,17 @@ class LiveClient:
         self._start = start
         self._on_partial = on_partial
         self._on_fault = on_fault
+        self._on_link = on_link
         self._last_seq = 0
         self._refusal: str | None = None
         self._started = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._final: asyncio.Future[Message] = loop.create_future()
+        self._socket: socketio.AsyncClient
+
+    def _connect_with(self, http: aiohttp.ClientSession) -> None:
         # Its own way with Ctrl-C is to cancel every task of the program.
-        self._socket = socketio.AsyncClient(handle_sigint=False)
+        self._socket = socketio.AsyncClient(handle_sigint=False, http_session=http)
         for event, handler in (
             ("connect", self._begin),
             ("connect_error", self._refused),
@@ -104,11 +114,18 @@ class LiveClient:
     async def run(self, pieces: AsyncIterator[bytes]) -> Message:
         """Send all pieces; gives `audio_final`. Raises LiveFailed, and what `pieces` raises."""
         piece = await anext(pieces, None)  # before there is a session that would be left behind
-        try:
-            await self._socket.connect(self._url, auth=self._auth)
-        except socketio.exceptions.ConnectionError as error:
-            reason = self._refusal or error
-            raise LiveFailed(f"cannot connect to {self._url}: {reason}") from error
+        # The library would leave a session of its own open when it cannot connect.
+        async with aiohttp.ClientSession() as http:
+            self._connect_with(http)
+            try:
+                await self._socket.connect(self._url, auth=self._auth)
+            except socketio.exceptions.ConnectionError as error:
+                code = "unauthorized" if self._refusal == "unauthorized" else "unreachable"
+                reason = self._refusal or error
+                raise LiveFailed(f"cannot connect to {self._url}: {reason}", code) from error
+            return await self._send(piece, pieces)
+
+    async def _send(self, piece: bytes | None, pieces: AsyncIterator[bytes]) -> Message:
         try:
             seq = 0
             while piece is not None and not self._final.done():
@@ -120,7 +137,7 @@ class LiveClient:
             if not self._final.done():
                 with suppress(socketio.exceptions.SocketIOError):
                     await self._socket.emit("end_audio", {})  # or the server would wait for us
-            await self._socket.disconnect()
+            await self._socket.shutdown()  # also while it tries to connect again
 
     async def _until_done(self, event: str, data: Message) -> None:
         """Send one event until the server has it, over however many connections that takes."""
@@ -133,8 +150,12 @@ class LiveClient:
                 continue
             if answer["ok"]:
                 return
+            if answer["error"] == "audio_too_long":
+                self._on_fault(answer["message"])
+                await asyncio.wait({self._final})  # the server ends the session with what it has
+                return
             if answer["error"] != "too_fast":
-                raise LiveFailed(answer["message"])
+                raise LiveFailed(answer["message"], answer["error"])
             await asyncio.sleep(_PAUSE_S)
 
     async def _begin(self) -> None:
@@ -142,14 +163,17 @@ class LiveClient:
         if answer["ok"]:
             self._start |= {name: answer[name] for name in ("audioId", "resumeSecret")}
             self._started.set()
+            self._on_link(True)
         else:
-            self._fail(LiveFailed(answer["message"]))
+            self._fail(LiveFailed(answer["message"], answer["error"]))
 
     async def _refused(self, reason: object) -> None:
         self._refusal = str(reason.get("message") if isinstance(reason, dict) else reason)
 
     async def _broken(self) -> None:
-        self._started.clear()
+        if self._started.is_set():
+            self._started.clear()
+            self._on_link(False)
 
     async def _partial(self, message: Message) -> None:
         if message["text"]:

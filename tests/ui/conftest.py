@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from conftest import TINY_WHISPER
+from frontend.services import Services, services
 from frontend.settings import FrontendSettings
 from ui.site import Site, chromium, site
 from web.process import ServerProcess, server_process
@@ -49,10 +51,21 @@ def frontend(api: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
 
 
-# Playwright holds an event loop in the main thread as long as it runs: a module that has this
-# fixture can have no async test, and other modules must find it ended.
+@pytest.fixture
+def app_services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]:
+    """What pages share, in this process: for pages that are run without a browser. Nothing answers
+    where their API should be."""
+    monkeypatch.setenv("API_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("LIBRARY_PATH", str(tmp_path / "library"))
+    services.cache_clear()
+    yield services()
+    services().close()
+    services.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module: while it runs, its event loop keeps other modules from having theirs."""
     with chromium() as running:
         yield running
 

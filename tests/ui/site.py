@@ -18,7 +18,12 @@ from conftest import ROOT
 
 _START_S = 60.0
 _END_S = 30.0
-_CHROMIUM = ("--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage")
+_CHROMIUM = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing outside this machine
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Site:
 @contextmanager
 def site(api_url: str, library: Path, **environment: str) -> Iterator[Site]:
     """A real frontend on a free port; ended on leaving, at the latest."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "frontend" / "app.py")]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     settings = {"API_BASE_URL": api_url, "LIBRARY_PATH": str(library), **environment}
@@ -69,7 +74,8 @@ def chromium(*more: str) -> Iterator[Browser]:
             browser.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

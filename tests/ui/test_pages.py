@@ -1,14 +1,13 @@
 """Each page by Streamlit's own test driver: what it shows when there is little, or nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT
-from frontend.services import Services, services
+from frontend.services import Services
 from frontend.store import Media, Query
 from ui.seeded import seed
 from ui.standins import ANSWER
@@ -17,18 +16,7 @@ Open = Callable[[str], AppTest]
 
 
 @pytest.fixture
-def shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]:
-    """The frontend's services in this process, with an API that nobody has started."""
-    monkeypatch.setenv("API_BASE_URL", "http://127.0.0.1:1")
-    monkeypatch.setenv("LIBRARY_PATH", str(tmp_path / "library"))
-    services.cache_clear()
-    yield services()
-    services().close()
-    services.cache_clear()
-
-
-@pytest.fixture
-def opened(shared: Services) -> Open:
+def opened(app_services: Services) -> Open:
     def open_page(name: str, **query: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "frontend" / "pages" / "frame.py"), default_timeout=30)
         app.run()
@@ -59,8 +47,8 @@ def test_an_empty_library_says_what_to_do(opened):
     assert not app.text_input, "there is nothing to search"
 
 
-def test_the_library_shows_what_there_is(opened, shared):
-    newest = seed(shared.library, 60)[0]
+def test_the_library_shows_what_there_is(opened, app_services):
+    newest = seed(app_services.library, 60)[0]
     app = opened("library")
     table = app.dataframe[0].value
     assert len(table) == 50
@@ -69,21 +57,21 @@ def test_the_library_shows_what_there_is(opened, shared):
     assert "60 recordings" in said(app)
 
 
-def test_a_search_shows_where_the_words_are(opened, shared):
-    seed(shared.library, 5)
-    shared.library.add(_media("one"), {})
-    shared.library.complete("one", ANSWER)
+def test_a_search_shows_where_the_words_are(opened, app_services):
+    seed(app_services.library, 5)
+    app_services.library.add(_media("one"), {})
+    app_services.library.complete("one", ANSWER)
     app = opened("library")
     app.text_input(key="library_text").set_value("talked about the").run()
     table = app.dataframe[0].value
     assert "»talked« »about« »the« budget" in table.iloc[0]["Found"]
 
 
-def test_an_order_by_length(opened, shared):
-    seed(shared.library, 20)
+def test_an_order_by_length(opened, app_services):
+    seed(app_services.library, 20)
     app = opened("library")
     app.selectbox(key="library_order").set_value("Shortest first").run()
-    shortest = min(row.media.duration_s for row in shared.library.search(_everything()).rows)
+    shortest = min(row.media.duration_s for row in app_services.library.search(_everything()).rows)
     minutes, seconds = divmod(int(shortest), 60)
     assert app.dataframe[0].value.iloc[0]["Length"] == f"{minutes}:{seconds:02}"
 
@@ -92,29 +80,29 @@ def test_a_dashboard_without_recordings_says_so(opened):
     assert "once there are some" in said(opened("dashboard"))
 
 
-def test_a_dashboard_of_a_period_without_recordings(opened, shared):
-    seed(shared.library, 3, newest=datetime.now(UTC) - timedelta(days=200))
+def test_a_dashboard_of_a_period_without_recordings(opened, app_services):
+    seed(app_services.library, 3, newest=datetime.now(UTC) - timedelta(days=200))
     assert "No recording was done in this period" in said(opened("dashboard"))
 
 
-def test_a_dashboard_of_one_recording(opened, shared):
-    seed(shared.library, 1)
+def test_a_dashboard_of_one_recording(opened, app_services):
+    seed(app_services.library, 1)
     app = opened("dashboard")
     values = {metric.label: metric.value for metric in app.metric}
     assert values["Recordings"] == "1"
     assert values["Open action items"] == "1"
 
 
-def test_what_waits_for_the_api_stands_on_the_add_page(opened, shared):
-    shared.intake.add_url(shared.library, "https://example.com/talk.mp3", {})
+def test_what_waits_for_the_api_stands_on_the_add_page(opened, app_services):
+    app_services.intake.add_url(app_services.library, "https://example.com/talk.mp3", {})
     app = opened("add")
     assert "example" in said(app)
     assert "Cancel" in {button.label for button in app.button}
 
 
-def test_titles_are_no_markup(opened, shared):
-    shared.library.add(_media("one", title="**a** [b](c) <i>"), {})
-    shared.library.update_media("one", state="failed", message="It failed.")
+def test_titles_are_no_markup(opened, app_services):
+    app_services.library.add(_media("one", title="**a** [b](c) <i>"), {})
+    app_services.library.update_media("one", state="failed", message="It failed.")
     app = opened("add")
     assert r"\*\*a\*\* \[b\](c) \<i\>" in said(app)
 

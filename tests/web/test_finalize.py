@@ -18,7 +18,7 @@ def test_the_new_text_follows_the_given_transcript(api: httpx.Client) -> None:
     response = api.post("/api/finalize", files=audio(), data=fields)
     assert response.status_code == 200
     body = response.json()
-    assert set(body) == {"success", "audioId", "transcript", "insights"}
+    assert set(body) == {"success", "audioId", "transcript", "insights", "segments"}
     assert body["success"] is True
     assert body["audioId"] == "call-7"
     assert body["transcript"] == f"We met on Monday. {SAID}"
@@ -38,6 +38,15 @@ def test_a_transcript_alone_gives_insights(api: httpx.Client, form: str) -> None
     assert body["audioId"] == fields["audioId"]
     assert body["transcript"] == fields["transcript"]
     assert set(body["insights"]) >= {"summary", "topics", "action_items", "sentiment"}
+
+
+def test_the_answer_has_the_segments_that_evidence_points_at(api: httpx.Client) -> None:
+    given = "We met on Monday. All were there."
+    body = api.post("/api/finalize", files=audio(), data={"transcript": given}).json()
+    texts = [segment["text"] for segment in body["segments"]]
+    assert texts[:2] == ["We met on Monday.", "All were there."]
+    assert " ".join(texts) == body["transcript"]
+    assert [segment["id"] for segment in body["segments"]] == list(range(len(texts)))
 
 
 @pytest.mark.parametrize("fields", [{}, {"audioId": ""}])

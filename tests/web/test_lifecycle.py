@@ -13,6 +13,8 @@ import openai
 import pytest
 
 from conftest import SAMPLE, sample_pcm, write_wav
+from echostream.settings import Settings
+from echostream.web.listener import open_listener
 from web.process import SERVE, assert_they_end, server_process, watched
 from web.support import FORM_XX, WAIT_S, connection, error_of, head, read_answer
 
@@ -34,6 +36,15 @@ def short_talk(tmp_path: Path) -> Path:
 def upload(url: str, path: Path) -> httpx.Response:
     with path.open("rb") as file:
         return httpx.post(f"{url}/upload-audio", files={"audio": file}, timeout=60)
+
+
+def test_connections_do_not_hold_small_answers_back() -> None:
+    with (
+        open_listener(Settings(port=0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

@@ -1,6 +1,7 @@
-"""Getting at audio: downloading it, and decoding it to samples."""
+"""Getting at audio: downloading it, decoding it to samples, and making it fit for browsers."""
 
-from echostream.media.decode import decode, ffmpeg_command
+from echostream.media.decode import decode, ffmpeg_command, ffmpeg_path
 from echostream.media.fetch import fetch
+from echostream.media.playable import make_playable
 
-__all__ = ["decode", "fetch", "ffmpeg_command"]
+__all__ = ["decode", "fetch", "ffmpeg_command", "ffmpeg_path", "make_playable"]

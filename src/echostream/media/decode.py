@@ -111,13 +111,22 @@ def ffmpeg_command(
     None of it may come from a client. `options` are of the input, `more_containers` are allowed
     beside those that hold audio themselves.
     """
+    return [
+        *input_arguments(source, protocol, options=options, more_containers=more_containers),
+        *("-map", "0:a:0", "-vn", "-sn", "-dn", "-af", _MEAN_OF_CHANNELS),
+        *("-ar", str(SAMPLE_RATE_HZ), "-flush_packets", "1", "-f", "s16le", "pipe:1"),
+    ]
+
+
+def input_arguments(
+    source: str, protocol: str, *, options: tuple[str, ...] = (), more_containers: str = ""
+) -> list[str]:
+    """The same up to the `source`, whatever is to be made of it."""
     containers = f"{_CONTAINERS},{more_containers}" if more_containers else _CONTAINERS
     return [
         *(ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error"),
         *("-protocol_whitelist", protocol, "-format_whitelist", containers),
         *("-threads", "1", *options, "-i", source),
-        *("-map", "0:a:0", "-vn", "-sn", "-dn", "-af", _MEAN_OF_CHANNELS),
-        *("-ar", str(SAMPLE_RATE_HZ), "-flush_packets", "1", "-f", "s16le", "pipe:1"),
     ]
 
 

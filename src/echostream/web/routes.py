@@ -19,7 +19,7 @@ from echostream.errors import (
     MissingAudioOrTranscript,
 )
 from echostream.pipeline import Pipeline, Url
-from echostream.schema import InsightsShape, JobData, TranscriptionShape
+from echostream.schema import InsightsShape, JobData, SegmentShape, TranscriptionShape
 from echostream.web import describe
 from echostream.web.auth import require_token
 from echostream.web.fields import Language, validated
@@ -80,6 +80,10 @@ class FinalizeShape(BaseModel):
     audio_id: str
     transcript: str
     insights: InsightsShape | None
+    segments: list[SegmentShape] = Field(
+        description="The transcript in pieces, whose ids the evidence of insights refers to. Those"
+        " of a given text have no times."
+    )
 
 
 @router.post("/upload-audio", tags=["transcription"], **describe.UPLOAD_AUDIO)
@@ -127,6 +131,7 @@ async def finalize(request: Request) -> Response:
             audio_id=audio_id,
             transcript=result.transcript.text,
             insights=InsightsShape.of(result.insights) if result.insights else None,
+            segments=[SegmentShape.of(segment) for segment in result.transcript.segments],
         )
     )
 

@@ -1,0 +1,51 @@
+"""Work that goes on when its page is left, by name."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any
+
+
+class Background:
+    """At most one piece of work of each name at a time. Methods may be called from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._work: dict[str, Future[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Unless there is work of this name under way."""
+
+        async def run() -> None:
+            task = asyncio.create_task(work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            await task
+
+        with self._lock:
+            known = self._work.get(name)
+            if known is None or known.done():
+                self._work[name] = asyncio.run_coroutine_threadsafe(run(), self._loop)
+
+    def is_running(self, name: str) -> bool:
+        work = self._work.get(name)
+        return work is not None and not work.done()
+
+    def take_error(self, name: str) -> BaseException | None:
+        """What the last work of this name failed with; told once."""
+        with self._lock:
+            work = self._work.get(name)
+            if work is None or not work.done():
+                return None
+            del self._work[name]
+        return None if work.cancelled() else work.exception()
+
+    async def aclose(self) -> None:
+        """Cancel what is under way, and wait for its end. In the event loop."""
+        left = list(self._tasks)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)

@@ -1,0 +1,57 @@
+"""What a browser's recorder gives, made fit for a player: with its length, and an index to seek by.
+
+A recorder writes before it knows how long it will be, and never goes back. The sound itself is
+copied as it is.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+from echostream.errors import EchoStreamError
+from echostream.media import ffmpeg_path
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT_S = 300.0
+_CONTAINERS = "matroska,webm,mov,ogg"
+
+
+async def make_seekable(audio: Path) -> None:
+    """Rewrite `audio` in its own place; one that ffmpeg cannot make sense of stays as it is."""
+    rewritten = audio.with_name(f"seekable{audio.suffix}")
+    try:
+        if await _copied(audio, rewritten):
+            await asyncio.to_thread(rewritten.replace, audio)
+    except (OSError, EchoStreamError) as error:
+        log.warning("a recording stays without an index: %s", error)
+    finally:
+        with suppress(OSError):
+            await asyncio.to_thread(rewritten.unlink, missing_ok=True)
+
+
+async def _copied(audio: Path, target: Path) -> bool:
+    process = await asyncio.create_subprocess_exec(
+        *(ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y"),
+        *("-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS),
+        *("-i", f"file:{audio}", "-map", "0:a:0", "-c", "copy", "-movflags", "+faststart"),
+        f"file:{target}",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env={},  # it parses what a browser sent; our secrets are none of its business
+    )
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            _, complaint = await process.communicate()
+    except TimeoutError:
+        log.warning("a recording stays without an index: ffmpeg takes too long")
+        return False
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    if process.returncode:
+        log.warning("a recording stays without an index: %s", complaint.decode(errors="replace"))
+    return process.returncode == 0
