@@ -95,7 +95,7 @@ clean_up() {
   if [ -n "$own_engine" ]; then
     kill "$own_engine"
     wait "$own_engine"
-    umount "$WORK"/docker/overlay2/*/merged 2>/dev/null
+    umount "$WORK"/docker-exec/netns/* "$WORK"/docker/overlay2/*/merged 2>/dev/null
   fi
   [ -n "${SMOKE_KEEP:-}" ] || rm -rf "$WORK"
   exit "$status"

@@ -53,7 +53,10 @@ def env_example() -> str:
         "compose.yaml alone": _COMPOSE,
         "Read by libraries": _LIBRARIES,
     }
-    text = "# Copy to .env and take the # from the lines that are to be yours.\n"
+    text = (
+        "# Copy to .env and take the # from the lines that are to be yours. compose.yaml has\n"
+        "# USE_QUEUE=true and WEB_CONCURRENCY=1 where they are not set here, and its own addresses.\n"
+    )
     for title, lines in sections.items():
         text += f"\n# --- {title} ---\n"
         for line, about in lines.items():
