@@ -55,7 +55,7 @@ def env_example() -> str:
     }
     text = (
         "# Copy to .env and take the # from the lines that are to be yours. compose.yaml has\n"
-        "# USE_QUEUE=true and WEB_CONCURRENCY=1 where they are not set here, and its own addresses.\n"
+        "# USE_QUEUE=true and WEB_CONCURRENCY=1 where they are not set here.\n"
     )
     for title, lines in sections.items():
         text += f"\n# --- {title} ---\n"
