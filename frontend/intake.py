@@ -8,38 +8,25 @@ it. `resume` goes on with what an earlier run left.
 import asyncio
 import shutil
 import threading
-import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from frontend.api_client import ApiClient, ApiError
+from frontend.patience import Patience
+from frontend.progress import Progress, ProgressBoard, Stage
 from frontend.remux import make_seekable
 from frontend.staging import Staging
-from frontend.store import UNFINISHED, Json, Media, Source, Store, StoreError
+from frontend.store import UNFINISHED, Json, Media, Source, Store
 
 T = TypeVar("T")
 
-Stage = Literal["waiting", "uploading", "queued", "transcribing", "saving"]
-
-_LONGEST_PAUSE_S = 30.0
 _MOST_BREAKS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a recording is. `share` is 0 to 1, None where it cannot be known; `since` is the time
-    its stage began, as `time.time()` gives it. `trouble` says what it waits for, if anything."""
-
-    stage: Stage
-    share: float | None
-    since: float
-    trouble: str | None = None
 
 
 class Intake:
@@ -58,12 +45,12 @@ class Intake:
         """`poll_s` lies between two looks at a job, `pause_s` before the first new attempt at what
         failed. To be made in the event loop that does the work."""
         self._poll_s = poll_s
-        self._pause_s = pause_s
         self._api = api
         self.staging = staging
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(at_once)
-        self._progress: dict[str, Progress] = {}
+        self._board = ProgressBoard()
+        self._patience = Patience(self._board, pause_s)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._live: set[str] = set()
         self._lock = threading.Lock()
@@ -104,7 +91,7 @@ class Intake:
 
     def progress(self, media_id: str) -> Progress | None:
         """None when it is not under way."""
-        return self._progress.get(media_id)
+        return self._board.get(media_id)
 
     def cancel(self, store: Store, media_id: str) -> None:
         """Stop work on a recording; what was staged stays, for a retry."""
@@ -112,7 +99,7 @@ class Intake:
 
     def retry(self, store: Store, media_id: str) -> None:
         store.update_media(media_id, state="waiting", error=None, message=None, job_id=None)
-        self._start(store, media_id)
+        self._call(self._begin_again(store, media_id)).result()
 
     def delete(self, store: Store, media_ids: Iterable[str]) -> None:
         """Recordings with all that was made of them, those under way too."""
@@ -178,12 +165,19 @@ class Intake:
 
     def _start(self, store: Store, media_id: str) -> "Future[None]":
         with self._lock:
-            self._progress.setdefault(media_id, Progress("waiting", None, time.time()))
+            self._board.begin(media_id)
         return self._call(self._begin(store, media_id))
 
     async def _begin(self, store: Store, media_id: str) -> None:
         if media_id not in self._tasks:
             self._tasks[media_id] = asyncio.create_task(self._run(store, media_id))
+
+    async def _begin_again(self, store: Store, media_id: str) -> None:
+        """The attempt that failed may have told so and not quite ended."""
+        if ending := self._tasks.get(media_id):
+            await asyncio.wait({ending})
+        self._board.begin(media_id)
+        await self._begin(store, media_id)
 
     async def _run(self, store: Store, media_id: str) -> None:
         try:
@@ -195,11 +189,11 @@ class Intake:
             await self._fail(store, media_id, "staging_failed", message)
         finally:
             self._tasks.pop(media_id, None)
-            self._progress.pop(media_id, None)
+            self._board.end(media_id)
 
     async def _take_in(self, store: Store, media_id: str) -> None:
-        media = await self._kept(media_id, lambda: store.media(media_id))
-        analysis = await self._kept(media_id, lambda: store.analysis(media_id))
+        media = await self._patience.with_store(media_id, lambda: store.media(media_id))
+        analysis = await self._patience.with_store(media_id, lambda: store.analysis(media_id))
         if media is None or analysis is None:  # deleted meanwhile
             self.staging.discard(media_id)
             return
@@ -208,12 +202,14 @@ class Intake:
             await self._change(store, media_id, state="active")
             answer = await self._answer(store, media, analysis.request)
             await asyncio.to_thread(self.staging.write_answer, media_id, answer)
-        self._tell(media_id, "saving", None)
-        await self._kept(media_id, lambda: store.complete(media_id, answer))
+        self._board.tell(media_id, "saving")
+        await self._patience.with_store(media_id, lambda: store.complete(media_id, answer))
         if audio := self.staging.audio(media_id):
             if media.source == "live":
                 await make_seekable(audio)
-            await self._kept_or_left(media_id, lambda: store.keep_audio(media_id, audio))
+            await self._patience.with_store_or_not(
+                media_id, lambda: store.keep_audio(media_id, audio)
+            )
         await asyncio.to_thread(self.staging.discard, media_id)
 
     async def _answer(self, store: Store, media: Media, request: Json) -> Json:
@@ -246,12 +242,14 @@ class Intake:
 
         def on_sent(share: float) -> None:
             stage: Stage = "uploading" if share < 1 else "transcribing"
-            self._tell(media.id, stage, share if share < 1 else None)
+            self._board.tell(media.id, stage, share if share < 1 else None)
 
         async def attempt() -> tuple[Json | None, str | None]:
             nonlocal breaks
             status = await self._api.status()
-            self._tell(media.id, "uploading" if isinstance(source, Path) else "transcribing", None)
+            self._board.tell(
+                media.id, "uploading" if isinstance(source, Path) else "transcribing", None
+            )
             if status.has_queue:
                 return None, await self._api.enqueue(source, request, on_sent, key)
             try:
@@ -263,7 +261,7 @@ class Intake:
                 message = f"The API broke off {breaks} times while it worked on this recording."
                 raise ApiError("process_failed", message) from error
 
-        answer, job_id = await self._patiently(media.id, attempt)
+        answer, job_id = await self._patience.with_api(media.id, attempt)
         if job_id is not None:
             await self._change(store, media.id, job_id=job_id)
         return answer, job_id
@@ -271,7 +269,7 @@ class Intake:
     async def _follow(self, media_id: str, job_id: str) -> Json:
         """The result of a job. Raises ApiError with the job's own error when it fails."""
         while True:
-            job = await self._patiently(media_id, lambda: self._api.job(job_id))
+            job = await self._patience.with_api(media_id, lambda: self._api.job(job_id))
             state = job["state"]
             if state == "completed":
                 return dict(job["result"])
@@ -279,55 +277,10 @@ class Intake:
                 code, message = str(job.get("error")), str(job.get("message"))
                 raise ApiError(code, message)
             if state == "active":
-                self._tell(media_id, "transcribing", _share(job.get("progress")))
+                self._board.tell(media_id, "transcribing", _share(job.get("progress")))
             else:
-                self._tell(media_id, "queued", None)
+                self._board.tell(media_id, "queued")
             await asyncio.sleep(self._poll_s)
-
-    async def _patiently(self, media_id: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """What `attempt` gives, tried again for as long as its failure may pass; the user sees why
-        and may cancel."""
-        pause_s = self._pause_s
-        while True:
-            try:
-                found = await attempt()
-            except ApiError as error:
-                if not error.is_passing:
-                    raise
-                self._trouble(media_id, error.words)
-                await asyncio.sleep(error.retry_after_s or pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            else:
-                self._trouble(media_id, None)
-                return found
-
-    async def _kept(self, media_id: str, work: Callable[[], T]) -> T:
-        """The same for the store. One that refuses for good is tried again too: the answer is
-        staged, and somebody may mend what is wrong."""
-        pause_s = self._pause_s
-        while True:
-            try:
-                found = await asyncio.to_thread(work)
-            except StoreError as error:
-                self._trouble(media_id, f"{error} {error.advice}".strip())
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            else:
-                self._trouble(media_id, None)
-                return found
-
-    async def _kept_or_left(self, media_id: str, work: Callable[[], None]) -> None:
-        """Audio that the store will not have is given up: the transcript is what matters."""
-        for attempt in range(_MOST_BREAKS):
-            try:
-                await asyncio.to_thread(work)
-            except StoreError as error:
-                if not error.retryable:
-                    return
-                self._trouble(media_id, f"{error} {error.advice}".strip())
-                await asyncio.sleep(self._pause_s * 2**attempt)
-            else:
-                return
 
     async def _cancel(self, store: Store, media_id: str) -> None:
         task = self._tasks.get(media_id)
@@ -349,19 +302,7 @@ class Intake:
         await self._change(store, media_id, **changes)
 
     async def _change(self, store: Store, media_id: str, **changes: Any) -> None:
-        await self._kept(media_id, lambda: store.update_media(media_id, **changes))
-
-    # What is known of one on its way
-
-    def _tell(self, media_id: str, stage: Stage, share: float | None) -> None:
-        before = self._progress.get(media_id)
-        is_new = before is None or before.stage != stage
-        since = time.time() if is_new or before is None else before.since
-        self._progress[media_id] = Progress(stage, share, since)
-
-    def _trouble(self, media_id: str, trouble: str | None) -> None:
-        before = self._progress.get(media_id) or Progress("waiting", None, time.time())
-        self._progress[media_id] = replace(before, trouble=trouble)
+        await self._patience.with_store(media_id, lambda: store.update_media(media_id, **changes))
 
     def _source(self, media: Media) -> Path | str | None:
         return media.source_name if media.source == "url" else self.staging.audio(media.id)

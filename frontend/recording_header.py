@@ -14,7 +14,7 @@ from frontend.store import Analysis, Json, Media, Store
 def show(store: Store, media: Media, analysis: Analysis | None) -> None:
     """Title, facts, tags and a row of actions; what needs a transcript only with `analysis`."""
     if analysis is not None:
-        st.title(wording.plain(media.title))
+        st.title(wording.plain(media.title), anchor=False)
     st.caption(wording.plain(" · ".join(_facts(media, analysis.response if analysis else None))))
     if media.tags:
         with st.container(horizontal=True, gap="small"):

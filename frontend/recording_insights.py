@@ -66,7 +66,7 @@ def _summary(insights: Json, details: Json, lines: Mapping[int, Line]) -> None:
         ("questions", "Questions"),
     ):
         if found := details.get(name):
-            st.subheader(heading)
+            st.subheader(heading, anchor=False)
             statements = [(point["text"], point.get("evidence", ())) for point in found]
             points(heading, statements, lines, key=f"points-{name}")
 

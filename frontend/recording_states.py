@@ -13,7 +13,7 @@ _LOOK_S = 1.0
 
 
 def missing() -> None:
-    st.title("Recording")
+    st.title("Recording", anchor=False)
     st.info(
         "This recording is not in the library. It may have been deleted; choose another one there.",
         icon=":material/search_off:",
@@ -23,7 +23,7 @@ def missing() -> None:
 
 
 def under_way(store: Store, media: Media) -> None:
-    st.title(plain(media.title))
+    st.title(plain(media.title), anchor=False)
     _progress(store, media.id)
     if st.button("Cancel", icon=":material/cancel:"):
         with st.spinner("Cancelling…"):
@@ -51,7 +51,7 @@ def _progress(store: Store, media_id: str) -> None:
 
 def ended(store: Store, media: Media) -> None:
     """One that failed or was cancelled."""
-    st.title(plain(media.title))
+    st.title(plain(media.title), anchor=False)
     if media.state == "failed":
         message = media.message or "The recording could not be transcribed."
         st.error(message, icon=":material/error:")

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from frontend.intake import Progress, Stage
+from frontend.progress import Progress, Stage
 from frontend.store import SentimentLabel, Source, State
 
 STATE_WORDS: dict[State, str] = {

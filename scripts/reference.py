@@ -86,21 +86,27 @@ def pages() -> dict[str, str]:
 
 
 def settings_page() -> str:
-    rows = [
-        f"| `{name.upper()}` | {_default(field)} | {' '.join((field.description or '').split())} |"
-        for name, field in Settings.model_fields.items()
-    ]
     return "\n".join(
         [
             "# Settings\n",
             "Environment variables; a file `.env` in the working directory is read too, and the",
             "environment wins. An empty value counts as unset.\n",
-            "| variable | default | meaning |",
-            "|---|---|---|",
-            *rows,
+            "## API and workers\n",
+            *_table(Settings.model_fields),
+            "",
+            "## Web frontend\n",
+            *_table(FrontendSettings.model_fields),
             "",
         ]
     )
+
+
+def _table(fields: dict[str, FieldInfo]) -> list[str]:
+    rows = [
+        f"| `{name.upper()}` | {_default(field)} | {' '.join((field.description or '').split())} |"
+        for name, field in fields.items()
+    ]
+    return ["| variable | default | meaning |", "|---|---|---|", *rows]
 
 
 def _default(field: FieldInfo) -> str:

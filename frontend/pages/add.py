@@ -20,7 +20,7 @@ _SHOWN = 50
 
 def main() -> None:
     store = current_store()
-    st.title("Add recordings")
+    st.title("Add recordings", anchor=False)
     request = ask_options()
     files, address, microphone = st.tabs(
         [":material/upload_file: Files", ":material/link: Addresses", ":material/mic: Microphone"]

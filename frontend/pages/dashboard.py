@@ -23,7 +23,7 @@ _ROW = 30
 def main() -> None:
     store = current_store()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.title("Dashboard")
+        st.title("Dashboard", anchor=False)
         period = st.segmented_control(
             "Period",
             list(PERIODS),

@@ -41,7 +41,7 @@ _WATCH_S = 3
 
 def main() -> None:
     store = current_store()
-    st.title("Library")
+    st.title("Library", anchor=False)
     if not store.search(Query(limit=1)).total:
         show_empty_library()
         return

@@ -109,7 +109,7 @@ def show_insights(analysis: Analysis) -> None:
         st.caption(wording.count(found, "action item"))
 
 
-st.title("Live")
+st.title("Live", anchor=False)
 show_form()
 show_recorder()
 if media_id := st.session_state.get("live_media_id"):

@@ -18,7 +18,7 @@ def main() -> None:
     assert accounts is not None  # noqa: S101 - this page is shown with Supabase only
     _, middle, _ = st.columns([1, 2, 1])
     with middle:
-        st.title("EchoStream")
+        st.title("EchoStream", anchor=False)
         if "reset" in st.query_params and "code" in st.query_params:
             choose_password(accounts)
             return

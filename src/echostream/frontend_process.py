@@ -31,21 +31,31 @@ def check_installed() -> None:
             )
 
 
+class FrontendEnded(EchoStreamError):
+    """It has ended of itself, and has said why."""
+
+    code = "frontend_ended"
+
+
 @contextmanager
 def beside(api_url: str) -> Iterator[None]:
-    """Run the frontend while the block runs; when it ends of itself, so does this process."""
+    """Run the frontend while the block runs, which is ended by SIGTERM if the frontend ends of
+    itself; raises FrontendEnded then."""
     process = subprocess.Popen(
         (*COMMAND, "--lifeline"),
         stdin=subprocess.PIPE,  # whose end it takes as the order to stop, whatever ends us
         env={"API_BASE_URL": api_url, **os.environ},
     )
-    leaving = threading.Event()
+    leaving, ended_itself = threading.Event(), threading.Event()
 
     def watch() -> None:
         process.wait()
         if not leaving.is_set():
+            ended_itself.set()
             os.kill(os.getpid(), signal.SIGTERM)
 
+    # A server raises the signal that ended it once more; taken as it is, we would end here and now.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     threading.Thread(target=watch, daemon=True, name="frontend").start()
     try:
         yield
@@ -57,3 +67,5 @@ def beside(api_url: str) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if ended_itself.is_set():
+            raise FrontendEnded("the web frontend has ended; its last words are above")

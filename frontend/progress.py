@@ -1,0 +1,45 @@
+"""How far recordings on their way are, and what they wait for."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Stage = Literal["waiting", "uploading", "queued", "transcribing", "saving"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a recording is. `share` is 0 to 1, None where it cannot be known; `since` is the time
+    its stage began, as `time.time()` gives it. `trouble` says what it waits for, if anything."""
+
+    stage: Stage
+    share: float | None
+    since: float
+    trouble: str | None = None
+
+
+class ProgressBoard:
+    """Written by one event loop, read from any thread."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Progress] = {}
+
+    def get(self, media_id: str) -> Progress | None:
+        return self._known.get(media_id)
+
+    def begin(self, media_id: str) -> None:
+        """Unless it is known already."""
+        self._known.setdefault(media_id, Progress("waiting", None, time.time()))
+
+    def tell(self, media_id: str, stage: Stage, share: float | None = None) -> None:
+        """It goes on, so that there is no trouble any more."""
+        before = self._known.get(media_id)
+        since = before.since if before is not None and before.stage == stage else time.time()
+        self._known[media_id] = Progress(stage, share, since)
+
+    def trouble(self, media_id: str, trouble: str | None) -> None:
+        before = self._known.get(media_id) or Progress("waiting", None, time.time())
+        self._known[media_id] = replace(before, trouble=trouble)
+
+    def end(self, media_id: str) -> None:
+        self._known.pop(media_id, None)
