@@ -34,5 +34,6 @@ def check_url(url: str, *schemes: str) -> None:
 def complaint(error: ValidationError) -> str:
     """The first thing that is wrong with the settings, as a line for the user."""
     first = error.errors()[0]
-    name = "".join(f" {part}".upper() for part in first["loc"])  # none where two do not go together
-    return f"setting{name}: {first['msg'].removeprefix('Value error, ')}"
+    said = first["msg"].removeprefix("Value error, ")
+    # Where two do not go together there is no name but what is said.
+    return f"setting {str(first['loc'][0]).upper()}: {said}" if first["loc"] else f"setting {said}"
