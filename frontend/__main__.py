@@ -4,10 +4,12 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from echostream.checks import complaint
 from echostream.lifeline import on_parent_end
 from frontend.settings import FrontendSettings
 
@@ -21,12 +23,14 @@ def main() -> int:
         settings = FrontendSettings()
         check_port(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "".join(f"{part} ".upper() for part in first["loc"])
-        return fail(f"setting {name}{first['msg']}")
+        return fail(complaint(error))
     except OSError as error:
         address = f"{settings.frontend_host}:{settings.frontend_port}"
         return fail(f"cannot listen on {address}: {error.strerror}")
+    try:
+        check_library(settings)
+    except OSError as error:
+        return fail(f"LIBRARY_PATH: cannot write to {settings.library_path}: {error.strerror}")
     if "--lifeline" in sys.argv:
         on_parent_end(lambda: os.kill(os.getpid(), signal.SIGTERM))
     return run_streamlit(settings)
@@ -38,6 +42,13 @@ def check_port(settings: FrontendSettings) -> None:
     with socket.socket(family) as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         tried.bind((settings.frontend_host, settings.frontend_port))
+
+
+def check_library(settings: FrontendSettings) -> None:
+    """With Supabase too, since recordings that are under way lie there. Raises OSError."""
+    settings.library_path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=settings.library_path):
+        pass
 
 
 def run_streamlit(settings: FrontendSettings) -> int:

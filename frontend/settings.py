@@ -6,6 +6,8 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from echostream.checks import check_token, check_url
+
 
 class FrontendSettings(BaseSettings):
     """Every setting; its environment variable is the field's name in capitals."""
@@ -47,9 +49,15 @@ class FrontendSettings(BaseSettings):
     def _check_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
+        check_url(value, "http", "https")
         return value.rstrip("/")
+
+    @field_validator("api_bearer_token")
+    @classmethod
+    def _refuse_useless_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_token(value.get_secret_value())
+        return value
 
     @model_validator(mode="after")
     def _check_supabase(self) -> Self:

@@ -1,8 +1,9 @@
-"""Write `docs/reference/` from the code, so that it says what the code does.
+"""Write `docs/reference/` and `.env.example` from the code, so that they say what the code does.
 
-A test fails when the pages are out of date; run `python scripts/reference.py` to mend that.
+A test fails when one is out of date; run `python scripts/reference.py` to mend that.
 """
 
+import textwrap
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,12 +14,70 @@ from echostream.settings import Settings, cpu_count
 from echostream.web.app import create_app
 from frontend.settings import FrontendSettings
 
-FOLDER = Path(__file__).parent.parent / "docs" / "reference"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "reference"
+
+# Not settings of ours: what compose.yaml and libraries read.
+_COMPOSE = {
+    "PUBLISH=127.0.0.1": "Address of this host that containers' ports are open on.",
+    "CLUSTER_PORT=8080": "Port of the balancer of the profile `cluster`.",
+    "STOP_GRACE_PERIOD=45s": "When a container is killed that has not stopped; longer than "
+    "SHUTDOWN_GRACE_S by 20 s.",
+    "BAKE_MODEL=": "Whisper model that `docker compose build` puts into the images.",
+}
+_LIBRARIES = {
+    "HF_HOME=": "Folder of Whisper models that were fetched; containers have it at /models.",
+    "HF_HUB_OFFLINE=": "1: the model hub is never asked.",
+    "HF_TOKEN=": "For models that the hub gives to its users alone.",
+    "AWS_ACCESS_KEY_ID=": "Access to the bucket that STORAGE_URL names.",
+    "AWS_SECRET_ACCESS_KEY=": "Its secret.",
+    "AWS_DEFAULT_REGION=": "Region of the bucket.",
+    "AWS_ENDPOINT_URL=": "Another server that speaks S3.",
+}
+_WIDTH = 100
 
 
 def main() -> None:
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
+    (ROOT / ".env.example").write_text(env_example(), encoding="utf-8")
+
+
+def env_example() -> str:
+    """Every setting with what it is for, each as a comment with its default."""
+    api = dict(_env_line(*each) for each in Settings.model_fields.items())
+    ui = dict(_env_line(*each) for each in FrontendSettings.model_fields.items())
+    sections = {
+        "The API and its workers": api,
+        "The web frontend": {line: about for line, about in ui.items() if line not in api},
+        "compose.yaml alone": _COMPOSE,
+        "Read by libraries": _LIBRARIES,
+    }
+    text = (
+        "# Copy to .env and take the # from the lines that are to be yours. compose.yaml has\n"
+        "# USE_QUEUE=true and WEB_CONCURRENCY=1 where they are not set here.\n"
+    )
+    for title, lines in sections.items():
+        text += f"\n# --- {title} ---\n"
+        for line, about in lines.items():
+            text += f"\n{textwrap.fill(about, _WIDTH, **_COMMENT)}\n#{line}\n"
+    return text
+
+
+_COMMENT: dict[str, Any] = {
+    "initial_indent": "# ",
+    "subsequent_indent": "# ",
+    "break_long_words": False,
+    "break_on_hyphens": False,
+}
+
+
+def _env_line(name: str, field: FieldInfo) -> tuple[str, str]:
+    default: Any = field.default
+    if default is None or default is PydanticUndefined or default == ():
+        default = ""
+    shown = str(default).lower() if isinstance(default, bool) else str(default)
+    return f"{name.upper()}={shown}", " ".join((field.description or "").split())
 
 
 def pages() -> dict[str, str]:

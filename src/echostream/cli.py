@@ -246,14 +246,14 @@ def _settings(log_level: str | None = None, **overrides: Any) -> "Settings":
     """The settings, with logging set up: at `log_level` unless the user has said otherwise."""
     from pydantic import ValidationError
 
+    from echostream.checks import complaint
     from echostream.logs import configure_logging
     from echostream.settings import Settings
 
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        first = error.errors()[0]
-        _fail(f"setting {str(first['loc'][0]).upper()}: {first['msg']}")
+        _fail(complaint(error))
     chosen = "log_level" in settings.model_fields_set
     configure_logging(settings.log_level if chosen else log_level or settings.log_level)
     return settings

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from echostream.checks import check_token, check_url
+
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public part of every secret
 _MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64
-_PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secret", "xxx"}
 
 
 def cpu_count() -> int:
@@ -179,14 +180,32 @@ class Settings(BaseSettings):
     @field_validator("api_bearer_token")
     @classmethod
     def _refuse_useless_token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        token = value.get_secret_value()
-        if token.lower() in _PLACEHOLDERS:
-            raise ValueError("is a placeholder; set a token of your own or leave it unset")
-        # Headers carry nothing else, so that no client could ever send it.
-        if not token.isascii() or not token.isprintable() or token != token.strip() or not token:
-            raise ValueError("must be printable ASCII without spaces around it")
+        if value is not None:
+            check_token(value.get_secret_value())
+        return value
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _check_openai_base_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_url(value, "http", "https")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: str) -> str:
+        if not value.startswith("unix:///"):
+            check_url(value, "redis", "rediss")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _check_storage_url(cls, value: str) -> str:
+        if "://" in value and not value.startswith("file://"):
+            if not value.startswith("s3://"):
+                raise ValueError("must be a folder (file://...) or a bucket (s3://...)")
+            if not value.removeprefix("s3://").partition("/")[0]:
+                raise ValueError("names no bucket")
         return value
 
     @field_validator("webhook_secret")

@@ -229,7 +229,10 @@ async def run_worker(
     """Work on the queue until `until` is set, then finish or hand back. Raises what makes going on
     impossible; a Redis that is away does not, it is waited for."""
     storage = Storage(settings.storage_url)
-    await storage.check()  # rather than to find out when the first result is to be kept
+    try:
+        await storage.check()  # rather than to find out when the first result is to be kept
+    except EchoStreamError as error:
+        raise type(error)(f"STORAGE_URL: {error}") from error
     pipeline = make_pipeline(settings)
     metrics = WorkerMetrics(settings)
     jobs = JobQueue(settings.queue_name, settings.redis_url, retention_s=settings.job_retention_s)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from echostream.errors import EchoStreamError
 from echostream.settings import Settings
 
 _WAIT_BUCKETS_S = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
@@ -11,7 +12,7 @@ _RUN_BUCKETS_S = (0.5, 1, 5, 15, 60, 300, 900, 3600)
 
 
 class WorkerMetrics:
-    """Served at `WORKER_METRICS_PORT` where that is set."""
+    """Served at `WORKER_METRICS_PORT` where that is set; raises EchoStreamError if it is taken."""
 
     def __init__(self, settings: Settings) -> None:
         self._registry = registry = CollectorRegistry()
@@ -47,7 +48,7 @@ class WorkerMetrics:
             registry=registry,
         )
         if settings.worker_metrics_port:
-            start_http_server(settings.worker_metrics_port, settings.host, registry)
+            _serve(settings, registry)
 
     def waited(self, seconds: float) -> None:
         self._wait.observe(seconds)
@@ -67,3 +68,10 @@ class WorkerMetrics:
     def watch_busy(self, share: Callable[[], float]) -> None:
         """Read the busy share whenever it is asked for."""
         self._busy.set_function(share)
+
+
+def _serve(settings: Settings, registry: CollectorRegistry) -> None:
+    try:
+        start_http_server(settings.worker_metrics_port, settings.host, registry)
+    except OSError as error:
+        raise EchoStreamError(f"WORKER_METRICS_PORT: cannot listen: {error.strerror}") from error

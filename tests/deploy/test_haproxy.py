@@ -96,6 +96,12 @@ def test_the_syntax() -> None:
     assert process.returncode == 0, output
 
 
+def test_the_syntax_of_the_one_for_compose() -> None:
+    config = ROOT / "deploy" / "haproxy-compose.cfg"
+    done = subprocess.run(["haproxy", "-c", "-f", config], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("transports", [["polling", "websocket"], ["polling"], ["websocket"]])
 async def test_live_audio_through_it(
     url: str, hosts: tuple[str, str], transports: list[str]

@@ -251,11 +251,10 @@ async def test_killed_as_redis_hears_of_the_end(jobs: Jobs, redis: RedisServer) 
     assert (await jobs.ended(job_id)).state == "completed"
 
 
-@pytest.mark.parametrize("fault", ["storage", "no such storage", "port"])
+@pytest.mark.parametrize("fault", ["no such storage", "port"])
 async def test_a_worker_with_impossible_settings_says_so_and_ends(place: Place, fault: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings: dict[str, object] = {
-            "storage": {"storage_url": "http://example.com/"},
             "no such storage": {"storage_url": "file:///proc/nowhere"},
             "port": {"worker_metrics_port": taken.getsockname()[1]},
         }[fault]

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import sample_pcm, write_wav
 from echostream.settings import cpu_count
+from echostream.web import cluster as cluster_module
 from echostream.web.member import share_of
 from redis_server import RedisServer
 from sockets.clients import TRANSPORTS, SocketClients, socket_clients
@@ -282,11 +283,20 @@ def test_settings_that_do_not_fit_together_are_told_in_one_line(tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_an_application_that_cannot_start_is_not_started_for_ever(tmp_path: Path) -> None:
+async def test_an_application_that_cannot_start_is_not_started_for_ever(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        starting = cluster_module._Cluster(settings_of(), listener, tmp_path)
+        assert starting._failed(cluster_module._START_FAILED, "")
+        running = cluster_module._Cluster(settings_of(), listener, tmp_path)
+        running._up()
+        assert not running._failed(cluster_module._START_FAILED, "")
+
+
+def test_a_storage_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
     done = serve_to_its_end(USE_QUEUE="true", STORAGE_URL="tape://1", TMPDIR=str(tmp_path))
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "STORAGE_URL must be" in done.stderr
-    assert "again_in_s" not in done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("echostream: setting STORAGE_URL: must be")
+    assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 

@@ -11,13 +11,14 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeAlias
 
 import structlog
 
 from echostream.settings import Settings
+from echostream.web import preflight
 from echostream.web.child import ECHOSTREAM, Child, WorkerChild
 from echostream.web.listener import open_listener, url_of
 
@@ -39,15 +40,15 @@ Outcome: TypeAlias = int | str
 
 def serve(settings: Settings) -> None:
     """Serve until a signal; returns when all processes have ended. Exits with one line on stderr
-    when the port cannot be had or the settings do not fit together."""
+    when the port cannot be had or the settings do not fit together. Raises EchoStreamError for what
+    `preflight` misses."""
     # As in server.serve: until the loop looks out for it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     outcome: Outcome = 0
-    with (
-        suppress(KeyboardInterrupt),
-        open_listener(settings) as listener,
-        _private_folder() as folder,
-    ):
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        preflight.check(settings)
+        listener = stack.enter_context(open_listener(settings))
+        folder = stack.enter_context(_private_folder())
         outcome = asyncio.run(_run(settings, listener, Path(folder)))
     if outcome:
         sys.exit(outcome)

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
+from echostream.web import preflight
 from echostream.web.app import create_app
 from echostream.web.listener import open_listener, url_of
 from echostream.web.sockets import MAX_MESSAGE_BYTES, close_sockets, end_polls
@@ -91,6 +92,7 @@ def serve(settings: Settings) -> None:
     # must end us too. So it is treated as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
+        preflight.check(settings)
         listener = open_listener(settings)
         log.info("listening", url=url_of(listener))
         Server(create_app(settings, lambda _settings: pipeline), settings).run([listener])

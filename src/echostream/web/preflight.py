@@ -1,0 +1,56 @@
+"""What the API needs besides its port, looked at once before it opens that.
+
+While it runs, a Redis or a storage that is away is told to those who ask for jobs, and waited for.
+At start it is taken for a mistake in the settings: one line now is better than a 503 for each job.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from echostream.errors import EchoStreamError, QueueUnavailable
+from echostream.settings import Settings
+
+_REDIS_STARTS_S = 10.0
+"""Redis may be starting beside us."""
+
+
+def check(settings: Settings) -> None:
+    """Raises EchoStreamError, with a sentence for whoever set it up."""
+    if settings.use_queue:
+        asyncio.run(_check_queue(settings))
+
+
+async def _check_queue(settings: Settings) -> None:
+    from echostream.jobs import JobQueue
+    from echostream.storage import Storage
+
+    try:
+        await Storage(settings.storage_url).check()
+    except EchoStreamError as error:
+        raise EchoStreamError(f"STORAGE_URL: {error}") from error
+    try:
+        queue = JobQueue(
+            settings.queue_name, settings.redis_url, retention_s=settings.job_retention_s
+        )
+    except ValueError as error:  # options in the URL that redis-py does not know
+        raise EchoStreamError("REDIS_URL: its options are not valid") from error
+    try:
+        await _until_redis_answers(queue.ping)
+    finally:
+        await queue.aclose()
+
+
+async def _until_redis_answers(ping: Callable[[], Awaitable[None]]) -> None:
+    deadline = time.monotonic() + _REDIS_STARTS_S
+    while True:
+        try:
+            return await ping()
+        except QueueUnavailable as error:
+            if time.monotonic() > deadline:
+                reason = str(error.__cause__).partition(". ")[0] or "no answer in time"
+                raise EchoStreamError(
+                    "USE_QUEUE is on, but Redis does not answer as it should at REDIS_URL "
+                    f"({reason.rstrip('.')}); start it or set USE_QUEUE=false"
+                ) from error
+        await asyncio.sleep(0.25)

@@ -1,0 +1,235 @@
+"""What deploys EchoStream names settings, metrics and packages that there are."""
+
+import ast
+import json
+import re
+import runpy
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import generate_latest
+
+from conftest import ROOT
+from echostream.settings import Settings
+from echostream.worker_metrics import WorkerMetrics
+from frontend.settings import FrontendSettings
+from web.support import serving, settings_of
+
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+RENDER = yaml.safe_load((ROOT / "render.yaml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+OURS = ("api", "api-more", "worker", "frontend")
+API_SETTINGS = {name.upper() for name in Settings.model_fields}
+UI_SETTINGS = {name.upper() for name in FrontendSettings.model_fields}
+OF_LIBRARIES = re.compile(r"AWS_[A-Z_]+|HF_[A-Z_]+|TMPDIR")
+# What a container has for itself: its port, and the place where its files lie.
+CONTAINERS_OWN = {"PORT", "HOST", "WORKER_METRICS_PORT"}
+FRONTENDS_OWN = {"FRONTEND_PORT", "FRONTEND_HOST", "LIBRARY_PATH"}
+
+
+def test_env_example_is_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "scripts" / "reference.py"))["env_example"]()
+    assert (ROOT / ".env.example").read_text() == made
+
+
+def test_env_example_has_every_setting_once_with_a_sentence() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    names = [line[1:].partition("=")[0] for line in lines if re.match(r"#[A-Z_]+=", line)]
+    assert len(names) == len(set(names))
+    assert set(names) >= API_SETTINGS | UI_SETTINGS
+    for before, line in pairwise(lines):
+        if re.match(r"#[A-Z_]+=", line):
+            assert before.startswith("# "), line
+
+
+@pytest.mark.parametrize("service", ["api", "api-more", "worker"])
+def test_compose_passes_every_setting_on(service: str) -> None:
+    named = set(SERVICES[service]["environment"])
+    assert API_SETTINGS - CONTAINERS_OWN - named == set()
+    assert {name for name in named - API_SETTINGS if not OF_LIBRARIES.fullmatch(name)} == set()
+
+
+def test_compose_passes_every_setting_of_the_frontend_on() -> None:
+    named = set(SERVICES["frontend"]["environment"])
+    assert named - {"TMPDIR"} == UI_SETTINGS - FRONTENDS_OWN
+
+
+def test_compose_interpolates_what_env_example_explains() -> None:
+    explained = (ROOT / ".env.example").read_text()
+    for name in re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text()):
+        assert f"\n#{name}=" in explained, name
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_has_more_than_it_needs(service: str) -> None:
+    is_set = SERVICES[service]
+    assert is_set["read_only"]
+    assert is_set["cap_drop"] == ["ALL"]
+    assert is_set["restart"] == "unless-stopped"
+    assert is_set["logging"]["options"]["max-size"]
+    assert service in OURS or is_set["user"] not in ("root", "0")
+    for port in is_set.get("ports", []):
+        assert port.startswith("${PUBLISH:-127.0.0.1}:")
+
+
+def test_what_is_published() -> None:
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {
+        "api",
+        "frontend",
+        "balancer",
+    }
+    assert SERVICES["redis"]["networks"] == ["data"]
+    assert COMPOSE["networks"]["data"]["internal"]
+
+
+def test_the_api_alone_pulls_nothing_along() -> None:
+    assert "depends_on" not in SERVICES["api"]
+
+
+def test_containers_have_time_to_stop() -> None:
+    default = re.search(r":-(\d+)s", SERVICES["worker"]["stop_grace_period"])
+    assert default is not None
+    assert int(default[1]) >= Settings.model_fields["shutdown_grace_s"].default + 15
+
+
+def test_volumes_are_named() -> None:
+    used = {
+        volume.partition(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if not volume.startswith("./")
+    }
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_targets_of_the_dockerfile() -> None:
+    stages = re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert len(stages) == DOCKERFILE.count("FROM ")  # none without a name
+    assert stages[-1][1] == "api"
+    for service in OURS:
+        assert SERVICES[service]["build"]["target"] in dict(map(reversed, stages))
+
+
+def test_nothing_in_the_images_runs_as_root() -> None:
+    for target in ("engine", "frontend"):
+        stage = re.search(rf"^FROM \S+ AS {target}$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.M | re.S)
+        assert stage is not None
+        assert re.findall(r"^USER (.+)$", stage[1], re.M) == ["10001:10001"]
+    assert not re.search(r"^USER (root|0)", DOCKERFILE, re.M)
+
+
+def test_images_take_no_tests_and_no_secrets_along() -> None:
+    assert "requirements-dev" not in DOCKERFILE
+    assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
+    for copied in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.M):
+        assert all((ROOT / each).exists() for each in copied.split())
+        assert ".env" not in copied
+
+
+def test_the_frontend_does_without_what_is_taken_out_of_its_image() -> None:
+    removed = {
+        line.lower().replace("-", "_")
+        for line in (ROOT / "deploy" / "frontend-without.txt").read_text().splitlines()
+        if not line.startswith("#")
+    }
+    locked = (ROOT / "requirements-ui.lock").read_text().lower().replace("-", "_")
+    assert all(re.search(rf"^{name}==", locked, re.M) for name in removed)
+    imported = third_party(sorted((ROOT / "frontend").rglob("*.py")))
+    assert {"streamlit", "imageio_ffmpeg", "socketio"} <= imported
+    assert not imported & removed
+
+
+def third_party(files: list[Path]) -> set[str]:
+    """Packages that are imported by these files, or by what they import of ours."""
+    seen: set[Path] = set()
+    found = set()
+    while files:
+        if (file := files.pop()) in seen:
+            continue
+        seen.add(file)
+        for name in imports_of(file):
+            if name.partition(".")[0] == "echostream":
+                files += module_files(name)
+            else:
+                found.add(name.partition(".")[0])
+    return found
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_files(name: str) -> list[Path]:
+    """A module and the packages it is in; none for a name that is no module."""
+    path = ROOT / "src" / name.replace(".", "/")
+    packages = [folder / "__init__.py" for folder in (path, *path.parents)]
+    return [file for file in (path.with_suffix(".py"), *packages) if file.is_file()]
+
+
+def test_render_names_settings_that_there_are() -> None:
+    groups = {group["name"]: group["envVars"] for group in RENDER["envVarGroups"]}
+    other = {"API_HOSTPORT", "PYTHON_VERSION"}  # of the blueprint itself, and of Render
+    for service in RENDER["services"]:
+        for variable in service.get("envVars", []):
+            if "fromGroup" in variable:
+                assert variable["fromGroup"] in groups
+            elif (key := variable["key"]) not in other:
+                assert key in API_SETTINGS | UI_SETTINGS
+    for variable in groups["echostream"]:
+        assert variable["key"] in API_SETTINGS or OF_LIBRARIES.fullmatch(variable["key"])
+
+
+def test_render_refers_to_services_that_there_are() -> None:
+    services = {service["name"]: service for service in RENDER["services"]}
+    redis = services["echostream-redis"]
+    assert (redis["type"], redis["maxmemoryPolicy"]) == ("keyvalue", "noeviction")
+    for service in services.values():
+        for variable in service.get("envVars", []):
+            if source := variable.get("fromService"):
+                assert services[source["name"]]["type"] == source["type"]
+
+
+def metrics_that_there_are() -> set[str]:
+    """Names of the samples that an API with a queue and a worker show."""
+    text = generate_latest(WorkerMetrics(settings_of())._registry).decode()
+    with serving() as client:
+        text += client.get("/metrics").text
+    names = set()
+    for name, kind in re.findall(r"^# TYPE (echostream_\w+) (\w+)$", text, re.MULTILINE):
+        ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        names |= {name + end for end in ends}
+    return names
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
+    dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())
+    asked = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"echostream_\w+", target["expr"])
+    }
+    assert len(asked) > 12
+    assert asked - metrics_that_there_are() == set()
+
+
+def test_prometheus_looks_where_metrics_are() -> None:
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
+    places = {
+        (config["names"][0], config["port"])
+        for job in config["scrape_configs"]
+        for config in job["dns_sd_configs"]
+    }
+    assert places == {("api-hosts", 3000), ("worker", 9100)}
+    assert SERVICES["api"]["networks"]["default"]["aliases"] == ["api-hosts"]
+    assert "WORKER_METRICS_PORT=9100" in DOCKERFILE
