@@ -1,7 +1,7 @@
 # make demo   the main job on this machine: no Redis, no keys, no Docker
 # make test   lint, types, layers, tests
 # make up     the API and the web frontend, until Ctrl-C
-# make lint   lint, types and layers alone
+# make lint   lint (of the Dockerfile too), types and layers alone
 # make bench  benchmarks, into benchmarks/RESULTS.md
 # make lock   resolve the pins again
 
@@ -30,6 +30,7 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks

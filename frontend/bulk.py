@@ -49,6 +49,7 @@ def ask_format(store: Store, chosen: Sequence[Media]) -> None:
         lambda: archive(store, done, wanted),
         file_name="recordings.zip",
         mime="application/zip",
+        on_click="ignore",  # a run of the dialog would take back what the browser is about to fetch
         type="primary",
         icon=":material/download:",
     )
