@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import aiohttp
 import pytest
@@ -78,7 +79,9 @@ async def test_idle_sockets_and_long_sessions(
             await asyncio.gather(*(speak(client) for client in speakers))
             memory.append(process.memory)
         assert (memory[0] - with_sockets) / SESSIONS < 8 * MIB
-        assert (memory[-1] - memory[1]) / SESSIONS < 1 * MIB  # text, and nothing else, adds up
+        # Text, and nothing else, adds up. Medians, since a collection more or less is megabytes.
+        growth = median(memory[-3:]) - median(memory[1:4])
+        assert growth / SESSIONS < 1 * MIB, memory
         finals = await asyncio.gather(*(end(client) for client in speakers))
         assert len({final for final in finals}) == 1
         assert finals[0].count("Thank you for joining the meeting.") == MINUTES

@@ -119,6 +119,7 @@ def test_the_queue_shows_its_progress(page: Page, tmp_path: Path, long_recording
             cell = page.locator("td[role=gridcell]", has_text="Under way")
             expect(cell).to_be_attached()
             page.get_by_role("link", name="Add").click()
+            expect(page.get_by_role("heading", name="Add recordings")).to_be_visible()
             expect(page.get_by_role("button", name="Open")).to_be_visible(timeout=90_000)
             with library(frontend) as store:
                 (row,) = store.search(_all("completed")).rows
