@@ -1,6 +1,6 @@
 """The words of the domain: what audio becomes. Frozen, no third-party types, times in seconds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,27 +10,41 @@ Task = Literal["transcribe", "translate"]
 SentimentLabel = Literal["positive", "neutral", "negative"]
 Stage = Literal["fetching", "decoding", "transcribing", "analysing", "done"]
 
-Progress = Callable[[Stage, float], None]
-"""Told the stage and the share of it that is done, 0 to 1. Called from any thread;
-must not raise."""
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far the work is: the share of its stage that is done, 0 to 1, and while transcribing the
+    text so far and the time that is left, None while it cannot be told."""
+
+    stage: Stage
+    share: float = 0.0
+    text: str = ""
+    left_s: float | None = None
+
+
+Progress = Callable[[Step], None]
+"""Told each step. Called from any thread; must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One spoken word. `text` carries no surrounding space."""
+    """One spoken word with its punctuation. `text` carries no surrounding space; `space_before`
+    says whether one stands between it and the word before it, as the engine wrote it."""
 
     start_s: float
     end_s: float
     text: str
     probability: float = 1.0
+    space_before: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of speech with its text, and how sure the decoder was of it.
+    """A sentence or a part of one, and how sure the decoder was of it.
 
-    `words` is empty unless word timestamps were asked for. The last five fields are Whisper's own
-    terms; engines without them leave the neutral values.
+    `words` is empty only where the engine cannot time words. `channel` counts from 0 and is set
+    where channels were transcribed apart; `language` is None where it is that of the transcript.
+    The last five fields are Whisper's own terms; engines without them leave the neutral values.
     """
 
     id: int
@@ -38,6 +52,10 @@ class Segment:
     end_s: float
     text: str
     words: tuple[Word, ...] = ()
+    space_before: bool = True
+    language: str | None = None
+    channel: int | None = None
+    speaker: str | None = None
     tokens: tuple[int, ...] = ()
     temperature: float = 0.0
     avg_logprob: float = 0.0
@@ -45,30 +63,84 @@ class Segment:
     no_speech_prob: float = 0.0
 
 
+def joined(pieces: Iterable[Word | Segment]) -> str:
+    """Words or segments as text: the one rule by which text is put together, so that French
+    `C'est`, `70 %` and Japanese stand as the engine wrote them."""
+    text: list[str] = []
+    for piece in pieces:
+        if stripped := piece.text.strip():
+            if text and piece.space_before:
+                text.append(" ")
+            text.append(stripped)
+    return "".join(text)
+
+
 @dataclass(frozen=True, slots=True)
 class TranscribeOptions:
-    """What a caller may ask of an engine; `language` is an ISO 639-1 code or None to detect."""
+    """What a caller may ask of an engine.
+
+    `language` is an ISO 639-1 code, or None to detect it for each part of the audio. `hotwords`
+    are names and terms that are likely to be said, given to every part. A `draft` is replaced by a
+    later reading of the same audio, so nothing of it is tried twice.
+    """
 
     language: str | None = None
     task: Task = "transcribe"
     prompt: str | None = None
-    word_timestamps: bool = False
+    hotwords: tuple[str, ...] = ()
     temperature: float = 0.0
+    draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AudioOptions:
+    """What is listened to in a file: all of its audio tracks mixed or the one of number `track`,
+    from 0; all channels mixed, or each one transcribed apart as a speaker of its own."""
+
+    track: int | None = None
+    channels: Literal["mix", "separate"] = "mix"
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Something about a transcript that its reader should know, such as speech without text.
+    `code` is for programs, `message` a sentence; times are None where it is about the whole."""
+
+    code: str
+    message: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Somebody who speaks, with all the time of their segments. `name` is None while unknown."""
+
+    id: str
+    seconds: float
+    name: str | None = None
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """All segments of one piece of audio, in order of time. `duration_s` is that of the audio."""
+    """All segments of one piece of audio, in order of time. `duration_s` is that of the audio.
+
+    `language` is the one most is said in, `languages` are all, the most spoken first.
+    """
 
     segments: tuple[Segment, ...]
     language: str
     duration_s: float
     engine: str
     model: str
+    languages: tuple[str, ...] = ()
+    warnings: tuple[Caution, ...] = ()
+    speakers: tuple[Speaker, ...] = ()
 
     @property
     def text(self) -> str:
-        return " ".join(text for segment in self.segments if (text := segment.text.strip()))
+        return joined(self.segments)
 
     @property
     def words(self) -> tuple[Word, ...]:
