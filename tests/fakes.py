@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-from echostream.asr import DetectedLanguage, LazyTranscriber, Samples, Transcription
+from echostream.asr import LazyTranscriber, Report, Samples, Transcription
 from echostream.domain import (
     SAMPLE_RATE_HZ,
     Details,
@@ -42,9 +42,11 @@ class FakeTranscriber:
         self.calls.append(options)
         if self.error:
             raise self.error
-        return Transcription(self._segments(len(samples), options), DetectedLanguage("en"))
+        report = Report()
+        report.spoken("en", 1.0)
+        return Transcription(self._segments(len(samples), report), report)
 
-    def _segments(self, count: int, options: TranscribeOptions) -> Generator[Segment]:
+    def _segments(self, count: int, report: Report) -> Generator[Segment]:
         step_s = count / SAMPLE_RATE_HZ / len(self.texts)
         try:
             for number, text in enumerate(self.texts):
@@ -52,8 +54,10 @@ class FakeTranscriber:
                 if number and self.hold:
                     self.hold.wait(30)
                 start_s, end_s = number * step_s, (number + 1) * step_s
-                words = (Word(start_s, end_s, text),) if options.word_timestamps else ()
-                yield Segment(number, start_s, end_s, text, words)
+                report.begin(end_s)
+                report.end()
+                words = (Word(start_s, end_s, text),)
+                yield Segment(number, start_s, end_s, text, words, language="en")
         finally:
             self.stopped.set()
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -17,7 +18,7 @@ import typer
 from echostream import __version__
 
 if TYPE_CHECKING:
-    from echostream.domain import TranscribeOptions
+    from echostream.domain import AudioOptions, TranscribeOptions
     from echostream.pipeline import Pipeline, Result, Source
     from echostream.settings import Settings
 
@@ -81,22 +82,34 @@ def transcribe(
     language: Annotated[str | None, typer.Option(help="ISO 639-1 code; else detected.")] = None,
     task: Annotated[Literal["transcribe", "translate"], typer.Option()] = "transcribe",
     prompt: Annotated[str | None, typer.Option(help="Names and terms likely to be said.")] = None,
+    hotwords: Annotated[
+        list[str] | None,
+        typer.Option("--hotword", help="A name or term likely to be said; may be repeated."),
+    ] = None,
     words: Annotated[bool, typer.Option(help="Time each word (json).")] = False,
+    audio_track: Annotated[
+        int | None, typer.Option(min=0, help="The audio track to listen to, from 0; else all.")
+    ] = None,
+    separate_channels: Annotated[
+        bool, typer.Option(help="Transcribe each channel apart, as a speaker of its own.")
+    ] = False,
     engine: Annotated[
         Literal["auto", "whisper", "pocketsphinx"] | None, typer.Option(help="ASR_ENGINE")
     ] = None,
     model: Annotated[str | None, typer.Option(help="WHISPER_MODEL")] = None,
 ) -> None:
     """Transcribe files or URLs to stdout, or into a folder."""
-    from echostream.domain import TranscribeOptions
+    from echostream.domain import AudioOptions, TranscribeOptions
 
     chosen = {"asr_engine": engine, "whisper_model": model}
     settings = _settings("warning", **_given(chosen))
-    options = TranscribeOptions(language, task, prompt, words)
+    options = TranscribeOptions(language, task, prompt, tuple(hotwords or ()))
+    audio = AudioOptions(audio_track, "separate" if separate_channels else "mix")
     written = as_format or (None if sys.stdout.isatty() and output is None else "txt")
     targets = _targets(sources, output, written)
     with_insights = insights and written in (None, "json", "md")
-    if not asyncio.run(_transcribe_all(settings, targets, options, written, with_insights)):
+    asked = _Asked(options, audio, written, with_insights, words)
+    if not asyncio.run(_transcribe_all(settings, targets, asked)):
         raise typer.Exit(_FAILED)
 
 
@@ -291,12 +304,21 @@ def _is_url(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is wanted of every source; without a format, something readable."""
+
+    options: "TranscribeOptions"
+    audio: "AudioOptions"
+    as_format: Format | None
+    insights: bool
+    with_words: bool
+
+
 async def _transcribe_all(
     settings: "Settings",
     targets: list[tuple[str, Path | None]],
-    options: "TranscribeOptions",
-    as_format: Format | None,
-    insights: bool,
+    asked: "_Asked",
 ) -> bool:
     """Whether every source was transcribed; a failed one does not stop those after it."""
     from echostream.errors import EchoStreamError
@@ -310,21 +332,19 @@ async def _transcribe_all(
     try:
         for name, target in targets:
             try:
-                result = await _with_progress(pipeline, name, options, insights)
+                result = await _with_progress(pipeline, name, asked)
             except (EchoStreamError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 typer.echo(f"echostream: {name}: {reason}", err=True)
                 complete = False
             else:
-                _write(result, target, as_format)
+                _write(result, target, asked)
     finally:
         await pipeline.aclose()
     return complete
 
 
-async def _with_progress(
-    pipeline: "Pipeline", name: str, options: "TranscribeOptions", insights: bool
-) -> "Result":
+async def _with_progress(pipeline: "Pipeline", name: str, asked: "_Asked") -> "Result":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -338,10 +358,11 @@ async def _with_progress(
         task = bar.add_task(name, total=1.0)
         return await pipeline.run(
             source,
-            options,
-            insights=insights,
-            progress=lambda stage, share: bar.update(
-                task, description=f"{name}: {stage}", completed=share
+            asked.options,
+            audio=asked.audio,
+            insights=asked.insights,
+            progress=lambda step: bar.update(
+                task, description=f"{name}: {step.stage}", completed=step.share
             ),
         )
 
@@ -425,17 +446,17 @@ def _show_insights(insights: dict[str, Any]) -> None:
     show_insights(InsightsShape.model_validate(insights), Console())
 
 
-def _write(result: "Result", target: Path | None, as_format: Format | None) -> None:
+def _write(result: "Result", target: Path | None, asked: "_Asked") -> None:
     from rich.console import Console
 
     from echostream.exports import export
     from echostream.schema import TranscriptionShape
     from echostream.show import show
 
-    if as_format is None:
+    if asked.as_format is None:
         show(TranscriptionShape.of(result.transcript, result.insights), Console())
         return
-    text = export(result.transcript, result.insights, as_format)
+    text = export(result.transcript, result.insights, asked.as_format, with_words=asked.with_words)
     if target is None:
         sys.stdout.write(text)
         sys.stdout.flush()

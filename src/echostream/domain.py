@@ -1,7 +1,7 @@
 """The words of the domain: what audio becomes. Frozen, no third-party types, times in seconds."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 SAMPLE_RATE_HZ = 16_000
@@ -91,6 +91,10 @@ class TranscribeOptions:
     temperature: float = 0.0
     draft: bool = False
 
+    def with_vocabulary(self, words: Iterable[str]) -> "TranscribeOptions":
+        """The same with further names and terms after its own."""
+        return replace(self, hotwords=tuple(dict.fromkeys((*self.hotwords, *words))))
+
 
 @dataclass(frozen=True, slots=True)
 class AudioOptions:
@@ -99,6 +103,9 @@ class AudioOptions:
 
     track: int | None = None
     channels: Literal["mix", "separate"] = "mix"
+
+
+SPEECH_WITHOUT_TEXT = "speech_without_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,17 @@ class Transcript:
     @property
     def text(self) -> str:
         return joined(self.segments)
+
+    @property
+    def unread_s(self) -> float:
+        """Seconds of speech that no words were found for."""
+        return sum(
+            each.end_s - each.start_s
+            for each in self.warnings
+            if each.code == SPEECH_WITHOUT_TEXT
+            and each.start_s is not None
+            and each.end_s is not None
+        )
 
     @property
     def words(self) -> tuple[Word, ...]:

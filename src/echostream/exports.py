@@ -10,13 +10,20 @@ ExportFormat = Literal["txt", "srt", "vtt", "json", "md"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 
-def export(transcript: Transcript, insights: Insights | None, as_format: ExportFormat) -> str:
-    """The document in one format, ending in a newline. Subtitles and text leave insights out."""
+def export(
+    transcript: Transcript,
+    insights: Insights | None,
+    as_format: ExportFormat,
+    *,
+    with_words: bool = True,
+) -> str:
+    """The document in one format, ending in a newline. Subtitles and text leave insights out;
+    `with_words` is whether JSON has the times of words."""
     writers: dict[ExportFormat, Callable[[], str]] = {
         "txt": lambda: to_txt(transcript),
         "srt": lambda: to_srt(transcript),
         "vtt": lambda: to_vtt(transcript),
-        "json": lambda: to_json(transcript, insights),
+        "json": lambda: to_json(transcript, insights, with_words=with_words),
         "md": lambda: to_markdown(transcript, insights),
     }
     return writers[as_format]()
@@ -47,9 +54,10 @@ def to_vtt(transcript: Transcript) -> str:
     return "WEBVTT\n" + "".join(cues)
 
 
-def to_json(transcript: Transcript, insights: Insights | None) -> str:
+def to_json(transcript: Transcript, insights: Insights | None, *, with_words: bool = True) -> str:
     """The same shape that the API answers with."""
-    return TranscriptionShape.of(transcript, insights).model_dump_json(indent=2) + "\n"
+    shape = TranscriptionShape.of(transcript, insights, with_words=with_words)
+    return shape.model_dump_json(indent=2) + "\n"
 
 
 def to_markdown(

@@ -1,7 +1,6 @@
 """Source to decoded audio to transcript to insights: the one path that every entry point takes."""
 
 import asyncio
-import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +12,15 @@ from typing import BinaryIO, TypeVar
 
 import structlog
 
-from echostream.asr import LazyTranscriber, Samples, Transcriber, Turns, load_transcriber
+from echostream.asr import (
+    LazyTranscriber,
+    Report,
+    Samples,
+    Transcriber,
+    Transcription,
+    Turns,
+    load_transcriber,
+)
 from echostream.cache import (
     Cache,
     NoCache,
@@ -27,19 +34,25 @@ from echostream.cache import (
 from echostream.cache import load_insights as load_cached_insights
 from echostream.domain import (
     SAMPLE_RATE_HZ,
+    AudioOptions,
     Insights,
     Progress,
     Segment,
-    Stage,
+    Step,
     TranscribeOptions,
     Transcript,
+    joined,
 )
 from echostream.errors import EchoStreamError, ServerBusy
 from echostream.insights import InsightsProvider, load_insights
-from echostream.media import decode, fetch
+from echostream.media import decode, decode_channels, fetch
+from echostream.merging import merged_channels, text_segments, with_text_before
 from echostream.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+_TELL_EVERY_S = 1.0
+_EVERYTHING = AudioOptions()
 
 T = TypeVar("T")
 OnSegment = Callable[[Segment], None]
@@ -98,7 +111,7 @@ class Slots:
             self._free.release()
 
 
-def ignore_progress(_stage: Stage, _share: float) -> None:
+def ignore_progress(_step: Step) -> None:
     """For callers that show none."""
 
 
@@ -129,20 +142,23 @@ class Pipeline:
         source: Source,
         options: TranscribeOptions,
         *,
+        audio: AudioOptions = _EVERYTHING,
         insights: bool = True,
         progress: Progress = ignore_progress,
         on_segment: OnSegment | None = None,
     ) -> Result:
         """Transcribe `source` and analyse the text. Cancelling the task stops the work.
 
-        `on_segment` is called in the engine's thread with each segment as it is decoded.
+        `on_segment` is called in the engine's thread with each segment as it is decoded; channels
+        that are transcribed apart come one after the other.
         Raises AudioError, FetchError, EngineError, InvalidRequest or ServerBusy; a failing
         insights provider does not raise, its insights come back degraded.
         """
-        result = await self._transcribe(source, options, progress, on_segment)
+        options = options.with_vocabulary(self._settings.vocabulary)
+        result = await self._transcribe(source, options, audio, progress, on_segment)
         if insights:
             result = replace(result, insights=await self.analyse(result.transcript, progress))
-        progress("done", 1.0)
+        progress(Step("done", 1.0))
         return result
 
     async def finalize(
@@ -151,20 +167,16 @@ class Pipeline:
         source: Source | None,
         options: TranscribeOptions,
         *,
+        audio: AudioOptions = _EVERYTHING,
         progress: Progress = ignore_progress,
     ) -> Result:
         """The text `given` followed by that of `source`, where there is one, and insights into the
         whole. Raises as `run` does."""
-        segments = text_segments(given)
-        whole = Transcript(segments, options.language or "en", 0.0, "none", "none")
+        whole = Transcript(text_segments(given), options.language or "en", 0.0, "none", "none")
         result = Result(whole, None, 0.0)
         if source is not None:
-            result = await self.run(source, options, insights=False, progress=progress)
-            new = (
-                replace(segment, id=number)
-                for number, segment in enumerate(result.transcript.segments, start=len(segments))
-            )
-            whole = replace(result.transcript, segments=(*segments, *new))
+            result = await self.run(source, options, audio=audio, insights=False, progress=progress)
+            whole = with_text_before(given, result.transcript)
         insights = await self.analyse(whole, progress)
         return replace(result, transcript=whole, insights=insights)
 
@@ -174,7 +186,7 @@ class Pipeline:
         """Insights into a transcript; None when INSIGHTS_PROVIDER is `none`."""
         if self._insights is None:
             return None
-        progress("analysing", 0.0)
+        progress(Step("analysing"))
         key = insights_key(transcript, self._insights.name, self._insights.model)
         if known := load_cached_insights(await self._cache.get(key)):
             return known
@@ -217,38 +229,45 @@ class Pipeline:
         self,
         source: Source,
         options: TranscribeOptions,
+        audio: AudioOptions,
         progress: Progress,
         on_segment: OnSegment | None,
     ) -> Result:
         self.slots.check()
         if isinstance(source, Url):
-            progress("fetching", 0.0)
+            progress(Step("fetching"))
             with await self._fetch(source) as file:
-                return await self._transcribe(file, options, progress, on_segment)
+                return await self._transcribe(file, options, audio, progress, on_segment)
         async with self.slots.take():
-            progress("decoding", 0.0)
-            samples = await decode(
-                source,
-                max_audio_s=self._settings.max_audio_seconds,
-                timeout_s=self._settings.decode_timeout_s,
-            )
-            progress("transcribing", 0.0)
+            progress(Step("decoding"))
+            channels = await self._decode(source, audio)
+            progress(Step("transcribing"))
             engine = await self.load()
             key = await self._in_thread(
-                lambda _cancelled: transcript_key(samples, engine.engine, engine.model, options)
+                lambda _cancelled: transcript_key(channels, engine.engine, engine.model, options)
             )
             if known := load_transcript(await self._cache.get(key)):
                 if on_segment:
                     for segment in known.segments:
                         on_segment(segment)
                 return Result(known, None, 0.0, cached=True)
-            result = await self._in_thread(
-                lambda cancelled: self._read_segments(
-                    engine, samples, options, progress, on_segment, cancelled
+            reading = _Reading(engine, channels, options, on_segment)
+            async with _told_of(reading, progress):
+                result = await self._in_thread(
+                    lambda cancelled: reading.read(cancelled, self.turns.give_way)
                 )
-            )
         await self._cache.put(key, dump_transcript(result.transcript))
         return result
+
+    async def _decode(self, source: BinaryIO | Path, audio: AudioOptions) -> list[Samples]:
+        """The samples of each channel that is transcribed by itself."""
+        limits = {
+            "max_audio_s": float(self._settings.max_audio_seconds),
+            "timeout_s": self._settings.decode_timeout_s,
+        }
+        if audio.channels == "separate":
+            return list(await decode_channels(source, track=audio.track, **limits))
+        return [await decode(source, track=audio.track, **limits)]
 
     async def _fetch(self, source: Url) -> BinaryIO:
         return await fetch(
@@ -257,38 +276,6 @@ class Pipeline:
             timeout_s=self._settings.fetch_timeout_s,
             allow_private=self._settings.allow_private_urls,
         )
-
-    def _read_segments(
-        self,
-        engine: Transcriber,
-        samples: Samples,
-        options: TranscribeOptions,
-        progress: Progress,
-        on_segment: OnSegment | None,
-        cancelled: threading.Event,
-    ) -> Result:
-        """In a thread: decode segment by segment until the end, or until cancelled."""
-        started = time.perf_counter()
-        duration_s = len(samples) / SAMPLE_RATE_HZ
-        work = engine.transcribe(samples, options)
-        segments: list[Segment] = []
-        with closing(work.segments):
-            for segment in work.segments:
-                segments.append(segment)
-                progress("transcribing", min(1.0, segment.end_s / duration_s))
-                if on_segment:
-                    on_segment(segment)
-                if cancelled.is_set():
-                    break
-                self.turns.give_way()
-        transcript = Transcript(
-            segments=tuple(segments),
-            language=work.detected.code,
-            duration_s=duration_s,
-            engine=engine.engine,
-            model=engine.model,
-        )
-        return Result(transcript, None, time.perf_counter() - started)
 
     async def _in_thread(self, work: Callable[[threading.Event], T]) -> T:
         """Run `work` in a thread. On cancellation its event is set and its end awaited, so that a
@@ -304,17 +291,92 @@ class Pipeline:
             raise
 
 
-def text_segments(text: str) -> tuple[Segment, ...]:
-    """Text without times as segments, one a line or sentence, so that insights can point at it.
+class _Reading:
+    """An engine at work on one recording, in a thread; how far it is can be asked from others."""
 
-    Joined by spaces they give the text back, but for its white space.
-    """
-    sentences = re.split(r"(?<=[.!?。！？])\s+|\n+", text.strip())
-    found = (" ".join(sentence.split()) for sentence in sentences)
-    return tuple(
-        Segment(id=number, start_s=0.0, end_s=0.0, text=sentence)
-        for number, sentence in enumerate(filter(None, found))
-    )
+    def __init__(
+        self,
+        engine: Transcriber,
+        channels: list[Samples],
+        options: TranscribeOptions,
+        on_segment: OnSegment | None,
+    ) -> None:
+        self._engine = engine
+        self._channels = channels
+        self._options = options
+        self._on_segment = on_segment
+        self._done: list[Transcript] = []
+        self._segments: list[Segment] = []
+        self._work: Transcription | None = None
+        self._duration_s = max(len(samples) for samples in channels) / SAMPLE_RATE_HZ
+
+    def read(self, cancelled: threading.Event, give_way: Callable[[], None]) -> Result:
+        """Decode segment by segment until the end, or until cancelled."""
+        started = time.perf_counter()
+        for samples in self._channels:
+            self._segments = []
+            self._work = self._engine.transcribe(samples, self._options)
+            self._read_channel(self._work, cancelled, give_way)
+            self._done.append(self._transcript(self._work.report))
+        whole = self._done[0] if len(self._channels) == 1 else merged_channels(self._done)
+        return Result(whole, None, time.perf_counter() - started)
+
+    def _read_channel(
+        self, work: Transcription, cancelled: threading.Event, give_way: Callable[[], None]
+    ) -> None:
+        batches = 0
+        with closing(work.segments):
+            for segment in work.segments:
+                self._segments.append(segment)
+                if self._on_segment:
+                    self._on_segment(segment)
+                if cancelled.is_set():
+                    break
+                if work.report.batches > batches:  # the next segment may be of another batch
+                    batches = work.report.batches
+                    give_way()
+
+    def _transcript(self, report: Report) -> Transcript:
+        return Transcript(
+            segments=tuple(self._segments),
+            language=report.language,
+            duration_s=self._duration_s,
+            engine=self._engine.engine,
+            model=self._engine.model,
+            languages=report.languages,
+            warnings=tuple(report.warnings),
+        )
+
+    def step(self) -> Step:
+        """How far it is now, by the length of the audio."""
+        report = self._work.report if self._work else Report()
+        read_s = min(report.read_s(), self._duration_s)
+        whole_s = self._duration_s * len(self._channels)
+        share = (len(self._done) * self._duration_s + read_s) / whole_s if whole_s else 1.0
+        text = joined([*(one for done in self._done for one in done.segments), *self._segments])
+        left_s = report.left_s(self._duration_s)
+        if left_s is not None:
+            left_s *= (1 - share) * whole_s / max(self._duration_s - read_s, 1e-6)
+        return Step("transcribing", min(1.0, share), text, left_s)
+
+
+@asynccontextmanager
+async def _told_of(reading: _Reading, progress: Progress) -> AsyncIterator[None]:
+    """Tell how far a reading is, again and again until it ends: batches take long."""
+
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            progress(reading.step())
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+        progress(reading.step())
+    finally:
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
 
 
 def build_pipeline(settings: Settings) -> Pipeline:

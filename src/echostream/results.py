@@ -17,6 +17,8 @@ class StoredResult:
     insights: Insights | None
     cached: bool
     audio_id: str | None = None
+    with_words: bool = True
+    """Whether clients asked for the times of words; exports use them in any case."""
 
     def dump(self) -> bytes:
         """As JSON."""
@@ -32,7 +34,9 @@ class StoredResult:
 
     def shape(self) -> dict[str, Any]:
         """As clients see it."""
-        found = TranscriptionShape.of(self.transcript, self.insights, cached=self.cached)
+        found = TranscriptionShape.of(
+            self.transcript, self.insights, cached=self.cached, with_words=self.with_words
+        )
         shape = found.model_dump(exclude={"success"})
         return shape | ({"audioId": self.audio_id} if self.audio_id else {})
 

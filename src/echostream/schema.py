@@ -8,11 +8,14 @@ from pydantic.alias_generators import to_camel
 
 from echostream.domain import (
     ActionItem,
+    AudioOptions,
+    Caution,
     Details,
     Insights,
     Point,
     Segment,
     SentimentLabel,
+    Speaker,
     Task,
     TranscribeOptions,
     Transcript,
@@ -29,10 +32,19 @@ class WordShape(_Shape):
     start: float = Field(description="Seconds from the start of the audio.")
     end: float
     probability: float
+    spaceBefore: bool = Field(  # noqa: N815
+        True, description="Whether a space stands between it and the word before it."
+    )
 
     @classmethod
     def of(cls, word: Word) -> "WordShape":
-        return cls(word=word.text, start=word.start_s, end=word.end_s, probability=word.probability)
+        return cls(
+            word=word.text,
+            start=word.start_s,
+            end=word.end_s,
+            probability=word.probability,
+            spaceBefore=word.space_before,
+        )
 
 
 class SegmentShape(_Shape):
@@ -41,15 +53,53 @@ class SegmentShape(_Shape):
     end: float
     text: str
     words: list[WordShape] = Field(description="Empty unless `wordTimestamps` was asked for.")
+    spaceBefore: bool = Field(  # noqa: N815
+        True, description="Whether a space stands between it and the segment before it."
+    )
+    language: str | None = Field(None, description="ISO 639-1 code, null where it is not known.")
+    channel: int | None = Field(
+        None, description="From 0, where `channels` was `separate`; else null."
+    )
+    speaker: str | None = None
 
     @classmethod
-    def of(cls, segment: Segment) -> "SegmentShape":
+    def of(cls, segment: Segment, *, with_words: bool = True) -> "SegmentShape":
         return cls(
             id=segment.id,
             start=segment.start_s,
             end=segment.end_s,
             text=segment.text,
-            words=[WordShape.of(word) for word in segment.words],
+            words=[WordShape.of(word) for word in segment.words] if with_words else [],
+            spaceBefore=segment.space_before,
+            language=segment.language,
+            channel=segment.channel,
+            speaker=segment.speaker,
+        )
+
+
+class WarningShape(_Shape):
+    code: str = Field(examples=["speech_without_text"])
+    message: str
+    start: float | None = Field(None, description="Seconds, null where it is about the whole.")
+    end: float | None = None
+
+    @classmethod
+    def of(cls, caution: Caution) -> "WarningShape":
+        return cls(
+            code=caution.code, message=caution.message, start=caution.start_s, end=caution.end_s
+        )
+
+
+class SpeakerShape(_Shape):
+    id: str
+    name: str | None
+    seconds: float
+    channel: int | None = None
+
+    @classmethod
+    def of(cls, speaker: Speaker) -> "SpeakerShape":
+        return cls(
+            id=speaker.id, name=speaker.name, seconds=speaker.seconds, channel=speaker.channel
         )
 
 
@@ -147,23 +197,38 @@ class TranscriptionShape(_Shape):
     success: Literal[True] = True
     transcript: str
     insights: InsightsShape | None
-    language: str
+    language: str = Field(description="The one that most is said in.")
+    languages: list[str] = Field([], description="All that are spoken, the most spoken first.")
     duration: float = Field(description="Length of the audio in seconds.")
     segments: list[SegmentShape]
+    speakers: list[SpeakerShape] = []
+    warnings: list[WarningShape] = Field(
+        [], description="What a reader should know, such as speech that no words were found for."
+    )
     engine: str
     model: str
     cached: bool = False
 
     @classmethod
     def of(
-        cls, transcript: Transcript, insights: Insights | None, *, cached: bool = False
+        cls,
+        transcript: Transcript,
+        insights: Insights | None,
+        *,
+        cached: bool = False,
+        with_words: bool = True,
     ) -> "TranscriptionShape":
         return cls(
             transcript=transcript.text,
             insights=InsightsShape.of(insights) if insights else None,
             language=transcript.language,
+            languages=list(transcript.languages),
             duration=round(transcript.duration_s, 3),
-            segments=[SegmentShape.of(segment) for segment in transcript.segments],
+            segments=[
+                SegmentShape.of(segment, with_words=with_words) for segment in transcript.segments
+            ],
+            speakers=[SpeakerShape.of(speaker) for speaker in transcript.speakers],
+            warnings=[WarningShape.of(caution) for caution in transcript.warnings],
             engine=transcript.engine,
             model=transcript.model,
             cached=cached,
@@ -182,7 +247,10 @@ class JobData(BaseModel):
     language: str | None = None
     task: Task = "transcribe"
     prompt: str | None = None
+    hotwords: tuple[str, ...] = ()
     word_timestamps: bool = False
+    audio_track: int | None = Field(None, ge=0)
+    channels: Literal["mix", "separate"] = "mix"
     insights: bool = True
     callback_url: str | None = None
     transcript: str | None = None
@@ -198,5 +266,9 @@ class JobData(BaseModel):
             language=self.language,
             task=self.task,
             prompt=self.prompt,
-            word_timestamps=self.word_timestamps,
+            hotwords=self.hotwords,
         )
+
+    @property
+    def audio_options(self) -> AudioOptions:
+        return AudioOptions(self.audio_track, self.channels)

@@ -61,14 +61,19 @@ class Settings(BaseSettings):
     """Where Whisper runs."""
 
     whisper_compute_type: str = "default"
-    """CTranslate2 quantisation, for instance `int8` or `float16`; `default` is the model's own."""
+    """CTranslate2 quantisation, for instance `int8` or `float32`; `default` is `int8` on a CPU and
+    `float16` on a GPU."""
 
     whisper_cpu_threads: int = Field(0, ge=0)
-    """Threads of one transcription on the CPU. 0: CTranslate2's own choice or, with several API
-    processes, the share of one of them."""
+    """Threads of one transcription on the CPU. 0: one for each CPU, up to four, or with several API
+    processes the share of one of them."""
 
-    whisper_batch_size: int = Field(8, ge=1, le=64)
-    """Windows of up to 30 s that Whisper decodes at once when transcribing a file."""
+    whisper_batch_size: int | None = Field(None, ge=1, le=64)
+    """Windows of up to 30 s that Whisper decodes at once when transcribing a file. Unset: chosen by
+    CPUs and free memory."""
+
+    vocabulary: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names and terms that are likely to be said in any recording, separated by commas."""
 
     model_fetch_timeout_s: float = Field(5.0, gt=0)
     """How long `ASR_ENGINE=auto` tries to reach the model hub before pocketsphinx stands in."""
@@ -170,7 +175,7 @@ class Settings(BaseSettings):
     cache_ttl_s: int = Field(86_400, ge=0)
     """How long transcripts and insights are kept by content; 0 turns the cache off."""
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "vocabulary", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):

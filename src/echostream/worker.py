@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from echostream.domain import Progress, Stage
+from echostream.domain import Progress, Stage, Step
 from echostream.errors import EchoStreamError, InvalidRequest, JobNotFound, WebhookFailed
 from echostream.job_events import JobAnnouncer
 from echostream.jobs import ActiveJob, JobQueue, JobWorker, Later, Permanent, WorkerOptions
@@ -90,15 +90,30 @@ class JobRunner:
         async with self._source(data) as source:
             if data.is_finalize:
                 result = await self._pipeline.finalize(
-                    data.transcript or "", source, data.options, progress=progress
+                    data.transcript or "",
+                    source,
+                    data.options,
+                    audio=data.audio_options,
+                    progress=progress,
                 )
             elif source is None:
                 raise InvalidRequest("the job has neither audio nor audioUrl")
             else:
                 result = await self._pipeline.run(
-                    source, data.options, insights=data.insights, progress=progress
+                    source,
+                    data.options,
+                    audio=data.audio_options,
+                    insights=data.insights,
+                    progress=progress,
                 )
-        return StoredResult(result.transcript, result.insights, result.cached, data.audio_id)
+        self._metrics.transcribed(result.transcript)
+        return StoredResult(
+            result.transcript,
+            result.insights,
+            result.cached,
+            data.audio_id,
+            with_words=data.word_timestamps or data.is_finalize,
+        )
 
     @asynccontextmanager
     async def _source(self, data: JobData) -> AsyncIterator[Source | None]:
@@ -151,9 +166,9 @@ async def _told(job: ActiveJob, announcer: JobAnnouncer) -> AsyncIterator[Progre
     changed = asyncio.Event()
     ended = asyncio.Event()
 
-    def note(stage: Stage, share: float) -> None:
+    def note(step: Step) -> None:
         nonlocal newest
-        newest = max(newest, percent(stage, share))
+        newest = max(newest, percent(step.stage, step.share))
         loop.call_soon_threadsafe(changed.set)
 
     async def tell() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from echostream.domain import Transcript
 from echostream.errors import EchoStreamError
 from echostream.settings import Settings
 
@@ -26,6 +27,12 @@ class WorkerMetrics:
             "echostream_job_run_seconds",
             "Time that working on a job took.",
             buckets=_RUN_BUCKETS_S,
+            registry=registry,
+        )
+        self._unread_s = Counter(
+            "echostream_speech_without_text_seconds_total",
+            "Seconds of speech that no words were found for.",
+            ["engine"],
             registry=registry,
         )
         self._ended = Counter(
@@ -55,6 +62,9 @@ class WorkerMetrics:
 
     def ran(self, seconds: float) -> None:
         self._run.observe(seconds)
+
+    def transcribed(self, transcript: Transcript) -> None:
+        self._unread_s.labels(transcript.engine).inc(transcript.unread_s)
 
     def ended(self, completed: bool) -> None:
         self._ended.labels("completed" if completed else "failed").inc()

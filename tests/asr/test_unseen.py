@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, TINY_WHISPER, word_error_rate
-from echostream.asr.whisper import WhisperTranscriber
+from echostream.asr.whisper import WhisperTranscriber, load_whisper
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
 from echostream.media import decode
 from echostream.settings import Settings
@@ -22,7 +22,7 @@ Span = tuple[str, float, float]
 
 @pytest.fixture(scope="module")
 def whisper() -> Iterator[WhisperTranscriber]:
-    transcriber = WhisperTranscriber(TINY_WHISPER, "tiny-meeting", Settings())
+    transcriber = load_whisper(TINY_WHISPER, "tiny-meeting", Settings())
     yield transcriber
     transcriber.close()
 
@@ -42,7 +42,7 @@ def text_of(spans: list[Span]) -> str:
 
 
 def read(whisper: WhisperTranscriber, samples: np.ndarray) -> list[Segment]:
-    options = TranscribeOptions(word_timestamps=True)
+    options = TranscribeOptions()
     return list(whisper.transcribe(samples, options).segments)
 
 

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Generator
 
-from echostream.asr import DetectedLanguage, LazyTranscriber, Samples, Transcription
+from echostream.asr import LazyTranscriber, Report, Samples, Transcription
 from echostream.domain import (
     SAMPLE_RATE_HZ,
     Details,
@@ -56,7 +56,7 @@ class TimedTranscriber:
             os.kill(os.getpid(), signal.SIGKILL)
         if options.prompt == "broken":
             raise EngineError("the engine broke")
-        return Transcription(self._segments(len(samples)), DetectedLanguage("en"))
+        return Transcription(self._segments(len(samples)), Report("en"))
 
     def _segments(self, count: int) -> Generator[Segment]:
         for number in range(max(1, count // SAMPLE_RATE_HZ)):

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import SAMPLE, TINY_WHISPER, sample_pcm
 from echostream.asr import LazyTranscriber, LiveEngine, Turns
-from echostream.asr.whisper import WhisperTranscriber
+from echostream.asr.whisper import WhisperTranscriber, load_whisper
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.media.decode import ffmpeg_path
 from echostream.settings import Settings
@@ -89,7 +89,7 @@ def engine(oracle: OracleTranscriber, turns: Turns) -> LiveEngine:
 
 @pytest.fixture(scope="session")
 def whisper() -> Iterator[WhisperTranscriber]:
-    transcriber = WhisperTranscriber(TINY_WHISPER, "tiny-meeting", Settings())
+    transcriber = load_whisper(TINY_WHISPER, "tiny-meeting", Settings())
     yield transcriber
     transcriber.close()
 

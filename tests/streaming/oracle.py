@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from conftest import sample_pcm, sample_turns
-from echostream.asr import DetectedLanguage, Samples, Transcription
+from echostream.asr import Report, Samples, Transcription
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
 from echostream.errors import EchoStreamError
 
@@ -55,7 +55,9 @@ class OracleTranscriber:
             self.hold.wait(30)
         if self.errors:
             raise self.errors.pop()
-        return Transcription(self._segments(samples), DetectedLanguage("en"))
+        report = Report()
+        report.spoken("en", 1.0)
+        return Transcription(self._segments(samples), report)
 
     def _segments(self, samples: Samples) -> Generator[Segment]:
         start_s = self._place(samples) / SAMPLE_RATE_HZ

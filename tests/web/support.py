@@ -21,8 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import MakePipeline, running
 from echostream.asr import (
-    DetectedLanguage,
     LazyTranscriber,
+    Report,
     Samples,
     Transcriber,
     Transcription,
@@ -76,7 +76,7 @@ class EndlessTranscriber:
     model: str = "endless-1"
 
     def transcribe(self, _samples: Samples, _options: TranscribeOptions) -> Transcription:
-        return Transcription(self._segments(), DetectedLanguage("en"))
+        return Transcription(self._segments(), Report("en"))
 
     def _segments(self) -> Generator[Segment]:
         never = threading.Event()
@@ -102,7 +102,7 @@ class BrokenTranscriber:
     model: str = "broken-1"
 
     def transcribe(self, _samples: Samples, _options: TranscribeOptions) -> Transcription:
-        return Transcription(self._segments(), DetectedLanguage("en"))
+        return Transcription(self._segments(), Report("en"))
 
     def _segments(self) -> Generator[Segment]:
         if self.after_text:

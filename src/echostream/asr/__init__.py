@@ -2,7 +2,7 @@
 
 import structlog
 
-from echostream.asr.base import DetectedLanguage, Samples, Transcriber, Transcription
+from echostream.asr.base import Report, Samples, Transcriber, Transcription
 from echostream.asr.lazy import LazyTranscriber
 from echostream.asr.live import LiveEngine
 from echostream.asr.turns import Turns
@@ -10,9 +10,9 @@ from echostream.errors import InvalidRequest, ModelUnavailable
 from echostream.settings import Settings
 
 __all__ = [
-    "DetectedLanguage",
     "LazyTranscriber",
     "LiveEngine",
+    "Report",
     "Samples",
     "Transcriber",
     "Transcription",
@@ -48,11 +48,11 @@ def _load_sphinx() -> Transcriber:
 
 def _load_whisper(settings: Settings) -> Transcriber:
     from echostream.asr import hub
-    from echostream.asr.whisper import WhisperTranscriber
+    from echostream.asr.whisper import load_whisper
 
     name = settings.whisper_model
     folder = hub.local_folder(name)
     if folder is None:
         log.info("whisper_download", model=name)
         folder = hub.download(name, timeout_s=settings.model_fetch_timeout_s)
-    return WhisperTranscriber(folder, hub.display_name(name), settings)
+    return load_whisper(folder, hub.display_name(name), settings)

@@ -1,35 +1,91 @@
 """What a speech engine is, to the rest of EchoStream."""
 
+import math
+import time
+from collections import defaultdict
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from echostream.domain import Segment, TranscribeOptions
+from echostream.domain import Caution, Segment, TranscribeOptions
 
 Samples = NDArray[np.int16]
 """Mono audio at 16 kHz, shape (n,)."""
+
+_FIRST_BATCH_S = 10.0
+"""How long the first batch is thought to take."""
+_LEAST_SHARE = 0.02
+"""A language that less than this of the speech is in was misheard, or is a name or a title."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What an engine tells beside the segments while it works, written in its thread and read from
+    any. `language` is `und` while undetermined; `batches` counts the times it went to work."""
+
+    language: str = "und"
+    warnings: list[Caution] = field(default_factory=list)
+    batches: int = 0
+    _spoken_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _done_s: float = 0.0
+    _until_s: float = 0.0
+    _began: float = 0.0
+    _pace: float = 0.0
+
+    def spoken(self, language: str, seconds: float) -> None:
+        """So much was said in a language."""
+        self._spoken_s[language] += seconds
+        self.language = max(self._spoken_s, key=self._spoken_s.__getitem__)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """All that were spoken, the one most is said in first."""
+        said_s = self._spoken_s
+        least_s = _LEAST_SHARE * sum(said_s.values())
+        in_order = sorted(said_s, key=said_s.__getitem__, reverse=True)
+        return tuple(code for code in in_order if said_s[code] >= least_s)
+
+    def begin(self, until_s: float) -> None:
+        """The audio up to `until_s` is at work."""
+        self._until_s, self._began = until_s, time.monotonic()
+        self.batches += 1
+
+    def end(self) -> None:
+        """It has been read."""
+        took_s = max(time.monotonic() - self._began, 1e-6)
+        pace = (self._until_s - self._done_s) / took_s
+        # Batches differ in how much is said in them.
+        self._pace = (self._pace + pace) / 2 if self._pace else pace
+        self._done_s, self._began = self._until_s, 0.0
+
+    def read_s(self) -> float:
+        """How much of the audio has been read. Within a batch, of which an engine tells nothing, an
+        estimate by the pace of those before it, that never reaches the batch's end."""
+        if not self._began:
+            return self._done_s
+        length_s = self._until_s - self._done_s
+        at_work_s = time.monotonic() - self._began
+        expected_s = length_s / self._pace if self._pace else _FIRST_BATCH_S
+        return self._done_s + length_s * (1 - math.exp(-1.5 * at_work_s / expected_s))
+
+    def left_s(self, duration_s: float) -> float | None:
+        """How long the rest will take at this pace; None before the first batch is done."""
+        return (duration_s - self.read_s()) / self._pace if self._pace else None
 
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
     """An engine at work on one piece of audio.
 
-    `segments` decodes as it is read, in order of time; closing it stops the work. `detected` is
-    filled in by the time the first segment has come.
+    `segments` decodes as it is read, in order of time; closing it stops the work. The report's
+    language is known by the time the first segment has come.
     """
 
     segments: Generator[Segment]
-    detected: "DetectedLanguage"
-
-
-@dataclass(slots=True)
-class DetectedLanguage:
-    """Filled in by the engine when it knows; ISO 639-1, or `und` while undetermined."""
-
-    code: str = "und"
+    report: Report
 
 
 class Transcriber(Protocol):

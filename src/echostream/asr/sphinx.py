@@ -8,12 +8,17 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 
-from echostream.asr.base import DetectedLanguage, Samples, Transcription
+from echostream.asr.base import Report, Samples, Transcription
+from echostream.asr.coverage import speech_without_text, unread
+from echostream.asr.segments import Segmenter, TimedWord
 from echostream.asr.vad import Region, speech_regions
+from echostream.asr.windows import padded
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
 from echostream.errors import EngineError, InvalidRequest
 
 _MAX_UTTERANCE_S = 20.0
+_MIN_SILENCE_S = 0.3
+_PAD = int(0.15 * SAMPLE_RATE_HZ)
 _CHILD_EXIT_S = 5.0
 _ENGLISH = ("en", "und")
 
@@ -36,26 +41,24 @@ class SphinxTranscriber:
                 f"pocketsphinx knows English only, not {options.language!r}; "
                 "use a Whisper model for other languages"
             )
-        return Transcription(self._segments(samples, options), DetectedLanguage("en"))
+        report = Report("en")
+        return Transcription(self._segments(samples, report), report)
 
-    def _segments(self, samples: Samples, options: TranscribeOptions) -> Generator[Segment]:
-        regions = speech_regions(
-            samples, min_silence_ms=300, pad_ms=150, max_region_s=_MAX_UTTERANCE_S
+    def _segments(self, samples: Samples, report: Report) -> Generator[Segment]:
+        speech = speech_regions(
+            samples, max_region_s=_MAX_UTTERANCE_S, min_silence_s=_MIN_SILENCE_S
         )
-        next_id = 0
+        segmenter = Segmenter(len(samples) / SAMPLE_RATE_HZ)
         with self._child() as child:
-            for region in regions:
-                words = _recognise(child, samples, region)
-                if not words:
-                    continue
-                yield Segment(
-                    id=next_id,
-                    start_s=words[0].start_s,
-                    end_s=words[-1].end_s,
-                    text=" ".join(word.text for word in words),
-                    words=tuple(words) if options.word_timestamps else (),
-                )
-                next_id += 1
+            for region, piece in padded(speech, len(samples), _PAD):
+                report.begin(piece.end / SAMPLE_RATE_HZ)
+                words = _recognise(child, samples, piece)
+                report.end()
+                report.spoken("en", sum(word.end_s - word.start_s for word in words))
+                said = [(word.start_s, word.end_s, word.text) for word in words]
+                report.warnings += map(speech_without_text, unread([region], said))
+                yield from segmenter.add(TimedWord(word) for word in words)
+                yield from segmenter.close()
 
     @contextmanager
     def _child(self) -> Iterator[subprocess.Popen[bytes]]:

@@ -1,9 +1,8 @@
-"""Voice activity detection, and cuts in silence, over audio of any length in bounded memory.
+"""Voice activity detection over audio of any length in bounded memory.
 
 The detector is Silero VAD v6, which faster-whisper carries as ONNX.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +13,12 @@ from echostream.asr.base import Samples
 from echostream.domain import SAMPLE_RATE_HZ
 
 _INT16_SCALE = np.float32(1 / 32768)
+# Silero's own thresholds: speech begins above the first and goes on until it falls below the other.
+SPEECH, STILL_SPEECH = 0.5, 0.35
+_MIN_SILENCE_S = 0.16
+_BLOCK_S = 30.0
+_LATER_IS_BETTER = 0.2
+"""What it is worth, in probability of speech, to cut a long region at its end, not its middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,10 @@ class Region:
     start: int
     end: int
 
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
 
 def to_float32(samples: Samples) -> NDArray[np.float32]:
     """PCM16 to the range -1 to 1 that models read."""
@@ -30,76 +39,71 @@ def to_float32(samples: Samples) -> NDArray[np.float32]:
 
 
 def speech_regions(
-    samples: Samples,
-    *,
-    min_silence_ms: int,
-    pad_ms: int,
-    max_region_s: float,
-    block_s: float = 600.0,
-) -> list[Region]:
-    """Regions of speech in order, each at most `max_region_s` long.
-
-    Works through blocks of `block_s`, which must be longer than `max_region_s` and bounds the
-    memory used. A region that touches the end of a block may go on in the next one, so the next
-    block starts where that region does.
-    """
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    options = VadOptions(
-        min_silence_duration_ms=min_silence_ms,
-        speech_pad_ms=pad_ms,
-        max_speech_duration_s=max_region_s,
-    )
-    block_samples = int(block_s * SAMPLE_RATE_HZ)
-    regions: list[Region] = []
-    start = 0
-    while start < len(samples):
-        block = samples[start : start + block_samples]
-        found = get_speech_timestamps(to_float32(block), options)
-        next_start = start + len(block)
-        if found and next_start < len(samples) and _touches_end(found[-1], block, pad_ms):
-            # One region cannot fill a block, so this always moves forward.
-            next_start = start + found.pop()["start"]
-        regions.extend(Region(start + one["start"], start + one["end"]) for one in found)
-        start = next_start
-    return regions
-
-
-def _touches_end(region: dict[str, int], block: Samples, pad_ms: int) -> bool:
-    return region["end"] + SAMPLE_RATE_HZ * pad_ms // 1000 >= len(block)
-
-
-def parts_cut_in_silence(
-    samples: Samples, *, part_s: float, search_s: float = 30.0
+    samples: Samples, *, max_region_s: float, min_silence_s: float = _MIN_SILENCE_S
 ) -> Iterator[Region]:
-    """Split long audio into equal parts of at most `part_s`, each cut in the last pause before its
-    end.
+    """Regions of speech in order, without any padding, each found as it is asked for.
 
-    Equal, since a short last part would cost an engine that works in batches more than its share.
-    Audio with no pause in the last `search_s` of a part is cut at its end.
+    Speech without a pause in `max_region_s` is cut where it is least certain to be speech, which is
+    between two words rather than in one.
     """
-    part, search = int(part_s * SAMPLE_RATE_HZ), int(search_s * SAMPLE_RATE_HZ)
-    start = 0
-    while (left := len(samples) - start) > part:
-        end = start + math.ceil(left / math.ceil(left / part))
-        cut = _last_pause(samples[end - search : end])
-        cut_at = end if cut is None else end - search + cut
-        yield Region(start, cut_at)
-        start = cut_at
-    if start < len(samples):
-        yield Region(start, len(samples))
+    frame = SpeechDetector.frame_samples
+    detector = SpeechDetector()
+    open_region = _OpenRegion(
+        int(max_region_s * SAMPLE_RATE_HZ) // frame, int(min_silence_s * SAMPLE_RATE_HZ) // frame
+    )
+    block = int(_BLOCK_S * SAMPLE_RATE_HZ) // frame * frame
+    for start in range(0, len(samples), block):
+        piece = samples[start : start + block]
+        padding = np.zeros(-len(piece) % frame, np.int16)
+        for chance in detector.probabilities(np.concatenate([piece, padding])):
+            if found := open_region.take(chance):
+                yield Region(found.start * frame, found.end * frame)
+    if found := open_region.close():
+        yield Region(found.start * frame, min(found.end * frame, len(samples)))
 
 
-def _last_pause(samples: Samples) -> int | None:
-    """The middle of the last silence between two regions of speech, or of the silence at an end."""
-    regions = speech_regions(samples, min_silence_ms=200, pad_ms=0, max_region_s=float("inf"))
-    if not regions:
-        return len(samples) // 2
-    if regions[-1].end < len(samples):
-        return (regions[-1].end + len(samples)) // 2
-    if len(regions) > 1:
-        return (regions[-2].end + regions[-1].start) // 2
-    return regions[0].start // 2 if regions[0].start else None
+class _OpenRegion:
+    """The region of speech that has not ended yet; counts in frames."""
+
+    def __init__(self, longest: int, min_silence: int) -> None:
+        self._longest = longest
+        self._min_silence = min_silence
+        self._frame = 0
+        self._chances: list[float] = []
+        self._quiet = 0
+
+    def take(self, chance: float) -> Region | None:
+        """The next frame's probability of speech; gives the region that it ends."""
+        self._frame += 1
+        if not self._chances and chance < SPEECH:
+            return None
+        self._chances.append(chance)
+        # As Silero has it: once below the lower threshold, only the higher one counts.
+        is_quiet = chance < (SPEECH if self._quiet else STILL_SPEECH)
+        self._quiet = self._quiet + 1 if is_quiet else 0
+        if self._quiet >= self._min_silence:
+            return self.close()
+        if len(self._chances) >= self._longest:
+            return self._cut()
+        return None
+
+    def close(self) -> Region | None:
+        """End the region, if there is one, where its speech ends."""
+        if not self._chances:
+            return None
+        start = self._frame - len(self._chances)
+        end = self._frame - self._quiet
+        self._chances, self._quiet = [], 0
+        return Region(start, end)
+
+    def _cut(self) -> Region:
+        half = len(self._chances) // 2
+        chances = np.array(self._chances)
+        smooth = np.convolve(chances, np.ones(3) / 3, "same")[half:]
+        place = half + int(np.argmin(smooth - np.linspace(0, _LATER_IS_BETTER, len(smooth))))
+        start = self._frame - len(self._chances)
+        self._chances = self._chances[place:]
+        return Region(start, start + place)
 
 
 class SpeechDetector:

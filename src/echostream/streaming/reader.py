@@ -4,7 +4,7 @@ for nothing."""
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from echostream.domain import SAMPLE_RATE_HZ, Segment, Word
+from echostream.domain import SAMPLE_RATE_HZ, Segment, Word, joined
 from echostream.streaming.agreement import LocalAgreement
 from echostream.streaming.speech import SpeechBuffer
 from echostream.streaming.text import GrowingText
@@ -95,7 +95,7 @@ class SpeechReader:
         told = confirmed or tentative
         return Reading(
             text=text,
-            tentative=self.text.joined(tentative),
+            tentative=joined(tentative),
             start_s=told[0].start_s if told else window.start_s,
             end_s=min(told[-1].end_s, window.end_s) if told else window.end_s,
         )

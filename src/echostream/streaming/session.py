@@ -14,8 +14,15 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from echostream.asr import LiveEngine, Samples
-from echostream.domain import SAMPLE_RATE_HZ, Insights, Segment, TranscribeOptions, Transcript
+from echostream.asr import LiveEngine, Report, Samples
+from echostream.domain import (
+    SAMPLE_RATE_HZ,
+    Caution,
+    Insights,
+    Segment,
+    TranscribeOptions,
+    Transcript,
+)
 from echostream.errors import (
     AudioTooLong,
     EchoStreamError,
@@ -91,7 +98,7 @@ class LiveSession:
         self._engine = engine
         self._analyse = analyse
         self._observe = observe
-        self._options = replace(options, word_timestamps=True)
+        self._options = options
         self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._decoder = StreamDecoder(self._take, self._note_fault, raw_rate_hz=raw_rate_hz)
@@ -104,6 +111,7 @@ class LiveSession:
         self._finishing: asyncio.Task[None] | None = None
         self._reading = asyncio.create_task(self._read_all())
         self._turn_s = 0.0
+        self._warnings: list[Caution] = []
         self._faults: set[asyncio.Task[None]] = set()
         self.listener: Listener | None = None
         self.partials: list[Partial] = []
@@ -232,6 +240,8 @@ class LiveSession:
             duration_s=self.audio_s,
             engine=self._engine.name,
             model=self._engine.model,
+            languages=text.languages,
+            warnings=tuple(self._warnings),
         )
 
     async def _read_all(self) -> None:
@@ -263,7 +273,7 @@ class LiveSession:
     async def _read(self, window: Window) -> None:
         started = time.monotonic()
         samples = self._reader.speech.samples(window.start, window.end)
-        segments = await self._transcribe(samples)
+        segments = await self._transcribe(samples, window)
         self._turn_s = time.monotonic() - started
         async with self._changed:
             reading = self._reader.take_in(window, segments)
@@ -275,22 +285,25 @@ class LiveSession:
             self._options = replace(self._options, language=self._reader.text.language)
         await self._tell_reading(reading)
 
-    async def _transcribe(self, samples: Samples) -> list[Segment]:
+    async def _transcribe(self, samples: Samples, window: Window) -> list[Segment]:
         if len(samples) < _LEAST_SAMPLES:
             return []
-        text = self._reader.text
-        # The sentence at work, and nothing before it: given whole sentences, Whisper is tempted to
-        # say them again.
-        prompt = " ".join(part for part in (self._options.prompt, text.unfinished) if part)
-        options = replace(self._options, prompt=prompt or None)
-        segments, language = await self._ask_engine(samples, options)
-        if segments and language != "und":
-            text.language = language
+        # Of the sentence at work what is no longer in the audio, and nothing before it: Whisper
+        # leaves out of its text what its prompt has already, and says whole sentences again.
+        before = self._reader.text.unfinished_before(window.start_s)
+        prompt = " ".join(part for part in (self._options.prompt, before) if part)
+        is_last = window.is_final or window.is_cut
+        options = replace(self._options, prompt=prompt or None, draft=not is_last)
+        segments, report = await self._ask_engine(samples, options)
+        if segments and report.language != "und":
+            self._reader.text.language = report.language
+        if is_last:
+            self._warnings += (moved(caution, window.start_s) for caution in report.warnings)
         return segments
 
     async def _ask_engine(
         self, samples: Samples, options: TranscribeOptions
-    ) -> tuple[list[Segment], str]:
+    ) -> tuple[list[Segment], Report]:
         try:
             return await self._engine.read(samples, options)
         except EngineError as error:  # it may be better the next time
@@ -315,3 +328,10 @@ class LiveSession:
         while len(self._arrivals) > 1 and self._arrivals[0][0] < at:
             self._arrivals.popleft()
         return round(1000 * (time.monotonic() - self._arrivals[0][1]))
+
+
+def moved(caution: Caution, by_s: float) -> Caution:
+    """A caution about a window as one about the session."""
+    if caution.start_s is None or caution.end_s is None:
+        return caution
+    return replace(caution, start_s=caution.start_s + by_s, end_s=caution.end_s + by_s)

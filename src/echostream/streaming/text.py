@@ -1,22 +1,19 @@
 """Confirmed words as text that only grows, and as segments."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 
-from echostream.domain import Segment, Word
-
-_SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
-_LONGEST_SEGMENT_S = 30.0
-# Written without spaces between words, as Whisper's own tokenizer has it.
-_UNSPACED = ("zh", "ja", "th", "lo", "my", "yue")
+from echostream.asr.segments import Segmenter, TimedWord
+from echostream.domain import Segment, Word, joined
 
 
 class GrowingText:
-    """Puts words into segments: one a sentence, and none across a pause."""
+    """Puts words into segments: sentences or parts of them, and none across a pause."""
 
     def __init__(self) -> None:
+        self._segmenter = Segmenter(float("inf"))
         self._closed: list[Segment] = []
-        self._open: list[Word] = []
-        self._open_text = ""
+        self._spoken_s: defaultdict[str, float] = defaultdict(float)
         self._started = False
         self.language = "und"
 
@@ -24,50 +21,30 @@ class GrowingText:
         """Take in words; gives what they add to the text, to be appended as it is."""
         added = ""
         for word in words:
-            if self._open and word.end_s - self._open[0].start_s > _LONGEST_SEGMENT_S:
-                self.end_segment()
-            added += self._add(word)
-            if word.text.endswith(_SENTENCE_ENDS):
-                self.end_segment()
-        return added
-
-    def _add(self, word: Word) -> str:
-        space = self.space if self._open else " "
-        self._open.append(word)
-        self._open_text += f"{space if self._open_text else ''}{word.text}"
-        added = f"{space if self._started else ''}{word.text}"
-        self._started = True
+            self._spoken_s[self.language] += word.end_s - word.start_s
+            self._closed += self._segmenter.add([TimedWord(word, self.language)])
+            added += f"{' ' if self._started and word.space_before else ''}{word.text}"
+            self._started = True
         return added
 
     def end_segment(self) -> None:
         """What comes next begins a new segment."""
-        if self._open:
-            self._closed.append(self._open_segment())
-            self._open, self._open_text = [], ""
-
-    def joined(self, words: Sequence[Word]) -> str:
-        """Words that are not part of the text, written as they would be."""
-        return self.space.join(word.text for word in words)
+        self._closed += self._segmenter.close()
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        return (*self._closed, self._open_segment()) if self._open else tuple(self._closed)
+        """Those that have ended."""
+        return tuple(self._closed)
 
     @property
-    def space(self) -> str:
-        """What stands between two words of the language."""
-        return "" if self.language in _UNSPACED else " "
-
-    @property
-    def unfinished(self) -> str:
-        """The sentence that has begun and not ended."""
-        return self._open_text
-
-    def _open_segment(self) -> Segment:
-        return Segment(
-            id=len(self._closed),
-            start_s=self._open[0].start_s,
-            end_s=self._open[-1].end_s,
-            text=self._open_text,
-            words=tuple(self._open),
+    def languages(self) -> tuple[str, ...]:
+        """All that were spoken, the one most is said in first."""
+        return tuple(
+            code
+            for code in sorted(self._spoken_s, key=self._spoken_s.__getitem__, reverse=True)
+            if code != "und"
         )
+
+    def unfinished_before(self, time_s: float) -> str:
+        """The words before `time_s` of the sentence that has begun and not ended."""
+        return joined(word for word in self._segmenter.open_words if word.end_s <= time_s)

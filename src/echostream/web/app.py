@@ -96,7 +96,7 @@ def _live_sessions(app: FastAPI, pipeline: Pipeline, settings: Settings) -> Live
         resume_s=settings.live_resume_s,
         idle_s=settings.live_idle_s,
     )
-    engine = LiveEngine(pipeline.transcriber, pipeline.turns)
+    engine = LiveEngine(pipeline.transcriber, pipeline.turns, settings.vocabulary)
     metrics: Metrics = app.state.metrics
     peers: Peers | None = app.state.peers
     sessions = LiveSessions(

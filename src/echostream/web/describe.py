@@ -75,6 +75,28 @@ _QUEUE_HEADERS = {
         }
     ]
 }
+_HOTWORDS: dict[str, Any] = {
+    "type": ["string", "array"],
+    "items": {"type": "string", "minLength": 1, "maxLength": 200},
+    "maxItems": 500,
+    "description": "Names and terms that are likely to be said, separated by commas or as a list.",
+    "examples": ["Kubernetes, Anouk Desrosiers"],
+}
+_HEARD: dict[str, Any] = {
+    "hotwords": _HOTWORDS,
+    "audioTrack": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 99,
+        "description": "The one audio track to listen to, from 0; all are mixed when left out.",
+    },
+    "channels": {
+        "type": "string",
+        "enum": ["mix", "separate"],
+        "default": "mix",
+        "description": "`separate` transcribes each channel apart, as a speaker of its own.",
+    },
+}
 _OPTIONS: dict[str, Any] = {
     **_QUEUE,
     "language": {
@@ -89,6 +111,7 @@ _OPTIONS: dict[str, Any] = {
         "maxLength": 2000,
         "description": "Names and terms that are likely to be said.",
     },
+    **_HEARD,
     "wordTimestamps": {"type": "boolean", "default": False},
     "insights": {"type": "boolean", "default": True},
 }
@@ -156,6 +179,7 @@ _FINALIZE_FIELDS: dict[str, Any] = {
     },
     "transcript": {"type": "string", "description": "What was transcribed before."},
     "language": _OPTIONS["language"],
+    **_HEARD,
     **_QUEUE,
 }
 
@@ -188,6 +212,8 @@ _OPENAI_FIELDS: dict[str, Any] = {
     "model": {"type": "string", "description": "Accepted and ignored; see `/v1/models`."},
     "language": _OPTIONS["language"],
     "prompt": {"type": "string"},
+    "hotwords": _HOTWORDS,
+    "keywords": _HOTWORDS | {"description": "Another name of `hotwords`."},
     "temperature": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
     "response_format": {
         "type": "string",

@@ -1,9 +1,18 @@
 """Fields that requests share, and their validation."""
 
+import json
 import re
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from echostream.errors import InvalidRequest
 
@@ -21,6 +30,28 @@ def _normal_language(code: str) -> str:
 
 
 Language = Annotated[str, AfterValidator(_normal_language)]
+
+_MOST_HOTWORDS = 500
+
+
+def _as_list(given: object) -> object:
+    """A form has names separated by commas or lines, or a JSON list; JSON has a list."""
+    if not isinstance(given, str):
+        return given
+    if given.lstrip().startswith("["):
+        try:
+            return json.loads(given)
+        except ValueError as error:
+            raise ValueError("must be names separated by commas, or a JSON list") from error
+    return [name.strip() for name in re.split(r"[,;\n]", given) if name.strip()]
+
+
+Hotword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Hotwords = Annotated[
+    tuple[Hotword, ...], BeforeValidator(_as_list), Field(max_length=_MOST_HOTWORDS)
+]
+"""Names and terms that are likely to be said."""
+HOTWORDS_NAMES = AliasChoices("hotwords", "keywords")
 
 
 def validated(model: type[M], values: dict[str, Any]) -> M:

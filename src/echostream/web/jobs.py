@@ -101,7 +101,7 @@ async def transcript(request: Request, job_id: JobId, as_format: ExportFormat) -
         raise JobNotFound(f"job {job_id!r} has no transcript: it is {status.state}")
     stored = await result_of(_storage(request), job_id)
     return Response(
-        export(stored.transcript, stored.insights, as_format),
+        export(stored.transcript, stored.insights, as_format, with_words=stored.with_words),
         media_type=_MEDIA_TYPES[as_format],
         headers={"Content-Disposition": f'attachment; filename="{job_id}.{as_format}"'},
     )

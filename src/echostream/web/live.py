@@ -10,9 +10,9 @@ from pydantic.alias_generators import to_camel
 
 from echostream.domain import TranscribeOptions
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
-from echostream.schema import InsightsShape, SegmentShape
+from echostream.schema import InsightsShape, SegmentShape, WarningShape
 from echostream.streaming import Event, Final, Live, LiveSessions, Partial
-from echostream.web.fields import Language, validated
+from echostream.web.fields import HOTWORDS_NAMES, Hotwords, Language, validated
 from echostream.web.peers import Peers
 from echostream.web.relay import Relay
 
@@ -36,6 +36,7 @@ class StartAudio(BaseModel):
     ext: str | None = Field(None, max_length=20)
     sample_rate: int | None = None
     prompt: str | None = Field(None, max_length=2000)
+    hotwords: Hotwords = Field((), validation_alias=HOTWORDS_NAMES)
     insights: bool = True
     resume_secret: str | None = Field(None, max_length=200)
     last_seq: int | None = Field(None, ge=0)
@@ -120,7 +121,9 @@ class LiveHandlers:
         live = self._sessions().start(
             wanted.audio_id,
             wanted.audio_name,
-            TranscribeOptions(language=wanted.language, prompt=wanted.prompt),
+            TranscribeOptions(
+                language=wanted.language, prompt=wanted.prompt, hotwords=wanted.hotwords
+            ),
             insights=wanted.insights,
             raw_rate_hz=wanted.raw_rate_hz,
         )
@@ -252,6 +255,8 @@ def _final(audio_id: str | None, final: Final) -> Answer:
         "insights": InsightsShape.of(final.insights).model_dump() if final.insights else None,
         "segments": [SegmentShape.of(one).model_dump() for one in transcript.segments],
         "language": transcript.language,
+        "languages": list(transcript.languages),
+        "warnings": [WarningShape.of(one).model_dump() for one in transcript.warnings],
         "duration": round(transcript.duration_s, 3),
         "engine": transcript.engine,
         "model": transcript.model,

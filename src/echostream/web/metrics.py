@@ -14,6 +14,7 @@ from prometheus_client import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
+from echostream.domain import Transcript
 from echostream.errors import QueueUnavailable
 from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline, Result
@@ -64,6 +65,12 @@ class Metrics:
             ["engine"],
             registry=self._registry,
         )
+        self._unread_s = Counter(
+            "echostream_speech_without_text_seconds_total",
+            "Seconds of speech that no words were found for.",
+            ["engine"],
+            registry=self._registry,
+        )
         self._rtf = Histogram(
             "echostream_real_time_factor",
             "Engine time divided by length of audio; below 1 is faster than real time.",
@@ -98,7 +105,7 @@ class Metrics:
     def observe(self, result: Result) -> None:
         """Count a finished transcription."""
         transcript = result.transcript
-        self._audio_s.labels(transcript.engine).inc(transcript.duration_s)
+        self._count(transcript)
         if transcript.duration_s:
             self._rtf.labels(transcript.engine).observe(result.transcribe_s / transcript.duration_s)
 
@@ -112,7 +119,11 @@ class Metrics:
             self._live_lag.observe(event.lag_ms / 1000)
         elif isinstance(event, Final):
             self._live_ended.labels(event.error.code if event.error else "").inc()
-            self._audio_s.labels(event.transcript.engine).inc(event.transcript.duration_s)
+            self._count(event.transcript)
+
+    def _count(self, transcript: Transcript) -> None:
+        self._audio_s.labels(transcript.engine).inc(transcript.duration_s)
+        self._unread_s.labels(transcript.engine).inc(transcript.unread_s)
 
     async def text(self, *, jobs: bool = True) -> bytes:
         """All metrics in Prometheus' text format. Without Redis the jobs are left out."""

@@ -16,13 +16,13 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData
 
-from echostream.domain import Segment, Task, TranscribeOptions, Transcript
+from echostream.domain import Segment, Task, TranscribeOptions, Transcript, joined
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.exports import to_srt, to_vtt
 from echostream.pipeline import Pipeline, Result
 from echostream.web import describe
 from echostream.web.auth import require_token
-from echostream.web.fields import Language, validated
+from echostream.web.fields import HOTWORDS_NAMES, Hotwords, Language, validated
 from echostream.web.uploads import file_of, is_form, read_form
 from echostream.web.work import with_request
 
@@ -47,6 +47,7 @@ class AudioFields(BaseModel):
     model: str | None = None
     language: Language | None = None
     prompt: str | None = None
+    hotwords: Hotwords = Field((), validation_alias=HOTWORDS_NAMES)
     temperature: float = Field(0.0, ge=0.0, le=1.0)
     response_format: ResponseFormat = "json"
     stream: bool = False
@@ -64,7 +65,7 @@ class AudioFields(BaseModel):
             language=self.language,
             task=task,
             prompt=self.prompt,
-            word_timestamps=self.wants_words,
+            hotwords=self.hotwords,
             temperature=self.temperature,
         )
 
@@ -188,10 +189,10 @@ async def _events(
 ) -> AsyncGenerator[dict[str, Any]]:
     """One delta a segment, as each is decoded, then the whole text. Leaving it stops the work."""
     loop = asyncio.get_running_loop()
-    texts: asyncio.Queue[str | None] = asyncio.Queue()
+    found: asyncio.Queue[Segment | None] = asyncio.Queue()
 
-    def put(text: str | None) -> None:
-        loop.call_soon_threadsafe(texts.put_nowait, text)
+    def put(segment: Segment | None) -> None:
+        loop.call_soon_threadsafe(found.put_nowait, segment)
 
     def ended(run: asyncio.Task[Result]) -> None:
         # Here and not below, where a client that leaves may keep us from coming to the end.
@@ -200,16 +201,15 @@ async def _events(
         if not run.cancelled():
             run.exception()  # read, so that asyncio does not report it as lost
 
-    work = _pipeline(request).run(
-        audio, options, insights=False, on_segment=lambda segment: put(segment.text.strip())
-    )
+    work = _pipeline(request).run(audio, options, insights=False, on_segment=put)
     run = asyncio.create_task(with_request(request, work))
     run.add_done_callback(ended)
     said = False
     try:
-        while (text := await texts.get()) is not None:
-            if text:
-                yield {"type": "transcript.text.delta", "delta": f" {text}" if said else text}
+        while (segment := await found.get()) is not None:
+            if text := joined([segment]):
+                space = " " if said and segment.space_before else ""
+                yield {"type": "transcript.text.delta", "delta": f"{space}{text}"}
                 said = True
         yield _last_event(request, run, raising=not said)
     finally:

@@ -19,10 +19,17 @@ from echostream.errors import (
     MissingAudioOrTranscript,
 )
 from echostream.pipeline import Pipeline, Url
-from echostream.schema import InsightsShape, JobData, SegmentShape, TranscriptionShape
+from echostream.schema import (
+    InsightsShape,
+    JobData,
+    SegmentShape,
+    SpeakerShape,
+    TranscriptionShape,
+    WarningShape,
+)
 from echostream.web import describe
 from echostream.web.auth import require_token
-from echostream.web.fields import Language, validated
+from echostream.web.fields import HOTWORDS_NAMES, Hotwords, Language, validated
 from echostream.web.jobs import enqueue
 from echostream.web.metrics import CONTENT_TYPE_LATEST, merged
 from echostream.web.peers import Peers, is_from_peer
@@ -42,6 +49,9 @@ class _Fields(BaseModel):
 
     use_queue: bool = False
     language: Language | None = None
+    hotwords: Hotwords = Field((), validation_alias=HOTWORDS_NAMES)
+    audio_track: int | None = Field(None, ge=0, le=99)
+    channels: Literal["mix", "separate"] = "mix"
     callback_url: str | None = None
 
     def job(self) -> JobData:
@@ -84,6 +94,9 @@ class FinalizeShape(BaseModel):
         description="The transcript in pieces, whose ids the evidence of insights refers to. Those"
         " of a given text have no times."
     )
+    languages: list[str] = []
+    speakers: list[SpeakerShape] = []
+    warnings: list[WarningShape] = []
 
 
 @router.post("/upload-audio", tags=["transcription"], **describe.UPLOAD_AUDIO)
@@ -99,11 +112,18 @@ async def upload_audio(request: Request) -> Response:
             raise MissingAudio("send a file in the form field 'audio', or a JSON 'audioUrl'")
         if fields.use_queue:
             return await enqueue(request, fields.job(), body.audio)
-        result = await with_request(
-            request, pipeline.run(source, fields.job().options, insights=fields.insights)
-        )
+        job = fields.job()
+        work = pipeline.run(source, job.options, audio=job.audio_options, insights=fields.insights)
+        result = await with_request(request, work)
     request.app.state.metrics.observe(result)
-    return _json(TranscriptionShape.of(result.transcript, result.insights, cached=result.cached))
+    return _json(
+        TranscriptionShape.of(
+            result.transcript,
+            result.insights,
+            cached=result.cached,
+            with_words=fields.word_timestamps,
+        )
+    )
 
 
 @router.post(
@@ -122,7 +142,9 @@ async def finalize(request: Request) -> Response:
         data = fields.job().model_copy(update={"audio_id": audio_id})
         if fields.use_queue:
             return await enqueue(request, data, body.audio)
-        work = _pipeline(request).finalize(data.transcript or "", body.audio, data.options)
+        work = _pipeline(request).finalize(
+            data.transcript or "", body.audio, data.options, audio=data.audio_options
+        )
         result = await with_request(request, work)
     if body.audio is not None:
         request.app.state.metrics.observe(result)
@@ -132,6 +154,9 @@ async def finalize(request: Request) -> Response:
             transcript=result.transcript.text,
             insights=InsightsShape.of(result.insights) if result.insights else None,
             segments=[SegmentShape.of(segment) for segment in result.transcript.segments],
+            languages=list(result.transcript.languages),
+            speakers=[SpeakerShape.of(each) for each in result.transcript.speakers],
+            warnings=[WarningShape.of(each) for each in result.transcript.warnings],
         )
     )
 

@@ -1,0 +1,147 @@
+"""Words as segments: sentences or parts of them, none across a pause, none of more than 15 s."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import isinf
+
+from echostream.domain import Segment, Word, joined
+from echostream.scripts import is_unspaced, space_between
+
+LONGEST_S = 15.0
+_PAUSE_S = 1.0
+_TERMINAL = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।", "॥", "።", "។", "။")
+_CLAUSE = (",", ";", ":", "，", "、", "；", "：", "،", "؛", "–", "—")
+_CLOSING = "\"'”’»›)]}」』）》】"
+# What ends in a full stop and seldom ends a sentence.
+_ABBREVIATIONS = frozenset(
+    (
+        *("mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "approx", "dept"),
+        *("inc", "ltd", "e.g", "i.e", "a.m", "p.m", "nr", "bzw", "z.b"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word in the time of the audio, with what the decoder knows of it and its window."""
+
+    word: Word
+    language: str | None = None
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 1.0
+    no_speech_prob: float = 0.0
+    begins_window: bool = False
+    """Nothing was before it when it was decoded, so the decoder could not tell of a space."""
+
+
+class Segmenter:
+    """Words in, segments out, each as soon as it has ended. Words must come in order of time; their
+    times are made to keep within the audio and not to overlap."""
+
+    def __init__(self, duration_s: float, *, longest_s: float = LONGEST_S) -> None:
+        self._duration_s = duration_s if isinf(duration_s) else _down(duration_s)
+        self._longest_s = longest_s
+        self._open: list[TimedWord] = []
+        self._said_until_s = 0.0
+        self._last_text = ""
+        self._next_id = 0
+
+    @property
+    def open_words(self) -> list[Word]:
+        """Those of the segment that has not ended."""
+        return [each.word for each in self._open]
+
+    def add(self, words: Iterable[TimedWord]) -> Iterator[Segment]:
+        """Take in words; gives the segments that they end."""
+        for word in words:
+            following = self._in_its_place(word)
+            if self._open and self._ends_before(following):
+                yield self._closed(len(self._open))
+            while self._open and self._length_with(following) > self._longest_s:
+                yield self._closed(_best_cut(self._open))
+            self._open.append(following)
+
+    def close(self) -> Iterator[Segment]:
+        """No more words will come."""
+        if self._open:
+            yield self._closed(len(self._open))
+
+    def _in_its_place(self, timed: TimedWord) -> TimedWord:
+        word = timed.word
+        if timed.begins_window:
+            word = replace(word, space_before=self._spaced(word.text))
+        self._last_text = word.text
+        start_s = min(max(_down(word.start_s), self._said_until_s), self._duration_s)
+        end_s = min(max(_down(word.end_s), start_s), self._duration_s, start_s + self._longest_s)
+        self._said_until_s = end_s
+        return replace(timed, word=replace(word, start_s=start_s, end_s=end_s))
+
+    def _spaced(self, text: str) -> bool:
+        if self._last_text:
+            return space_between(self._last_text, text)
+        return not is_unspaced(text[:1])
+
+    def _ends_before(self, following: TimedWord) -> bool:
+        last = self._open[-1]
+        if last.language != following.language:
+            return True
+        if following.word.start_s - last.word.end_s > _PAUSE_S:
+            return True
+        return ends_sentence(last.word.text, following.word.text)
+
+    def _length_with(self, following: TimedWord) -> float:
+        return following.word.end_s - self._open[0].word.start_s
+
+    def _closed(self, count: int) -> Segment:
+        said, self._open = self._open[:count], self._open[count:]
+        words = tuple(each.word for each in said)
+        first = said[0]
+        segment = Segment(
+            id=self._next_id,
+            start_s=words[0].start_s,
+            end_s=words[-1].end_s,
+            text=joined(words),
+            words=words,
+            space_before=words[0].space_before,
+            language=first.language,
+            tokens=tuple(token for each in said for token in each.tokens),
+            temperature=first.temperature,
+            avg_logprob=first.avg_logprob,
+            compression_ratio=first.compression_ratio,
+            no_speech_prob=first.no_speech_prob,
+        )
+        self._next_id += 1
+        return segment
+
+
+def ends_sentence(text: str, following: str) -> bool:
+    """Whether a word ends a sentence, seen together with the word after it."""
+    bare = text.rstrip(_CLOSING)
+    if not bare.endswith(_TERMINAL):
+        return False
+    if not bare.endswith("."):
+        return True
+    if following[:1].islower() or bare[:-1].lower() in _ABBREVIATIONS:
+        return False
+    return len(bare) != 2 or not bare[0].isupper()  # the initial of a name
+
+
+def _best_cut(words: list[TimedWord]) -> int:
+    """How many words to keep of a sentence that is too long: to the end of a clause in its second
+    half, else to the longest pause there."""
+    half = len(words) // 2
+    if not half:
+        return len(words)
+
+    def worth(count: int) -> tuple[bool, float, int]:
+        last, following = words[count - 1].word, words[count].word
+        return last.text.endswith(_CLAUSE), round(following.start_s - last.end_s, 1), count
+
+    return max(range(half, len(words)), key=worth, default=len(words))
+
+
+def _down(seconds: float) -> float:
+    """To whole milliseconds, never up: no time may lie past the end of the audio."""
+    return int(seconds * 1000 + 1e-6) / 1000

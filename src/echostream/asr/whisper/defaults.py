@@ -1,0 +1,51 @@
+"""What suits a machine where the settings leave it open. Figures: `benchmarks/RESULTS.md`."""
+
+import os
+from pathlib import Path
+
+from echostream.settings import cpu_count
+
+_MIB = 1024 * 1024
+_WINDOW_MIB = 160
+"""About what one more window in a batch takes with a large model; 40 with base."""
+_MOST_ON_CPU, _MOST_ON_GPU = 8, 16
+_MOST_THREADS = 4
+"""More threads for one decoder bring little; other cores serve other requests."""
+
+
+def best_compute_type(device: str) -> str:
+    """int8 on a CPU, where it is the fastest and loses no words that float32 gets; float16 on a GPU
+    that has it."""
+    import ctranslate2
+
+    on_gpu = device == "cuda" or (device == "auto" and ctranslate2.get_cuda_device_count() > 0)
+    supported = ctranslate2.get_supported_compute_types("cuda" if on_gpu else "cpu")
+    wanted = ("float16", "int8_float16", "float32") if on_gpu else ("int8", "float32")
+    return next((each for each in wanted if each in supported), "default")
+
+
+def best_threads() -> int:
+    return min(_MOST_THREADS, cpu_count())
+
+
+def best_batch_size(device: str, *, cpus: int | None = None, free_bytes: int | None = None) -> int:
+    """Windows decoded at once: two for each core, as far as an eighth of the memory goes."""
+    if device != "cpu":
+        return _MOST_ON_GPU
+    cpus = cpus or cpu_count()
+    free_bytes = free_bytes if free_bytes is not None else available_bytes()
+    affordable = free_bytes // 8 // (_WINDOW_MIB * _MIB)
+    return int(max(1, min(_MOST_ON_CPU, 2 * cpus, affordable)))
+
+
+def available_bytes() -> int:
+    """Memory that this process may still take: the machine's, or its container's limit."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    for limit in (Path("/sys/fs/cgroup/memory.max"),):
+        try:
+            text = limit.read_text().strip()
+        except OSError:
+            continue
+        if text.isdecimal():
+            total = min(total, int(text))
+    return total

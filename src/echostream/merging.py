@@ -1,0 +1,94 @@
+"""Transcripts put together: channels that were read apart, and text that was there before."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+
+from echostream.domain import Segment, Speaker, Transcript
+from echostream.scripts import space_between
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n+")
+
+
+def merged_channels(channels: Sequence[Transcript]) -> Transcript:
+    """The channels of one recording as one transcript in order of time. Each is a speaker: `A` is
+    who speaks first. What somebody says in two channels at once stays, one after the other."""
+    in_time = sorted(
+        (
+            replace(segment, channel=number)
+            for number, channel in enumerate(channels)
+            for segment in channel.segments
+        ),
+        key=lambda segment: (segment.start_s, segment.channel),
+    )
+    names = {
+        number: letters(place)
+        for place, number in enumerate(dict.fromkeys(one.channel for one in in_time))
+    }
+    segments: list[Segment] = []
+    seconds: defaultdict[int, float] = defaultdict(float)
+    for segment in in_time:
+        seconds[segment.channel or 0] += segment.end_s - segment.start_s
+        spaced = not segments or space_between(segments[-1].text, segment.text)
+        segments.append(
+            replace(
+                segment,
+                id=len(segments),
+                speaker=names[segment.channel],
+                space_before=spaced,
+            )
+        )
+    said = sorted(channels, key=lambda one: -sum(s.end_s - s.start_s for s in one.segments))
+    return replace(
+        said[0],
+        segments=tuple(segments),
+        duration_s=max(channel.duration_s for channel in channels),
+        languages=tuple(dict.fromkeys(chain.from_iterable(one.languages for one in said))),
+        warnings=tuple(chain.from_iterable(channel.warnings for channel in channels)),
+        speakers=tuple(
+            Speaker(name, round(seconds[number or 0], 3), channel=number)
+            for number, name in names.items()
+        ),
+    )
+
+
+def letters(place: int) -> str:
+    """A, B, … Z, AA, AB, … for 0, 1, … 25, 26, 27, …"""
+    name = ""
+    place += 1
+    while place:
+        place, letter = divmod(place - 1, 26)
+        name = chr(ord("A") + letter) + name
+    return name
+
+
+def text_segments(text: str) -> tuple[Segment, ...]:
+    """Text without times as segments, one a line or sentence, so that insights can point at it.
+
+    Joined they give the text back, but for the kind of its white space.
+    """
+    segments: list[Segment] = []
+    end = 0
+    text = text.strip()
+    for match in chain(_SENTENCE.finditer(text), (None,)):
+        sentence = " ".join(text[end : match.start() if match else len(text)].split())
+        if sentence:
+            spaced = end == 0 or text[end - 1].isspace()
+            segments.append(Segment(len(segments), 0.0, 0.0, sentence, space_before=spaced))
+        end = match.end() if match else len(text)
+    return tuple(segments)
+
+
+def with_text_before(given: str, transcript: Transcript) -> Transcript:
+    """The text `given`, then the transcript."""
+    before = text_segments(given)
+    after = [
+        replace(segment, id=number)
+        for number, segment in enumerate(transcript.segments, start=len(before))
+    ]
+    if before and after:
+        spaced = space_between(before[-1].text, after[0].text)
+        after[0] = replace(after[0], space_before=spaced)
+    return replace(transcript, segments=(*before, *after))

@@ -1,0 +1,42 @@
+"""Scripts that are written without spaces between words."""
+
+import re
+
+_UNSPACED = re.compile(
+    "["
+    "\u0e00-\u0eff"  # Thai and Lao
+    "\u0f00-\u0fff"  # Tibetan
+    "\u1000-\u109f\uaa60-\uaa7f"  # Myanmar
+    "\u1780-\u17ff"  # Khmer
+    "\u2e80-\u303f"  # radicals, and the punctuation of Chinese and Japanese
+    "\u3040-\u30ff\u31f0-\u31ff"  # kana
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "\uff00-\uffef"  # full-width forms
+    "]"
+)
+
+
+_SPACELESS = re.compile(
+    "[\u2e80-\u303f\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff\uff00-\uffef]"
+)
+
+
+def is_unspaced(letter: str) -> bool:
+    """Whether a letter, or a punctuation mark, is of a script that puts no spaces between words."""
+    return bool(_UNSPACED.fullmatch(letter))
+
+
+def space_between(before: str, after: str) -> bool:
+    """Whether two texts that nobody has joined yet take a space: not where either side of the seam
+    is of a script without spaces, nor where there is nothing on one side."""
+    before, after = before.rstrip(), after.lstrip()
+    if not before or not after:
+        return False
+    return not (is_unspaced(before[-1]) or is_unspaced(after[0]))
+
+
+def needs_no_space(before: str, after: str) -> bool:
+    """Whether a space that an engine wrote between two texts is to go. Chinese and Japanese have
+    none at all; Thai and its neighbours have one between sentences."""
+    return bool(_SPACELESS.match(before[-1:]) and _SPACELESS.match(after[:1]))
