@@ -138,6 +138,11 @@ def api_page(openapi: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _type(field: dict[str, Any]) -> str:
+    types = field["type"]
+    return types if isinstance(types, str) else " or ".join(types)
+
+
 def _bodies(operation: dict[str, Any]) -> list[str]:
     lines: list[str] = []
     for media, body in operation.get("requestBody", {}).get("content", {}).items():
@@ -145,7 +150,7 @@ def _bodies(operation: dict[str, Any]) -> list[str]:
         required = schema.get("required", [])
         lines.append(f"`{media}`:\n")
         for name, field in schema["properties"].items():
-            notes = [field["type"], *(["required"] if name in required else [])]
+            notes = [_type(field), *(["required"] if name in required else [])]
             notes += [f"default `{str(field['default']).lower()}`"] if "default" in field else []
             notes += [" or ".join(f"`{one}`" for one in field["enum"])] if "enum" in field else []
             about = f": {field['description']}" if "description" in field else ""

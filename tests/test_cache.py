@@ -28,6 +28,7 @@ from echostream.cache import (
 )
 from echostream.domain import (
     ActionItem,
+    Caution,
     Details,
     Insights,
     InsightsMeta,
@@ -35,6 +36,7 @@ from echostream.domain import (
     Segment,
     Sentiment,
     SentimentAt,
+    Speaker,
     TranscribeOptions,
     Transcript,
     Word,
@@ -265,8 +267,8 @@ SAMPLES = np.arange(1000, dtype=np.int16)
 class TestTranscriptKey:
     def test_equal_inputs_have_one_key(self) -> None:
         options = TranscribeOptions(language="en", prompt="names")
-        key = transcript_key(SAMPLES, "whisper", "base", options)
-        assert key == transcript_key(SAMPLES.copy(), "whisper", "base", replace(options))
+        key = transcript_key([SAMPLES], "whisper", "base", options)
+        assert key == transcript_key([SAMPLES.copy()], "whisper", "base", replace(options))
         assert key.startswith("transcript:")
 
     def test_every_input_counts(self) -> None:
@@ -274,33 +276,39 @@ class TestTranscriptKey:
         changed = SAMPLES.copy()
         changed[-1] += 1
         keys = {
-            transcript_key(SAMPLES, "whisper", "base", options),
-            transcript_key(changed, "whisper", "base", options),
-            transcript_key(SAMPLES[:-1], "whisper", "base", options),
-            transcript_key(SAMPLES, "pocketsphinx", "base", options),
-            transcript_key(SAMPLES, "whisper", "small", options),
+            transcript_key([SAMPLES], "whisper", "base", options),
+            transcript_key([changed], "whisper", "base", options),
+            transcript_key([SAMPLES[:-1]], "whisper", "base", options),
+            transcript_key([SAMPLES], "pocketsphinx", "base", options),
+            transcript_key([SAMPLES], "whisper", "small", options),
+            transcript_key([SAMPLES, SAMPLES], "whisper", "base", options),
         }
         others = {
             "language": "de",
             "task": "translate",
             "prompt": "names",
-            "word_timestamps": True,
+            "hotwords": ("names",),
             "temperature": 0.2,
+            "draft": True,
         }
         assert set(others) == {field.name for field in fields(TranscribeOptions)}
         for name, value in others.items():
-            keys.add(transcript_key(SAMPLES, "whisper", "base", replace(options, **{name: value})))
-        assert len(keys) == 10
+            keys.add(
+                transcript_key([SAMPLES], "whisper", "base", replace(options, **{name: value}))
+            )
+        assert len(keys) == 12
 
     def test_a_view_counts_as_what_it_shows(self) -> None:
         options = TranscribeOptions()
-        assert transcript_key(SAMPLES[::2], "e", "m", options) == transcript_key(
-            SAMPLES[::2].copy(), "e", "m", options
+        assert transcript_key([SAMPLES[::2]], "e", "m", options) == transcript_key(
+            [SAMPLES[::2].copy()], "e", "m", options
         )
 
     def test_samples_cannot_pass_for_options(self) -> None:
         empty = np.zeros(0, np.int16)
-        keys = {transcript_key(empty, engine, "", TranscribeOptions()) for engine in ("", '"', "]")}
+        keys = {
+            transcript_key([empty], engine, "", TranscribeOptions()) for engine in ("", '"', "]")
+        }
         assert len(keys) == 3
 
 
@@ -315,11 +323,20 @@ def several(values: st.SearchStrategy) -> st.SearchStrategy:
     return st.lists(values, max_size=3).map(tuple)
 
 
-WORDS = st.builds(Word, NUMBER, NUMBER, TEXT, NUMBER)
+WORDS = st.builds(Word, NUMBER, NUMBER, TEXT, NUMBER, st.booleans())
+OPTIONAL = st.none() | TEXT
 SEGMENTS = st.builds(
-    Segment, st.integers(0), NUMBER, NUMBER, TEXT, several(WORDS), IDS, *[NUMBER] * 4
+    Segment,
+    *(st.integers(0), NUMBER, NUMBER, TEXT, several(WORDS), st.booleans()),
+    *(OPTIONAL, st.none() | st.integers(0), OPTIONAL, IDS, *[NUMBER] * 4),
 )
-TRANSCRIPTS = st.builds(Transcript, several(SEGMENTS), TEXT, NUMBER, TEXT, TEXT)
+CAUTIONS = st.builds(Caution, TEXT, TEXT, st.none() | NUMBER, st.none() | NUMBER)
+SPEAKERS = st.builds(Speaker, TEXT, NUMBER, OPTIONAL, st.none() | st.integers(0))
+TRANSCRIPTS = st.builds(
+    Transcript,
+    *(several(SEGMENTS), TEXT, NUMBER, TEXT, TEXT),
+    *(several(TEXT), several(CAUTIONS), several(SPEAKERS)),
+)
 POINTS = several(st.builds(Point, TEXT, IDS))
 ACTIONS = several(st.builds(ActionItem, TEXT, st.none() | TEXT, st.none() | TEXT, IDS))
 META = st.builds(InsightsMeta, TEXT, st.none() | TEXT, NUMBER, st.booleans(), st.none() | TEXT)

@@ -73,7 +73,9 @@ async def test_the_sample_through_the_real_parts():
 async def test_progress_goes_through_the_stages_and_never_back(tone):
     seen: list[tuple[str, float]] = []
     async with pipeline_of() as pipeline:
-        await pipeline.run(tone, OPTIONS, progress=lambda stage, share: seen.append((stage, share)))
+        await pipeline.run(
+            tone, OPTIONS, progress=lambda step: seen.append((step.stage, step.share))
+        )
     assert seen == [
         ("decoding", 0.0),
         ("transcribing", 0.0),

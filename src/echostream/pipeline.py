@@ -52,6 +52,7 @@ from echostream.settings import Settings
 log = structlog.get_logger(__name__)
 
 _TELL_EVERY_S = 1.0
+_TELL_SEGMENTS_EVERY_S = 0.2
 _EVERYTHING = AudioOptions()
 
 T = TypeVar("T")
@@ -251,8 +252,8 @@ class Pipeline:
                     for segment in known.segments:
                         on_segment(segment)
                 return Result(known, None, 0.0, cached=True)
-            reading = _Reading(engine, channels, options, on_segment)
-            async with _told_of(reading, progress):
+            reading = _Reading(engine, channels, options, on_segment, progress)
+            async with _told_of(reading):
                 result = await self._in_thread(
                     lambda cancelled: reading.read(cancelled, self.turns.give_way)
                 )
@@ -300,8 +301,11 @@ class _Reading:
         channels: list[Samples],
         options: TranscribeOptions,
         on_segment: OnSegment | None,
+        progress: Progress,
     ) -> None:
         self._engine = engine
+        self._progress = progress
+        self._told_at = 0.0
         self._channels = channels
         self._options = options
         self._on_segment = on_segment
@@ -330,6 +334,7 @@ class _Reading:
                 self._segments.append(segment)
                 if self._on_segment:
                     self._on_segment(segment)
+                self.tell(_TELL_SEGMENTS_EVERY_S)
                 if cancelled.is_set():
                     break
                 if work.report.batches > batches:  # the next segment may be of another batch
@@ -347,10 +352,18 @@ class _Reading:
             warnings=tuple(report.warnings),
         )
 
-    def step(self) -> Step:
-        """How far it is now, by the length of the audio."""
+    def tell(self, every_s: float = 0.0) -> None:
+        """Tell how far it is, unless that was told less than `every_s` ago."""
+        now = time.monotonic()
+        if now - self._told_at >= every_s:
+            self._told_at = now
+            self._progress(self._step())
+
+    def _step(self) -> Step:
+        """By the length of the audio."""
         report = self._work.report if self._work else Report()
-        read_s = min(report.read_s(), self._duration_s)
+        heard_s = self._segments[-1].end_s if self._segments else 0.0
+        read_s = min(max(report.read_s(), heard_s), self._duration_s)
         whole_s = self._duration_s * len(self._channels)
         share = (len(self._done) * self._duration_s + read_s) / whole_s if whole_s else 1.0
         text = joined([*(one for done in self._done for one in done.segments), *self._segments])
@@ -361,18 +374,18 @@ class _Reading:
 
 
 @asynccontextmanager
-async def _told_of(reading: _Reading, progress: Progress) -> AsyncIterator[None]:
-    """Tell how far a reading is, again and again until it ends: batches take long."""
+async def _told_of(reading: _Reading) -> AsyncIterator[None]:
+    """Tell how far a reading is, again and again until it ends: a batch takes long."""
 
     async def tell() -> None:
         while True:
             await asyncio.sleep(_TELL_EVERY_S)
-            progress(reading.step())
+            reading.tell()
 
     telling = asyncio.create_task(tell())
     try:
         yield
-        progress(reading.step())
+        reading.tell()
     finally:
         telling.cancel()
         with suppress(asyncio.CancelledError):

@@ -20,6 +20,9 @@ KEYS = {
     "transcript": str,
     "insights": dict,
     "language": str,
+    "languages": list,
+    "speakers": list,
+    "warnings": list,
     "duration": float,
     "segments": list,
     "engine": str,
@@ -63,7 +66,8 @@ def test_the_answer_has_the_promised_shape(send: Callable[..., httpx.Response]) 
     assert (body["engine"], body["model"], body["cached"]) == ("fake", "fake-1", False)
     first = {"id": 0, "start": 0.0, "end": 0.5, "text": "we will ship on friday"}
     word = {"word": first["text"], "start": 0.0, "end": 0.5, "probability": 1.0}
-    assert body["segments"][0] == first | {"words": [word]}
+    more = {"spaceBefore": True, "language": "en", "channel": None, "speaker": None}
+    assert body["segments"][0] == first | more | {"words": [word | {"spaceBefore": True}]}
     assert [segment["id"] for segment in body["segments"]] == [0, 1]
 
 
@@ -100,8 +104,9 @@ def test_insights_have_the_promised_shape(send: Callable[..., httpx.Response]) -
         ({"language": "EN-us"}, TranscribeOptions(language="en")),
         ({"task": "translate"}, TranscribeOptions(task="translate")),
         ({"prompt": "Sarah, Größe, 東京"}, TranscribeOptions(prompt="Sarah, Größe, 東京")),
-        ({"wordTimestamps": True}, TranscribeOptions(word_timestamps=True)),
-        ({"wordTimestamps": False}, TranscribeOptions()),
+        ({"hotwords": "Anouk, Kubernetes"}, TranscribeOptions(hotwords=("Anouk", "Kubernetes"))),
+        ({"keywords": "Anouk"}, TranscribeOptions(hotwords=("Anouk",))),
+        ({"wordTimestamps": True}, TranscribeOptions()),
         ({"useQueue": False}, TranscribeOptions()),
         ({"unknown": "field"}, TranscribeOptions()),
     ],
@@ -209,7 +214,10 @@ def test_openapi_shows_both_forms_with_an_example(api: httpx.Client) -> None:
     assert set(content) == {"multipart/form-data", "application/json"}
     assert content["application/json"]["example"]["audioUrl"].startswith("https://")
     form = content["multipart/form-data"]["schema"]["properties"]
-    options = {"useQueue", "language", "task", "prompt", "wordTimestamps", "insights"}
+    options = {
+            *("useQueue", "language", "task", "prompt", "wordTimestamps", "insights"),
+            *("hotwords", "audioTrack", "channels"),
+        }
     assert {"audio", "callbackUrl", *options} == set(form)
     assert {"audioUrl", "callbackUrl", *options} == set(
         content["application/json"]["schema"]["properties"]

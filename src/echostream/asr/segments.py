@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import isinf
+from math import floor, isinf
 
 from echostream.domain import Segment, Word, joined
 from echostream.scripts import is_unspaced, space_between
 
 LONGEST_S = 15.0
 _PAUSE_S = 1.0
+_LEAST_WORD_S = 0.02
+"""A step of the decoder's time: what it sees no time for takes one."""
 _TERMINAL = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।", "॥", "።", "។", "။")
 _CLAUSE = (",", ";", ":", "，", "、", "；", "：", "،", "؛", "–", "—")
 _CLOSING = "\"'”’»›)]}」』）》】"
@@ -73,8 +75,10 @@ class Segmenter:
         if timed.begins_window:
             word = replace(word, space_before=self._spaced(word.text))
         self._last_text = word.text
-        start_s = min(max(_down(word.start_s), self._said_until_s), self._duration_s)
-        end_s = min(max(_down(word.end_s), start_s), self._duration_s, start_s + self._longest_s)
+        latest_s = self._duration_s - _LEAST_WORD_S
+        start_s = max(min(_down(word.start_s), latest_s), self._said_until_s)
+        end_s = max(_down(word.end_s), start_s + _LEAST_WORD_S)
+        end_s = _down(min(end_s, self._duration_s, start_s + self._longest_s))
         self._said_until_s = end_s
         return replace(timed, word=replace(word, start_s=start_s, end_s=end_s))
 
@@ -144,4 +148,4 @@ def _best_cut(words: list[TimedWord]) -> int:
 
 def _down(seconds: float) -> float:
     """To whole milliseconds, never up: no time may lie past the end of the audio."""
-    return int(seconds * 1000 + 1e-6) / 1000
+    return floor(seconds * 1000 + 1e-6) / 1000
