@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import everyday, music, signals
+from benchmarks import everyday, music, signals, voicelike
 from benchmarks.synth import (
     RATE_HZ,
     Rng,
@@ -50,8 +50,8 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A clip that is yet to be made. `loud` is its level in dBFS (root mean square), or None to keep
-    the maker's."""
+    """A clip that is yet to be made. `loud` is its level in dBFS (root mean square), or None to
+    keep the maker's."""
 
     kind: str
     name: str
@@ -83,7 +83,7 @@ def _catalogue() -> Iterator[_Entry]:
             name = make.__name__.replace("_", "-")
             yield _Entry(kind, name, make)
             yield _Entry(kind, f"{name}-far", partial(_in_a_room, make), -40)
-    yield from signals_of_lines()
+    yield from _signals()
 
 
 def _silence() -> Iterator[_Entry]:
@@ -162,10 +162,11 @@ _EVERYDAY: dict[str, tuple[Maker, ...]] = {
     ),
     "animals": (everyday.birds, everyday.crickets, everyday.dog),
     "microphone": (everyday.bumps, everyday.blowing),
+    "near to a voice": voicelike.SOUNDS,
 }
 
 
-def signals_of_lines() -> Iterator[_Entry]:
+def _signals() -> Iterator[_Entry]:
     """Tones of telephones and alarms, clear and with the noise of a line."""
     for make in signals.TONES:
         name = make.__name__.replace("_", "-")
