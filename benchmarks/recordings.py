@@ -62,6 +62,15 @@ def sample() -> Recording:
     return Recording("sample, 1 min", _read_wav(SAMPLE), text)
 
 
+def long_recordings(speech: Path | None) -> Iterator[Recording]:
+    """The sample, the meeting of made voices where they can be made, real voices where given."""
+    yield sample()
+    if voices_can_be_made():
+        yield voices()
+    if speech:
+        yield joined_english(speech)
+
+
 def voices_can_be_made() -> bool:
     return all(shutil.which(program) for program, _voice in VOICES.values())
 
