@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import noises, runs
-from benchmarks.recordings import Recording, joined_english, sample
+from benchmarks.recordings import Recording, sample_and_real
 from benchmarks.runs import Run
 from benchmarks.scoring import Score, score
 
@@ -128,10 +128,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--speech", type=Path, help="folder with references.tsv")
     args = parser.parse_args()
-    speech = [sample()]
-    if args.speech:
-        speech.append(joined_english(args.speech))
-    print(report(args.model, speech))
+    print(report(args.model, sample_and_real(args.speech)))
 
 
 if __name__ == "__main__":

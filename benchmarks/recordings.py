@@ -71,6 +71,11 @@ def long_recordings(speech: Path | None) -> Iterator[Recording]:
         yield joined_english(speech)
 
 
+def sample_and_real(speech: Path | None) -> list[Recording]:
+    """The sample, and real voices where given."""
+    return [sample(), *([joined_english(speech)] if speech else [])]
+
+
 def voices_can_be_made() -> bool:
     return all(shutil.which(program) for program, _voice in VOICES.values())
 

@@ -52,9 +52,9 @@ def report(models: Sequence[str]) -> str:
         [
             "## Vocabulary\n",
             "`python -m benchmarks.vocabulary`\n",
-            f"{len(names)} rare names in as many sentences, spoken by {len(_SPEAKERS)} made voices.",
-            "The last two columns are of the sample, where none of them is said: its word error",
-            "rate, and names that came up in it all the same.\n",
+            f"{len(names)} rare names in as many sentences, spoken by {len(_SPEAKERS)} made",
+            "voices. The last two columns are of the sample, where none of them is said: its word",
+            "error rate, and names that came up in it all the same.\n",
             "| model | side | hotwords | names right | share | WER | sample WER | false names |",
             "|---|---|---|---|---|---|---|---|",
             *rows,
