@@ -57,8 +57,8 @@ def _heading() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("faster-whisper", "ctranslate2"))
     return (
         "# Results\n\n"
-        "Written by `make bench`. All sides of a comparison ran in turn in the same minutes on the\n"
-        "same machine; absolute times are that machine's and depend on what else it did.\n\n"
+        "Written by `make bench`. All sides of a comparison ran in turn in the same minutes on\n"
+        "the same machine; absolute times are that machine's and depend on what else it did.\n\n"
         f"Machine: {os.cpu_count()} cores, {platform.machine()}, "
         f"Python {platform.python_version()}, {versions}.\n"
     )
