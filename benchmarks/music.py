@@ -13,6 +13,7 @@ from benchmarks.synth import (
     decay,
     harmonics,
     length,
+    mixed,
     noise,
     peaked,
     resonance,
@@ -79,19 +80,19 @@ def brass(_rng: Rng, hz: float, seconds: float) -> Sound:
 
 def music_box(_rng: Rng, hz: float, seconds: float) -> Sound:
     partials = ((1.0, 1.0, 0.6), (2.76, 0.4, 0.25), (5.4, 0.2, 0.1))
-    return sum(
-        (gain * decay(seconds, half_life_s) * tone(min(ratio * hz, 7500), seconds))
+    return mixed(
+        gain * decay(seconds, half_life_s) * tone(min(ratio * hz, 7500), seconds)
         for ratio, gain, half_life_s in partials
-    ) + np.zeros(length(seconds))
+    )
 
 
 def pad(rng: Rng, hz: float, seconds: float) -> Sound:
     """Three saws a little out of tune under a filter that opens and closes."""
-    saws = sum(
+    saws = mixed(
         harmonics(hz * 2 ** (cents / 1200), seconds, [1 / number for number in range(1, 12)])
         for cents in (-7, 0, 8)
     )
-    dark, bright = band(saws + np.zeros(length(seconds)), 30, 700), band(saws, 30, 2500)
+    dark, bright = band(saws, 30, 700), band(saws, 30, 2500)
     share = wander(rng, seconds, 0.4)
     return (share * bright + (1 - share) * dark) * swell(seconds, 0.4, 0.5)
 
@@ -165,7 +166,7 @@ def band_of_four(rng: Rng, seconds: float, *, root: int, chords: str, beat_s: fl
     tune = melody(rng, seconds, root=root + 12, by=flute, beat_s=beat_s)
     beat = drums(rng, seconds, beat_s=beat_s)
     parts = ((bass, 0.8), (chordal, 0.35), (tune, 0.7), (beat, 0.6))
-    return sum(gain * peaked(part) for part, gain in parts) + np.zeros(length(seconds))
+    return mixed(gain * peaked(part) for part, gain in parts)
 
 
 def _chord(root: int, chords: str, number: int) -> tuple[float, float, float]:

@@ -51,6 +51,7 @@ class Score:
 
 def score(reference: str, heard: str, language: str = "en") -> Score:
     """Compare two texts, word by word or character by character."""
+    found: jiwer.WordOutput | jiwer.CharacterOutput
     if language in _UNSPACED:
         found = jiwer.process_characters(_letters(reference), _letters(heard))
     else:

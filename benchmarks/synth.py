@@ -3,6 +3,8 @@
 Sounds are float arrays of mono audio at 16 kHz; nothing here reads a file or the clock.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,6 +94,12 @@ def add(target: Sound, at_s: float, sound: Sound, gain: float = 1.0) -> None:
     target[start : start + room][: len(sound)] += gain * sound[:room]
 
 
+def mixed(parts: Iterable[Sound]) -> Sound:
+    """Sounds of one length on top of each other."""
+    total: Sound = np.sum(list(parts), axis=0)
+    return total
+
+
 def peaked(sound: Sound) -> Sound:
     """Scaled so that its loudest sample is 1."""
     peak = float(np.abs(sound).max(initial=0))
@@ -116,7 +124,8 @@ def telephone(sound: Sound) -> Sound:
     narrow = peaked(band(sound, 300, 3400)) * 0.9
     squeezed = np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256)
     steps = np.round(squeezed * 127) / 127
-    return np.sign(steps) * (256 ** np.abs(steps) - 1) / 255
+    heard: Sound = np.sign(steps) * (256 ** np.abs(steps) - 1) / 255
+    return heard
 
 
 def lossy(sound: Sound, *, keep_db: float = 24, top_hz: float = 5500) -> Sound:

@@ -80,10 +80,9 @@ def _rows(name: str, model: str, rounds: Rounds) -> list[str]:
                 f"{_ratio(rounds, side, lambda run: run.wall_s):.2f}",
                 f"{_ratio(rounds, side, lambda run: run.cpu_s):.2f}",
             ]
-        wall_s, cpu_s, peak_mib = (
-            statistics.median(of(run) for run in rounds[side])
-            for of in (lambda run: run.wall_s, lambda run: run.cpu_s, lambda run: run.peak_mib)
-        )
+        wall_s = statistics.median(run.wall_s for run in rounds[side])
+        cpu_s = statistics.median(run.cpu_s for run in rounds[side])
+        peak_mib = statistics.median(run.peak_mib for run in rounds[side])
         rows.append(
             f"| {name} | {runs.name_of(model)} | {called} | {wall_s:.1f} | {cpu_s:.1f} "
             f"| {peak_mib:.0f} | {' | '.join(ratios)} |"

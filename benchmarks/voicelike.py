@@ -15,6 +15,7 @@ from benchmarks.synth import (
     decay,
     harmonics,
     length,
+    mixed,
     noise,
     peaked,
     resonance,
@@ -31,11 +32,10 @@ _CLOSED = ((280, 60), (900, 200), (2200, 300))  # of a hum
 def _throat(source: Sound, formants: tuple[tuple[int, int], ...], size: float = 1.0) -> Sound:
     """A source of sound through the resonances of a throat; a smaller one rings higher."""
     weights = (1.0, 0.6, 0.3)
-    rung = (
+    return mixed(
         gain * resonance(source, centre * size, width * size)
         for gain, (centre, width) in zip(weights, formants, strict=True)
     )
-    return sum(rung) + np.zeros(len(source))
 
 
 def _folds(hz: Sound | float, seconds: float) -> Sound:
