@@ -2,10 +2,12 @@
 # make test   lint, types, layers, tests
 # make up     the API and the web frontend, until Ctrl-C
 # make lint   lint (of the Dockerfile too), types and layers alone
-# make bench  benchmarks, into benchmarks/RESULTS.md
+# make bench  benchmarks, into benchmarks/RESULTS.md: MODELS="base tiny.en" SPEECH=folder
 # make lock   resolve the pins again
 
 PYTHON ?= python3
+MODELS ?= base
+SPEECH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
@@ -33,7 +35,7 @@ lint: $(DEV)
 	$(BIN)/hadolint Dockerfile
 
 bench: $(DEV)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(addprefix --model ,$(MODELS)) $(if $(SPEECH),--speech $(SPEECH))
 
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -1,39 +1,64 @@
-"""Run every benchmark and write `benchmarks/RESULTS.md`."""
+"""Run every benchmark and write `benchmarks/RESULTS.md`. Takes an hour and more on two cores.
+
+python -m benchmarks --model base --model tiny.en [--speech DIR]
+"""
 
 import argparse
 import os
 import platform
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import accuracy, live, queue, throughput
+from benchmarks import (
+    accuracy,
+    compute_types,
+    hallucination,
+    live,
+    queue,
+    recordings,
+    throughput,
+    vocabulary,
+)
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-MODEL = "tests/data/whisper-tiny-meeting"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default=MODEL, help="folder or size of a Whisper model")
+    parser.add_argument(
+        "--model", action="append", required=True, help="folder or size of a Whisper model"
+    )
+    parser.add_argument("--speech", type=Path, help="folder of real speech with references.tsv")
     parser.add_argument("--minutes", type=float, default=20.0, help="length of the long recording")
     args = parser.parse_args()
-    sections = [
-        _heading(),
-        throughput.report(args.model, minutes=args.minutes),
-        accuracy.report(args.model, accuracy.SAMPLE),
-        queue.report(),
-        live.report(args.model),
-    ]
-    RESULTS.write_text("\n".join(sections), encoding="utf-8")
+    sections = _sections(args.model, args.speech, args.minutes)
+    parts = [_heading()]
+    for write in sections:
+        parts.append(write())
+        # After each, so that an hour's work is not lost to a fault in the last.
+        RESULTS.write_text("\n".join(parts), encoding="utf-8")
     print(RESULTS.read_text(encoding="utf-8"))
+
+
+def _sections(models: list[str], speech: Path | None, minutes: float) -> list[Callable[[], str]]:
+    return [
+        lambda: accuracy.report(models, speech),
+        lambda: hallucination.report(models, recordings.sample_and_real(speech)),
+        lambda: vocabulary.report(models),
+        lambda: throughput.report(models, speech=speech, minutes=minutes),
+        lambda: compute_types.report(models, speech=speech),
+        lambda: live.report(models, speech=speech),
+        queue.report,
+    ]
 
 
 def _heading() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("faster-whisper", "ctranslate2"))
     return (
         "# Results\n\n"
-        "Written by `make bench`. Both sides of a ratio ran in turn in the same minutes on the\n"
-        "same machine; absolute times are that machine's and depend on what else it did.\n\n"
+        "Written by `make bench`. All sides of a comparison ran in turn in the same minutes on\n"
+        "the same machine; absolute times are that machine's and depend on what else it did.\n\n"
         f"Machine: {os.cpu_count()} cores, {platform.machine()}, "
         f"Python {platform.python_version()}, {versions}.\n"
     )

@@ -1,12 +1,12 @@
-"""Live transcription: how long after a word is spoken it is confirmed, and how many sessions one
-process sustains.
+"""Live transcription: how long after a word is spoken it is confirmed, how well it is heard, and
+how many sessions one process sustains.
 
-Clients speak the sample at its own pace over Socket.IO, each begun a little after the one before.
-A word's lag is the time from its end, as the recording has it, to the arrival of the
-`partial_transcript` that confirms it. Beside it a bare engine that reads each utterance once, when
-it is over: no text while somebody speaks, and nothing between engine and client.
+Clients speak a recording at its own pace over Socket.IO, each begun a little after the one before.
+A word's lag is the time from its end, as the engine timed it, to the arrival of the
+`partial_transcript` that confirms it. Beside it bare faster-whisper that reads each utterance once,
+when it is over: no text while somebody speaks, and nothing between engine and client.
 
-    python -m benchmarks.live --model small --engine whisper
+    python -m benchmarks.live --model small [--speech DIR]
 """
 
 import argparse
@@ -17,8 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,14 +26,14 @@ from typing import Any
 import numpy as np
 import socketio
 
-from echostream.asr import Transcriber, load_transcriber
-from echostream.asr.vad import speech_regions
-from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions
-from echostream.settings import Settings
+from benchmarks import runs
+from benchmarks.recordings import Recording, joined_english, sample
+from benchmarks.scoring import score
+from benchmarks.synth import RATE_HZ
 
-SAMPLE = Path(__file__).parent.parent / "samples" / "meeting.wav"
 TARGET_S = 3.3
-_PIECE = SAMPLE_RATE_HZ // 10
+COMPUTE_TYPE = "int8"
+_PIECE = RATE_HZ // 10
 _STAGGER_S = 0.37
 _PAUSE_MS = 600
 _MOST = (1, 4, 8, 12, 16, 24, 32, 48)
@@ -42,123 +41,151 @@ _MOST = (1, 4, 8, 12, 16, 24, 32, 48)
 
 @dataclass
 class Heard:
-    """What one client saw: when each confirmed word came, and when the first text of any kind."""
+    """What one client saw: when each confirmed letter came, and when the first text of any kind.
+
+    By letters, since what the client gets as one word may be several of the engine's.
+    """
 
     began_s: float = 0.0
     arrivals_s: list[float] = field(default_factory=list)
     first_text_s: float | None = None
     lags_s: list[float] = field(default_factory=list)
-    final_after_s: float = 0.0
+    final_after_s: float | None = None
+    text: str = ""
 
     def note(self, message: dict[str, Any]) -> None:
         now = time.perf_counter()
         if self.first_text_s is None and (message["text"] or message["tentative"]):
             self.first_text_s = now - self.began_s
-        self.arrivals_s += [now] * len(message["text"].split())
+        self.arrivals_s += [now] * _letters(message["text"])
 
     def end(self, final: dict[str, Any]) -> None:
+        self.text = final["transcript"]
         words = [word for segment in final["segments"] for word in segment["words"]]
-        for arrived_s, word in zip(self.arrivals_s, words, strict=True):
-            self.lags_s.append(arrived_s - self.began_s - word["end"])
+        if sum(_letters(word["word"]) for word in words) != len(self.arrivals_s):
+            raise RuntimeError("the final words are not those that were confirmed")
+        letters = 0
+        for word in words:
+            letters += _letters(word["word"])
+            self.lags_s.append(self.arrivals_s[letters - 1] - self.began_s - word["end"])
 
 
-def report(model: str, *, engine: str = "whisper", ramp: tuple[int, ...] = _MOST) -> str:
-    """A section of Markdown."""
-    rows = [_row("bare engine, 1", bare(model, engine), None, None)]
-    sustained = 0
-    for sessions in ramp:
-        heard = asyncio.run(_measure(model, engine, sessions))
-        lags = [lag for one in heard for lag in one.lags_s]
-        firsts = [one.first_text_s for one in heard if one.first_text_s is not None]
-        finals = [one.final_after_s for one in heard]
-        rows.append(_row(f"EchoStream, {sessions}", lags, firsts, finals))
-        if _percentile(lags, 95) >= TARGET_S:
-            break
-        sustained = sessions
+def _letters(text: str) -> int:
+    return len("".join(text.split()))
+
+
+def report(
+    models: Sequence[str],
+    *,
+    engine: str = "whisper",
+    ramp: tuple[int, ...] = _MOST,
+    speech: Path | None = None,
+) -> str:
+    """A section of Markdown. Real voices are spoken where `speech` is given, else the sample."""
+    recording = joined_english(speech) if speech else sample()
+    rows: list[str] = []
+    sustained = []
+    for model in models:
+        name = runs.name_of(model) if engine == "whisper" else engine
+        if engine == "whisper":
+            rows.append(
+                _row("bare, each utterance once", name, [bare(model, recording)], recording)
+            )
+        most = 0
+        for sessions in ramp:
+            heard = asyncio.run(_measure(model, engine, sessions, recording))
+            rows.append(_row(f"EchoStream, {sessions}", name, heard, recording))
+            if _percentile(_lags(heard), 95) >= TARGET_S:
+                break
+            most = sessions
+        tried = " (the most that were tried)" if most == ramp[-1] else ""
+        sustained.append(f"{name} {most}{tried}")
     return "\n".join(
         [
             "## Live\n",
-            f"`python -m benchmarks.live --model {model} --engine {engine}`\n",
-            "Seconds from the end of a word to its confirmation; `first text` is from the start of",
-            "the audio (whose first word begins at 0.3 s) to the first confirmed or tentative",
-            "words, `final` from `end_audio` to `audio_final`, insights included. Server and",
-            "clients share the machine.\n",
-            "| sessions | p50 | p95 | p99 | first text | final |",
-            "|---|---|---|---|---|---|",
+            "`python -m benchmarks.live`\n",
+            f"Of {recording.name}, {COMPUTE_TYPE}: seconds from the end of a word to its",
+            "confirmation; `first text` is from the start of the audio to the first confirmed or",
+            "tentative words, `final` from `end_audio` to `audio_final`, insights included. The",
+            "word error rate is the mean of the sessions. Server and clients share the machine.\n",
+            "| sessions | model | p50 | p95 | p99 | first text | final | WER |",
+            "|---|---|---|---|---|---|---|---|",
             *rows,
             "",
-            f"Sessions of one process with p95 under {TARGET_S} s: {sustained}"
-            f"{' (the most that were tried)' if sustained == ramp[-1] else ''}.",
+            f"Sessions of one process with p95 under {TARGET_S} s: {', '.join(sustained)}.",
             "",
         ]
     )
 
 
-def _row(
-    name: str, lags: list[float], firsts: list[float] | None, finals: list[float] | None
-) -> str:
-    shown = [f"{_percentile(lags, share):.2f}" for share in (50, 95, 99)]
-    shown += [f"{statistics.median(found):.2f}" if found else "–" for found in (firsts, finals)]
-    return f"| {name} | {' | '.join(shown)} |"
+def _row(sessions: str, model: str, heard: Sequence[Heard], recording: Recording) -> str:
+    shown = [f"{_percentile(_lags(heard), share):.2f}" for share in (50, 95, 99)]
+    for times in ([one.first_text_s for one in heard], [one.final_after_s for one in heard]):
+        known = [seconds for seconds in times if seconds is not None]
+        shown.append(f"{statistics.median(known):.2f}" if known else "–")
+    wer = statistics.mean(score(recording.reference, one.text).wer for one in heard)
+    return f"| {sessions} | {model} | {' | '.join(shown)} | {wer:.3f} |"
+
+
+def _lags(heard: Sequence[Heard]) -> list[float]:
+    return [lag for one in heard for lag in one.lags_s]
 
 
 def _percentile(values: list[float], share: int) -> float:
     return float(np.percentile(values, share))
 
 
-def bare(model: str, engine: str) -> list[float]:
-    """The lags of an engine that reads each utterance as soon as its end is known."""
-    transcriber = load_transcriber(_settings(model, engine))
-    try:
-        samples = np.frombuffer(_pcm(), "<i2")
-        list(_read(transcriber, samples[: SAMPLE_RATE_HZ * 3]))  # warmed up
-        lags: list[float] = []
-        free_at_s = 0.0
-        regions = speech_regions(samples, min_silence_ms=_PAUSE_MS, pad_ms=100, max_region_s=30)
-        for region in regions:
-            started = time.perf_counter()
-            ends_s = list(_read(transcriber, samples[region.start : region.end]))
-            took_s = time.perf_counter() - started
-            known_at_s = region.end / SAMPLE_RATE_HZ + _PAUSE_MS / 1000
-            free_at_s = max(known_at_s, free_at_s) + took_s
-            lags += [free_at_s - region.start / SAMPLE_RATE_HZ - end_s for end_s in ends_s]
-        return lags
-    finally:
-        transcriber.close()
+def bare(model: str, recording: Recording) -> Heard:
+    """An engine that reads each utterance as soon as its end is known, 600 ms after it."""
+    from faster_whisper import WhisperModel
+    from faster_whisper.vad import get_speech_timestamps
+
+    whisper = WhisperModel(model, compute_type=COMPUTE_TYPE)
+    audio = recording.samples.astype(np.float32) / 32768
+    list(whisper.transcribe(audio[: RATE_HZ * 3], language="en")[0])  # warmed up
+    utterances = get_speech_timestamps(
+        audio, min_silence_duration_ms=_PAUSE_MS, speech_pad_ms=100, max_speech_duration_s=30
+    )
+    heard = Heard()
+    free_at_s = 0.0
+    for utterance in utterances:
+        began_s, over_s = utterance["start"] / RATE_HZ, utterance["end"] / RATE_HZ
+        started = time.perf_counter()
+        found, _info = whisper.transcribe(
+            audio[utterance["start"] : utterance["end"]], language="en", word_timestamps=True
+        )
+        segments = list(found)
+        took_s = time.perf_counter() - started
+        free_at_s = max(over_s + _PAUSE_MS / 1000, free_at_s) + took_s
+        heard.text += "".join(segment.text for segment in segments)
+        heard.lags_s += [
+            free_at_s - began_s - word.end for segment in segments for word in segment.words
+        ]
+    return heard
 
 
-def _read(transcriber: Transcriber, samples: np.ndarray) -> Iterator[float]:
-    """When each word ends."""
-    options = TranscribeOptions(word_timestamps=True)
-    for segment in transcriber.transcribe(samples, options).segments:
-        yield from (word.end_s for word in segment.words)
-
-
-def _settings(model: str, engine: str) -> Settings:
-    return Settings.model_validate({"whisper_model": model, "asr_engine": engine})
-
-
-async def _measure(model: str, engine: str, sessions: int) -> list[Heard]:
+async def _measure(model: str, engine: str, sessions: int, recording: Recording) -> list[Heard]:
+    pcm = recording.samples.astype("<i2").tobytes()
     async with _server(model, engine, sessions) as url:
-        await _speak(url, Heard(), seconds=3)  # so that the engine is loaded
+        await _speak(url, Heard(), pcm[: 2 * RATE_HZ * 3])  # so that the engine is loaded
         heard = [Heard() for _ in range(sessions)]
         await asyncio.gather(
-            *(_speak(url, one, after_s=number * _STAGGER_S) for number, one in enumerate(heard))
+            *(
+                _speak(url, one, pcm, after_s=number * _STAGGER_S)
+                for number, one in enumerate(heard)
+            )
         )
         return heard
 
 
-async def _speak(
-    url: str, heard: Heard, *, after_s: float = 0.0, seconds: float | None = None
-) -> None:
+async def _speak(url: str, heard: Heard, pcm: bytes, *, after_s: float = 0.0) -> None:
     await asyncio.sleep(after_s)
-    pcm = _pcm()[: None if seconds is None else int(2 * SAMPLE_RATE_HZ * seconds)]
     final: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
     client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
     client.on("partial_transcript", heard.note)
     client.on("audio_final", final.set_result)
     await client.connect(url, transports=["websocket"])
-    answer = await client.call("start_audio", {"ext": "pcm"})
+    answer = await client.call("start_audio", {"ext": "pcm", "language": "en"})
     if not answer["ok"]:
         raise RuntimeError(answer["message"])
     heard.began_s = time.perf_counter()
@@ -173,11 +200,6 @@ async def _speak(
     await client.disconnect()
 
 
-def _pcm() -> bytes:
-    with wave.open(str(SAMPLE), "rb") as file:
-        return file.readframes(file.getnframes())
-
-
 @asynccontextmanager
 async def _server(model: str, engine: str, sessions: int) -> AsyncIterator[str]:
     """One API process on a free port."""
@@ -187,6 +209,7 @@ async def _server(model: str, engine: str, sessions: int) -> AsyncIterator[str]:
         "MAX_LIVE_SESSIONS": str(sessions + 1),
         "ASR_ENGINE": engine,
         "WHISPER_MODEL": model,
+        "WHISPER_COMPUTE_TYPE": COMPUTE_TYPE,
         "LOG_LEVEL": "info",
     }
     process = await asyncio.create_subprocess_exec(
@@ -195,7 +218,12 @@ async def _server(model: str, engine: str, sessions: int) -> AsyncIterator[str]:
         stderr=subprocess.PIPE,
     )
     assert process.stderr is not None
-    url = json.loads(await process.stderr.readline())["url"]
+    line = await process.stderr.readline()
+    while b'"url"' not in line:
+        if not line:
+            raise RuntimeError("the server ended before it listened")
+        line = await process.stderr.readline()
+    url = json.loads(line)["url"]
     reading = asyncio.create_task(process.stderr.read())  # so that it never waits for us
     try:
         yield url
@@ -207,11 +235,12 @@ async def _server(model: str, engine: str, sessions: int) -> AsyncIterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="tests/data/whisper-tiny-meeting")
+    parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--engine", default="whisper", choices=["whisper", "pocketsphinx"])
     parser.add_argument("--sessions", type=int, nargs="+", default=_MOST)
+    parser.add_argument("--speech", type=Path, help="folder with references.tsv")
     args = parser.parse_args()
-    print(report(args.model, engine=args.engine, ramp=tuple(args.sessions)))
+    print(report(args.model, engine=args.engine, ramp=tuple(args.sessions), speech=args.speech))
 
 
 if __name__ == "__main__":

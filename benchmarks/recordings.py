@@ -1,0 +1,154 @@
+"""Recordings with what is said in them: the sample, voices made by script, folders of real ones.
+
+A folder of speech has a `references.tsv` whose lines are a file's name, its language and what is
+said, parted by tabs; the first line is a heading.
+"""
+
+import csv
+import shutil
+import subprocess
+import tempfile
+import wave
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.noises import save
+from benchmarks.runs import SAMPLE
+from benchmarks.synth import RATE_HZ
+
+DATA = Path(__file__).parent / "data"
+SHORTEST_JOINED_S = 120.0
+_PAUSE_S = 1.2
+# Never digital silence, which no microphone gives: about -80 dBFS.
+_FLOOR = 3.0
+_LOUD = 12_000
+# Programs that speak, with five voices that differ as people in a meeting do.
+VOICES = {
+    "Anna": ("flite", "slt"),
+    "Ben": ("flite", "rms"),
+    "Callum": ("flite", "awb"),
+    "Dora": ("espeak-ng", "en-us+f3"),
+    "Emil": ("flite", "kal16"),
+}
+
+Samples = NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Mono audio at 16 kHz and its text."""
+
+    name: str
+    samples: Samples
+    reference: str
+    language: str = "en"
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / RATE_HZ
+
+    def save(self, path: Path) -> Path:
+        save(path, self.samples)
+        return path
+
+
+def sample() -> Recording:
+    """The meeting that comes with EchoStream."""
+    text = SAMPLE.with_suffix(".txt").read_text(encoding="utf-8")
+    return Recording("sample, 1 min", _read_wav(SAMPLE), text)
+
+
+def long_recordings(speech: Path | None) -> Iterator[Recording]:
+    """The sample, the meeting of made voices where they can be made, real voices where given."""
+    yield sample()
+    if voices_can_be_made():
+        yield voices()
+    if speech:
+        yield joined_english(speech)
+
+
+def sample_and_real(speech: Path | None) -> list[Recording]:
+    """The sample, and real voices where given."""
+    return [sample(), *([joined_english(speech)] if speech else [])]
+
+
+def voices_can_be_made() -> bool:
+    return all(shutil.which(program) for program, _voice in VOICES.values())
+
+
+def voices() -> Recording:
+    """Seven minutes of a meeting of five, from `data/meeting.txt`, whose lines are a name, a colon
+    and what is said. Needs `flite` and `espeak-ng`."""
+    lines = (DATA / "meeting.txt").read_text(encoding="utf-8").splitlines()
+    turns = [line.split(": ", 1) for line in lines if line]
+    rng = np.random.default_rng(4)
+    pieces: list[Samples] = []
+    for name, text in turns:
+        pieces += [speak(text, *VOICES[name]), quiet(float(rng.uniform(0.2, 1.5)))]
+    samples = np.concatenate(pieces)
+    minutes = len(samples) / RATE_HZ / 60
+    return Recording(f"five made voices, {minutes:.1f} min", samples, _text(turns))
+
+
+def _text(turns: Iterable[list[str]]) -> str:
+    return " ".join(text for _name, text in turns)
+
+
+def speak(text: str, program: str, voice: str) -> Samples:
+    """One turn in a voice, as loud as the others."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "turn.wav")
+        command = {
+            "flite": ["flite", "-voice", voice, "-t", text, "-o", path],
+            "espeak-ng": ["espeak-ng", "-v", voice, "-s", "160", "-w", path, text],
+        }[program]
+        subprocess.run(command, check=True)
+        spoken = _decoded(Path(path)).astype(np.float64)
+    return (spoken / max(1.0, float(np.abs(spoken).max())) * _LOUD).astype(np.int16)
+
+
+def quiet(seconds: float) -> Samples:
+    rng = np.random.default_rng(0)
+    return rng.normal(0, _FLOOR, int(seconds * RATE_HZ)).astype(np.int16)
+
+
+def folder_of(speech: Path) -> Iterator[Recording]:
+    """Each recording of a folder of speech."""
+    with (speech / "references.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    for name, language, reference in rows[1:]:
+        yield Recording(name, _decoded(speech / name), reference, language)
+
+
+def joined_english(speech: Path) -> Recording:
+    """The English ones with pauses between, over again until they are two minutes and more."""
+    english = [one for one in folder_of(speech) if one.language == "en"]
+    if not english:
+        raise SystemExit(f"no English recording in {speech.name}/references.tsv")
+    pieces: list[Samples] = []
+    said: list[str] = []
+    while sum(map(len, pieces)) < SHORTEST_JOINED_S * RATE_HZ:
+        # Turned around each time, so that no two rounds are cut alike.
+        english.reverse()
+        for one in english:
+            pieces += [one.samples, quiet(_PAUSE_S)]
+            said.append(one.reference)
+    samples = np.concatenate(pieces)
+    minutes = len(samples) / RATE_HZ / 60
+    return Recording(f"real voices, {minutes:.1f} min", samples, " ".join(said))
+
+
+def _read_wav(path: Path) -> Samples:
+    with wave.open(str(path), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def _decoded(path: Path) -> Samples:
+    from faster_whisper.audio import decode_audio
+
+    found: NDArray[np.float32] = decode_audio(str(path), sampling_rate=RATE_HZ)
+    return (found * 32767).astype(np.int16)
