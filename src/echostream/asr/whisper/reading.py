@@ -11,7 +11,13 @@ from echostream.asr.segments import TimedWord
 from echostream.asr.vad import Region
 from echostream.asr.whisper import guards
 from echostream.asr.whisper.decoder import Ask, Decoder, Encoded, Reading, Span
-from echostream.asr.whisper.languages import PART_S, Chances, Languages, runs
+from echostream.asr.whisper.languages import (
+    PART_S,
+    Chances,
+    Languages,
+    runs,
+    starts_of_parts,
+)
 from echostream.asr.whisper.words import SpokenWord
 from echostream.asr.windows import Window, windows
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Word
@@ -19,6 +25,9 @@ from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Word
 log = structlog.get_logger(__name__)
 
 _FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
+_MOST_ROUNDS = 10
+_LEAST_HEARD_S = 2.0
+"""A single word is too short to tell its language by: then its neighbours count, too."""
 _EDGE_S = 0.25
 """Speech read again is cut off from its neighbours; words this near its ends are theirs."""
 _LEAD_S, _TAIL_S = 0.1, 0.2
@@ -48,14 +57,30 @@ class RecordingReader:
             word for window, reading in self._decode(batch) for word in _timed(window, reading)
         ]
         speech = [region for window in batch for region in window.speech]
-        left_out = self._worth_another_look(unread(speech, _said(words)))
-        if left_out:
-            words = _in_order([*words, *self._read_alone(left_out, words)])
-            still = self._worth_another_look(unread(speech, _said(words)))
-            self._report.warnings += map(speech_without_text, still)
+        words, left_out = self._with_rest(speech, words)
+        self._report.warnings += map(speech_without_text, left_out)
         for word in words:
             self._report.spoken(word.language or "und", word.word.end_s - word.word.start_s)
         return words
+
+    def _with_rest(
+        self, speech: Sequence[Region], words: list[TimedWord]
+    ) -> tuple[list[TimedWord], list[Region]]:
+        """The words with those of speech that they leave out, and the speech that stays without.
+
+        What is read again may end early too, so it goes on until nothing new comes.
+        """
+        tried: set[Region] = set()
+        left_out = self._worth_another_look(unread(speech, _said(words)))
+        for _round in range(_MOST_ROUNDS):
+            untried = [region for region in left_out if region not in tried]
+            found = self._read_alone(untried, words)
+            if not found:
+                break
+            tried.update(untried)
+            words = _in_order([*words, *found])
+            left_out = self._worth_another_look(unread(speech, _said(words)))
+        return words, left_out
 
     def _decode(self, batch: Sequence[Window]) -> list[tuple[Window, Reading]]:
         encoded = self._decoder.encode([window.audio(self._samples) for window in batch])
@@ -77,9 +102,9 @@ class RecordingReader:
         if self._languages.fixed is not None:
             return [[] for _window in batch]
         spans = [
-            Span(number, at * PART_S, min((at + 1) * PART_S, 30.0))
+            Span(number, start_s, start_s + PART_S)
             for number, length_s in enumerate(encoded.durations_s)
-            for at in range(max(1, int(length_s / PART_S + 0.7)))
+            for start_s in starts_of_parts(length_s)
         ]
         chances = self._decoder.languages(encoded, spans)
         parts: list[list[tuple[Chances, float]]] = [[] for _window in batch]
@@ -105,7 +130,14 @@ class RecordingReader:
             spans, start_s = [], 0.0
             for piece in pieces:
                 end_s = start_s + piece.length / SAMPLE_RATE_HZ
-                spans.append(Span(number, start_s, end_s))
+                middle_s = max(_LEAST_HEARD_S, start_s + end_s) / 2
+                spans.append(
+                    Span(
+                        number,
+                        min(start_s, middle_s - _LEAST_HEARD_S / 2),
+                        max(end_s, middle_s + _LEAST_HEARD_S / 2),
+                    )
+                )
                 start_s = end_s
             place = 0
             for code, count in runs(self._decoder.languages(encoded, spans), among):
