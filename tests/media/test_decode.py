@@ -28,6 +28,11 @@ SINE = ("-f", "lavfi", "-i", "sine=440:d=1.5:r=48000")
 VIDEO = ("-f", "lavfi", "-i", "testsrc=d=1.5:s=64x64:r=10")
 EIGHT = "aevalsrc=" + "|".join(["0.9*sin(880*PI*t)"] * 8) + ":d=1.5:s=192000:c=7.1"
 
+# What ffmpeg writes before the samples, as `printf` of a shell takes it.
+HEADER = (
+    r"RIFF\377\377\377\377WAVEfmt \020\000\000\000\001\000\001\000\200\076\000\000"
+    r"\000\175\000\000\002\000\020\000data\377\377\377\377"
+)
 NOT_MEDIA = "not audio or video that can be decoded"
 NO_TRACK = "no audio track"
 NO_SAMPLES = "has no samples"
@@ -98,6 +103,7 @@ FORMATS = {
     "a.dts": (*SINE, "-strict", "-2"),
     "a.tta": SINE,
     "a.wv": SINE,
+    "narrow.3gp": (*SINE, "-ar", "8000", "-c:a", "libopencore_amrnb", "-b:a", "12.2k"),
     "a.amr": (*SINE, "-ar", "8000", "-c:a", "libopencore_amrnb", "-b:a", "12.2k"),
 }
 
@@ -109,7 +115,7 @@ async def test_format(media: MakeMedia, name: str) -> None:
 
     assert samples.dtype == np.int16
     assert samples.ndim == 1
-    assert len(samples) == pytest.approx(1.5 * SAMPLE_RATE_HZ, abs=0.12 * SAMPLE_RATE_HZ)
+    assert len(samples) == pytest.approx(1.5 * SAMPLE_RATE_HZ, abs=0.25 * SAMPLE_RATE_HZ)
     assert pitch_hz(samples) == pytest.approx(440, abs=2)
     assert np.abs(samples.astype(int)).max() > 2_000
 
@@ -139,7 +145,7 @@ async def test_no_channel_is_dropped(tmp_path: Path, channels: int, active: int)
 
     mono = await decode(write_wav(tmp_path / "a.wav", samples), **LIMITS)
 
-    assert np.abs(mono.astype(int)).max() == pytest.approx(20_000 / channels, abs=5)
+    assert np.abs(mono.astype(int)).max() == pytest.approx(20_000, abs=5)
 
 
 @pytest.mark.usefixtures("either_ffmpeg")
@@ -567,7 +573,9 @@ async def test_child_gets_no_secrets_and_no_names(
     tone: Path, tmp_path: Path, stub_ffmpeg: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "hush")
-    stub_ffmpeg(f'/usr/bin/env > {tmp_path}/seen; echo "$@" >> {tmp_path}/seen; printf abcd')
+    stub_ffmpeg(
+        f'/usr/bin/env > {tmp_path}/seen; echo "$@" >> {tmp_path}/seen; printf "{HEADER}abcd"'
+    )
 
     samples = await decode(tone, **LIMITS)
 
@@ -579,7 +587,7 @@ async def test_child_gets_no_secrets_and_no_names(
 
 
 async def test_child_that_hangs_is_killed(tone: Path, stub_ffmpeg: Callable[[str], None]) -> None:
-    stub_ffmpeg("trap '' TERM INT; printf abcd; while :; do :; done")
+    stub_ffmpeg(f"trap '' TERM INT; printf '{HEADER}abcd'; while :; do :; done")
     before = children()
 
     with pytest.raises(InvalidAudio, match="took longer"):
@@ -591,7 +599,9 @@ async def test_child_that_hangs_is_killed(tone: Path, stub_ffmpeg: Callable[[str
 async def test_child_that_never_stops_complaining(
     tone: Path, stub_ffmpeg: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    stub_ffmpeg("head -c 20000000 /dev/zero | tr '\\0' x >&2; echo END >&2; printf abcd; exit 1")
+    stub_ffmpeg(
+        f"head -c 20000000 /dev/zero | tr '\\0' x >&2; echo END >&2; printf '{HEADER}abcd'; exit 1"
+    )
     caplog.set_level("DEBUG", "echostream.media.decode")
 
     assert len(await decode(tone, **LIMITS)) == 2
@@ -600,7 +610,7 @@ async def test_child_that_never_stops_complaining(
 
 
 async def test_child_that_crashes(tone: Path, stub_ffmpeg: Callable[[str], None]) -> None:
-    stub_ffmpeg("printf abcdefgh; kill -SEGV $$")
+    stub_ffmpeg(f"printf '{HEADER}abcdefgh'; kill -SEGV $$")
 
     with pytest.raises(InvalidAudio, match=NOT_MEDIA):
         await decode(tone, **LIMITS)

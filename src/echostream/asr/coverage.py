@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from echostream.asr.vad import Region
 from echostream.domain import SAMPLE_RATE_HZ, SPEECH_WITHOUT_TEXT, Caution
 
-LEAST_UNREAD_S = 1.0
+LEAST_UNREAD_S = 0.6
 """Shorter stretches are breaths, laughter and what the times of words may be off by."""
 _MARGIN_S = 0.3
 """Times of words are off by about this much."""
@@ -26,7 +26,8 @@ Said = tuple[float, float, str]
 def unread(
     speech: Iterable[Region], words: Iterable[Said], least_s: float = LEAST_UNREAD_S
 ) -> list[Region]:
-    """Stretches with at least `least_s` of speech that no word covers, in order."""
+    """Stretches with at least `least_s` of speech that no word covers, in order. With the margins
+    of the words beside them, a stretch is about half a second more."""
     covered = sorted(map(_covered, words), key=lambda region: region.start)
     stretches: list[list[Region]] = []
     for region in speech:

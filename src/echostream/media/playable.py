@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from echostream.errors import EchoStreamError, InvalidAudio
-from echostream.media.decode import input_arguments
+from echostream.media.decode import IN_PLACE, count_tracks, input_arguments
 
 SUFFIX = ".mp3"
 # A constant rate, by which browsers reckon where a second lies in the file.
@@ -13,7 +13,8 @@ _ENCODING = ("-vn", "-sn", "-dn", "-map_metadata", "-1", "-ac", "2", "-b:a", "96
 
 
 async def make_playable(source: Path, target: Path, *, timeout_s: float) -> None:
-    """Write the first audio stream of `source` to `target` as MP3, all of it or nothing.
+    """Write all audio tracks of `source`, mixed, to `target` as MP3, all of it or nothing. Times in
+    it are those of `decode`.
 
     Raises InvalidAudio when it cannot be decoded within `timeout_s`, EchoStreamError when the copy
     cannot be written. The child has ended when this returns, raises or is cancelled.
@@ -35,11 +36,20 @@ async def make_playable(source: Path, target: Path, *, timeout_s: float) -> None
         unfinished.unlink(missing_ok=True)
 
 
+def _mixed(tracks: int) -> str:
+    """ffmpeg's filter that puts sound where its timestamps are, and mixes the tracks."""
+    count = max(1, tracks)
+    placed = [f"[0:a:{number}]aresample={IN_PLACE}[t{number}]" for number in range(count)]
+    inputs = "".join(f"[t{number}]" for number in range(count))
+    return ";".join([*placed, f"{inputs}amix=inputs={count}:duration=longest:normalize=0[mixed]"])
+
+
 async def _encode(source: int, target: int) -> int:
     """ffmpeg's exit status. It reads hostile input: see `decode` for what it is given."""
     process = await asyncio.create_subprocess_exec(
         *input_arguments(f"/dev/fd/{source}", "file"),
-        *("-map", "0:a:0", *_ENCODING, "pipe:1"),
+        *("-filter_complex", _mixed(await count_tracks(source)), "-map", "[mixed]"),
+        *(*_ENCODING, "pipe:1"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=target,
         stderr=asyncio.subprocess.DEVNULL,

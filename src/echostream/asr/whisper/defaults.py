@@ -16,12 +16,23 @@ _MOST_THREADS = 4
 def best_compute_type(device: str) -> str:
     """int8 on a CPU, where it is the fastest and loses no words that float32 gets; float16 on a GPU
     that has it."""
+    wanted = ("float16", "int8_float16", "float32") if _is_gpu(device) else ("int8", "float32")
+    known = compute_types(device)
+    return next((each for each in wanted if each in known), "default")
+
+
+def compute_types(device: str) -> list[str]:
+    """What can be asked for on this machine, in order of the alphabet."""
     import ctranslate2
 
-    on_gpu = device == "cuda" or (device == "auto" and ctranslate2.get_cuda_device_count() > 0)
-    supported = ctranslate2.get_supported_compute_types("cuda" if on_gpu else "cpu")
-    wanted = ("float16", "int8_float16", "float32") if on_gpu else ("int8", "float32")
-    return next((each for each in wanted if each in supported), "default")
+    known = ctranslate2.get_supported_compute_types("cuda" if _is_gpu(device) else "cpu")
+    return sorted({"auto", *known})
+
+
+def _is_gpu(device: str) -> bool:
+    import ctranslate2
+
+    return device == "cuda" or (device == "auto" and ctranslate2.get_cuda_device_count() > 0)
 
 
 def best_threads() -> int:

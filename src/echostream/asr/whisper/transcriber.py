@@ -10,7 +10,12 @@ from echostream.asr.base import Report, Samples, Transcription
 from echostream.asr.segments import Segmenter
 from echostream.asr.vad import speech_regions
 from echostream.asr.whisper.decoder import Decoder, WhisperDecoder
-from echostream.asr.whisper.defaults import best_batch_size, best_compute_type, best_threads
+from echostream.asr.whisper.defaults import (
+    best_batch_size,
+    best_compute_type,
+    best_threads,
+    compute_types,
+)
 from echostream.asr.whisper.reading import RecordingReader
 from echostream.asr.windows import LONGEST_SPEECH_S, Window, windows
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions
@@ -68,9 +73,13 @@ def load_whisper(folder: Path, name: str, settings: Settings) -> WhisperTranscri
     ctranslate2.set_random_seed(_SEED)
     device = settings.whisper_device
     compute_type = settings.whisper_compute_type
+    if compute_type == "default":
+        compute_type = best_compute_type(device)
+    elif compute_type not in (known := compute_types(device)):
+        raise ModelUnavailable(
+            f"WHISPER_COMPUTE_TYPE: this machine has no {compute_type}, but {', '.join(known)}"
+        )
     try:
-        if compute_type == "default":
-            compute_type = best_compute_type(device)
         model = WhisperModel(
             str(folder),
             device=device,
