@@ -69,6 +69,7 @@ class Options:
             "task": self.task,
             "prompt": self.prompt,
             "insights": self.insights,
+            "wordTimestamps": True,  # subtitles are made from the times of words
         }
 
 

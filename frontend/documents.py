@@ -31,10 +31,14 @@ MEDIA_TYPES: dict[Format, str] = {
 
 
 def export(
-    media: Media, analysis: Analysis, as_format: Format, timezone: str | None = None
+    media: Media,
+    analysis: Analysis,
+    as_format: Format,
+    timezone: str | None = None,
+    cue_options: exports.CueOptions = exports.CueOptions(),  # noqa: B008 - frozen
 ) -> bytes:
     """The document, with the user's edits and action items. `timezone` is that of the dates in it,
-    as `st.context.timezone` gives it."""
+    as `st.context.timezone` gives it; `cue_options` are of subtitles."""
     transcript, insights = transcript_of(analysis), insights_of(analysis, media.title)
     if as_format == "docx":
         return to_docx(media, analysis, transcript, insights, timezone)
@@ -43,7 +47,7 @@ def export(
     if as_format == "md":
         done = {place for place, item in enumerate(analysis.action_items) if item.done}
         return exports.to_markdown(transcript, insights, done=done).encode()
-    return exports.export(transcript, insights, as_format).encode()
+    return exports.export(transcript, insights, as_format, cue_options=cue_options).encode()
 
 
 def file_name(media: Media, as_format: Format) -> str:

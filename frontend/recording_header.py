@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from echostream.exports import CueOptions
 from frontend import documents, problems, wording
 from frontend.languages import language_name
 from frontend.services import services
@@ -55,11 +56,16 @@ def _facts(media: Media, response: Json | None) -> list[str]:
 def _exports(media: Media, analysis: Analysis) -> None:
     timezone = st.context.timezone
     with st.popover("Export", icon=":material/download:"):
+        line, seconds = st.columns(2)
+        cue_options = CueOptions(
+            line.number_input("Subtitles: characters a line", 10, 200, 42, key="cue-chars"),
+            seconds.number_input("Subtitles: longest, in seconds", 1.0, 60.0, 7.0, key="cue-s"),
+        )
         for each in documents.FORMATS:
             st.download_button(
                 documents.LABELS[each],
                 # Made when it is asked for: nobody wants all six on every look at the page.
-                partial(documents.export, media, analysis, each, timezone),
+                partial(documents.export, media, analysis, each, timezone, cue_options),
                 file_name=documents.file_name(media, each),
                 mime=documents.MEDIA_TYPES[each],
                 on_click="ignore",

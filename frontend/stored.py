@@ -73,9 +73,17 @@ def _segment(line: Line, words: list[Json]) -> Segment:
         end_s=line.end_s,
         text=text,
         words=tuple(
-            Word(word["start"], word["end"], word["word"], word.get("probability", 1.0))
+            Word(
+                word["start"],
+                word["end"],
+                word["word"],
+                word.get("probability", 1.0),
+                word.get("spaceBefore", True),
+            )
             for word in kept
         ),
+        space_before=line.space_before,
+        speaker=line.speaker,
     )
 
 

@@ -93,6 +93,12 @@ def transcribe(
     separate_channels: Annotated[
         bool, typer.Option(help="Transcribe each channel apart, as a speaker of its own.")
     ] = False,
+    max_line_chars: Annotated[
+        int, typer.Option(min=10, max=200, help="Columns of a line of subtitles (srt, vtt).")
+    ] = 42,
+    max_cue_seconds: Annotated[
+        float, typer.Option(min=1, max=60, help="Longest time a subtitle is shown (srt, vtt).")
+    ] = 7.0,
     engine: Annotated[
         Literal["auto", "whisper", "pocketsphinx"] | None, typer.Option(help="ASR_ENGINE")
     ] = None,
@@ -108,7 +114,8 @@ def transcribe(
     written = as_format or (None if sys.stdout.isatty() and output is None else "txt")
     targets = _targets(sources, output, written)
     with_insights = insights and written in (None, "json", "md")
-    asked = _Asked(options, audio, written, with_insights, words)
+    lengths = (max_line_chars, max_cue_seconds)
+    asked = _Asked(options, audio, written, with_insights, words, lengths)
     if not asyncio.run(_transcribe_all(settings, targets, asked)):
         raise typer.Exit(_FAILED)
 
@@ -313,6 +320,7 @@ class _Asked:
     as_format: Format | None
     insights: bool
     with_words: bool
+    cue_lengths: tuple[int, float]
 
 
 async def _transcribe_all(
@@ -449,14 +457,20 @@ def _show_insights(insights: dict[str, Any]) -> None:
 def _write(result: "Result", target: Path | None, asked: "_Asked") -> None:
     from rich.console import Console
 
-    from echostream.exports import export
+    from echostream.exports import CueOptions, export
     from echostream.schema import TranscriptionShape
     from echostream.show import show
 
     if asked.as_format is None:
         show(TranscriptionShape.of(result.transcript, result.insights), Console())
         return
-    text = export(result.transcript, result.insights, asked.as_format, with_words=asked.with_words)
+    text = export(
+        result.transcript,
+        result.insights,
+        asked.as_format,
+        with_words=asked.with_words,
+        cue_options=CueOptions(*asked.cue_lengths),
+    )
     if target is None:
         sys.stdout.write(text)
         sys.stdout.flush()

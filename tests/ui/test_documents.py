@@ -22,7 +22,7 @@ MEDIA = Media(
     language="en",
     tags=("work",),
 )
-WORD = {"word": "ship", "start": 0.0, "end": 0.5, "probability": 0.9}
+WORD = {"word": "ship", "start": 0.0, "end": 0.5, "probability": 0.9, "spaceBefore": True}
 RESPONSE: dict[str, Any] = {
     "language": "en",
     "duration": 61.2,

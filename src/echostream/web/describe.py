@@ -221,6 +221,20 @@ _OPENAI_FIELDS: dict[str, Any] = {
         "default": "json",
     },
     "stream": {"type": "boolean", "default": False},
+    "max_line_chars": {
+        "type": "integer",
+        "minimum": 10,
+        "maximum": 200,
+        "default": 42,
+        "description": "Columns of a line of subtitles, of which there are two.",
+    },
+    "max_cue_seconds": {
+        "type": "number",
+        "minimum": 1,
+        "maximum": 60,
+        "default": 7,
+        "description": "Longest time a subtitle is shown.",
+    },
     "timestamp_granularities[]": {
         "type": "array",
         "items": {"type": "string", "enum": ["word", "segment"]},

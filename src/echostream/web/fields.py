@@ -51,6 +51,12 @@ Hotwords = Annotated[
     tuple[Hotword, ...], BeforeValidator(_as_list), Field(max_length=_MOST_HOTWORDS)
 ]
 """Names and terms that are likely to be said."""
+MaxLineChars = Annotated[
+    int, Field(ge=10, le=200, description="Columns of a line of subtitles, of which there are two.")
+]
+MaxCueSeconds = Annotated[
+    float, Field(ge=1, le=60, description="Longest time a subtitle is shown.")
+]
 HOTWORDS_NAMES = AliasChoices("hotwords", "keywords")
 
 

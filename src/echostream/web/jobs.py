@@ -6,13 +6,14 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from echostream.errors import InvalidRequest, JobNotFound, QueueUnavailable
-from echostream.exports import ExportFormat, export
+from echostream.exports import CueOptions, ExportFormat, export
 from echostream.jobs import STATES, JobQueue, JobState, JobStatus
 from echostream.results import StoredResult
 from echostream.schema import JobData
 from echostream.storage import Storage
 from echostream.web import describe
 from echostream.web.auth import require_token
+from echostream.web.fields import MaxCueSeconds, MaxLineChars
 from echostream.webhooks import check_callback_url
 
 router = APIRouter(tags=["jobs"], dependencies=[Depends(require_token)])
@@ -94,14 +95,26 @@ async def jobs(
 
 
 @router.get("/job/{job_id}/transcript.{as_format}", **describe.JOB)
-async def transcript(request: Request, job_id: JobId, as_format: ExportFormat) -> Response:
-    """The transcript of a completed job as a document."""
+async def transcript(
+    request: Request,
+    job_id: JobId,
+    as_format: ExportFormat,
+    max_line_chars: Annotated[MaxLineChars, Query(alias="maxLineChars")] = 42,
+    max_cue_seconds: Annotated[MaxCueSeconds, Query(alias="maxCueSeconds")] = 7.0,
+) -> Response:
+    """The transcript of a completed job as a document. The lengths are those of subtitles."""
     status = await _queue(request).status(job_id)
     if status.state != "completed":
         raise JobNotFound(f"job {job_id!r} has no transcript: it is {status.state}")
     stored = await result_of(_storage(request), job_id)
     return Response(
-        export(stored.transcript, stored.insights, as_format, with_words=stored.with_words),
+        export(
+            stored.transcript,
+            stored.insights,
+            as_format,
+            with_words=stored.with_words,
+            cue_options=CueOptions(max_line_chars, max_cue_seconds),
+        ),
         media_type=_MEDIA_TYPES[as_format],
         headers={"Content-Disposition": f'attachment; filename="{job_id}.{as_format}"'},
     )

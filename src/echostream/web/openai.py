@@ -18,11 +18,18 @@ from starlette.datastructures import FormData
 
 from echostream.domain import Segment, Task, TranscribeOptions, Transcript, joined
 from echostream.errors import EchoStreamError, InvalidRequest
-from echostream.exports import to_srt, to_vtt
+from echostream.exports import CueOptions, to_srt, to_vtt
 from echostream.pipeline import Pipeline, Result
 from echostream.web import describe
 from echostream.web.auth import require_token
-from echostream.web.fields import HOTWORDS_NAMES, Hotwords, Language, validated
+from echostream.web.fields import (
+    HOTWORDS_NAMES,
+    Hotwords,
+    Language,
+    MaxCueSeconds,
+    MaxLineChars,
+    validated,
+)
 from echostream.web.uploads import file_of, is_form, read_form
 from echostream.web.work import with_request
 
@@ -51,6 +58,8 @@ class AudioFields(BaseModel):
     temperature: float = Field(0.0, ge=0.0, le=1.0)
     response_format: ResponseFormat = "json"
     stream: bool = False
+    max_line_chars: MaxLineChars = 42
+    max_cue_seconds: MaxCueSeconds = 7.0
     timestamp_granularities: tuple[Granularity, ...] = Field(
         ("segment",),
         validation_alias=AliasChoices("timestamp_granularities[]", "timestamp_granularities"),
@@ -59,6 +68,10 @@ class AudioFields(BaseModel):
     @property
     def wants_words(self) -> bool:
         return self.response_format == "verbose_json" and "word" in self.timestamp_granularities
+
+    @property
+    def cue_options(self) -> CueOptions:
+        return CueOptions(self.max_line_chars, self.max_cue_seconds)
 
     def options(self, task: Task) -> TranscribeOptions:
         return TranscribeOptions(
@@ -124,9 +137,9 @@ def _formatted(transcript: Transcript, fields: AudioFields, task: Task) -> Respo
         case "text":
             return PlainTextResponse(transcript.text + "\n")
         case "srt":
-            return PlainTextResponse(to_srt(transcript))
+            return PlainTextResponse(to_srt(transcript, fields.cue_options))
         case "vtt":
-            return PlainTextResponse(to_vtt(transcript), media_type="text/vtt")
+            return PlainTextResponse(to_vtt(transcript, fields.cue_options), media_type="text/vtt")
         case "json":
             return JSONResponse({"text": transcript.text})
         case "verbose_json":

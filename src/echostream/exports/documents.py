@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection
 from typing import Literal, get_args
 
-from echostream.domain import Insights, Point, Segment, Transcript
+from echostream.domain import Insights, Point, Transcript
+from echostream.exports.cues import Cue, CueOptions, cues
 from echostream.schema import TranscriptionShape
 
 ExportFormat = Literal["txt", "srt", "vtt", "json", "md"]
@@ -16,13 +17,14 @@ def export(
     as_format: ExportFormat,
     *,
     with_words: bool = True,
+    cue_options: CueOptions = CueOptions(),  # noqa: B008 - frozen
 ) -> str:
     """The document in one format, ending in a newline. Subtitles and text leave insights out;
-    `with_words` is whether JSON has the times of words."""
+    `with_words` is whether JSON has the times of words, `cue_options` are of subtitles."""
     writers: dict[ExportFormat, Callable[[], str]] = {
         "txt": lambda: to_txt(transcript),
-        "srt": lambda: to_srt(transcript),
-        "vtt": lambda: to_vtt(transcript),
+        "srt": lambda: to_srt(transcript, cue_options),
+        "vtt": lambda: to_vtt(transcript, cue_options),
         "json": lambda: to_json(transcript, insights, with_words=with_words),
         "md": lambda: to_markdown(transcript, insights),
     }
@@ -34,24 +36,42 @@ def to_txt(transcript: Transcript) -> str:
     return "".join(f"{_one_line(segment.text)}\n" for segment in transcript.segments)
 
 
-def to_srt(transcript: Transcript) -> str:
-    """SubRip: numbered from 1, a comma before the milliseconds."""
-    cues = (
-        f"{number}\n{_clock(segment.start_s, ',')} --> {_clock(segment.end_s, ',')}\n"
-        f"{_cue_text(segment)}\n"
-        for number, segment in enumerate(transcript.segments, start=1)
-    )
-    return "\n".join(cues)
+_DEFAULT = CueOptions()
 
 
-def to_vtt(transcript: Transcript) -> str:
-    """WebVTT, whose cue text must not hold `&` or `<` as they are."""
-    cues = (
-        f"\n{_clock(segment.start_s, '.')} --> {_clock(segment.end_s, '.')}\n"
-        f"{_cue_text(segment).replace('&', '&amp;').replace('<', '&lt;')}\n"
-        for segment in transcript.segments
+def to_srt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
+    """SubRip: numbered from 1, a comma before the milliseconds, names where speakers change."""
+    found = cues(transcript.segments, options, duration_s=_end_of(transcript), with_names=True)
+    return "\n".join(
+        f"{number}\n{_times(cue, ',')}\n{_cue_text(cue)}\n"
+        for number, cue in enumerate(found, start=1)
     )
-    return "WEBVTT\n" + "".join(cues)
+
+
+def to_vtt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
+    """WebVTT, whose cue text must not hold `&` or `<` as they are. Speakers are its voices."""
+    found = cues(transcript.segments, options, duration_s=_end_of(transcript))
+    return "WEBVTT\n" + "".join(
+        f"\n{_times(cue, '.')}\n{_voice(cue)}{_escaped(_cue_text(cue))}\n" for cue in found
+    )
+
+
+def _end_of(transcript: Transcript) -> float:
+    """Of the audio; a transcript of unknown length ends with its last segment, at the earliest."""
+    last_s = max((segment.end_s for segment in transcript.segments), default=0.0)
+    return max(transcript.duration_s, last_s) if transcript.duration_s else float("inf")
+
+
+def _times(cue: Cue, mark: str) -> str:
+    return f"{_clock(cue.start_s, mark)} --> {_clock(cue.end_s, mark)}"
+
+
+def _voice(cue: Cue) -> str:
+    return f"<v {_escaped(cue.speaker).replace('>', '&gt;')}>" if cue.speaker else ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def to_json(transcript: Transcript, insights: Insights | None, *, with_words: bool = True) -> str:
@@ -111,9 +131,9 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _cue_text(segment: Segment) -> str:
-    """A blank line would end the cue and `-->` start another one."""
-    return _one_line(segment.text).replace("-->", "->")
+def _cue_text(cue: Cue) -> str:
+    """`-->` would start another cue."""
+    return "\n".join(cue.lines).replace("-->", "->")
 
 
 def _clock(seconds: float, decimal_mark: str) -> str:
