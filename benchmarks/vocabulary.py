@@ -1,8 +1,8 @@
 """What hotwords do: the share of rare names that come out right without and with them.
 
-Sentences from `texts/names.txt`, whose names stand in brackets, are spoken by three voices. Then the
-sample, in which no such name is said, is read with the same hotwords: what they change there is
-harm.
+Sentences from `texts/names.txt`, whose names stand in brackets, are spoken by three voices. Then
+the sample, in which no such name is said, is read with the same hotwords: what they change there
+is harm.
 
     python -m benchmarks.vocabulary --model base
 """
