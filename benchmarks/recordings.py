@@ -20,7 +20,7 @@ from benchmarks.noises import save
 from benchmarks.runs import SAMPLE
 from benchmarks.synth import RATE_HZ
 
-DATA = Path(__file__).parent / "data"
+TEXTS = Path(__file__).parent / "texts"
 SHORTEST_JOINED_S = 120.0
 _PAUSE_S = 1.2
 # Never digital silence, which no microphone gives: about -80 dBFS.
@@ -81,9 +81,9 @@ def voices_can_be_made() -> bool:
 
 
 def voices() -> Recording:
-    """Seven minutes of a meeting of five, from `data/meeting.txt`, whose lines are a name, a colon
+    """Seven minutes of a meeting of five, from `texts/meeting.txt`, whose lines are a name, a colon
     and what is said. Needs `flite` and `espeak-ng`."""
-    lines = (DATA / "meeting.txt").read_text(encoding="utf-8").splitlines()
+    lines = (TEXTS / "meeting.txt").read_text(encoding="utf-8").splitlines()
     turns = [line.split(": ", 1) for line in lines if line]
     rng = np.random.default_rng(4)
     pieces: list[Samples] = []

@@ -79,6 +79,7 @@ def plain(text: str, language: str = "en") -> str:
     text = text.lower().replace("’", "'")
     if language == "en":
         text = _FIGURES.sub(_spelled, re.sub(r"(\d):(\d\d)\b", r"\1 \2", text))
+        text = re.sub(r"\b(hundred|thousand) and\b", r"\1", text)
     words = re.sub(r"[^\w\s']", " ", text).split()
     return " ".join(_SPELLINGS.get(word, word) for word in words)
 

@@ -1,8 +1,8 @@
 """What hotwords do: the share of rare names that come out right without and with them.
 
-Sentences from `data/names.txt`, whose names stand in brackets, are spoken by three voices. Then the
-sample, in which no such name is said, is read with the same hotwords: what they change there is
-harm.
+Sentences from `texts/names.txt`, whose names stand in brackets, are spoken by three voices. Then
+the sample, in which no such name is said, is read with the same hotwords: what they change there
+is harm.
 
     python -m benchmarks.vocabulary --model base
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import runs
-from benchmarks.recordings import DATA, VOICES, Recording, quiet, sample, speak, voices_can_be_made
+from benchmarks.recordings import TEXTS, VOICES, Recording, quiet, sample, speak, voices_can_be_made
 from benchmarks.runs import SIDES, Run
 from benchmarks.scoring import plain, score
 
@@ -72,7 +72,7 @@ def _row(model: str, side: str, hotwords: int, names: int, found: Effect) -> str
 
 def spoken_names() -> tuple[Recording, tuple[str, ...]]:
     """The sentences as one recording, and the names in them."""
-    lines = (DATA / "names.txt").read_text(encoding="utf-8").splitlines()
+    lines = (TEXTS / "names.txt").read_text(encoding="utf-8").splitlines()
     pieces = []
     for number, line in enumerate(lines):
         voice = VOICES[_SPEAKERS[number % len(_SPEAKERS)]]
