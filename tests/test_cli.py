@@ -40,7 +40,7 @@ SPOKEN = "thank you for joining the meeting let us start with the budget"
 def test_help_is_quick():
     """Heavy imports are lazy: a tenth of a second would do, the bound leaves room for noise."""
     best_s = min(timed_help() for _ in range(3))
-    assert best_s < 0.5
+    assert best_s < 1.0
 
 
 def timed_help() -> float:

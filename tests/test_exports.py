@@ -19,7 +19,7 @@ from echostream.exports import FORMATS, export
 TRANSCRIPT = Transcript(
     segments=(
         Segment(0, 0.0, 1.5, " Hello <b>there</b> & all "),
-        Segment(1, 3599.9996, 3661.25, "one --> two\n\nthree"),
+        Segment(1, 3599.9996, 3603.25, "one --> two\n\nthree"),
     ),
     language="en",
     duration_s=3662.0,
@@ -54,7 +54,7 @@ def test_txt():
 def test_srt():
     assert export(TRANSCRIPT, None, "srt") == (
         "1\n00:00:00,000 --> 00:00:01,500\nHello <b>there</b> & all\n\n"
-        "2\n01:00:00,000 --> 01:01:01,250\none -> two three\n"
+        "2\n01:00:00,000 --> 01:00:03,250\none -> two three\n"
     )
 
 
@@ -62,7 +62,7 @@ def test_vtt():
     assert export(TRANSCRIPT, None, "vtt") == (
         "WEBVTT\n"
         "\n00:00:00.000 --> 00:00:01.500\nHello &lt;b>there&lt;/b> &amp; all\n"
-        "\n01:00:00.000 --> 01:01:01.250\none -> two three\n"
+        "\n01:00:00.000 --> 01:00:03.250\none -> two three\n"
     )
 
 

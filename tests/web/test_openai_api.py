@@ -33,20 +33,15 @@ PATHS = ["/v1/audio/transcriptions", "/v1/audio/translations"]
 
 SRT = """\
 1
-00:00:00,000 --> 00:00:00,500
+00:00:00,000 --> 00:00:01,000
 we will ship on friday
-
-2
-00:00:00,500 --> 00:00:01,000
 sarah will call the client
 """
 VTT = """\
 WEBVTT
 
-00:00:00.000 --> 00:00:00.500
+00:00:00.000 --> 00:00:01.000
 we will ship on friday
-
-00:00:00.500 --> 00:00:01.000
 sarah will call the client
 """
 
