@@ -18,7 +18,7 @@ import typer
 from echostream import __version__
 
 if TYPE_CHECKING:
-    from echostream.domain import AudioOptions, TranscribeOptions
+    from echostream.domain import AudioOptions, Step, TranscribeOptions
     from echostream.pipeline import Pipeline, Result, Source
     from echostream.settings import Settings
 
@@ -33,6 +33,8 @@ app.add_typer(models_app, name="models")
 
 Format = Literal["txt", "srt", "vtt", "json", "md"]
 _FAILED = 1
+_SHOWN_CHARS = 40
+"""Of the text so far, beside the bar of progress."""
 _INTERRUPTED = 130
 
 
@@ -370,9 +372,18 @@ async def _with_progress(pipeline: "Pipeline", name: str, asked: "_Asked") -> "R
             audio=asked.audio,
             insights=asked.insights,
             progress=lambda step: bar.update(
-                task, description=f"{name}: {step.stage}", completed=step.share
+                task, description=_described(name, step), completed=step.share
             ),
         )
+
+
+def _described(name: str, step: "Step") -> str:
+    """What is done, how long it will take, and what was read last."""
+    from rich.markup import escape
+
+    left = "" if step.left_s is None else f", {step.left_s:.0f} s left"
+    read = f" … {step.text[-_SHOWN_CHARS:]}" if step.text else ""
+    return escape(f"{name}: {step.stage}{left}{read}")
 
 
 @contextmanager

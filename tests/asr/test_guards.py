@@ -52,6 +52,11 @@ def test_text_that_the_decoder_is_not_sure_of_is_invented():
     assert guards.is_invented(Reading((unsure,), "en", avg_logprob=-1.9, no_speech_prob=0.4))
 
 
+def test_a_loop_of_one_letter_is_invented():
+    assert guards.is_invented(reading("A" + "h" * 80 + "."))
+    assert not guards.is_invented(reading("Ahhh, I see. Hmmmm."))
+
+
 def test_quiet_far_off_speech_is_not_invented():
     far = SpokenWord("Right.", True, 0.0, 0.3, 0.62, (1,))
     assert not guards.is_invented(Reading((far,), "en", avg_logprob=-0.6, no_speech_prob=0.65))

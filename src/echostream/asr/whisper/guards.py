@@ -27,6 +27,8 @@ _LONGEST_UNIT = 12
 """Words of the longest phrase that is looked for as a loop."""
 _KEPT_COPIES = 2
 _LEAST_LEAK_WORDS = 4
+_ONE_SOUND = re.compile(r"(\w)\1{11}")
+"""A loop of one letter, such as a bleat or a horn gets. Nobody writes a long "ahh" so."""
 
 
 def is_loop(reading: Reading, speech_s: float) -> bool:
@@ -52,6 +54,8 @@ def is_invented(reading: Reading) -> bool:
     log probabilities of -1.5 to -2.3 against -0.02 to -0.58."""
     if not reading.words:
         return False
+    if all(_ONE_SOUND.search(word.text) for word in reading.words):
+        return True
     if reading.no_speech_prob > _MAX_NO_SPEECH_PROB and reading.avg_logprob < _MIN_AVG_LOGPROB:
         return True
     sure_of = sum(word.probability for word in reading.words) / len(reading.words)
