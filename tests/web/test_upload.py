@@ -215,9 +215,9 @@ def test_openapi_shows_both_forms_with_an_example(api: httpx.Client) -> None:
     assert content["application/json"]["example"]["audioUrl"].startswith("https://")
     form = content["multipart/form-data"]["schema"]["properties"]
     options = {
-            *("useQueue", "language", "task", "prompt", "wordTimestamps", "insights"),
-            *("hotwords", "audioTrack", "channels"),
-        }
+        *("useQueue", "language", "task", "prompt", "wordTimestamps", "insights"),
+        *("hotwords", "audioTrack", "channels"),
+    }
     assert {"audio", "callbackUrl", *options} == set(form)
     assert {"audioUrl", "callbackUrl", *options} == set(
         content["application/json"]["schema"]["properties"]
