@@ -346,24 +346,17 @@ async def _transcribe_all(
 
 async def _with_progress(pipeline: "Pipeline", name: str, asked: "_Asked") -> "Result":
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    from echostream.show import WorkBar
+
     # On stderr, and gone when done: stdout is the transcript alone.
-    console = Console(stderr=True)
-    with (
-        _open(name) as source,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
-        task = bar.add_task(name, total=1.0)
+    with _open(name) as source, WorkBar(Console(stderr=True), name) as bar:
         return await pipeline.run(
             source,
             asked.options,
             audio=asked.audio,
             insights=asked.insights,
-            progress=lambda step: bar.update(
-                task, description=f"{name}: {step.stage}", completed=step.share
-            ),
+            progress=bar.update,
         )
 
 

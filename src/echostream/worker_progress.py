@@ -89,7 +89,7 @@ class _Teller:
         if not (moved or with_text or beside != (self._told.stage, self._told.left_s)):
             return
         is_kept = await self._job.keep_so_far(so_far, with_text=with_text)
-        if with_text:
+        if with_text and so_far.text:
             pause_s = max(_TEXT_EVERY_S, len(so_far.text) / _TEXT_CHARS_A_S)
             self._text_due_s = time.monotonic() + pause_s
         if with_text and is_kept:
