@@ -35,8 +35,8 @@ SENTIMENT_WORDS: dict[SentimentLabel, str] = {
 }
 
 _LONGEST_NAME = 80
-_SHOWN_CHARS = 800
-_CUT_CHARS = 400
+_SHOWN_CHARS = 400
+_CUT_CHARS = 200
 
 
 def clock(seconds: float) -> str:

@@ -82,9 +82,9 @@ class _Teller:
     async def _tell(self) -> None:
         """Tell what is new. The text is for those who ask for the job; listeners hear that there is
         more of it."""
-        percent, so_far = self._percent, self._so_far
+        so_far = self._so_far
         with_text = so_far.text != self._told_text and time.monotonic() >= self._text_due_s
-        moved = await self._job.tell_progress(percent)
+        moved = await self._job.tell_progress(self._percent)
         beside = (so_far.stage, so_far.left_s)
         if not (moved or with_text or beside != (self._told.stage, self._told.left_s)):
             return

@@ -140,7 +140,7 @@ def test_a_job_shows_how_far_it_is_and_its_text(
     [shown] = app.text
     assert shown.value.startswith("… ")
     assert JobAtWork.text.endswith(shown.value[2:])
-    assert 800 < len(shown.value) < 1250
+    assert 350 < len(shown.value) < 650
 
 
 def test_a_failed_one_says_why_and_can_be_tried_again(look: Look, store: SqliteStore) -> None:

@@ -89,8 +89,8 @@ def test_progress_in_words() -> None:
 
 def test_the_end_of_a_text_stays_where_it_is_for_a_while() -> None:
     text = " ".join(f"word{number}" for number in range(300))
-    assert wording.end_of(text[:1199]) == text[:1199]
-    begun = {wording.end_of(text[:length])[:20] for length in range(1200, 1600)}
+    assert wording.end_of(text[:599]) == text[:599]
+    begun = {wording.end_of(text[:length])[:20] for length in range(600, 800)}
     assert len(begun) == 1
     assert wording.end_of(text).startswith("… word")
     assert wording.end_of("日本" * 1000).startswith("… 日本")
