@@ -350,7 +350,8 @@ async def _with_progress(pipeline: "Pipeline", name: str, asked: "_Asked") -> "R
     from echostream.show import WorkBar
 
     # On stderr, and gone when done: stdout is the transcript alone.
-    with _open(name) as source, WorkBar(Console(stderr=True), name) as bar:
+    shown_name = Path(name).name or name
+    with _open(name) as source, WorkBar(Console(stderr=True), shown_name) as bar:
         return await pipeline.run(
             source,
             asked.options,

@@ -113,13 +113,13 @@ class WorkBar:
 
     def __init__(self, console: Console, name: str) -> None:
         self._console = console
-        self._name = name
         self._bar = Progress(
             TextColumn(
                 "{task.description}",
                 markup=False,  # a file's name may look like it
                 table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis"),
             ),
+            TextColumn("{task.fields[stage]}"),
             BarColumn(None, table_column=Column(ratio=1)),
             TextColumn("{task.fields[share]:>4}"),
             TextColumn("{task.fields[left]:>12}"),
@@ -127,7 +127,7 @@ class WorkBar:
             expand=True,
         )
         # Without a total the bar only shows that something goes on.
-        self._task = self._bar.add_task(name, total=None, share="", left="")
+        self._task = self._bar.add_task(name, total=None, stage="", share="", left="")
         self._text = ""
         self._live = Live(
             console=console, transient=True, get_renderable=self._render, vertical_overflow="crop"
@@ -148,7 +148,7 @@ class WorkBar:
         self._text = step.text or self._text
         self._bar.update(
             self._task,
-            description=f"{self._name}: {step.stage}",
+            stage=step.stage,
             total=1.0 if is_counted else None,
             completed=step.share,
             share=f"{step.share:.0%}" if is_counted else "",
