@@ -9,8 +9,10 @@ import httpx2 as httpx
 import pytest
 from redis.asyncio import Redis
 
+from echostream.domain import Step
+from echostream.job_events import JobNews
 from echostream.jobs import SoFar, new_job_id
-from echostream.worker_progress import percent
+from echostream.worker_progress import percent, told
 from jobs.events_support import assert_in_order, client_of, serving
 from jobs.place import Jobs, until, words
 from redis_server import RedisServer
@@ -143,6 +145,43 @@ async def test_what_is_kept_expires_and_can_be_kept_in_part(jobs: Jobs, redis: R
         assert 0 < await client.ttl(key) <= 3600
     await jobs.queue.forget_so_far(job_id)
     assert await keys(redis) == []
+
+
+class Listener:
+    """Stands in for a job and its announcer, and keeps what they are told."""
+
+    job_id = "job_1"
+
+    def __init__(self) -> None:
+        self.progress = 0
+        self.texts: list[str] = []
+        self.news: list[JobNews] = []
+
+    async def tell_progress(self, percent: int) -> bool:
+        moved = percent > self.progress
+        self.progress = max(self.progress, percent)
+        return moved
+
+    async def keep_so_far(self, so_far: SoFar, *, with_text: bool) -> bool:
+        self.texts += [so_far.text] if with_text else []
+        return True
+
+    async def tell(self, news: JobNews) -> None:
+        self.news.append(news)
+
+
+async def test_a_long_text_is_kept_less_often_than_progress() -> None:
+    listener = Listener()
+    text = "word " * 40_000
+    async with told(listener, listener) as progress:
+        for share, come_to in ((0.1, 18), (0.2, 26), (0.3, 34)):
+            text += "more "
+            progress(Step("transcribing", share, text, 10.0))
+            await until(lambda at=come_to: listener.progress == at)
+        progress(Step("analysing"))
+        await until(lambda: listener.news[-1].stage == "analysing")
+    assert [len(kept) for kept in listener.texts] == [0, 200_005]
+    assert [news.has_new_text for news in listener.news] == [True, True, False, False, False]
 
 
 async def test_a_redis_that_hangs_or_is_away_costs_a_moment(
