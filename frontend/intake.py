@@ -27,6 +27,7 @@ from frontend.store import UNFINISHED, Json, Media, Source, Store
 T = TypeVar("T")
 
 _MOST_BREAKS = 3
+_TEXT_CHARS_A_S = 100_000
 
 
 class Intake:
@@ -277,10 +278,22 @@ class Intake:
                 code, message = str(job.get("error")), str(job.get("message"))
                 raise ApiError(code, message)
             if state == "active":
-                self._board.tell(media_id, "transcribing", _share(job.get("progress")))
+                self._tell_active(media_id, job)
             else:
                 self._board.tell(media_id, "queued")
-            await asyncio.sleep(self._poll_s)
+            # Each look brings the whole text so far, so that a long one is looked at less often.
+            await asyncio.sleep(self._poll_s + len(job.get("text") or "") / _TEXT_CHARS_A_S)
+
+    def _tell_active(self, media_id: str, job: Json) -> None:
+        """An API that is older than this frontend says no more than the share."""
+        left_s = job.get("secondsLeft")
+        self._board.tell(
+            media_id,
+            "analysing" if job.get("stage") == "analysing" else "transcribing",
+            _share(job.get("progress")),
+            left_s=left_s if isinstance(left_s, int | float) else None,
+            text=str(job.get("text") or ""),
+        )
 
     async def _cancel(self, store: Store, media_id: str) -> None:
         task = self._tasks.get(media_id)

@@ -4,18 +4,21 @@ import time
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Stage = Literal["waiting", "uploading", "queued", "transcribing", "saving"]
+Stage = Literal["waiting", "uploading", "queued", "transcribing", "analysing", "saving"]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a recording is. `share` is 0 to 1, None where it cannot be known; `since` is the time
-    its stage began, as `time.time()` gives it. `trouble` says what it waits for, if anything."""
+    its stage began, as `time.time()` gives it. `trouble` says what it waits for, if anything.
+    `left_s` are the seconds left, None while unknown; `text` is the transcript so far."""
 
     stage: Stage
     share: float | None
     since: float
     trouble: str | None = None
+    left_s: float | None = None
+    text: str = ""
 
 
 class ProgressBoard:
@@ -31,11 +34,20 @@ class ProgressBoard:
         """Unless it is known already."""
         self._known.setdefault(media_id, Progress("waiting", None, time.time()))
 
-    def tell(self, media_id: str, stage: Stage, share: float | None = None) -> None:
-        """It goes on, so that there is no trouble any more."""
+    def tell(
+        self,
+        media_id: str,
+        stage: Stage,
+        share: float | None = None,
+        *,
+        left_s: float | None = None,
+        text: str = "",
+    ) -> None:
+        """It goes on, so that there is no trouble any more. Without a text the one before stays."""
         before = self._known.get(media_id)
         since = before.since if before is not None and before.stage == stage else time.time()
-        self._known[media_id] = Progress(stage, share, since)
+        text = text or (before.text if before is not None else "")
+        self._known[media_id] = Progress(stage, share, since, left_s=left_s, text=text)
 
     def trouble(self, media_id: str, trouble: str | None) -> None:
         before = self._known.get(media_id) or Progress("waiting", None, time.time())

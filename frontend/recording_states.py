@@ -47,6 +47,10 @@ def _progress(store: Store, media_id: str) -> None:
     if now is not None and now.trouble:
         st.warning(now.trouble, icon=":material/hourglass_top:")
     st.caption("You may leave this page: work goes on.")
+    if now is not None and now.text:
+        with st.container(border=True):
+            st.caption("The text so far")
+            st.text(wording.end_of(now.text))
 
 
 def ended(store: Store, media: Media) -> None:

@@ -19,6 +19,7 @@ STAGE_WORDS: dict[Stage, str] = {
     "uploading": "Uploading",
     "queued": "In the queue",
     "transcribing": "Transcribing",
+    "analysing": "Generating insights",
     "saving": "Saving",
 }
 SOURCE_WORDS: dict[Source, str] = {
@@ -34,6 +35,8 @@ SENTIMENT_WORDS: dict[SentimentLabel, str] = {
 }
 
 _LONGEST_NAME = 80
+_SHOWN_CHARS = 400
+_CUT_CHARS = 200
 
 
 def clock(seconds: float) -> str:
@@ -89,13 +92,38 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def progress(now: Progress | None, time_s: float) -> str:
-    """`Transcribing, 63%`; `Transcribing, 0:12 so far` where the share cannot be known."""
+    """`Transcribing, 63%, about 2 minutes left`; `Transcribing, 0:12 so far` where the share cannot
+    be known."""
     if now is None:
         return STAGE_WORDS["waiting"]
     said = STAGE_WORDS[now.stage]
     if now.share is not None:
-        return f"{said}, {now.share:.0%}"
+        said = f"{said}, {now.share:.0%}"
+        return said if now.left_s is None else f"{said}, {left(now.left_s)}"
     return f"{said}, {clock(time_s - now.since)} so far" if now.stage == "transcribing" else said
+
+
+def left(seconds: float) -> str:
+    """An estimate, no finer than it can be: `about 20 seconds left`, `about 2 minutes left`,
+    `about 1 h 20 min left`."""
+    if seconds < 8:
+        return "a few seconds left"
+    if seconds < 55:
+        return f"about {max(10, round(seconds / 10) * 10)} seconds left"
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return f"about {count(minutes, 'minute')} left"
+    return f"about {duration(round(minutes / 5) * 300)} left"
+
+
+def end_of(text: str) -> str:
+    """The last lines of a text that grows. It is cut at the same place for a while, so that what is
+    being read does not move with each word that comes."""
+    cut = max(0, (len(text) - _SHOWN_CHARS) // _CUT_CHARS * _CUT_CHARS)
+    if not cut:
+        return text
+    _, space, rest = text[cut : cut + 50].partition(" ")
+    return "… " + (rest + text[cut + 50 :] if space else text[cut:])
 
 
 def file_name(title: str) -> str:

@@ -1,5 +1,6 @@
 """The `echostream` command as a user runs it, in a process of its own."""
 
+import io
 import json
 import os
 import pty
@@ -9,8 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
 from conftest import SAMPLE, sample_pcm, sample_text, word_error_rate, write_wav
+from echostream.domain import Step
+from echostream.show import WorkBar
 
 COMMAND = [sys.executable, "-m", "echostream"]
 OFFLINE = {"ASR_ENGINE": "pocketsphinx"}
@@ -55,6 +60,7 @@ def test_a_pipe_gets_the_text_and_nothing_else(clip):
     done = run("transcribe", str(clip))
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode() == SPOKEN + "\n"
+    assert done.stderr == b"", "no progress where there is no terminal"
 
 
 def test_the_whole_sample():
@@ -187,6 +193,58 @@ def test_on_a_terminal_it_is_made_for_reading(clip):
     assert process.returncode == 0
     assert "Transcript" in shown.decode()
     assert "Insights" in shown.decode()
+
+
+def test_progress_on_a_terminal_is_gone_when_done(clip):
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "transcribe", str(clip)],
+        env=os.environ | OFFLINE | {"TERM": "xterm", "COLUMNS": "80"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+    ) as process:
+        os.close(slave)
+        shown = b""
+        while chunk := read_terminal(master):
+            shown += chunk
+        assert process.stdout is not None
+        assert process.stdout.read().decode() == SPOKEN + "\n"
+    os.close(master)
+    assert "clip.wav " in shown.decode()
+    assert " transcribing " in shown.decode()
+    assert SPOKEN in shown.decode()
+    assert shown.decode().endswith(ERASED)
+
+
+ERASED = "\r\x1b[1A\x1b[2K\x1b[1A\x1b[2K"
+"""The cursor goes up over two lines, and both are emptied."""
+
+
+@pytest.mark.parametrize(
+    ("width", "bar", "text"),
+    [
+        (
+            80,
+            "[b]talk.wav ",
+            "…Monday it goes on and on from Monday to Wednesday and then 日本 (nihon) is next",
+        ),
+        (44, "[b]talk.… transcribing", "… to Wednesday and then 日本 (nihon) is next"),
+    ],
+)
+def test_the_bar_shows_share_time_left_and_the_end_of_the_text(width, bar, text):
+    """Each in as much room as there is."""
+    screen = io.StringIO()
+    console = Console(file=screen, width=width, force_terminal=True, color_system=None)
+    with WorkBar(console, "[b]talk.wav") as shown:
+        shown.update(Step("decoding"))
+        said = "it goes on and on from Monday " * 2 + "to Wednesday and then 日本 (nihon)\nis next"
+        shown.update(Step("transcribing", 0.424, said, 65.2))
+    assert bar in screen.getvalue()
+    assert " transcribing " in screen.getvalue()
+    assert "42%    1:05 left" in screen.getvalue()
+    assert text in screen.getvalue().splitlines()
+    assert cell_len(text) in (width - 1, width)
 
 
 def read_terminal(descriptor: int) -> bytes:

@@ -3,16 +3,17 @@
 import asyncio
 import http.server
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conftest import SAMPLE, sample_text, word_error_rate
-from echostream.asr import LazyTranscriber
-from echostream.domain import TranscribeOptions
+from echostream.asr import LazyTranscriber, Report
+from echostream.domain import SAMPLE_RATE_HZ, Segment, Step, TranscribeOptions
 from echostream.errors import (
     EngineError,
     InvalidAudio,
@@ -20,7 +21,7 @@ from echostream.errors import (
     ServerBusy,
     UrlNotAllowed,
 )
-from echostream.pipeline import Pipeline, Slots, Url, build_pipeline
+from echostream.pipeline import Pipeline, Slots, Url, _Reading, build_pipeline
 from echostream.settings import Settings
 from fakes import FakeInsights, FakeTranscriber, fake_pipeline
 from processes import children
@@ -84,6 +85,71 @@ async def test_progress_goes_through_the_stages_and_never_back(tone):
         ("analysing", 0.0),
         ("done", 1.0),
     ]
+
+
+async def test_the_text_so_far_begins_with_the_one_that_was_given(tone):
+    steps: list[Step] = []
+    async with pipeline_of() as pipeline:
+        result = await pipeline.finalize("We met.", tone, OPTIONS, progress=steps.append)
+    texts = [step.text for step in steps if step.stage == "transcribing"]
+    assert texts[0] == "We met."
+    assert texts[-1] == result.transcript.text
+    assert texts[-1].startswith("We met. we will ship")
+    assert [step.stage for step in steps][-2:] == ["analysing", "done"]
+
+
+class BatchTranscriber(FakeTranscriber):
+    """Gives nothing before `hold` is set, and then all at once."""
+
+    def _segments(self, count: int, report: Report) -> Generator[Segment]:
+        report.begin(count / SAMPLE_RATE_HZ)
+        assert self.hold is not None
+        self.hold.wait(30)
+        report.end()
+        yield Segment(0, 0.0, count / SAMPLE_RATE_HZ, self.texts[0])
+
+
+async def test_progress_grows_within_a_batch_and_does_not_reach_its_end(tone):
+    engine = BatchTranscriber(hold=threading.Event())
+    within: list[Step] = []
+    after: list[Step] = []
+
+    def note(step: Step) -> None:
+        if step.stage == "transcribing":
+            (after if engine.hold.is_set() else within).append(step)
+        if len(within) == 4:  # the first of them told that it begins
+            engine.hold.set()
+
+    async with pipeline_of(engine) as pipeline:
+        await pipeline.run(tone, OPTIONS, insights=False, progress=note)
+    shares = [step.share for step in within]
+    assert shares == sorted(set(shares))
+    assert shares[0] == 0.0
+    assert shares[-1] < 1.0
+    assert {step.text for step in within} == {""}
+    assert (after[-1].share, after[-1].text) == (1.0, engine.texts[0])
+
+
+async def test_channels_are_told_as_one_work_that_never_goes_back(tone):
+    """Also by the other thread, whenever it looks."""
+    told: list[Step] = []
+    samples = np.zeros(SAMPLE_RATE_HZ, np.int16)
+    reading = _Reading(FakeTranscriber(), [samples] * 3, OPTIONS, None, told.append)
+    has_ended = threading.Event()
+
+    def look() -> None:
+        while not has_ended.is_set():
+            reading.tell()
+
+    looking = asyncio.create_task(asyncio.to_thread(look))
+    await asyncio.to_thread(reading.read, threading.Event(), lambda: None)
+    has_ended.set()
+    await looking
+    reading.tell()
+    shares = [step.share for step in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert all(len(step.text) <= len(told[-1].text) for step in told)
 
 
 async def test_segments_are_told_as_they_come(tone):

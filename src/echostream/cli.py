@@ -18,7 +18,7 @@ import typer
 from echostream import __version__
 
 if TYPE_CHECKING:
-    from echostream.domain import AudioOptions, Step, TranscribeOptions
+    from echostream.domain import AudioOptions, TranscribeOptions
     from echostream.pipeline import Pipeline, Result, Source
     from echostream.settings import Settings
 
@@ -33,8 +33,6 @@ app.add_typer(models_app, name="models")
 
 Format = Literal["txt", "srt", "vtt", "json", "md"]
 _FAILED = 1
-_SHOWN_CHARS = 40
-"""Of the text so far, beside the bar of progress."""
 _INTERRUPTED = 130
 
 
@@ -356,34 +354,19 @@ async def _transcribe_all(
 
 async def _with_progress(pipeline: "Pipeline", name: str, asked: "_Asked") -> "Result":
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    from echostream.show import WorkBar
+
     # On stderr, and gone when done: stdout is the transcript alone.
-    console = Console(stderr=True)
-    with (
-        _open(name) as source,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
-        task = bar.add_task(name, total=1.0)
+    shown_name = Path(name).name or name
+    with _open(name) as source, WorkBar(Console(stderr=True), shown_name) as bar:
         return await pipeline.run(
             source,
             asked.options,
             audio=asked.audio,
             insights=asked.insights,
-            progress=lambda step: bar.update(
-                task, description=_described(name, step), completed=step.share
-            ),
+            progress=bar.update,
         )
-
-
-def _described(name: str, step: "Step") -> str:
-    """What is done, how long it will take, and what was read last."""
-    from rich.markup import escape
-
-    left = "" if step.left_s is None else f", {step.left_s:.0f} s left"
-    read = f" … {step.text[-_SHOWN_CHARS:]}" if step.text else ""
-    return escape(f"{name}: {step.stage}{left}{read}")
 
 
 @contextmanager

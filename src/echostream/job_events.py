@@ -27,24 +27,38 @@ _FAULTS = (RedisError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class JobNews:
-    """A job has come to `progress` percent or, where that is None, has ended."""
+    """A job has come to `progress` percent or, where that is None, has ended.
+
+    `stage` and the seconds that are left are None where they are not known. `has_new_text` says
+    that there is more of the transcript; it lies beside the job, for those who want to read it.
+    """
 
     job_id: str
     progress: int | None
+    stage: str | None = None
+    left_s: int | None = None
+    has_new_text: bool = False
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
     def load(cls, dumped: bytes) -> "JobNews | None":
-        """Read what `dump` gave; None for anything else."""
+        """Read what `dump` gave, also where it knew less; None for anything else."""
         try:
             found = json.loads(dumped)
         except (ValueError, RecursionError):
             return None
         match found:
             case {"job_id": str(job_id), "progress": int() | None as progress}:
-                return cls(job_id, progress)
+                stage, left_s = found.get("stage"), found.get("left_s")
+                return cls(
+                    job_id,
+                    progress,
+                    stage if isinstance(stage, str) else None,
+                    left_s if isinstance(left_s, int) else None,
+                    found.get("has_new_text") is True,
+                )
         return None
 
 
@@ -56,17 +70,14 @@ class JobAnnouncer:
         self._channel = _channel(self._redis, queue_name)
         self._complained = False
 
-    async def progress(self, job_id: str, percent: int) -> None:
-        await self._tell(JobNews(job_id, percent))
-
     async def ended(self, job_id: str) -> None:
         """To be told once the queue knows it, since who hears this looks there."""
-        await self._tell(JobNews(job_id, None))
+        await self.tell(JobNews(job_id, None))
 
     async def aclose(self) -> None:
         await self._redis.aclose()
 
-    async def _tell(self, news: JobNews) -> None:
+    async def tell(self, news: JobNews) -> None:
         try:
             # The client's own time-outs hold for single reads; names and handshakes come on top.
             async with asyncio.timeout(_TELL_S):

@@ -47,6 +47,7 @@ from echostream.errors import EchoStreamError, ServerBusy
 from echostream.insights import InsightsProvider, load_insights
 from echostream.media import decode, decode_channels, fetch
 from echostream.merging import merged_channels, text_segments, with_text_before
+from echostream.scripts import space_between
 from echostream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -175,10 +176,20 @@ class Pipeline:
         whole. Raises as `run` does."""
         whole = Transcript(text_segments(given), options.language or "en", 0.0, "none", "none")
         result = Result(whole, None, 0.0)
+        before = whole.text
+
+        def tell_after(step: Step) -> None:
+            if step.stage != "done":  # insights are still to come
+                space = " " if space_between(before, step.text) else ""
+                progress(replace(step, text=f"{before}{space}{step.text}"))
+
         if source is not None:
-            result = await self.run(source, options, audio=audio, insights=False, progress=progress)
+            result = await self.run(
+                source, options, audio=audio, insights=False, progress=tell_after
+            )
             whole = with_text_before(given, result.transcript)
         insights = await self.analyse(whole, progress)
+        progress(Step("done", 1.0))
         return replace(result, transcript=whole, insights=insights)
 
     async def analyse(
@@ -306,6 +317,9 @@ class _Reading:
         self._engine = engine
         self._progress = progress
         self._told_at = 0.0
+        self._share = 0.0
+        # Two threads tell: steps come in order, and none while a channel is being put away.
+        self._lock = threading.Lock()
         self._channels = channels
         self._options = options
         self._on_segment = on_segment
@@ -318,10 +332,11 @@ class _Reading:
         """Decode segment by segment until the end, or until cancelled."""
         started = time.perf_counter()
         for samples in self._channels:
-            self._segments = []
-            self._work = self._engine.transcribe(samples, self._options)
-            self._read_channel(self._work, cancelled, give_way)
-            self._done.append(self._transcript(self._work.report))
+            self._work = work = self._engine.transcribe(samples, self._options)
+            self._read_channel(work, cancelled, give_way)
+            with self._lock:
+                self._done.append(self._transcript(work.report))
+                self._segments, self._work = [], None
         whole = self._done[0] if len(self._channels) == 1 else merged_channels(self._done)
         return Result(whole, None, time.perf_counter() - started)
 
@@ -354,23 +369,25 @@ class _Reading:
 
     def tell(self, every_s: float = 0.0) -> None:
         """Tell how far it is, unless that was told less than `every_s` ago."""
-        now = time.monotonic()
-        if now - self._told_at >= every_s:
-            self._told_at = now
-            self._progress(self._step())
+        with self._lock:
+            now = time.monotonic()
+            if now - self._told_at >= every_s:
+                self._told_at = now
+                self._progress(self._step())
 
     def _step(self) -> Step:
-        """By the length of the audio."""
+        """By the length of the audio. The share never goes back, though estimates may."""
         report = self._work.report if self._work else Report()
         heard_s = self._segments[-1].end_s if self._segments else 0.0
         read_s = min(max(report.read_s(), heard_s), self._duration_s)
         whole_s = self._duration_s * len(self._channels)
         share = (len(self._done) * self._duration_s + read_s) / whole_s if whole_s else 1.0
+        self._share = min(1.0, max(self._share, share))
         text = joined([*(one for done in self._done for one in done.segments), *self._segments])
         left_s = report.left_s(self._duration_s)
         if left_s is not None:
             left_s *= (1 - share) * whole_s / max(self._duration_s - read_s, 1e-6)
-        return Step("transcribing", min(1.0, share), text, left_s)
+        return Step("transcribing", self._share, text, left_s)
 
 
 @asynccontextmanager

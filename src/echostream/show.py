@@ -2,12 +2,15 @@
 
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column, Table
 from rich.text import Text
 
+from echostream.domain import Step
 from echostream.schema import ActionItemShape, InsightsShape, PointShape, TranscriptionShape
 
 _SENTIMENT_STYLE = {"positive": "green", "neutral": "yellow", "negative": "red"}
@@ -102,3 +105,64 @@ class LiveText:
         behind = (f"  {lag_ms / 1000:.1f} s behind", "dim cyan")
         shown = Text.assemble(self._confirmed, " ", (tentative, "dim"), behind)
         self._live.update(shown, refresh=True)
+
+
+class WorkBar:
+    """How far the work on a source is, with the end of the text so far below: two lines, which are
+    gone when it is done. Where there is no terminal nothing is shown."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn(
+                "{task.description}",
+                markup=False,  # a file's name may look like it
+                table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis"),
+            ),
+            TextColumn("{task.fields[stage]}"),
+            BarColumn(None, table_column=Column(ratio=1)),
+            TextColumn("{task.fields[share]:>4}"),
+            TextColumn("{task.fields[left]:>12}"),
+            console=console,
+            expand=True,
+        )
+        # Without a total the bar only shows that something goes on.
+        self._task = self._bar.add_task(name, total=None, stage="", share="", left="")
+        self._text = ""
+        self._live = Live(
+            console=console, transient=True, get_renderable=self._render, vertical_overflow="crop"
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def update(self, step: Step) -> None:
+        """Show the step, soon. May be called in any thread."""
+        is_counted = step.stage == "transcribing"
+        self._text = step.text or self._text
+        self._bar.update(
+            self._task,
+            stage=step.stage,
+            total=1.0 if is_counted else None,
+            completed=step.share,
+            share=f"{step.share:.0%}" if is_counted else "",
+            left="" if step.left_s is None else f"{_clock(step.left_s)} left",
+        )
+
+    def _render(self) -> RenderableType:
+        return Group(self._bar, Text(_end_of(self._text, self._console.width), style="dim"))
+
+
+def _end_of(text: str, width: int) -> str:
+    """The last words of a text as one line, `width` cells wide at most."""
+    line = " ".join(text[-2 * width :].split())
+    is_cut = len(text) > 2 * width or cell_len(line) > width
+    while line and cell_len(line) + is_cut > width:
+        line = line[1:]
+    return f"…{line}" if is_cut else line

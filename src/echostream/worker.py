@@ -4,14 +4,14 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
-from echostream.domain import Progress, Stage, Step
+from echostream.domain import Progress
 from echostream.errors import EchoStreamError, InvalidRequest, JobNotFound, WebhookFailed
 from echostream.job_events import JobAnnouncer
 from echostream.jobs import ActiveJob, JobQueue, JobWorker, Later, Permanent, WorkerOptions
@@ -23,12 +23,12 @@ from echostream.settings import Settings
 from echostream.storage import Storage
 from echostream.webhooks import Event, WebhookSender
 from echostream.worker_metrics import WorkerMetrics
+from echostream.worker_progress import told
 
 log = structlog.get_logger(__name__)
 
 _SWEEP_EVERY_S = 600.0
 _ORPHAN_AFTER_S = 3600.0
-_PROGRESS_EVERY_S = 0.25
 _HOUR_S = 3600.0
 _DAY_S = 24 * _HOUR_S
 _WEBHOOK_ATTEMPTS = 12
@@ -37,21 +37,6 @@ _WEBHOOK_BACKOFF_MS = 5000
 _WEBHOOK_CONCURRENCY = 8
 _NOT_ENDED_S = 0.25
 """A webhook is queued just before its job ends, and looks again after this."""
-# Where each stage starts and how much of the whole it is, in percent; transcription is the bulk,
-# so that 50 means that half the audio has been read.
-_SHARES: dict[Stage, tuple[int, int]] = {
-    "fetching": (0, 5),
-    "decoding": (5, 5),
-    "transcribing": (10, 80),
-    "analysing": (90, 9),
-    "done": (99, 0),
-}
-
-
-def percent(stage: Stage, share: float) -> int:
-    """Progress of a stage as that of the whole job. 100 is left to the queue's `completed`."""
-    start, width = _SHARES[stage]
-    return start + int(width * min(1.0, max(0.0, share)))
 
 
 class JobRunner:
@@ -78,7 +63,7 @@ class JobRunner:
         if await self._storage.read_result(job.job_id) is None:
             self._metrics.waited(job.waited_s)
             started = time.monotonic()
-            async with _told(job, self._announcer) as progress:
+            async with told(job, self._announcer) as progress:
                 stored = await self._run(data, progress)
             await self._storage.write_result(job.job_id, stored.dump())
             self._metrics.ran(time.monotonic() - started)
@@ -153,40 +138,6 @@ def _read(job: ActiveJob) -> JobData:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Permanent(f"{InvalidRequest.code}: {where}: {first['msg']}") from error
-
-
-@asynccontextmanager
-async def _told(job: ActiveJob, announcer: JobAnnouncer) -> AsyncIterator[Progress]:
-    """A progress callback for any thread; the newest value goes to the queue a few times a second.
-
-    Redis would otherwise hear of every segment, and a slow Redis would slow the work.
-    """
-    loop = asyncio.get_running_loop()
-    newest = 0
-    changed = asyncio.Event()
-    ended = asyncio.Event()
-
-    def note(step: Step) -> None:
-        nonlocal newest
-        newest = max(newest, percent(step.stage, step.share))
-        loop.call_soon_threadsafe(changed.set)
-
-    async def tell() -> None:
-        # Ended by an event, since redis-py can swallow a cancellation.
-        while not ended.is_set():
-            if changed.is_set():
-                changed.clear()
-                if await job.tell_progress(percent := newest):
-                    await announcer.progress(job.job_id, percent)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), _PROGRESS_EVERY_S)
-
-    telling = asyncio.create_task(tell())
-    try:
-        yield note
-    finally:
-        ended.set()
-        await telling
 
 
 class WebhookRunner:

@@ -73,6 +73,10 @@ class Client:
             if kind == event and job_id in (None, data.get("jobId"))
         ]
 
+    def texts(self) -> list[str]:
+        """The texts so far, each time one was told."""
+        return [data["text"] for data in self.of("job_progress") if "text" in data]
+
     def ends(self) -> list[tuple[str, dict[str, Any]]]:
         return [each for each in self.heard if each[0] in ENDS]
 
@@ -149,11 +153,19 @@ async def result_of(jobs: Jobs, job_id: str) -> dict[str, Any]:
 
 
 def assert_in_order(client: Client, job_id: str) -> None:
-    """Progress that never goes back, nothing twice, and then the end."""
+    """Progress and text that never go back, nothing twice, and then the end."""
     assert [event for event, _ in client.heard if event in ENDS] == [client.heard[-1][0]]
     told = client.of("job_progress")
-    assert all(set(each) == {"jobId", "state", "progress"} for each in told)
+    assert all(set(each) - {"text"} == fields_of(each["state"]) for each in told)
     assert {each["jobId"] for each in told} == {job_id}
     shown = [each["progress"] for each in told]
     assert shown == sorted(shown)
     assert all(told[n] != told[n + 1] for n in range(len(told) - 1))
+    texts = client.texts()
+    assert all(texts[n + 1].startswith(texts[n]) for n in range(len(texts) - 1))
+
+
+def fields_of(state: str) -> set[str]:
+    """What `job_progress` has beside the text, which comes only where it has changed."""
+    always = {"jobId", "state", "progress"}
+    return always | {"stage", "secondsLeft"} if state == "active" else always

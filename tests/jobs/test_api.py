@@ -210,8 +210,10 @@ def test_progress_of_an_active_job(service: Service) -> None:
     with service.api() as client, service.worker(caching(engine)):
         job_id = upload(client)
         # One of two segments is read: half of transcription, which is four fifths of the whole.
-        job = until(client, job_id, lambda job: job["progress"] == 50)
-        assert set(job) == FIXED | TIMES
+        job = until(client, job_id, lambda job: job["progress"] == 50 and job["text"])
+        assert set(job) == FIXED | TIMES | {"stage", "secondsLeft", "text"}
+        assert (job["stage"], job["text"]) == ("transcribing", engine.texts[0])
+        assert isinstance(job["secondsLeft"], int)
         assert job["state"] == "active"
         assert job["finishedAt"] is None
         engine.hold.set()

@@ -16,6 +16,7 @@ from jobs.events_support import (
     app_of,
     assert_in_order,
     client_of,
+    fields_of,
     listening,
     result_of,
     serving,
@@ -270,7 +271,10 @@ async def test_redis_is_away_while_the_job_runs(fragile: Jobs, mortal: RedisServ
             assert (await newcomer.join(other))["error"] == "queue_unavailable"
             # What is known of a job that is followed is still told.
             assert await newcomer.join(job_id) == {"ok": True}
-            assert newcomer.of("job_progress") == [client.of("job_progress")[-1]]
+            (known,) = newcomer.of("job_progress")
+            assert known.pop("text") == client.texts()[-1]
+            last = client.of("job_progress")[-1]
+            assert known == {name: last[name] for name in fields_of("active")}
             mortal.start()
 
             for each in (client, newcomer):
@@ -361,11 +365,13 @@ async def test_messages_reach_those_of_their_queue_alone(redis: RedisServer) -> 
         (channel,) = await client.pubsub_channels("*:0:one:*")
         for junk in (b"\xff", b"[" * 100_000, b"[]", b"null", b'{"job_id": 1, "progress": 1}'):
             await client.publish(channel, junk)
-        await announcer.progress("job", 40)
+        await client.publish(channel, b'{"job_id": "job", "progress": 7}')  # of an older worker
+        news = JobNews("job", 40, "transcribing", 12, has_new_text=True)
+        await announcer.tell(news)
         await announcer.ended("job")
 
-        await until(lambda: len(here) == 2, 5)
-        assert here == [JobNews("job", 40), JobNews("job", None)]
+        await until(lambda: len(here) == 3, 5)
+        assert here == [JobNews("job", 7), news, JobNews("job", None)]
         assert other == elsewhere == []
 
 
@@ -385,10 +391,10 @@ async def test_messages_come_again_when_redis_does(mortal: RedisServer) -> None:
 
 async def test_a_hung_redis_does_not_hold_a_worker_up(mortal: RedisServer) -> None:
     async with announcing(mortal.url, "one") as announcer:
-        await announcer.progress("job", 1)
+        await announcer.tell(JobNews("job", 1))
         for fault in (mortal.pause, mortal.stop):
             fault()
-            for tell in (announcer.progress("job", 2), announcer.ended("job")):
+            for tell in (announcer.tell(JobNews("job", 2)), announcer.ended("job")):
                 started = time.monotonic()
                 await tell
                 assert time.monotonic() - started < AT_ONCE_S

@@ -3,7 +3,8 @@
     python timed_worker.py [--lifeline]
 
 Settings come from the environment as for `echostream worker`. `SEGMENT_S` is how long the engine
-takes for a segment of a second of audio, `INSIGHTS_S`, where given, how long insights take. A job
+takes for a segment of a second of audio, `BATCH` how many segments it gives at a time,
+`INSIGHTS_S`, where given, how long insights take. A job
 whose prompt is `poison` kills the process, one whose prompt is `broken` fails in a way that may
 pass. `EVENTS` names a file that gets a line `what pid time prompt` for each run of the engine and
 of the insights.
@@ -42,13 +43,15 @@ def note(what: str, prompt: str | None = None) -> None:
 
 
 class TimedTranscriber:
-    """Says `one two …`, a word for each second of audio, taking `segment_s` for each."""
+    """Says `word0 word1 …`, a word for each second of audio, taking `segment_s` for each. As many
+    as `batch` come at once, after the time for all of them."""
 
     engine = "timed"
     model = "timed-1"
 
-    def __init__(self, segment_s: float) -> None:
+    def __init__(self, segment_s: float, batch: int) -> None:
         self._segment_s = segment_s
+        self._batch = batch
 
     def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
         note("transcribing", options.prompt)
@@ -56,12 +59,18 @@ class TimedTranscriber:
             os.kill(os.getpid(), signal.SIGKILL)
         if options.prompt == "broken":
             raise EngineError("the engine broke")
-        return Transcription(self._segments(len(samples)), Report("en"))
+        report = Report("en")
+        return Transcription(self._segments(len(samples), report), report)
 
-    def _segments(self, count: int) -> Generator[Segment]:
-        for number in range(max(1, count // SAMPLE_RATE_HZ)):
-            time.sleep(self._segment_s)
-            yield Segment(number, float(number), number + 1.0, f"word{number}")
+    def _segments(self, count: int, report: Report) -> Generator[Segment]:
+        seconds = range(max(1, count // SAMPLE_RATE_HZ))
+        for first in seconds[:: self._batch]:
+            batch = seconds[first : first + self._batch]
+            report.begin(batch[-1] + 1.0)
+            time.sleep(self._segment_s * len(batch))
+            report.end()
+            for number in batch:
+                yield Segment(number, float(number), number + 1.0, f"word{number}")
 
     def close(self) -> None:
         pass
@@ -89,10 +98,11 @@ class TimedInsights:
 
 def timed_pipeline(settings: Settings) -> Pipeline:
     segment_s = float(os.environ.get("SEGMENT_S", "0"))
+    batch = int(os.environ.get("BATCH", "1"))
     answer_s = os.environ.get("INSIGHTS_S")
     return Pipeline(
         settings,
-        LazyTranscriber(lambda: TimedTranscriber(segment_s)),
+        LazyTranscriber(lambda: TimedTranscriber(segment_s, batch)),
         TimedInsights(float(answer_s)) if answer_s else load_insights(settings),
     )
 

@@ -84,9 +84,10 @@ async def test_a_queue_is_used_and_followed(start, store):
     intake = start(api := ScriptedApi({"jobId": "job_1"}, has_queue=True))
     api.jobs = [
         {"state": "waiting", "progress": 0},
-        {"state": "active", "progress": 40},
+        {"state": "active", "progress": 40},  # as older APIs say it
         gone(),
-        {"state": "active", "progress": 80},
+        job_at("transcribing", 80, 12, "We talked"),
+        job_at("analysing", 90, None, "We talked about"),
         {"state": "completed", "progress": 100, "result": ANSWER},
     ]
     seen = []
@@ -94,13 +95,19 @@ async def test_a_queue_is_used_and_followed(start, store):
     media_id = await add(intake, store)
     await ended(intake, media_id)
     assert store.media(media_id).state == "completed"
-    shares = [(now.stage, now.share) for now in seen[1:]]
-    assert shares == [
-        ("queued", None),
-        ("transcribing", 0.4),
-        ("transcribing", 0.4),  # the API was away
-        ("transcribing", 0.8),
+    told = [(now.stage, now.share, now.left_s, now.text) for now in seen[1:]]
+    assert told == [
+        ("queued", None, None, ""),
+        ("transcribing", 0.4, None, ""),
+        ("transcribing", 0.4, None, ""),  # the API was away
+        ("transcribing", 0.8, 12, "We talked"),
+        ("analysing", 0.9, None, "We talked about"),
     ]
+
+
+def job_at(stage: str, progress: int, left_s: int | None, text: str) -> dict[str, object]:
+    beside = {"stage": stage, "secondsLeft": left_s, "text": text}
+    return {"state": "active", "progress": progress, **beside}
 
 
 async def test_a_job_that_has_vanished_is_sent_again(start, store):

@@ -1,6 +1,9 @@
 """The recording page where there is no transcript to show, or not all of it."""
 
+import http.server
+import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +97,50 @@ def test_one_under_way_says_what_it_waits_for(look: Look, store: SqliteStore) ->
     found = store.media(media_id)
     assert found is not None
     assert found.state == "cancelled"
+
+
+class JobAtWork(http.server.BaseHTTPRequestHandler):
+    """An API whose every answer is a job that is being worked on."""
+
+    text = "first *words* " + "of many that were said " * 100 + "and the last."
+
+    def do_GET(self) -> None:
+        beside = {"stage": "transcribing", "secondsLeft": 118, "text": self.text}
+        body = json.dumps({"jobId": "job_1", "state": "active", "progress": 42, **beside}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def job_at_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), JobAtWork) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        monkeypatch.setenv("API_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        yield
+        server.shutdown()
+        thread.join()
+
+
+def test_a_job_shows_how_far_it_is_and_its_text(
+    library: Path, job_at_work: None, store: SqliteStore, look: Look
+) -> None:
+    media_id = add_recording(store, None, audio=None, state="active", job_id="job_1")
+    intake = services().intake
+    wait_until(lambda: getattr(intake.progress(media_id), "text", ""), "the job has been seen")
+    app = look(media_id)
+    [bar] = app.get("progress")
+    assert bar.proto.text == "Transcribing, 42%, about 2 minutes left"
+    [shown] = app.text
+    assert shown.value.startswith("… ")
+    assert JobAtWork.text.endswith(shown.value[2:])
+    assert 350 < len(shown.value) < 650
 
 
 def test_a_failed_one_says_why_and_can_be_tried_again(look: Look, store: SqliteStore) -> None:

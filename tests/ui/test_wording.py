@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from frontend import wording
+from frontend.progress import Progress
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,36 @@ def test_sizes_and_counts() -> None:
 )
 def test_markdown_is_shown_as_it_is(text: str, shown: str) -> None:
     assert wording.plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "a few seconds left"),
+        (12, "about 10 seconds left"),
+        (47, "about 50 seconds left"),
+        (58, "about 1 minute left"),
+        (118, "about 2 minutes left"),
+        (3599, "about 1 h left"),
+        (4830, "about 1 h 20 min left"),
+    ],
+)
+def test_the_time_left_is_no_finer_than_an_estimate_can_be(seconds: float, words: str) -> None:
+    assert wording.left(seconds) == words
+
+
+def test_progress_in_words() -> None:
+    assert wording.progress(None, 0) == "Waiting for its turn"
+    assert wording.progress(Progress("transcribing", 0.63, 0), 5) == "Transcribing, 63%"
+    assert wording.progress(Progress("transcribing", None, 0), 12) == "Transcribing, 0:12 so far"
+    known = Progress("transcribing", 0.63, 0, left_s=20)
+    assert wording.progress(known, 5) == "Transcribing, 63%, about 20 seconds left"
+
+
+def test_the_end_of_a_text_stays_where_it_is_for_a_while() -> None:
+    text = " ".join(f"word{number}" for number in range(300))
+    assert wording.end_of(text[:599]) == text[:599]
+    begun = {wording.end_of(text[:length])[:20] for length in range(600, 800)}
+    assert len(begun) == 1
+    assert wording.end_of(text).startswith("… word")
+    assert wording.end_of("日本" * 1000).startswith("… 日本")

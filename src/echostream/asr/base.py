@@ -69,7 +69,8 @@ class Report:
         length_s = self._until_s - self._done_s
         at_work_s = time.monotonic() - self._began
         expected_s = length_s / self._pace if self._pace else _FIRST_BATCH_S
-        return self._done_s + length_s * (1 - math.exp(-1.5 * at_work_s / expected_s))
+        # At many times what was expected, rounding would make a whole of it.
+        return self._done_s + length_s * min(0.999, 1 - math.exp(-1.5 * at_work_s / expected_s))
 
     def left_s(self, duration_s: float) -> float | None:
         """How long the rest will take at this pace; None before the first batch is done."""

@@ -5,6 +5,7 @@ jobs to it and work on them. What is in a job is small: audio and results lie in
 """
 
 from echostream.jobs.queue import STATES, JobQueue, JobState, JobStatus, new_job_id
+from echostream.jobs.so_far import SoFar
 from echostream.jobs.worker import (
     ActiveJob,
     Handler,
@@ -24,6 +25,7 @@ __all__ = [
     "JobWorker",
     "Later",
     "Permanent",
+    "SoFar",
     "WorkerOptions",
     "new_job_id",
 ]

@@ -3,8 +3,8 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import RedisError
 
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
+from echostream.jobs.so_far import SoFar
 
 JobState = Literal["waiting", "active", "completed", "failed", "delayed"]
 STATES: tuple[JobState, ...] = ("active", "waiting", "delayed", "completed", "failed")
@@ -25,6 +26,10 @@ _ATTEMPTS = 3
 _BACKOFF_MS = 2000
 _IDEMPOTENCY_S = 24 * 3600
 _CANCEL_KEY_S = 24 * 3600
+_SO_FAR_KEY_S = 3600
+"""For what a worker leaves that dies; while it works it keeps its text for longer and longer."""
+_HINT_S = 1.0
+"""Longest that keeping a hint may take, since nothing depends on it."""
 PREFIX = "bull"
 # BullMQ's states that clients are not told apart.
 _SHOWN_AS: dict[str, JobState] = {"prioritized": "waiting", "waiting-children": "waiting"}
@@ -34,7 +39,8 @@ _SHOWN_AS: dict[str, JobState] = {"prioritized": "waiting", "waiting-children": 
 class JobStatus:
     """A job as it is now. `result` is what its handler returned, `error` a code with its message.
 
-    Times are seconds since the epoch, None while they have not come.
+    Times are seconds since the epoch, None while they have not come. `so_far` is there while the
+    job is active, but not in lists of jobs.
     """
 
     job_id: str
@@ -48,6 +54,7 @@ class JobStatus:
     created_s: float
     started_s: float | None
     finished_s: float | None
+    so_far: SoFar | None = None
 
 
 def new_job_id() -> str:
@@ -118,9 +125,10 @@ class JobQueue:
             state: Any = await self._queue.getJobState(job_id)
             # An id may be the name of another key of the queue's, which holds no job.
             job = await self._queue.getJob(job_id) if state != "unknown" else None
-        if job is None:
-            raise JobNotFound(f"there is no job {job_id!r}")
-        return _status(job, _SHOWN_AS.get(state, state))
+            if job is None:
+                raise JobNotFound(f"there is no job {job_id!r}")
+            so_far = await self._so_far(job_id) if state == "active" else None
+        return replace(_status(job, _SHOWN_AS.get(state, state)), so_far=so_far)
 
     async def page(
         self, states: tuple[JobState, ...], limit: int, cursor: str | None
@@ -166,11 +174,38 @@ class JobQueue:
         except (RedisError, OSError):
             return False
 
+    async def keep_so_far(self, job_id: str, so_far: SoFar, *, with_text: bool) -> bool:
+        """Keep it for whoever looks at the job, its text only where asked; whether that was done.
+        A Redis that is away or slow costs no more than a second."""
+        key = self._so_far_key(job_id)
+        fields: Any = so_far.dump(with_text=with_text)
+        try:
+            async with asyncio.timeout(_HINT_S), self._redis.pipeline() as both:
+                both.hset(key, mapping=fields)
+                both.expire(key, _SO_FAR_KEY_S)
+                await both.execute()
+        except (RedisError, OSError):  # a TimeoutError is an OSError
+            return False
+        return True
+
+    async def forget_so_far(self, job_id: str) -> None:
+        """When the job has ended; should Redis be away, the key expires."""
+        with suppress(RedisError, OSError):
+            async with asyncio.timeout(_HINT_S):
+                await self._redis.delete(self._so_far_key(job_id))
+
     async def aclose(self) -> None:
         await self._redis.aclose()
 
+    async def _so_far(self, job_id: str) -> SoFar:
+        fields: Any = self._redis.hgetall(self._so_far_key(job_id))
+        return SoFar.load(await fields)
+
     def _cancel_key(self, job_id: str) -> str:
         return f"{PREFIX}:{self.name}:cancel:{job_id}"
+
+    def _so_far_key(self, job_id: str) -> str:
+        return f"{PREFIX}:{self.name}:so-far:{job_id}"
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
 from echostream.jobs.queue import PREFIX, JobQueue, data_of, failure
+from echostream.jobs.so_far import SoFar
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +44,11 @@ class WorkerOptions:
 class ActiveJob:
     """A job in the hands of a worker."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, queue: JobQueue) -> None:
         self._job = job
+        self._queue = queue
         # What an earlier attempt came to, which a client has seen.
-        self._told = job.progress if isinstance(job.progress, int) else 0
+        self.progress = job.progress if isinstance(job.progress, int) else 0
         self.job_id: str = job.id
         self.name: str = job.name
         self.data = data_of(job)
@@ -55,12 +57,17 @@ class ActiveJob:
     async def tell_progress(self, percent: int) -> bool:
         """Keep the progress, 0 to 100; whether it moved. It never goes back, not even in another
         attempt, and Redis being away costs nothing."""
-        if percent <= self._told:
+        if percent <= self.progress:
             return False
-        self._told = percent
+        self.progress = percent
         with suppress(RedisError, OSError):
             await self._job.updateProgress(percent)
         return True
+
+    async def keep_so_far(self, so_far: SoFar, *, with_text: bool) -> bool:
+        """Keep what has come of it so far until it ends; whether that was done. Redis being away
+        costs nothing, as above."""
+        return await self._queue.keep_so_far(self.job_id, so_far, with_text=with_text)
 
     @property
     def waited_s(self) -> float:
@@ -245,7 +252,9 @@ class JobWorker:
         """The handler at work on the job. Once only: when Redis hangs for longer than the lock
         lasts, this worker may be given a job again that it still has in hand."""
         if (work := self._works.get(job.id)) is None:
-            work = self._works[job.id] = asyncio.create_task(self._handler(ActiveJob(job)))
+            work = self._works[job.id] = asyncio.create_task(
+                self._handler(ActiveJob(job, self._queue))
+            )
             work.add_done_callback(lambda _: self._works.pop(job.id))
         return work
 
@@ -290,6 +299,7 @@ class JobWorker:
 
     def _ended(self, job: Job, *, completed: bool) -> None:
         self._afterwards(self._on_end(job.id, data_of(job), completed))
+        self._afterwards(self._queue.forget_so_far(job.id))
 
     def _erred(self, error: Exception, job: Job | None = None) -> None:
         log.warning("worker_error", reason=repr(error))

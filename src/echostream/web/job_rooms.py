@@ -2,12 +2,14 @@
 
 Each job that sockets of this process have joined is a room with a watch. Workers tell of progress
 and of the end by messages that may be lost, so the watch looks at the job every few seconds too. It
-knows what the room was told: nothing is told twice, and only a look can tell of an end.
+knows what the room was told: nothing is told twice, and only a look can tell of an end. A look
+brings the text so far, too; messages only say that there is more of it.
 """
 
 import asyncio
 import re
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import Any
 
 import socketio
@@ -15,10 +17,10 @@ import structlog
 
 from echostream.errors import EchoStreamError, InvalidRequest, JobNotFound
 from echostream.job_events import JobListener, JobNews
-from echostream.jobs import JobQueue, JobState
+from echostream.jobs import JobQueue, JobState, SoFar
 from echostream.settings import Settings
 from echostream.storage import Storage
-from echostream.web.jobs import JOB_ID, no_queue, result_of
+from echostream.web.jobs import JOB_ID, no_queue, result_of, shape_of
 
 log = structlog.get_logger(__name__)
 
@@ -31,14 +33,16 @@ _NAMESPACE = "/"
 
 
 class _Watch:
-    """A job that sockets have joined. `state` and `progress` are what they were told last; there is
-    no state before the first look at the job."""
+    """A job that sockets have joined. `state`, `progress` and `so_far` are what they were told
+    last; there is no state before the first look at the job, and no `so_far` unless it is active.
+    """
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         self.room = room_of(job_id)
         self.state: JobState | None = None
         self.progress = 0
+        self.so_far: SoFar | None = None
         self.refused: EchoStreamError | None = None
         """Why there is nothing to tell of the job."""
         self.seen = asyncio.Event()
@@ -47,8 +51,9 @@ class _Watch:
         """Set when it is time to look at it again."""
         self.task: asyncio.Task[None]
 
-    def shape(self) -> dict[str, Any]:
-        return {"jobId": self.job_id, "state": self.state, "progress": self.progress}
+    def shape(self, *, with_text: bool = True) -> dict[str, Any]:
+        shape = {"jobId": self.job_id, "state": self.state, "progress": self.progress}
+        return shape | shape_of(self.so_far, with_text=with_text) if self.so_far else shape
 
 
 def room_of(job_id: str) -> str:
@@ -152,8 +157,11 @@ class JobRooms:
                 await self._end(watch, "job_completed", result=result)
             elif status.state == "failed":
                 await self._end(watch, "job_failed", error=status.error, message=status.message)
-            elif watch.progress == progress:  # else it has gone on while we looked
-                await self._show(watch, status.state, max(progress, status.progress))
+            elif watch.progress == progress:
+                come_to = max(progress, status.progress)
+                await self._show(watch, status.state, come_to, status.so_far)
+            else:
+                watch.stirred.set()  # it has gone on while we looked
         except JobNotFound as error:
             await self._refuse(watch, error)
         except EchoStreamError as error:
@@ -166,16 +174,24 @@ class JobRooms:
         watch = self._watches.get(news.job_id)
         if watch is None:
             return
-        if news.progress is None:
+        if news.progress is None or news.has_new_text:
             watch.stirred.set()
-        elif watch.state is not None and news.progress > watch.progress:
-            await self._show(watch, "active", news.progress)
+        if news.progress is None or watch.state is None or news.progress < watch.progress:
+            return
+        so_far = replace(watch.so_far or SoFar(), stage=news.stage, left_s=news.left_s)
+        await self._show(watch, "active", news.progress, so_far)
 
-    async def _show(self, watch: _Watch, state: JobState, progress: int) -> None:
-        if (watch.state, watch.progress) != (state, progress):
-            watch.state, watch.progress = state, progress
-            await self._server.emit("job_progress", watch.shape(), to=watch.room)
-            watch.seen.set()
+    async def _show(
+        self, watch: _Watch, state: JobState, progress: int, so_far: SoFar | None
+    ) -> None:
+        """Tell the room, unless it knows; the text only where it has changed."""
+        if (watch.state, watch.progress, watch.so_far) == (state, progress, so_far):
+            return
+        known = watch.so_far.text if watch.so_far else None
+        watch.state, watch.progress, watch.so_far = state, progress, so_far
+        with_text = so_far is not None and so_far.text != known
+        await self._server.emit("job_progress", watch.shape(with_text=with_text), to=watch.room)
+        watch.seen.set()
 
     async def _refuse(self, watch: _Watch, error: EchoStreamError) -> None:
         """There is nothing more to tell of the job. Those who wait for the first look say so

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from echostream.errors import InvalidRequest, JobNotFound, QueueUnavailable
 from echostream.exports import CueOptions, ExportFormat, export
-from echostream.jobs import STATES, JobQueue, JobState, JobStatus
+from echostream.jobs import STATES, JobQueue, JobState, JobStatus, SoFar
 from echostream.results import StoredResult
 from echostream.schema import JobData
 from echostream.storage import Storage
@@ -56,7 +56,8 @@ def _check_callback(request: Request, url: str) -> None:
 
 @router.get("/job/{job_id}", **describe.JOB)
 async def job(request: Request, job_id: JobId) -> JSONResponse:
-    """State and progress of a job, its result when completed, its error when failed."""
+    """State and progress of a job; while it is active its `stage`, `secondsLeft` (null while that
+    is not known) and the `text` so far; its result when completed, its error when failed."""
     status = await _queue(request).status(job_id)
     body = _shape(status)
     if status.state == "completed":
@@ -133,7 +134,15 @@ def _shape(status: JobStatus) -> dict[str, Any]:
     }
     if status.state == "failed":
         body |= {"error": status.error, "message": status.message}
+    if status.so_far is not None:
+        body |= shape_of(status.so_far)
     return body
+
+
+def shape_of(so_far: SoFar, *, with_text: bool = True) -> dict[str, Any]:
+    """What clients see of an active job beside its progress."""
+    shape: dict[str, Any] = {"stage": so_far.stage, "secondsLeft": so_far.left_s}
+    return shape | {"text": so_far.text} if with_text else shape
 
 
 async def result_of(storage: Storage, job_id: str) -> StoredResult:

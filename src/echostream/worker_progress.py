@@ -1,0 +1,106 @@
+"""How a worker tells how far a job is: the newest step, a few times a second, in a task beside the
+work, which is never held up by it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from echostream.domain import Progress, Stage, Step
+from echostream.job_events import JobAnnouncer, JobNews
+from echostream.jobs import ActiveJob, SoFar
+
+_TELL_EVERY_S = 0.25
+_TEXT_EVERY_S = 1.0
+_TEXT_CHARS_A_S = 50_000
+"""The text is kept whole each time. That of four hours has some 200,000 characters, so that each
+second would be a burden to Redis; at this rate it is kept every four seconds."""
+# Where each stage starts and how much of the whole it is, in percent; transcription is the bulk,
+# so that 50 means that half the audio has been read.
+_SHARES: dict[Stage, tuple[int, int]] = {
+    "fetching": (0, 5),
+    "decoding": (5, 5),
+    "transcribing": (10, 80),
+    "analysing": (90, 9),
+    "done": (99, 0),
+}
+
+
+def percent(stage: Stage, share: float) -> int:
+    """Progress of a stage as that of the whole job. 100 is left to the queue's `completed`."""
+    start, width = _SHARES[stage]
+    return start + int(width * min(1.0, max(0.0, share)))
+
+
+@asynccontextmanager
+async def told(job: ActiveJob, announcer: JobAnnouncer) -> AsyncIterator[Progress]:
+    """A progress callback for any thread; what it is told goes to the queue and to listeners.
+
+    Redis would otherwise hear of every segment, and a slow Redis would slow the work.
+    """
+    loop = asyncio.get_running_loop()
+    teller = _Teller(job, announcer)
+    telling = asyncio.create_task(teller.run())
+
+    def note(step: Step) -> None:
+        loop.call_soon_threadsafe(teller.note, step)
+
+    try:
+        yield note
+    finally:
+        teller.ended.set()
+        await telling
+
+
+class _Teller:
+    """Keeps the newest step of an attempt, and knows what of it has been told."""
+
+    def __init__(self, job: ActiveJob, announcer: JobAnnouncer) -> None:
+        self._job = job
+        self._announcer = announcer
+        self._percent = 0
+        self._so_far = SoFar()
+        self._told = SoFar()
+        # Not even the empty one: that of an earlier attempt may still be kept.
+        self._told_text: str | None = None
+        self._text_due_s = 0.0
+        # An event ends the task, since redis-py can swallow a cancellation.
+        self.ended = asyncio.Event()
+
+    def note(self, step: Step) -> None:
+        """In the loop's own thread. Only steps of transcription come with text."""
+        self._percent = max(self._percent, percent(step.stage, step.share))
+        left_s = None if step.left_s is None else max(0, round(step.left_s))
+        self._so_far = SoFar(step.stage, left_s, step.text or self._so_far.text)
+
+    async def run(self) -> None:
+        while not self.ended.is_set():
+            await self._tell()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ended.wait(), _TELL_EVERY_S)
+
+    async def _tell(self) -> None:
+        """Tell what is new. The text is for those who ask for the job; listeners hear that there is
+        more of it."""
+        so_far = self._so_far
+        with_text = so_far.text != self._told_text and time.monotonic() >= self._text_due_s
+        moved = await self._job.tell_progress(self._percent)
+        beside = (so_far.stage, so_far.left_s)
+        if not (moved or with_text or beside != (self._told.stage, self._told.left_s)):
+            return
+        is_kept = await self._job.keep_so_far(so_far, with_text=with_text)
+        if with_text and so_far.text:
+            pause_s = max(_TEXT_EVERY_S, len(so_far.text) / _TEXT_CHARS_A_S)
+            self._text_due_s = time.monotonic() + pause_s
+        if with_text and is_kept:
+            self._told_text = so_far.text
+        self._told = so_far
+        await self._announcer.tell(
+            JobNews(
+                self._job.job_id,
+                self._job.progress,
+                so_far.stage,
+                so_far.left_s,
+                has_new_text=with_text and is_kept,
+            )
+        )
