@@ -337,6 +337,8 @@ class _Reading:
             with self._lock:
                 self._done.append(self._transcript(work.report))
                 self._segments, self._work = [], None
+            if cancelled.is_set():
+                break
         whole = self._done[0] if len(self._channels) == 1 else merged_channels(self._done)
         return Result(whole, None, time.perf_counter() - started)
 

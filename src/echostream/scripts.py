@@ -1,6 +1,7 @@
 """Scripts that are written without spaces between words."""
 
 import re
+from collections.abc import Iterable
 
 _UNSPACED = re.compile(
     "["
@@ -34,6 +35,14 @@ def space_between(before: str, after: str) -> bool:
     if not before or not after:
         return False
     return not (is_unspaced(before[-1]) or is_unspaced(after[0]))
+
+
+def joined_texts(texts: Iterable[str]) -> str:
+    """Texts that nobody has joined yet as one, such as sentences of a summary."""
+    whole = ""
+    for text in texts:
+        whole += f"{' ' if space_between(whole, text) else ''}{text}"
+    return whole
 
 
 def needs_no_space(before: str, after: str) -> bool:

@@ -26,6 +26,7 @@ from echostream.insights.evidence import tokens_of
 from echostream.insights.lexicon import TALK
 from echostream.insights.sentences import Sentence, sentences_of
 from echostream.insights.topics import topics_of
+from echostream.scripts import joined_texts
 
 _KEY_POINTS = 8
 _FEWEST_WORDS = 2
@@ -103,7 +104,7 @@ def _central(sentences: Sequence[Sentence]) -> list[int]:
 def _summary(sentences: Sequence[Sentence], central: Sequence[int]) -> str:
     """The most central sentences in the order they were said: three, more in long recordings."""
     count = min(6, max(3, round(math.sqrt(len(sentences)) / 3)))
-    return " ".join(as_sentence(sentences[place].text) for place in sorted(central[:count]))
+    return joined_texts(as_sentence(sentences[place].text) for place in sorted(central[:count]))
 
 
 def _title(topics: Sequence[str], sentences: Sequence[Sentence]) -> str:

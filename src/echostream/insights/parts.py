@@ -27,6 +27,7 @@ from echostream.insights.prompt import (
     split,
 )
 from echostream.insights.wire import Shape, WireInsights, WireSummary, tidy_topics, to_insights
+from echostream.scripts import joined_texts
 
 _log = structlog.get_logger()
 
@@ -160,7 +161,7 @@ def _joined(parts: Sequence[Insights], weights: Sequence[int], meta: InsightsMet
         sentiment_timeline=tuple(timeline.values()),
         meta=meta,
     )
-    summary = " ".join(part.summary for part in parts)
+    summary = joined_texts(part.summary for part in parts)
     return Insights(summary, topics, _weighed([part.sentiment for part in parts], weights), details)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from echostream.domain import Segment
 from echostream.insights.lexicon import FIRST_NAMES
+from echostream.scripts import joined_texts
 
 _END = re.compile(
     r"(?<=[!?\u2026])\s+|(?<=\.)\s+(?=[^a-z\s])|(?<=[\u3002\uff01\uff1f\u061f\u0964])\s*|\n+"
@@ -73,7 +74,8 @@ def _goes_on(last: Sentence, text: str) -> bool:
 
 def _joined(last: Sentence, text: str, segment_id: int) -> Sentence:
     ids = last.segment_ids
-    return Sentence(f"{last.text} {text}", ids if segment_id in ids else (*ids, segment_id))
+    whole = joined_texts((last.text, text))
+    return Sentence(whole, ids if segment_id in ids else (*ids, segment_id))
 
 
 def _clauses(text: str) -> Iterator[str]:
