@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from echostream.domain import (
     ActionItem,
+    Caution,
     Details,
     Insights,
     InsightsMeta,
@@ -11,6 +12,7 @@ from echostream.domain import (
     Segment,
     Sentiment,
     SentimentAt,
+    Speaker,
     Transcript,
     Word,
 )
@@ -22,10 +24,10 @@ def transcript_of(analysis: Analysis) -> Transcript:
     """With the user's edits, without segments that have no text left, and with the speaker's name
     before a segment where there is one."""
     response = analysis.response or {}
-    words = {segment["id"]: segment.get("words", []) for segment in response.get("segments", [])}
+    told = {segment["id"]: segment for segment in response.get("segments", [])}
     return Transcript(
         segments=tuple(
-            _segment(line, words[line.id])
+            _segment(line, told[line.id])
             for line in lines_of(response, analysis.edits, analysis.speakers)
             if line.text
         ),
@@ -33,6 +35,15 @@ def transcript_of(analysis: Analysis) -> Transcript:
         duration_s=response.get("duration", 0.0),
         engine=response.get("engine", ""),
         model=response.get("model", ""),
+        languages=tuple(response.get("languages", ())),
+        warnings=tuple(
+            Caution(each["code"], each["message"], each.get("start"), each.get("end"))
+            for each in response.get("warnings", ())
+        ),
+        speakers=tuple(
+            Speaker(each["id"], each["seconds"], each.get("name"), each.get("channel"))
+            for each in response.get("speakers", ())
+        ),
     )
 
 
@@ -64,9 +75,11 @@ def insights_of(analysis: Analysis, title: str) -> Insights | None:
     )
 
 
-def _segment(line: Line, words: list[Json]) -> Segment:
+def _segment(line: Line, told: Json) -> Segment:
+    """`told` is what the API said of it; older answers have fewer fields."""
     text = f"{line.speaker}: {line.text}" if line.speaker else line.text
-    kept = () if line.is_edited else words  # those of an edited text would be of another one
+    # The words of an edited text would be those of another one.
+    kept = () if line.is_edited else told.get("words", ())
     return Segment(
         id=line.id,
         start_s=line.start_s,
@@ -82,7 +95,9 @@ def _segment(line: Line, words: list[Json]) -> Segment:
             )
             for word in kept
         ),
-        space_before=line.space_before,
+        space_before=told.get("spaceBefore", True),
+        language=told.get("language"),
+        channel=told.get("channel"),
         speaker=line.speaker,
     )
 

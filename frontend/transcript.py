@@ -17,7 +17,6 @@ class Line:
     text: str
     original: str
     speaker: str | None = None
-    space_before: bool = True
 
     @property
     def is_edited(self) -> bool:
@@ -36,7 +35,6 @@ def lines_of(
             text=edits.get(segment["id"], segment["text"]).strip(),
             original=segment["text"].strip(),
             speaker=speakers.get(speaker := segment.get("speaker"), speaker),
-            space_before=segment.get("spaceBefore", True),
         )
         for segment in response.get("segments", [])
     )

@@ -73,7 +73,8 @@ def test_a_job_goes_through_a_bucket(service: Service, s3: Any, tmp_path: Path) 
         text = client.get(f"/job/{job_id}/transcript.txt").raise_for_status().text
         assert text == "word0\nword1\nword2\n"
         subtitles = client.get(f"/job/{job_id}/transcript.vtt").raise_for_status().text
-        assert subtitles.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nword0\n")
+        cue = "00:00:00.000 --> 00:00:03.000\nword0 word1 word2"
+        assert subtitles == f"WEBVTT\n\n{cue}\n"
         assert job_of(client, job_id)["result"] == job["result"]
 
         client.delete(f"/job/{job_id}").raise_for_status()

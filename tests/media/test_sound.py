@@ -100,7 +100,7 @@ TWO_TRACKS = (*lavfi(440), *lavfi(700, 3.0), "-map", "0:a", "-map", "1:a")
 
 @pytest.mark.usefixtures("either_ffmpeg")
 async def test_all_tracks_are_mixed(media: MakeMedia):
-    mixed = await decode(media("two.mkv", *TWO_TRACKS), **LIMITS)
+    mixed = await decode(media("desk-and-microphone.mkv", *TWO_TRACKS), **LIMITS)
     assert len(mixed) == pytest.approx(3 * SAMPLE_RATE_HZ, abs=1600)
     assert strength(mixed[: 2 * SAMPLE_RATE_HZ], 440) > 1000
     assert strength(mixed[: 2 * SAMPLE_RATE_HZ], 700) > 1000
@@ -108,7 +108,7 @@ async def test_all_tracks_are_mixed(media: MakeMedia):
 
 @pytest.mark.parametrize(("track", "hz"), [(0, 440), (1, 700)])
 async def test_one_track_alone(media: MakeMedia, track: int, hz: float):
-    path = media("two.mp4", *TWO_TRACKS)
+    path = media("desk-and-microphone.mp4", *TWO_TRACKS)
     found = await decode(path, track=track, **LIMITS)
     assert strength(found, hz) > 1000
     assert strength(found, 1140 - hz) < 100
@@ -118,7 +118,7 @@ async def test_one_track_alone(media: MakeMedia, track: int, hz: float):
 
 async def test_a_track_that_is_not_there(media: MakeMedia):
     with pytest.raises(InvalidRequest, match="2 audio tracks"):
-        await decode(media("two.mkv", *TWO_TRACKS), track=2, **LIMITS)
+        await decode(media("desk-and-microphone.mkv", *TWO_TRACKS), track=2, **LIMITS)
 
 
 async def test_a_title_cannot_pass_for_a_track(media: MakeMedia):
@@ -128,7 +128,7 @@ async def test_a_title_cannot_pass_for_a_track(media: MakeMedia):
 
 
 async def test_a_track_in_an_unknown_codec_is_passed_over(media: MakeMedia):
-    path = media("two.mov", *TWO_TRACKS, "-c:a:0", "pcm_s16le", "-c:a:1", "alac")
+    path = media("desk-and-microphone.mov", *TWO_TRACKS, "-c:a:0", "pcm_s16le", "-c:a:1", "alac")
     data = path.read_bytes()
     assert data.count(b"alac") >= 2
     path.write_bytes(data.replace(b"alac", b"apac"))

@@ -28,7 +28,7 @@ def found_in(text: str) -> list[dict[str, Any]]:
         pytest.param(["One. Two.", "Three."], {0: (0,), 1: (0,), 2: (10,)}, id="two sentences"),
         pytest.param(["", "One.", "", "Two.", ""], {0: (10,), 1: (30,)}, id="empty ones between"),
         pytest.param(["we  will ", "ship it"], {0: (0,), 1: (10,)}, id="a sentence over two"),
-        pytest.param(["東京。大阪。", "京都"], {0: (0,), 1: (10,)}, id="no spaces"),
+        pytest.param(["東京。大阪。", "京都"], {0: (0,), 1: (0,), 2: (10,)}, id="no spaces"),
         pytest.param([], {}, id="none"),
     ],
 )
