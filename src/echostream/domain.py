@@ -79,12 +79,14 @@ def joined(pieces: Iterable[Word | Segment]) -> str:
 class TranscribeOptions:
     """What a caller may ask of an engine.
 
-    `language` is an ISO 639-1 code, or None to detect it for each part of the audio. `hotwords`
-    are names and terms that are likely to be said, given to every part. A `draft` is replaced by a
-    later reading of the same audio, so nothing of it is tried twice.
+    `language` is an ISO 639-1 code, or None to detect it for each part of the audio; then
+    `expected_language` is that of parts too short or unclear to tell. `hotwords` are names and
+    terms that are likely to be said, given to every part. A `draft` is replaced by a later reading
+    of the same audio, so nothing of it is tried twice.
     """
 
     language: str | None = None
+    expected_language: str | None = None
     task: Task = "transcribe"
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()

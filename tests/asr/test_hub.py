@@ -16,8 +16,9 @@ from threading import Thread
 
 import pytest
 
-from conftest import SAMPLE, TINY_WHISPER
+from conftest import SAMPLE, TINY_WHISPER, sample_pcm, write_wav
 from echostream.asr import hub
+from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import InvalidRequest, ModelUnavailable
 
 COMMIT = "1" * 40
@@ -119,11 +120,12 @@ def test_download_into_a_folder(tmp_path):
 
 def test_auto_takes_pocketsphinx_when_nothing_answers(tmp_path):
     """A hub that accepts and never answers is given up within seconds, with one warning."""
+    clip = write_wav(tmp_path / "clip.wav", sample_pcm()[: 4 * SAMPLE_RATE_HZ])
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
         got = echostream(
-            "transcribe", str(SAMPLE), "-f", "json", "--no-insights",
+            "transcribe", str(clip), "-f", "json", "--no-insights",
             endpoint=endpoint, home=tmp_path, MODEL_FETCH_TIMEOUT_S="1",
         )  # fmt: skip
     assert got.returncode == 0, got.stderr

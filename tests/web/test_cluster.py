@@ -142,7 +142,8 @@ def test_stock_clients_on_two_processes(clients: SocketClients) -> None:
         engines = [clients.hear(name, "connect")["engine"] for name in owners]
         assert all(re.fullmatch(r"[01]-[A-Za-z0-9_-]{22}", engine) for engine in engines)
         assert len(set(engines)) == len(owners)
-    assert not [line for line in found.server.log if "Traceback" in line]
+    tracebacks = [line for line in found.server.log if "Traceback" in line]
+    assert not tracebacks, "".join(tracebacks)
 
 
 def _assert_they_work(clients: SocketClients, url: str, names: list[str]) -> None:
@@ -192,7 +193,8 @@ def test_a_process_that_dies(clients: SocketClients) -> None:
         assert found.server.exit_status() == 0
     ended = [json.loads(line) for line in found.server.log if "member_ended" in line]
     assert [one["status"] for one in ended] == [-signal.SIGKILL]
-    assert not [line for line in found.server.log if "Traceback" in line]
+    tracebacks = [line for line in found.server.log if "Traceback" in line]
+    assert not tracebacks, "".join(tracebacks)
 
 
 def connect_again(clients: SocketClients, url: str) -> list[str]:

@@ -282,7 +282,7 @@ class LiveSession:
             return
         if window.is_final and reading.text:
             # A short beginning may sound like any language, a whole utterance does not.
-            self._options = replace(self._options, language=self._reader.text.language)
+            self._options = replace(self._options, expected_language=self._reader.text.language)
         await self._tell_reading(reading)
 
     async def _transcribe(self, samples: Samples, window: Window) -> list[Segment]:

@@ -21,9 +21,10 @@ Chances = Mapping[str, float]
 class Languages:
     """The languages of one recording."""
 
-    def __init__(self, fixed: str | None = None) -> None:
-        """`fixed` is the only language there is."""
+    def __init__(self, fixed: str | None = None, expected: str | None = None) -> None:
+        """`fixed` is the only language there is, `expected` that of what cannot be told."""
         self.fixed = fixed
+        self._expected = expected
         self._weights: defaultdict[str, float] = defaultdict(float)
 
     def hear(self, parts: Sequence[tuple[Chances, float]]) -> None:
@@ -34,9 +35,10 @@ class Languages:
 
     @property
     def main(self) -> str:
-        """What most is said in, as far as it is known; English before anything was heard."""
-        if self.fixed is not None:
-            return self.fixed
+        """The expected language, or what most is said in, as far as it is known; English before
+        anything was heard."""
+        if (given := self.fixed or self._expected) is not None:
+            return given
         return max(self._weights, key=self._weights.__getitem__, default="en")
 
     def sure(self, parts: Sequence[tuple[Chances, float]]) -> list[str]:

@@ -49,7 +49,7 @@ class RecordingReader:
         self._report = report
         self._ask = Ask(options.task, options.prompt, options.hotwords, options.temperature)
         fixed = options.language if decoder.is_multilingual else "en"
-        self._languages = Languages(fixed)
+        self._languages = Languages(fixed, options.expected_language)
 
     def read(self, batch: Sequence[Window]) -> list[TimedWord]:
         """The words of some windows, in order of time."""

@@ -1,0 +1,106 @@
+"""Live on OpenAI's tiny.en: what its readings leave out, repeat or cut off is none of the text."""
+
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from asr.decoders import EarlyDecoder
+from conftest import TINY_EN, sample_pcm, sample_turns, word_error_rate
+from echostream.asr import LazyTranscriber, LiveEngine, Samples, Transcription, Turns
+from echostream.asr.whisper import WhisperTranscriber, load_whisper
+from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Transcript
+from echostream.settings import Settings
+from echostream.streaming.session import LiveSession
+
+_PIECE = int(1.5 * SAMPLE_RATE_HZ)
+
+
+@pytest.fixture(scope="module")
+def tiny_en() -> Iterator[WhisperTranscriber]:
+    transcriber = load_whisper(TINY_EN, "tiny.en", Settings())
+    yield transcriber
+    transcriber.close()
+
+
+async def heard(transcriber: object, turns: Turns, samples: Samples) -> Transcript:
+    """What a session makes of audio that comes in pieces, each read before the next."""
+    lazy = LazyTranscriber(lambda: transcriber)  # type: ignore[arg-type,return-value]
+    lazy.get()
+    session = LiveSession(
+        LiveEngine(lazy, turns),
+        None,
+        options=TranscribeOptions(),
+        max_audio_s=600,
+        raw_rate_hz=SAMPLE_RATE_HZ,
+    )
+    for start in range(0, len(samples), _PIECE):
+        await session.feed(samples[start : start + _PIECE].tobytes())
+        await session.caught_up()
+    session.finish()
+    async with asyncio.timeout(120):
+        return (await session.final).transcript
+
+
+async def test_every_sentence_is_heard(tiny_en: WhisperTranscriber, turns: Turns) -> None:
+    found = await heard(tiny_en, turns, up_to(4))
+    for facts in sample_turns()[:4]:
+        said = " ".join(
+            word.text
+            for word in found.words
+            if facts["start_s"] - 0.3 <= word.start_s <= facts["end_s"] + 0.3
+        )
+        assert word_error_rate(facts["text"], said) <= 0.4, facts["text"]
+
+
+async def test_readings_that_end_early_lose_nothing(
+    tiny_en: WhisperTranscriber, turns: Turns
+) -> None:
+    early = WhisperTranscriber(EarlyDecoder(tiny_en._decoder), "early", batch_size=2)
+    found = await heard(early, turns, up_to(3))
+    expected = " ".join(facts["text"] for facts in sample_turns()[:3])
+    assert word_error_rate(expected, found.text) <= 0.20
+
+
+def up_to(turn: int) -> Samples:
+    """The sample's first turns."""
+    return sample_pcm()[: int((sample_turns()[turn - 1]["end_s"] + 0.4) * SAMPLE_RATE_HZ)]
+
+
+async def test_a_prompt_has_nothing_that_is_still_in_the_audio(
+    tiny_en: WhisperTranscriber, turns: Turns
+) -> None:
+    """Whisper leaves out what its prompt has. Somebody who speaks for long without a pause is read
+    with the beginning of the sentence as prompt, once its audio is gone."""
+    long_turns = [each for each in sample_turns() if each["end_s"] - each["start_s"] > 4][:4]
+    breath = np.random.default_rng(0).normal(0, 4, SAMPLE_RATE_HZ // 10).astype(np.int16)
+    pieces = [
+        sample_pcm()[int(each["start_s"] * SAMPLE_RATE_HZ) : int(each["end_s"] * SAMPLE_RATE_HZ)]
+        for each in long_turns
+    ]
+    samples = np.concatenate([part for piece in pieces for part in (piece, breath)])
+    spy = Spy(tiny_en)
+    found = await heard(spy, turns, samples)
+    expected = " ".join(each["text"] for each in long_turns)
+    assert word_error_rate(expected, found.text) <= 0.15
+    for text, prompt in spy.calls:
+        words = text.split()
+        assert not prompt or words[:3] != prompt.split()[-len(words) :][:3]
+
+
+class Spy:
+    """Passes everything on and keeps what was read with which prompt."""
+
+    engine = "whisper"
+    model = "tiny.en"
+
+    def __init__(self, transcriber: WhisperTranscriber) -> None:
+        self._transcriber = transcriber
+        self.calls: list[tuple[str, str]] = []
+
+    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+        found = self._transcriber.transcribe(samples, options)
+        segments = list(found.segments)
+        self.calls.append((" ".join(one.text for one in segments), options.prompt or ""))
+        return Transcription((one for one in segments), found.report)
