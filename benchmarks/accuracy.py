@@ -1,6 +1,6 @@
 """Word error rates of EchoStream beside those of bare faster-whisper, on the same recordings.
 
-Three recordings: the sample; seven minutes of a meeting of five voices made by script; and, from a
+The sample; seven minutes of a meeting of five voices made by script, in three castings; and, from a
 folder of real speech, its English recordings joined. Then each file of that folder alone, summed up
 by language. Every side has int8 weights and is told the language.
 
@@ -13,7 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import runs
-from benchmarks.recordings import Recording, folder_of, long_recordings
+from benchmarks.recordings import (
+    Recording,
+    castings,
+    folder_of,
+    joined_english,
+    sample,
+    voices_can_be_made,
+)
 from benchmarks.runs import SIDES, Run
 from benchmarks.scoring import Score, score, total
 
@@ -31,10 +38,9 @@ def report(models: Sequence[str], speech: Path | None = None) -> str:
         f"| recording {_COLUMNS}",
         f"|---{'|---' * 7}|",
     ]
-    for recording in long_recordings(speech):
+    for name, recordings in _long_ones(speech).items():
         for model in models:
-            if _speaks(model, recording.language):
-                lines += _rows(recording.name, model, [recording])
+            lines += _rows(name, model, recordings)
     if speech:
         lines += ["", f"| each alone {_COLUMNS}", f"|---{'|---' * 7}|"]
         for language, recordings in _by_language(speech).items():
@@ -42,6 +48,19 @@ def report(models: Sequence[str], speech: Path | None = None) -> str:
                 if _speaks(model, language):
                     lines += _rows(f"{language}, {len(recordings)}", model, recordings)
     return "\n".join([*lines, ""])
+
+
+def _long_ones(speech: Path | None) -> dict[str, list[Recording]]:
+    """English recordings by what their row is called."""
+    groups = [[sample()]]
+    if voices_can_be_made():
+        groups.append(castings())
+    if speech:
+        groups.append([joined_english(speech)])
+    return {
+        group[0].name if len(group) == 1 else f"{group[0].name}, {len(group)} castings": group
+        for group in groups
+    }
 
 
 def _by_language(speech: Path) -> dict[str, list[Recording]]:

@@ -2,7 +2,13 @@
 
 import streamlit as st
 
-from frontend import problems, recording_header, recording_insights, recording_states
+from frontend import (
+    problems,
+    recording_cautions,
+    recording_header,
+    recording_insights,
+    recording_states,
+)
 from frontend.player import player
 from frontend.recording_audio import audio_of, copy_is_made
 from frontend.session import current_store
@@ -48,6 +54,7 @@ def _completed(store: Store, media: Media, analysis: Analysis) -> None:
             reply=st.session_state.get(f"{key}-reply"),
             on_edit=lambda change: _edit(store, media.id, f"{key}-reply", change),
         )
+        recording_cautions.show(analysis.response or {}, lines, key=f"cautions-{media.id}")
     with right:
         recording_insights.show(store, media, analysis, {line.id: line for line in lines})
 

@@ -109,7 +109,9 @@ def transcribe(
 
     chosen = {"asr_engine": engine, "whisper_model": model}
     settings = _settings("warning", **_given(chosen))
-    options = TranscribeOptions(language, task, prompt, tuple(hotwords or ()))
+    options = TranscribeOptions(
+        language=language, task=task, prompt=prompt, hotwords=tuple(hotwords or ())
+    )
     audio = AudioOptions(audio_track, "separate" if separate_channels else "mix")
     written = as_format or (None if sys.stdout.isatty() and output is None else "txt")
     targets = _targets(sources, output, written)

@@ -63,6 +63,16 @@ def labels(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
 
 
+def test_places_without_text_are_listed(look: Look, store: SqliteStore) -> None:
+    message = "Somebody seems to speak from 2.1 s to 3.0 s, but no words could be made out."
+    gap = {"code": "speech_without_text", "message": message, "start": 2.1, "end": 3.0}
+    other = {"code": "no_speakers", "message": "Voices could not be told apart."}
+    app = look(add_recording(store, answer(warnings=[gap, other]), audio=None))
+    assert [each.label for each in app.expander if "check" in each.label] == ["2 places to check"]
+    app = look(add_recording(store, answer(), audio=None))
+    assert not [each for each in app.expander if "check" in each.label]
+
+
 @pytest.mark.parametrize("media_id", ["", "nonsense", "00000000-0000-4000-8000-000000000000"])
 def test_a_recording_that_is_not_there(look: Look, media_id: str) -> None:
     app = look(media_id)
