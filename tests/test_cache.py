@@ -285,6 +285,7 @@ class TestTranscriptKey:
         }
         others = {
             "language": "de",
+            "expected_language": "de",
             "task": "translate",
             "prompt": "names",
             "hotwords": ("names",),
