@@ -1,92 +1,164 @@
-"""Any audio or video file to samples, by an ffmpeg child process.
-
-The child parses hostile input, so it is given as little as possible: an open descriptor instead of
-a name, container formats that carry their own audio, no network, no environment.
-"""
+"""Any audio or video file to samples: all that can be heard in it, at the times it has there."""
 
 import asyncio
 import logging
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Protocol
 
-import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
 from echostream.domain import SAMPLE_RATE_HZ
-from echostream.errors import AudioTooLong, EchoStreamError, InvalidAudio
+from echostream.errors import AudioTooLong, InvalidAudio, InvalidRequest
+from echostream.media.ffmpeg import ffmpeg_path
+from echostream.media.mix import Mixer
+from echostream.media.tracks import open_tracks
+
+__all__ = ["decode", "decode_channels", "ffmpeg_path", "opened"]
 
 _log = logging.getLogger(__name__)
 
-_SAMPLE_BYTES = 2
-_CHUNK_BYTES = 256 * 1024
-_COMPLAINT_BYTES = 4 * 1024
-
-# Containers that hold their audio themselves. Left out on purpose: whatever names other files or
-# hosts (hls, dash, concat, imf, sdp, rtsp), pictures, subtitles and devices. Names that an ffmpeg
-# build does not know are ignored by it.
-_CONTAINERS = (
-    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,asf_o,au,avi,caf,dss,dts,dtshd,eac3,flac,flv,gsm,loas,"
-    "matroska,webm,mov,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,ogg,rm,tak,tta,voc,w64,wav,wv"
-)
-
-# The mean of all channels, whatever their layout; indices past the last channel are ignored, `<`
-# makes the weights sum to 1. ffmpeg's own downmix drops the fourth channel of six as a subwoofer
-# and refuses layouts it has no name for, such as nine microphones.
-_MEAN_OF_CHANNELS = "pan=mono|c0<" + "+".join(f"c{channel}" for channel in range(64))
-
-
-@cache
-def ffmpeg_path() -> str:
-    """The system's ffmpeg, else the one that comes with imageio-ffmpeg.
-
-    Raises EchoStreamError if there is neither.
-    """
-    if found := shutil.which("ffmpeg"):
-        return found
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise EchoStreamError("ffmpeg is not installed; audio cannot be decoded.") from error
+_BLOCK = SAMPLE_RATE_HZ
+_MOST_CHANNELS = 16
 
 
 async def decode(
-    audio: IO[bytes] | Path, *, max_audio_s: float, timeout_s: float
+    audio: IO[bytes] | Path, *, max_audio_s: float, timeout_s: float, track: int | None = None
 ) -> NDArray[np.int16]:
-    """Decode the first audio stream of a file to mono samples at 16 kHz, shape `(samples,)`.
+    """Decode a file to mono samples at 16 kHz, shape `(samples,)`.
+
+    All its audio tracks are mixed, or the one of number `track` is taken, from 0. Gaps between
+    timestamps are silent, and so is the time before a sound that begins later than its picture,
+    unless the audio would become longer than `max_audio_s` by that alone: such timestamps are not
+    believed. What can be had of a damaged file is returned.
 
     An open `audio` must be a real file with a descriptor, which may be unlinked; it is read from
-    its start, its position does not matter, and it stays open. What can be had of a damaged file
-    is returned. Memory grows by the samples alone: 32 kB per second of audio.
+    its start, its position does not matter, and it stays open. Memory grows by the samples alone:
+    32 kB per second of audio.
 
     Raises InvalidAudio if nothing can be decoded within `timeout_s`, AudioTooLong as soon as there
-    are more than `max_audio_s` seconds. The child has ended when this returns, raises or is
-    cancelled.
+    are more than `max_audio_s` seconds, InvalidRequest if there is no such track. All child
+    processes have ended when this returns, raises or is cancelled.
     """
-    with _opened(audio) as descriptor:
+    return await _decoded(audio, _Mixed, max_audio_s, timeout_s, track)
+
+
+async def decode_channels(
+    audio: IO[bytes] | Path, *, max_audio_s: float, timeout_s: float, track: int | None = None
+) -> NDArray[np.int16]:
+    """As `decode`, but with each channel for itself, shape `(channels, samples)`.
+
+    The channels of several tracks follow each other. Raises InvalidRequest for more than 16.
+    """
+    return await _decoded(audio, _Apart, max_audio_s, timeout_s, track)
+
+
+class _Collected(Protocol):
+    """What becomes of the blocks of a file, each of shape `(channels, samples)`."""
+
+    def add(self, block: NDArray[np.int16]) -> None: ...
+
+    def result(self) -> NDArray[np.int16]: ...
+
+
+class _Mixed:
+    def __init__(self) -> None:
+        self._pcm = bytearray()
+        self._mixer: Mixer | None = None
+
+    def add(self, block: NDArray[np.int16]) -> None:
+        if len(block) == 1:
+            self._pcm += block[0].tobytes()
+            return
+        self._mixer = self._mixer or Mixer(len(block), rate_hz=SAMPLE_RATE_HZ)
+        self._pcm += self._mixer.mix(block).tobytes()
+
+    def result(self) -> NDArray[np.int16]:
+        if self._mixer:
+            self._pcm += self._mixer.finish().tobytes()
+        return np.frombuffer(self._pcm, np.int16)
+
+
+class _Apart:
+    def __init__(self) -> None:
+        self._channels: list[bytearray] = []
+
+    def add(self, block: NDArray[np.int16]) -> None:
+        if len(block) > _MOST_CHANNELS:
+            raise InvalidRequest(
+                f"The audio has {len(block)} channels; {_MOST_CHANNELS} at most can be taken apart."
+            )
+        self._channels = self._channels or [bytearray() for _ in block]
+        for kept, samples in zip(self._channels, block, strict=True):
+            kept += samples.tobytes()
+
+    def result(self) -> NDArray[np.int16]:
+        # One by one, so that no more than one channel is held twice.
+        apart = np.empty((len(self._channels), len(self._channels[0]) // 2), np.int16)
+        for number, row in enumerate(apart):
+            row[:] = np.frombuffer(self._channels[number], np.int16)
+            self._channels[number] = bytearray()
+        return apart
+
+
+async def _decoded(
+    audio: IO[bytes] | Path,
+    collected: type[_Mixed] | type[_Apart],
+    max_audio_s: float,
+    timeout_s: float,
+    track: int | None,
+) -> NDArray[np.int16]:
+    with opened(audio) as descriptor:
         try:
             async with asyncio.timeout(timeout_s):
-                pcm, status, complaint = await _run_ffmpeg(descriptor, max_audio_s)
+                try:
+                    return await _collect(descriptor, track, collected(), max_audio_s)
+                except _GapsTooLong:
+                    _log.info("timestamps with too long gaps are not believed")
+                    return await _collect(
+                        descriptor, track, collected(), max_audio_s, fill_gaps=False
+                    )
         except TimeoutError:
             raise InvalidAudio(f"The file took longer than {timeout_s:g} s to decode.") from None
-    if complaint:
-        _log.debug("ffmpeg ended with status %d and said: %s", status, complaint)
-    _check(pcm, status, complaint)
-    return np.frombuffer(pcm, np.int16, count=len(pcm) // _SAMPLE_BYTES)
+
+
+class _GapsTooLong(Exception):
+    """The audio is too long, but part of it is silence that stands for gaps."""
+
+
+async def _collect(
+    descriptor: int,
+    track: int | None,
+    collected: _Collected,
+    max_audio_s: float,
+    *,
+    fill_gaps: bool = True,
+) -> NDArray[np.int16]:
+    most, count = int(max_audio_s * SAMPLE_RATE_HZ), 0
+    async with open_tracks(descriptor, track, fill_gaps=fill_gaps) as tracks:
+        while (block := await tracks.read(_BLOCK)).shape[1]:
+            count += block.shape[1]
+            if count > most and tracks.filled:
+                raise _GapsTooLong
+            if count > most:
+                raise AudioTooLong(
+                    f"The audio is longer than the {max_audio_s:g} s that are allowed."
+                )
+            collected.add(block)
+        await tracks.check()
+        return collected.result()
 
 
 @contextmanager
-def _opened(audio: IO[bytes] | Path) -> Iterator[int]:
+def opened(audio: IO[bytes] | Path) -> Iterator[int]:
     """Give the descriptor of a file that is not empty."""
     if isinstance(audio, Path):
         if not audio.is_file():  # opening a FIFO would block the event loop
             raise InvalidAudio(f"{audio.name} is not a file.")
-        with _open(audio) as file, _opened(file) as descriptor:
+        with _open(audio) as file, opened(file) as descriptor:
             yield descriptor
         return
     descriptor = audio.fileno()  # moves a spooled file from memory to disk
@@ -101,92 +173,3 @@ def _open(path: Path) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise InvalidAudio(f"{path.name} cannot be opened: {error.strerror}.") from error
-
-
-def ffmpeg_command(
-    source: str, protocol: str, *, options: tuple[str, ...] = (), more_containers: str = ""
-) -> list[str]:
-    """ffmpeg's argument list, from an untrusted `source` to samples on stdout.
-
-    None of it may come from a client. `options` are of the input, `more_containers` are allowed
-    beside those that hold audio themselves.
-    """
-    return [
-        *input_arguments(source, protocol, options=options, more_containers=more_containers),
-        *("-map", "0:a:0", "-vn", "-sn", "-dn", "-af", _MEAN_OF_CHANNELS),
-        *("-ar", str(SAMPLE_RATE_HZ), "-flush_packets", "1", "-f", "s16le", "pipe:1"),
-    ]
-
-
-def input_arguments(
-    source: str, protocol: str, *, options: tuple[str, ...] = (), more_containers: str = ""
-) -> list[str]:
-    """The same up to the `source`, whatever is to be made of it."""
-    containers = f"{_CONTAINERS},{more_containers}" if more_containers else _CONTAINERS
-    return [
-        *(ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error"),
-        *("-protocol_whitelist", protocol, "-format_whitelist", containers),
-        *("-threads", "1", *options, "-i", source),
-    ]
-
-
-async def _run_ffmpeg(descriptor: int, max_audio_s: float) -> tuple[bytearray, int, str]:
-    """Give the raw samples, the child's exit status and the end of what it wrote to stderr."""
-    process = await asyncio.create_subprocess_exec(
-        *ffmpeg_command(f"/dev/fd/{descriptor}", "file"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        pass_fds=(descriptor,),
-        env={},  # our secrets are none of its business, nor are FFREPORT and proxies
-        # Ctrl-C in a terminal must not end it early: cut audio would pass for a damaged file.
-        start_new_session=True,
-    )
-    stdout = cast(asyncio.StreamReader, process.stdout)
-    stderr = cast(asyncio.StreamReader, process.stderr)
-    complaint = asyncio.create_task(_read_tail(stderr))
-    try:
-        pcm = await _read_samples(stdout, max_audio_s)
-        return pcm, await process.wait(), await complaint
-    finally:
-        await asyncio.shield(_reap(process, stdout, complaint))
-
-
-async def _read_samples(stdout: asyncio.StreamReader, max_audio_s: float) -> bytearray:
-    max_bytes = int(max_audio_s * SAMPLE_RATE_HZ) * _SAMPLE_BYTES
-    pcm = bytearray()
-    while chunk := await stdout.read(_CHUNK_BYTES):
-        pcm += chunk
-        if len(pcm) > max_bytes:
-            raise AudioTooLong(f"The audio is longer than the {max_audio_s:g} s that are allowed.")
-    return pcm
-
-
-async def _read_tail(stderr: asyncio.StreamReader) -> str:
-    tail = b""
-    while chunk := await stderr.read(_CHUNK_BYTES):
-        tail = (tail + chunk)[-_COMPLAINT_BYTES:]
-    return tail.decode(errors="replace").strip()
-
-
-async def _reap(
-    process: asyncio.subprocess.Process, stdout: asyncio.StreamReader, complaint: asyncio.Task[str]
-) -> None:
-    """End the child and read its pipes to their end, which is when asyncio closes them."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.kill()
-    while await stdout.read(_CHUNK_BYTES):
-        pass
-    await asyncio.gather(complaint, process.wait(), return_exceptions=True)
-
-
-def _check(pcm: bytearray, status: int, complaint: str) -> None:
-    """Raise InvalidAudio unless there are samples and the child did not crash."""
-    if status >= 0 and len(pcm) >= _SAMPLE_BYTES:
-        return
-    if "matches no streams" in complaint:
-        raise InvalidAudio("The file has no audio track.")
-    if status == 0:
-        raise InvalidAudio("The audio is empty: it has no samples.")
-    raise InvalidAudio("The file is not audio or video that can be decoded.")

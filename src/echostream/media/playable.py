@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from echostream.errors import EchoStreamError, InvalidAudio
-from echostream.media.decode import input_arguments
+from echostream.media.ffmpeg import input_arguments
 
 SUFFIX = ".mp3"
 # A constant rate, by which browsers reckon where a second lies in the file.

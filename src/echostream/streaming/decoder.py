@@ -16,7 +16,7 @@ import structlog
 from echostream.asr import Samples
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import InvalidAudio, InvalidRequest
-from echostream.media import ffmpeg_command
+from echostream.media import LiveSamples, ffmpeg_command
 
 log = structlog.get_logger(__name__)
 
@@ -200,13 +200,15 @@ class _Child:
 
     async def _pump(self, sink: Sink) -> None:
         stdout = cast(asyncio.StreamReader, self._process.stdout)
-        odd_byte = b""
+        stream = LiveSamples()
         while chunk := await stdout.read(_CHUNK_BYTES):
-            pcm = odd_byte + chunk
-            whole = len(pcm) - len(pcm) % _SAMPLE_BYTES
-            odd_byte = pcm[whole:]
-            self._samples += whole // _SAMPLE_BYTES
-            await sink(np.frombuffer(pcm[:whole], np.int16))
+            await self._bring(stream.feed(chunk), sink)
+        await self._bring(stream.finish(), sink)
+
+    async def _bring(self, samples: Samples, sink: Sink) -> None:
+        if len(samples):
+            self._samples += len(samples)
+            await sink(samples)
 
     async def _listen(self) -> None:
         """Tell once of what ffmpeg cannot read; that a stream ends in the middle is no fault."""

@@ -1,0 +1,189 @@
+"""The audio tracks of a file, decoded side by side.
+
+Each track has an ffmpeg of its own: one that cannot be decoded then takes no other with it, and
+all are read at the same pace, so that no more than a second of each is held.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echostream.domain import SAMPLE_RATE_HZ
+from echostream.errors import InvalidAudio, InvalidRequest
+from echostream.media.ffmpeg import CHUNK_BYTES, Child, ffmpeg_command, input_arguments
+from echostream.media.packets import Packets
+from echostream.media.timeline import Timeline
+
+_log = logging.getLogger(__name__)
+
+MOST_TRACKS = 16
+_SAMPLE_BYTES = 2
+_MOST_LIST_BYTES = 1024**2
+
+
+class Tracks:
+    """The tracks of one file, as blocks of samples in which all channels lie beside each other."""
+
+    def __init__(self, tracks: list["_Track"]) -> None:
+        self._tracks = tracks
+
+    @property
+    def filled(self) -> int:
+        """How many samples of silence were put into gaps so far, in the track with most."""
+        return max(track.filled for track in self._tracks)
+
+    async def read(self, count: int) -> NDArray[np.int16]:
+        """The next `count` samples of every channel, shape `(channels, samples)`.
+
+        There are fewer only at the end, and none after it. A track that is over goes on as
+        silence. The number of channels is the same each time.
+        """
+        if len(self._tracks) == 1:
+            return await self._tracks[0].read(count)
+        parts = await asyncio.gather(*(track.read(count) for track in self._tracks))
+        longest = max(part.shape[1] for part in parts)
+        return np.concatenate(
+            [np.pad(part, ((0, 0), (0, longest - part.shape[1]))) for part in parts]
+        )
+
+    async def check(self) -> None:
+        """Raise InvalidAudio unless a track had samples and its ffmpeg did not crash.
+
+        To be called after the end.
+        """
+        faults = [await track.fault() for track in self._tracks]
+        if None not in faults:
+            raise InvalidAudio(str(faults[0]))
+
+
+@asynccontextmanager
+async def open_tracks(
+    descriptor: int, only: int | None, *, fill_gaps: bool, rate_hz: int = SAMPLE_RATE_HZ
+) -> AsyncIterator[Tracks]:
+    """Start decoding all audio tracks of an open file, or the one of number `only`.
+
+    Raises InvalidRequest if there is no such track, or if there are too many for one call. All
+    child processes have ended when this is left.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def start(number: int) -> _Track:
+            child = await Child.start(
+                ffmpeg_command(_name(descriptor), "file", track=number, rate_hz=rate_hz), descriptor
+            )
+            stack.push_async_callback(child.reap)
+            return _Track(child, Timeline(rate_hz, fill_gaps=fill_gaps))
+
+        # The first one works ahead while the tracks are counted.
+        tracks = [await start(max(only or 0, 0))]
+        count = await _count(descriptor)
+        if only is None:
+            if count > MOST_TRACKS:
+                raise InvalidRequest(
+                    f"The file has {count} audio tracks; {MOST_TRACKS} at most can be heard "
+                    "together. Choose one of them."
+                )
+            tracks += [await start(number) for number in range(1, count)]
+        elif count and not 0 <= only < count:
+            raise InvalidRequest(_no_such_track(only, count))
+        yield Tracks(tracks)
+
+
+def _name(descriptor: int) -> str:
+    return f"/dev/fd/{descriptor}"
+
+
+def _no_such_track(number: int, count: int) -> str:
+    if count == 1:
+        return f"There is no audio track {number}: the file has one, which is number 0."
+    return f"There is no audio track {number}: the file has {count}, numbered 0 to {count - 1}."
+
+
+async def _count(descriptor: int) -> int:
+    """How many audio tracks a file has, those included that cannot be decoded; 0 if unknown.
+
+    `framecrc` lists the tracks without a word of the file's own: what `ffmpeg -i` prints would
+    carry names and titles, in which a file can write whatever it likes.
+    """
+    child = await Child.start(
+        [
+            *input_arguments(_name(descriptor), "file"),
+            *("-map", "0:a", "-c", "copy", "-t", "0", "-f", "framecrc", "pipe:1"),
+        ],
+        descriptor,
+    )
+    try:
+        listed = b""
+        while len(listed) < _MOST_LIST_BYTES and (chunk := await child.stdout.read(CHUNK_BYTES)):
+            listed += chunk
+    finally:
+        await child.reap()
+    return sum(line.startswith(b"#media_type ") for line in listed.splitlines())
+
+
+class _Track:
+    """One audio track, from its ffmpeg to samples that lie where their timestamps say."""
+
+    def __init__(self, child: Child, timeline: Timeline) -> None:
+        self._child = child
+        self._timeline = timeline
+        self._stream = Packets()
+        self._packets: deque[tuple[int, bytes]] = deque()
+        self._silence_bytes = 0
+        self._sound = memoryview(b"")
+        self._is_empty = True
+
+    @property
+    def filled(self) -> int:
+        return self._timeline.filled
+
+    async def read(self, count: int) -> NDArray[np.int16]:
+        """As `Tracks.read`. A track without any sample has no channels."""
+        pcm = bytearray()
+        while (missing := self._frame_bytes * count - len(pcm)) > 0 or not self._stream.channels:
+            if self._silence_bytes:
+                taken = min(missing, self._silence_bytes)
+                pcm += bytes(taken)
+                self._silence_bytes -= taken
+            elif self._sound:
+                pcm += self._sound[:missing]
+                self._sound = self._sound[missing:]
+            elif not await self._next_packet():
+                break
+        samples = np.frombuffer(pcm, "<i2").astype(np.int16, copy=False)
+        return samples.reshape(-1, max(self._stream.channels, 1)).T[: self._stream.channels]
+
+    async def fault(self) -> str | None:
+        """Why there is nothing to be had of this track, if so."""
+        status, complaint = await self._child.ended()
+        if complaint:
+            _log.debug("ffmpeg ended with status %d and said: %s", status, complaint)
+        if status >= 0 and not self._is_empty:
+            return None
+        if "matches no streams" in complaint:
+            return "The file has no audio track."
+        if status == 0:
+            return "The audio is empty: it has no samples."
+        return "The file is not audio or video that can be decoded."
+
+    @property
+    def _frame_bytes(self) -> int:
+        return self._stream.channels * _SAMPLE_BYTES
+
+    async def _next_packet(self) -> bool:
+        while not self._packets:
+            chunk = await self._child.stdout.read(CHUNK_BYTES)
+            if not chunk:
+                return False
+            self._packets.extend(self._stream.feed(chunk))
+        time_ms, pcm = self._packets.popleft()
+        count = len(pcm) // self._frame_bytes
+        self._silence_bytes = self._frame_bytes * self._timeline.silence_before(time_ms, count)
+        self._sound = memoryview(pcm)[: count * self._frame_bytes]
+        self._is_empty = self._is_empty and count == 0
+        return True
