@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidAudio
 from echostream.media import decode
-from echostream.media.decode import ffmpeg_path
-from media.waves import MakeMedia, sine, write_wav
+from echostream.media.ffmpeg import ffmpeg_path
+from media.waves import MakeMedia, packets, sine, write_wav
 
 LIMITS = {"max_audio_s": 60.0, "timeout_s": 30.0}
 
@@ -109,7 +109,9 @@ async def test_format(media: MakeMedia, name: str) -> None:
 
     assert samples.dtype == np.int16
     assert samples.ndim == 1
-    assert len(samples) == pytest.approx(1.5 * SAMPLE_RATE_HZ, abs=0.12 * SAMPLE_RATE_HZ)
+    # The fragments have no edit list: their time begins 0.2 s before the sound and the picture do.
+    most_s = 0.21 if name == "fragments.mp4" else 0.12
+    assert len(samples) == pytest.approx(1.5 * SAMPLE_RATE_HZ, abs=most_s * SAMPLE_RATE_HZ)
     assert pitch_hz(samples) == pytest.approx(440, abs=2)
     assert np.abs(samples.astype(int)).max() > 2_000
 
@@ -139,7 +141,7 @@ async def test_no_channel_is_dropped(tmp_path: Path, channels: int, active: int)
 
     mono = await decode(write_wav(tmp_path / "a.wav", samples), **LIMITS)
 
-    assert np.abs(mono.astype(int)).max() == pytest.approx(20_000 / channels, abs=5)
+    assert np.abs(mono.astype(int)).max() == 20_000
 
 
 @pytest.mark.usefixtures("either_ffmpeg")
@@ -151,16 +153,6 @@ async def test_loud_channels_do_not_clip(media: MakeMedia, codec: str) -> None:
     )
 
     assert 31_500 < np.abs(samples.astype(int)).max() < 32_767
-
-
-@pytest.mark.usefixtures("either_ffmpeg")
-async def test_first_audio_track_is_taken(media: MakeMedia) -> None:
-    other = ("-f", "lavfi", "-i", "sine=1000:d=3")
-    two = media("two.mkv", *VIDEO, *SINE, *other, "-map", "0", "-map", "1", "-map", "2")
-
-    samples = await decode(two, **LIMITS)
-
-    assert pitch_hz(samples[: int(1.4 * SAMPLE_RATE_HZ)]) == pytest.approx(440, abs=2)
 
 
 # --- damaged, yet something can be had ------------------------------------------------------------
@@ -567,7 +559,10 @@ async def test_child_gets_no_secrets_and_no_names(
     tone: Path, tmp_path: Path, stub_ffmpeg: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "hush")
-    stub_ffmpeg(f'/usr/bin/env > {tmp_path}/seen; echo "$@" >> {tmp_path}/seen; printf abcd')
+    (tmp_path / "given").write_bytes(packets((0, b"abcd")))
+    stub_ffmpeg(
+        f'/usr/bin/env >> {tmp_path}/seen; echo "$@" >> {tmp_path}/seen; cat {tmp_path}/given'
+    )
 
     samples = await decode(tone, **LIMITS)
 
@@ -589,18 +584,36 @@ async def test_child_that_hangs_is_killed(tone: Path, stub_ffmpeg: Callable[[str
 
 
 async def test_child_that_never_stops_complaining(
-    tone: Path, stub_ffmpeg: Callable[[str], None], caplog: pytest.LogCaptureFixture
+    tone: Path,
+    tmp_path: Path,
+    stub_ffmpeg: Callable[[str], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stub_ffmpeg("head -c 20000000 /dev/zero | tr '\\0' x >&2; echo END >&2; printf abcd; exit 1")
-    caplog.set_level("DEBUG", "echostream.media.decode")
+    (tmp_path / "given").write_bytes(packets((0, b"abcd")))
+    stub_ffmpeg(
+        f"head -c 20000000 /dev/zero | tr '\\0' x >&2; echo END >&2; cat {tmp_path}/given; exit 1"
+    )
+    caplog.set_level("DEBUG", "echostream.media.tracks")
 
     assert len(await decode(tone, **LIMITS)) == 2
     assert caplog.messages[-1].endswith("xxxEND")
     assert len(caplog.messages[-1]) < 5_000
 
 
-async def test_child_that_crashes(tone: Path, stub_ffmpeg: Callable[[str], None]) -> None:
-    stub_ffmpeg("printf abcdefgh; kill -SEGV $$")
+async def test_child_that_crashes(
+    tone: Path, tmp_path: Path, stub_ffmpeg: Callable[[str], None]
+) -> None:
+    (tmp_path / "given").write_bytes(packets((0, b"abcdefgh")))
+    stub_ffmpeg(f"cat {tmp_path}/given; kill -SEGV $$")
+
+    with pytest.raises(InvalidAudio, match=NOT_MEDIA):
+        await decode(tone, **LIMITS)
+
+
+async def test_child_that_writes_something_else(
+    tone: Path, stub_ffmpeg: Callable[[str], None]
+) -> None:
+    stub_ffmpeg("head -c 1000000 /dev/urandom")
 
     with pytest.raises(InvalidAudio, match=NOT_MEDIA):
         await decode(tone, **LIMITS)

@@ -15,6 +15,7 @@ from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import AudioTooLong, InvalidAudio, InvalidRequest
 from echostream.media.ffmpeg import ffmpeg_path
 from echostream.media.mix import Mixer
+from echostream.media.timeline import GapsTooLong
 from echostream.media.tracks import open_tracks
 
 __all__ = ["decode", "decode_channels", "ffmpeg_path", "opened"]
@@ -115,18 +116,12 @@ async def _decoded(
         try:
             async with asyncio.timeout(timeout_s):
                 try:
-                    return await _collect(descriptor, track, collected(), max_audio_s)
-                except _GapsTooLong:
-                    _log.info("timestamps with too long gaps are not believed")
-                    return await _collect(
-                        descriptor, track, collected(), max_audio_s, fill_gaps=False
-                    )
+                    return await _collect(descriptor, track, collected(), max_audio_s, max_audio_s)
+                except GapsTooLong:
+                    _log.info("the gaps between timestamps are too long to be believed")
+                    return await _collect(descriptor, track, collected(), max_audio_s, None)
         except TimeoutError:
             raise InvalidAudio(f"The file took longer than {timeout_s:g} s to decode.") from None
-
-
-class _GapsTooLong(Exception):
-    """The audio is too long, but part of it is silence that stands for gaps."""
 
 
 async def _collect(
@@ -134,15 +129,12 @@ async def _collect(
     track: int | None,
     collected: _Collected,
     max_audio_s: float,
-    *,
-    fill_gaps: bool = True,
+    fill_until_s: float | None,
 ) -> NDArray[np.int16]:
     most, count = int(max_audio_s * SAMPLE_RATE_HZ), 0
-    async with open_tracks(descriptor, track, fill_gaps=fill_gaps) as tracks:
+    async with open_tracks(descriptor, track, fill_until_s=fill_until_s) as tracks:
         while (block := await tracks.read(_BLOCK)).shape[1]:
             count += block.shape[1]
-            if count > most and tracks.filled:
-                raise _GapsTooLong
             if count > most:
                 raise AudioTooLong(
                     f"The audio is longer than the {max_audio_s:g} s that are allowed."

@@ -158,7 +158,8 @@ class Mixer:
         peak = float(np.abs(total).max())
         if peak * self._gain > loudest:
             self._gain = loudest / peak
-        return np.clip(np.rint(total * self._gain), -_FULL_SCALE - 1, _FULL_SCALE).astype(np.int16)
+        whole = np.rint(total * self._gain).clip(-_FULL_SCALE - 1, _FULL_SCALE)
+        return cast(NDArray[np.int16], whole.astype(np.int16))
 
 
 def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ class Packets:
     def __init__(self) -> None:
         self.channels = 0
         """0 until the head has been read; no packet comes before it."""
-        self._bytes = bytearray()
+        self._bytes = b""
         self._has_begun = False
 
     def feed(self, chunk: bytes) -> Iterator[tuple[int, bytes]]:
@@ -36,52 +36,43 @@ class Packets:
         Raises InvalidAudio if the bytes are not what ffmpeg was told to write.
         """
         self._bytes += chunk
+        if len(self._bytes) < _FILE_HEAD_BYTES:
+            return
         at = 0
-        with memoryview(bytes(self._bytes)) as data:
-            if not self._has_begun:
-                if len(data) < _FILE_HEAD_BYTES:
-                    return
-                at = self._begin(data)
-            while head := self._head(data, at):
-                name, time_ms, begin, end = head
-                if end > len(data):
-                    break
-                if name == b"sndD":
-                    yield time_ms, bytes(data[begin:end])
-                elif name == b"_SND":
-                    self.channels = data[begin + _CHANNELS_AT]
-                at = end
-        del self._bytes[:at]
+        if not self._has_begun:
+            if not self._bytes.startswith(_MAGIC):
+                raise _nonsense()
+            self._has_begun, at = True, _FILE_HEAD_BYTES
+        while part := _part(self._bytes, at):
+            name, time_ms, begin, end = part
+            if name == b"_SND":
+                self.channels = self._bytes[begin + _CHANNELS_AT]
+            elif name == b"sndD":
+                if not self.channels:
+                    raise _nonsense()
+                yield time_ms, self._bytes[begin:end]
+            at = end
+        self._bytes = self._bytes[at:]
 
-    def _begin(self, data: memoryview) -> int:
-        if data[: len(_MAGIC)] != _MAGIC:
-            raise _nonsense()
-        self._has_begun = True
-        return _FILE_HEAD_BYTES
 
-    def _head(self, data: memoryview, at: int) -> tuple[bytes, int, int, int] | None:
-        """The name, time, begin and end of the part that begins at `at`, if it is all there."""
-        room = len(data) - at
-        name = bytes(data[at : at + 4])
-        if name in (b"HEND", b"DONE"):
-            return name, 0, at + 4, at + 4
-        time_ms, begin = 0, at + _CHUNK.size
-        if name == b"sndD":
-            if room < _PACKET.size:
-                return None
-            _, time_ms, size = _PACKET.unpack_from(data, at)
-            begin = at + _PACKET.size
-        elif name in (b"_SND", b"_TXT"):
-            if room < _CHUNK.size:
-                return None
-            _, size = _CHUNK.unpack_from(data, at)
-        elif room < len(name) or room < 4:
-            return None
-        else:
+def _part(data: bytes, at: int) -> tuple[bytes, int, int, int] | None:
+    """Name, time, begin and end of the part of the stream at `at`; None if it is not complete."""
+    name = data[at : at + 4]
+    if name in (b"HEND", b"DONE"):
+        return name, 0, at + 4, at + 4
+    if name not in (b"sndD", b"_SND", b"_TXT"):
+        if len(name) == 4:
             raise _nonsense()
-        if size > _MOST_BYTES:
-            raise _nonsense()
-        return name, time_ms, begin, begin + size
+        return None
+    layout = _PACKET if name == b"sndD" else _CHUNK
+    begin = at + layout.size
+    if len(data) < begin:
+        return None
+    _, *time_ms, size = layout.unpack_from(data, at)
+    if size > _MOST_BYTES:
+        raise _nonsense()
+    end = begin + size
+    return (name, time_ms[0] if time_ms else 0, begin, end) if end <= len(data) else None
 
 
 def _nonsense() -> InvalidAudio:

@@ -6,6 +6,7 @@ all are read at the same pace, so that no more than a second of each is held.
 
 import asyncio
 import logging
+import os
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +26,13 @@ MOST_TRACKS = 16
 _SAMPLE_BYTES = 2
 _MOST_LIST_BYTES = 1024**2
 
+# In MPEG streams, whose clocks may begin anywhere, ffmpeg counts time from the first stream that it
+# uses. For the picture to count, and all tracks alike, they all must be used: here, for nothing.
+# Elsewhere that would make it read pictures that it otherwise skips.
+_EVERYTHING = ("-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "null", "-")
+_TS_PACKET_BYTES, _TS_SYNC = 188, b"\x47"
+_PS_HEAD = b"\x00\x00\x01\xba"
+
 
 class Tracks:
     """The tracks of one file, as blocks of samples in which all channels lie beside each other."""
@@ -33,19 +41,20 @@ class Tracks:
         self._tracks = tracks
 
     @property
-    def filled(self) -> int:
-        """How many samples of silence were put into gaps so far, in the track with most."""
-        return max(track.filled for track in self._tracks)
+    def count(self) -> int:
+        return len(self._tracks)
 
     async def read(self, count: int) -> NDArray[np.int16]:
         """The next `count` samples of every channel, shape `(channels, samples)`.
 
         There are fewer only at the end, and none after it. A track that is over goes on as
-        silence. The number of channels is the same each time.
+        silence. The number of channels is the same each time. Raises GapsTooLong.
         """
         if len(self._tracks) == 1:
             return await self._tracks[0].read(count)
-        parts = await asyncio.gather(*(track.read(count) for track in self._tracks))
+        reads = (track.read(count) for track in self._tracks)
+        # All are waited for even if one raises, as nobody else may read from their ffmpegs then.
+        parts = [_given(read) for read in await asyncio.gather(*reads, return_exceptions=True)]
         longest = max(part.shape[1] for part in parts)
         return np.concatenate(
             [np.pad(part, ((0, 0), (0, longest - part.shape[1]))) for part in parts]
@@ -61,23 +70,35 @@ class Tracks:
             raise InvalidAudio(str(faults[0]))
 
 
+def _given(result: NDArray[np.int16] | BaseException) -> NDArray[np.int16]:
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
 @asynccontextmanager
 async def open_tracks(
-    descriptor: int, only: int | None, *, fill_gaps: bool, rate_hz: int = SAMPLE_RATE_HZ
+    descriptor: int,
+    only: int | None,
+    *,
+    fill_until_s: float | None,
+    rate_hz: int = SAMPLE_RATE_HZ,
 ) -> AsyncIterator[Tracks]:
     """Start decoding all audio tracks of an open file, or the one of number `only`.
+
+    `fill_until_s` is as for `Timeline`.
 
     Raises InvalidRequest if there is no such track, or if there are too many for one call. All
     child processes have ended when this is left.
     """
+    everything = _EVERYTHING if _is_mpeg(descriptor) else ()
     async with AsyncExitStack() as stack:
 
         async def start(number: int) -> _Track:
-            child = await Child.start(
-                ffmpeg_command(_name(descriptor), "file", track=number, rate_hz=rate_hz), descriptor
-            )
+            command = ffmpeg_command(_name(descriptor), "file", track=number, rate_hz=rate_hz)
+            child = await Child.start([*command, *everything], descriptor)
             stack.push_async_callback(child.reap)
-            return _Track(child, Timeline(rate_hz, fill_gaps=fill_gaps))
+            return _Track(child, Timeline(rate_hz, fill_until_s))
 
         # The first one works ahead while the tracks are counted.
         tracks = [await start(max(only or 0, 0))]
@@ -96,6 +117,14 @@ async def open_tracks(
 
 def _name(descriptor: int) -> str:
     return f"/dev/fd/{descriptor}"
+
+
+def _is_mpeg(descriptor: int) -> bool:
+    """Whether a file is an MPEG transport stream, M2TS included, or a programme stream."""
+    head = os.pread(descriptor, 4 + 2 * _TS_PACKET_BYTES, 0)
+    is_ts = head[:1] == head[_TS_PACKET_BYTES:][:1] == _TS_SYNC
+    is_m2ts = head[4:5] == head[4 + 4 + _TS_PACKET_BYTES :][:1] == _TS_SYNC
+    return is_ts or is_m2ts or head.startswith(_PS_HEAD)
 
 
 def _no_such_track(number: int, count: int) -> str:
@@ -121,6 +150,8 @@ async def _count(descriptor: int) -> int:
         listed = b""
         while len(listed) < _MOST_LIST_BYTES and (chunk := await child.stdout.read(CHUNK_BYTES)):
             listed += chunk
+        else:
+            await child.ended()
     finally:
         await child.reap()
     return sum(line.startswith(b"#media_type ") for line in listed.splitlines())
@@ -137,10 +168,6 @@ class _Track:
         self._silence_bytes = 0
         self._sound = memoryview(b"")
         self._is_empty = True
-
-    @property
-    def filled(self) -> int:
-        return self._timeline.filled
 
     async def read(self, count: int) -> NDArray[np.int16]:
         """As `Tracks.read`. A track without any sample has no channels."""
