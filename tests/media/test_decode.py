@@ -21,6 +21,7 @@ from echostream.errors import AudioTooLong, EchoStreamError, InvalidAudio
 from echostream.media import decode
 from echostream.media.ffmpeg import ffmpeg_path
 from media.waves import MakeMedia, packets, sine, write_wav
+from processes import children
 
 LIMITS = {"max_audio_s": 60.0, "timeout_s": 30.0}
 
@@ -37,11 +38,6 @@ NO_BYTES = "file is empty"
 def pitch_hz(samples: NDArray[np.int16]) -> float:
     spectrum = np.abs(np.fft.rfft(samples))
     return float(np.argmax(spectrum)) * SAMPLE_RATE_HZ / len(samples)
-
-
-def children() -> set[int]:
-    found = (task / "children" for task in Path("/proc/self/task").iterdir())
-    return {int(pid) for file in found for pid in file.read_text().split()}
 
 
 async def decode_bytes(data: bytes) -> NDArray[np.int16]:

@@ -7,8 +7,8 @@ import pytest
 
 from echostream.errors import AudioTooLong, InvalidAudio, InvalidRequest
 from echostream.media import decode, decode_channels
-from media.test_decode import children
 from media.waves import MakeMedia, pitches, sine, steps, write_wav
+from processes import children
 
 LIMITS = {"max_audio_s": 60.0, "timeout_s": 30.0}
 VIDEO = ("-f", "lavfi", "-i", "testsrc=d=2:s=64x64:r=10")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import InvalidAudio, InvalidRequest
 from echostream.media.ffmpeg import CHUNK_BYTES, Child, ffmpeg_command, input_arguments
+from echostream.media.lengths import input_options
 from echostream.media.packets import Packets
 from echostream.media.timeline import Timeline
 
@@ -91,18 +92,21 @@ async def open_tracks(
     Raises InvalidRequest if there is no such track, or if there are too many for one call. All
     child processes have ended when this is left.
     """
+    options = input_options(descriptor)
     everything = _EVERYTHING if _is_mpeg(descriptor) else ()
     async with AsyncExitStack() as stack:
 
         async def start(number: int) -> _Track:
-            command = ffmpeg_command(_name(descriptor), "file", track=number, rate_hz=rate_hz)
+            command = ffmpeg_command(
+                _name(descriptor), "file", track=number, rate_hz=rate_hz, options=options
+            )
             child = await Child.start([*command, *everything], descriptor)
             stack.push_async_callback(child.reap)
             return _Track(child, Timeline(rate_hz, fill_until_s))
 
         # The first one works ahead while the tracks are counted.
         tracks = [await start(max(only or 0, 0))]
-        count = await _count(descriptor)
+        count = await _count(descriptor, options)
         if only is None:
             if count > MOST_TRACKS:
                 raise InvalidRequest(
@@ -133,7 +137,7 @@ def _no_such_track(number: int, count: int) -> str:
     return f"There is no audio track {number}: the file has {count}, numbered 0 to {count - 1}."
 
 
-async def _count(descriptor: int) -> int:
+async def _count(descriptor: int, options: tuple[str, ...]) -> int:
     """How many audio tracks a file has, those included that cannot be decoded; 0 if unknown.
 
     `framecrc` lists the tracks without a word of the file's own: what `ffmpeg -i` prints would
@@ -141,7 +145,7 @@ async def _count(descriptor: int) -> int:
     """
     child = await Child.start(
         [
-            *input_arguments(_name(descriptor), "file"),
+            *input_arguments(_name(descriptor), "file", options=options),
             *("-map", "0:a", "-c", "copy", "-t", "0", "-f", "framecrc", "pipe:1"),
         ],
         descriptor,
