@@ -40,7 +40,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_is_heard_as_it_is_transcribed(media: MakeMedia, tmp_path: Path, name: str) -> None:
-    file = media(name, *CASES[name])
+    file = media(f"played-{name}", *CASES[name])
     samples = await decode(file, **LIMITS)
     apart = await heard(file, tmp_path)
 
@@ -58,7 +58,7 @@ async def test_stereo_stays_stereo(media: MakeMedia, tmp_path: Path) -> None:
 
 
 async def test_gaps_that_decode_does_not_believe(media: MakeMedia, tmp_path: Path) -> None:
-    file = media("gap.mkv", *CASES["gap.mkv"])
+    file = media("played-gap.mkv", *CASES["gap.mkv"])
 
     apart = await heard(file, tmp_path, max_audio_s=5)
 

@@ -64,7 +64,7 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 async def test_recorders(media: MakeMedia, name: str) -> None:
-    samples = await decode(media(name, *FILES[name]), **LIMITS)
+    samples = await decode(media(f"rising-{name}", *FILES[name]), **LIMITS)
 
     assert pitches(samples) == RISING
     assert len(samples) == pytest.approx(4.3 * 16_000, abs=0.1 * 16_000)
@@ -263,7 +263,9 @@ async def test_broken_mp3(media: MakeMedia, tmp_path: Path, case: str, kind: str
 @pytest.mark.parametrize("name", ["a.flac", "a.opus", "a.ogg", "a.aac", "a.mkv"])
 async def test_junk_before(media: MakeMedia, tmp_path: Path, name: str) -> None:
     """As a cut of a stream begins, or a file with a tag of another kind."""
-    whole = media(name, *SOUND, *(("-c:a", "libvorbis") if name == "a.ogg" else ())).read_bytes()
+    whole = media(
+        f"rising-{name}", *SOUND, *(("-c:a", "libvorbis") if name == "a.ogg" else ())
+    ).read_bytes()
     tag = id3(100, bytes(100)) if name in ("a.flac", "a.aac") else b""
 
     assert pitches(await decoded(tmp_path, tag + whole)) == RISING
