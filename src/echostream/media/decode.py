@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import AudioTooLong, InvalidAudio, InvalidRequest
-from echostream.media.ffmpeg import ffmpeg_path
 from echostream.media.mix import Mixer
 from echostream.media.timeline import GapsTooLong
 from echostream.media.tracks import open_tracks
-
-__all__ = ["decode", "decode_channels", "ffmpeg_path", "opened"]
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +109,7 @@ async def _decoded(
     timeout_s: float,
     track: int | None,
 ) -> NDArray[np.int16]:
-    with opened(audio) as descriptor:
+    with _opened(audio) as descriptor:
         try:
             async with asyncio.timeout(timeout_s):
                 try:
@@ -145,12 +142,12 @@ async def _collect(
 
 
 @contextmanager
-def opened(audio: IO[bytes] | Path) -> Iterator[int]:
+def _opened(audio: IO[bytes] | Path) -> Iterator[int]:
     """Give the descriptor of a file that is not empty."""
     if isinstance(audio, Path):
         if not audio.is_file():  # opening a FIFO would block the event loop
             raise InvalidAudio(f"{audio.name} is not a file.")
-        with _open(audio) as file, opened(file) as descriptor:
+        with _open(audio) as file, _opened(file) as descriptor:
             yield descriptor
         return
     descriptor = audio.fileno()  # moves a spooled file from memory to disk
