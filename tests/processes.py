@@ -1,6 +1,7 @@
 """What processes this one has, read from /proc."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -9,7 +10,8 @@ def children(pid: int | None = None) -> list[int]:
     parent = os.getpid() if pid is None else pid
     found = []
     for task in Path(f"/proc/{parent}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            found += [int(child) for child in (task / "children").read_text().split()]
     return [child for child in found if not _is_zombie(child)]
 
 

@@ -19,8 +19,7 @@ from conftest import (
 from echostream.asr.whisper import WhisperTranscriber, load_whisper
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, joined
 from echostream.errors import ModelUnavailable
-from echostream.media import decode
-from echostream.media.decode import ffmpeg_path
+from echostream.media import decode, ffmpeg_path
 from echostream.settings import Settings
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from echostream.media.decode import ffmpeg_path
+from echostream.media.ffmpeg import ffmpeg_path
 from media.waves import MakeMedia, sine, write_wav
 
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidAudio
 from echostream.media import decode
-from echostream.media.decode import ffmpeg_path
-from media.waves import MakeMedia, sine, write_wav
+from echostream.media.ffmpeg import ffmpeg_path
+from media.waves import MakeMedia, packets, sine, write_wav
+from processes import children
 
 LIMITS = {"max_audio_s": 60.0, "timeout_s": 30.0}
 
@@ -28,11 +29,6 @@ SINE = ("-f", "lavfi", "-i", "sine=440:d=1.5:r=48000")
 VIDEO = ("-f", "lavfi", "-i", "testsrc=d=1.5:s=64x64:r=10")
 EIGHT = "aevalsrc=" + "|".join(["0.9*sin(880*PI*t)"] * 8) + ":d=1.5:s=192000:c=7.1"
 
-# What ffmpeg writes before the samples, as `printf` of a shell takes it.
-HEADER = (
-    r"RIFF\377\377\377\377WAVEfmt \020\000\000\000\001\000\001\000\200\076\000\000"
-    r"\000\175\000\000\002\000\020\000data\377\377\377\377"
-)
 NOT_MEDIA = "not audio or video that can be decoded"
 NO_TRACK = "no audio track"
 NO_SAMPLES = "has no samples"
@@ -42,11 +38,6 @@ NO_BYTES = "file is empty"
 def pitch_hz(samples: NDArray[np.int16]) -> float:
     spectrum = np.abs(np.fft.rfft(samples))
     return float(np.argmax(spectrum)) * SAMPLE_RATE_HZ / len(samples)
-
-
-def children() -> set[int]:
-    found = (task / "children" for task in Path("/proc/self/task").iterdir())
-    return {int(pid) for file in found for pid in file.read_text().split()}
 
 
 async def decode_bytes(data: bytes) -> NDArray[np.int16]:
@@ -103,7 +94,6 @@ FORMATS = {
     "a.dts": (*SINE, "-strict", "-2"),
     "a.tta": SINE,
     "a.wv": SINE,
-    "narrow.3gp": (*SINE, "-ar", "8000", "-c:a", "libopencore_amrnb", "-b:a", "12.2k"),
     "a.amr": (*SINE, "-ar", "8000", "-c:a", "libopencore_amrnb", "-b:a", "12.2k"),
 }
 
@@ -115,7 +105,9 @@ async def test_format(media: MakeMedia, name: str) -> None:
 
     assert samples.dtype == np.int16
     assert samples.ndim == 1
-    assert len(samples) == pytest.approx(1.5 * SAMPLE_RATE_HZ, abs=0.25 * SAMPLE_RATE_HZ)
+    # The fragments lack an edit list: their time begins 0.2 s before sound and picture.
+    most_s = 0.25 if name == "fragments.mp4" else 0.12
+    assert len(samples) == pytest.approx(1.5 * SAMPLE_RATE_HZ, abs=most_s * SAMPLE_RATE_HZ)
     assert pitch_hz(samples) == pytest.approx(440, abs=2)
     assert np.abs(samples.astype(int)).max() > 2_000
 
@@ -145,7 +137,7 @@ async def test_no_channel_is_dropped(tmp_path: Path, channels: int, active: int)
 
     mono = await decode(write_wav(tmp_path / "a.wav", samples), **LIMITS)
 
-    assert np.abs(mono.astype(int)).max() == pytest.approx(20_000, abs=5)
+    assert np.abs(mono.astype(int)).max() == 20_000
 
 
 @pytest.mark.usefixtures("either_ffmpeg")
@@ -157,16 +149,6 @@ async def test_loud_channels_do_not_clip(media: MakeMedia, codec: str) -> None:
     )
 
     assert 31_500 < np.abs(samples.astype(int)).max() < 32_767
-
-
-@pytest.mark.usefixtures("either_ffmpeg")
-async def test_first_audio_track_is_taken(media: MakeMedia) -> None:
-    other = ("-f", "lavfi", "-i", "sine=1000:d=3")
-    two = media("two.mkv", *VIDEO, *SINE, *other, "-map", "0", "-map", "1", "-map", "2")
-
-    samples = await decode(two, **LIMITS)
-
-    assert pitch_hz(samples[: int(1.4 * SAMPLE_RATE_HZ)]) == pytest.approx(440, abs=2)
 
 
 # --- damaged, yet something can be had ------------------------------------------------------------
@@ -573,8 +555,9 @@ async def test_child_gets_no_secrets_and_no_names(
     tone: Path, tmp_path: Path, stub_ffmpeg: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "hush")
+    (tmp_path / "given").write_bytes(packets((0, b"abcd")))
     stub_ffmpeg(
-        f'/usr/bin/env > {tmp_path}/seen; echo "$@" >> {tmp_path}/seen; printf "{HEADER}abcd"'
+        f'/usr/bin/env >> {tmp_path}/seen; echo "$@" >> {tmp_path}/seen; cat {tmp_path}/given'
     )
 
     samples = await decode(tone, **LIMITS)
@@ -587,7 +570,7 @@ async def test_child_gets_no_secrets_and_no_names(
 
 
 async def test_child_that_hangs_is_killed(tone: Path, stub_ffmpeg: Callable[[str], None]) -> None:
-    stub_ffmpeg(f"trap '' TERM INT; printf '{HEADER}abcd'; while :; do :; done")
+    stub_ffmpeg("trap '' TERM INT; printf abcd; while :; do :; done")
     before = children()
 
     with pytest.raises(InvalidAudio, match="took longer"):
@@ -597,20 +580,36 @@ async def test_child_that_hangs_is_killed(tone: Path, stub_ffmpeg: Callable[[str
 
 
 async def test_child_that_never_stops_complaining(
-    tone: Path, stub_ffmpeg: Callable[[str], None], caplog: pytest.LogCaptureFixture
+    tone: Path,
+    tmp_path: Path,
+    stub_ffmpeg: Callable[[str], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    (tmp_path / "given").write_bytes(packets((0, b"abcd")))
     stub_ffmpeg(
-        f"head -c 20000000 /dev/zero | tr '\\0' x >&2; echo END >&2; printf '{HEADER}abcd'; exit 1"
+        f"head -c 20000000 /dev/zero | tr '\\0' x >&2; echo END >&2; cat {tmp_path}/given; exit 1"
     )
-    caplog.set_level("DEBUG", "echostream.media.decode")
+    caplog.set_level("DEBUG", "echostream.media.tracks")
 
     assert len(await decode(tone, **LIMITS)) == 2
     assert caplog.messages[-1].endswith("xxxEND")
     assert len(caplog.messages[-1]) < 5_000
 
 
-async def test_child_that_crashes(tone: Path, stub_ffmpeg: Callable[[str], None]) -> None:
-    stub_ffmpeg(f"printf '{HEADER}abcdefgh'; kill -SEGV $$")
+async def test_child_that_crashes(
+    tone: Path, tmp_path: Path, stub_ffmpeg: Callable[[str], None]
+) -> None:
+    (tmp_path / "given").write_bytes(packets((0, b"abcdefgh")))
+    stub_ffmpeg(f"cat {tmp_path}/given; kill -SEGV $$")
+
+    with pytest.raises(InvalidAudio, match=NOT_MEDIA):
+        await decode(tone, **LIMITS)
+
+
+async def test_child_that_writes_something_else(
+    tone: Path, stub_ffmpeg: Callable[[str], None]
+) -> None:
+    stub_ffmpeg("head -c 1000000 /dev/urandom")
 
     with pytest.raises(InvalidAudio, match=NOT_MEDIA):
         await decode(tone, **LIMITS)

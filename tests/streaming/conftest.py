@@ -13,7 +13,7 @@ from conftest import SAMPLE, TINY_WHISPER, sample_pcm
 from echostream.asr import LazyTranscriber, LiveEngine, Turns
 from echostream.asr.whisper import WhisperTranscriber, load_whisper
 from echostream.domain import SAMPLE_RATE_HZ
-from echostream.media.decode import ffmpeg_path
+from echostream.media import ffmpeg_path
 from echostream.settings import Settings
 from streaming.oracle import OracleTranscriber
 

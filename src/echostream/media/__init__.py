@@ -1,12 +1,13 @@
 """Getting at audio: downloading it, decoding it to samples, and making it fit for browsers."""
 
-from echostream.media.decode import decode, decode_channels, ffmpeg_command, ffmpeg_path
+from echostream.media.decode import decode, decode_channels
 from echostream.media.fetch import fetch
-from echostream.media.mixing import MonoStream
+from echostream.media.ffmpeg import ffmpeg_command, ffmpeg_path
+from echostream.media.live import LiveSamples
 from echostream.media.playable import make_playable
 
 __all__ = [
-    "MonoStream",
+    "LiveSamples",
     "decode",
     "decode_channels",
     "fetch",

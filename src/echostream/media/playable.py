@@ -2,31 +2,48 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from echostream.errors import EchoStreamError, InvalidAudio
-from echostream.media.decode import IN_PLACE, count_tracks, input_arguments
+from echostream.media.ffmpeg import ffmpeg_path
+from echostream.media.mix import Mixer
+from echostream.media.timeline import GapsTooLong
+from echostream.media.tracks import Tracks, open_tracks
 
 SUFFIX = ".mp3"
+_RATE_HZ = 44_100
 # A constant rate, by which browsers reckon where a second lies in the file.
-_ENCODING = ("-vn", "-sn", "-dn", "-map_metadata", "-1", "-ac", "2", "-b:a", "96k", "-f", "mp3")
+_ENCODING = ("-map_metadata", "-1", "-b:a", "96k", "-f", "mp3")
 
 
-async def make_playable(source: Path, target: Path, *, timeout_s: float) -> None:
-    """Write all audio tracks of `source`, mixed, to `target` as MP3, all of it or nothing. Times in
-    it are those of `decode`.
+async def make_playable(
+    source: Path, target: Path, *, timeout_s: float, max_audio_s: float = 14_400
+) -> None:
+    """Write the sound of `source` to `target` as MP3, all of it or nothing.
+
+    One hears what `decode` decodes, at the same times: all tracks and channels, mixed unless they
+    are two channels of one track. `max_audio_s` is what `decode` was given, which tells it gaps
+    that are not to be believed; there is no limit otherwise.
 
     Raises InvalidAudio when it cannot be decoded within `timeout_s`, EchoStreamError when the copy
-    cannot be written. The child has ended when this returns, raises or is cancelled.
+    cannot be written. All child processes have ended when this returns, raises or is cancelled.
     """
     unfinished = target.with_name(f".{target.name}.part")
     try:
         with source.open("rb") as audio, unfinished.open("wb") as copy:
             async with asyncio.timeout(timeout_s):
-                status = await _encode(audio.fileno(), copy.fileno())
-            is_empty = os.fstat(copy.fileno()).st_size == 0
-        if status != 0 or is_empty:
-            raise InvalidAudio("The file is not audio or video that can be decoded.")
+                try:
+                    await _copy(audio, copy, max_audio_s)
+                except GapsTooLong:
+                    copy.truncate(0)
+                    copy.seek(0)  # the encoder shares our place in the file
+                    await _copy(audio, copy, None)
         unfinished.replace(target)
     except TimeoutError:
         raise InvalidAudio(f"The file took longer than {timeout_s:g} s to decode.") from None
@@ -36,30 +53,69 @@ async def make_playable(source: Path, target: Path, *, timeout_s: float) -> None
         unfinished.unlink(missing_ok=True)
 
 
-def _mixed(tracks: int) -> str:
-    """ffmpeg's filter that puts sound where its timestamps are, and mixes the tracks."""
-    count = max(1, tracks)
-    placed = [f"[0:a:{number}]aresample={IN_PLACE}[t{number}]" for number in range(count)]
-    inputs = "".join(f"[t{number}]" for number in range(count))
-    return ";".join([*placed, f"{inputs}amix=inputs={count}:duration=longest:normalize=0[mixed]"])
+async def _copy(audio: IO[bytes], copy: IO[bytes], fill_until_s: float | None) -> None:
+    source = open_tracks(audio.fileno(), None, fill_until_s=fill_until_s, rate_hz=_RATE_HZ)
+    async with source as tracks, _encoder(copy.fileno()) as encoder:
+        await _encode(tracks, encoder)
+        await tracks.check()
+        await encoder.finish()
+    if os.fstat(copy.fileno()).st_size == 0:
+        raise InvalidAudio("The audio is empty: it has no samples.")
 
 
-async def _encode(source: int, target: int) -> int:
-    """ffmpeg's exit status. It reads hostile input: see `decode` for what it is given."""
+async def _encode(tracks: Tracks, encoder: "_Encoder") -> None:
+    block = await tracks.read(_RATE_HZ)
+    is_played_as_it_is = len(block) <= 1 or (len(block) == 2 and tracks.count == 1)
+    mixer = None if is_played_as_it_is else Mixer(len(block), rate_hz=_RATE_HZ)
+    while block.shape[1]:
+        await encoder.write(mixer.mix(block)[None] if mixer else block)
+        block = await tracks.read(_RATE_HZ)
+    if mixer:
+        await encoder.write(mixer.finish()[None])
+
+
+class _Encoder:
+    """An ffmpeg that turns our samples into MP3, in an open file."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._stdin = cast(asyncio.StreamWriter, process.stdin)
+
+    async def write(self, samples: NDArray[np.int16]) -> None:
+        """Take samples of shape `(1, n)`, for both sides, or `(2, n)`."""
+        pcm = np.broadcast_to(samples, (2, samples.shape[1])).T.astype("<i2").tobytes()
+        with suppress(ConnectionError):  # its exit status tells
+            self._stdin.write(pcm)
+            await self._stdin.drain()
+
+    async def finish(self) -> None:
+        self._stdin.close()
+        if await self._process.wait() != 0:
+            raise EchoStreamError("The copy cannot be written.")
+
+    async def reap(self) -> None:
+        with suppress(ProcessLookupError):
+            if self._process.returncode is None:
+                self._process.kill()
+        self._stdin.close()
+        await self._process.wait()
+        with suppress(ConnectionError):
+            await self._stdin.wait_closed()
+
+
+@asynccontextmanager
+async def _encoder(target: int) -> AsyncIterator[_Encoder]:
     process = await asyncio.create_subprocess_exec(
-        *input_arguments(f"/dev/fd/{source}", "file"),
-        *("-filter_complex", _mixed(await count_tracks(source)), "-map", "[mixed]"),
-        *(*_ENCODING, "pipe:1"),
-        stdin=asyncio.subprocess.DEVNULL,
+        *(ffmpeg_path(), "-hide_banner", "-loglevel", "error"),
+        *("-f", "s16le", "-ar", str(_RATE_HZ), "-ac", "2", "-i", "pipe:0", *_ENCODING, "pipe:1"),
+        stdin=asyncio.subprocess.PIPE,
         stdout=target,
         stderr=asyncio.subprocess.DEVNULL,
-        pass_fds=(source,),
         env={},
         start_new_session=True,
     )
+    encoder = _Encoder(process)
     try:
-        return await process.wait()
+        yield encoder
     finally:
-        if process.returncode is None:
-            process.kill()
-            await asyncio.shield(process.wait())
+        await asyncio.shield(encoder.reap())

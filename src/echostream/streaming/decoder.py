@@ -16,7 +16,7 @@ import structlog
 from echostream.asr import Samples
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import InvalidAudio, InvalidRequest
-from echostream.media import MonoStream, ffmpeg_command
+from echostream.media import LiveSamples, ffmpeg_command
 
 log = structlog.get_logger(__name__)
 
@@ -200,14 +200,15 @@ class _Child:
 
     async def _pump(self, sink: Sink) -> None:
         stdout = cast(asyncio.StreamReader, self._process.stdout)
-        stream = MonoStream()
+        stream = LiveSamples()
         while chunk := await stdout.read(_CHUNK_BYTES):
-            samples = stream.add(chunk)
+            await self._bring(stream.feed(chunk), sink)
+        await self._bring(stream.finish(), sink)
+
+    async def _bring(self, samples: Samples, sink: Sink) -> None:
+        if len(samples):
             self._samples += len(samples)
             await sink(samples)
-        rest = stream.close()
-        self._samples += len(rest)
-        await sink(rest)
 
     async def _listen(self) -> None:
         """Tell once of what ffmpeg cannot read; that a stream ends in the middle is no fault."""

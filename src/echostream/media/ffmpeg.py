@@ -1,0 +1,124 @@
+"""ffmpeg as a child process that reads what strangers send.
+
+It is given as little as possible: an open descriptor instead of a name, container formats that
+carry their own audio, no network, no environment.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from typing import cast
+
+import imageio_ffmpeg
+
+from echostream.domain import SAMPLE_RATE_HZ
+from echostream.errors import EchoStreamError
+
+CHUNK_BYTES = 256 * 1024
+_COMPLAINT_BYTES = 4 * 1024
+
+# Containers that hold their audio themselves. Left out on purpose: whatever names other files or
+# hosts (hls, dash, concat, imf, sdp, rtsp), pictures, subtitles and devices. Names that an ffmpeg
+# build does not know are ignored by it.
+_CONTAINERS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,asf_o,au,avi,caf,dss,dts,dtshd,eac3,flac,flv,gsm,loas,"
+    "matroska,webm,mov,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,ogg,rm,tak,tta,voc,w64,wav,wv"
+)
+
+
+@cache
+def ffmpeg_path() -> str:
+    """The system's ffmpeg, else the one that comes with imageio-ffmpeg.
+
+    Raises EchoStreamError if there is neither.
+    """
+    if found := shutil.which("ffmpeg"):
+        return found
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise EchoStreamError("ffmpeg is not installed; audio cannot be decoded.") from error
+
+
+def ffmpeg_command(
+    source: str,
+    protocol: str,
+    *,
+    track: int = 0,
+    rate_hz: int = SAMPLE_RATE_HZ,
+    options: tuple[str, ...] = (),
+    more_containers: str = "",
+) -> list[str]:
+    """ffmpeg's argument list, from one audio track of an untrusted `source` to stdout.
+
+    What comes out is for `Packets` to read: PCM16 with the channels apart, and with times. None of
+    the arguments may come from a client. `options` are of the input, `more_containers` are allowed
+    beside those that hold audio themselves.
+    """
+    return [
+        *input_arguments(source, protocol, options=options, more_containers=more_containers),
+        *("-map", f"0:a:{track}", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
+        *("-ar", str(rate_hz), "-c:a", "pcm_s16le", "-avoid_negative_ts", "disabled"),
+        *("-flush_packets", "1", "-f", "smjpeg", "pipe:1"),
+    ]
+
+
+def input_arguments(
+    source: str, protocol: str, *, options: tuple[str, ...] = (), more_containers: str = ""
+) -> list[str]:
+    """The same up to the `source`, whatever is to be made of it."""
+    containers = f"{_CONTAINERS},{more_containers}" if more_containers else _CONTAINERS
+    return [
+        *(ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error"),
+        *("-protocol_whitelist", protocol, "-format_whitelist", containers),
+        *("-threads", "1", *options, "-i", source),
+    ]
+
+
+class Child:
+    """One ffmpeg process that reads an open file; what it writes to stdout is for the caller."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.stdout = cast(asyncio.StreamReader, process.stdout)
+        stderr = cast(asyncio.StreamReader, process.stderr)
+        self._complaint = asyncio.create_task(_read_tail(stderr))
+
+    @classmethod
+    async def start(cls, command: Sequence[str], descriptor: int) -> "Child":
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=(descriptor,),
+            env={},  # our secrets are none of its business, nor are FFREPORT and proxies
+            # Ctrl-C in a terminal must not end it early: cut audio would pass for a damaged file.
+            start_new_session=True,
+        )
+        return cls(process)
+
+    async def ended(self) -> tuple[int, str]:
+        """Wait for its end. Returns its exit status and the end of what it wrote to stderr."""
+        return await self._process.wait(), await self._complaint
+
+    async def reap(self) -> None:
+        """End it and read its pipes to their end, which is when asyncio closes them."""
+        await asyncio.shield(self._reap())
+
+    async def _reap(self) -> None:
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+        while await self.stdout.read(CHUNK_BYTES):
+            pass
+        await asyncio.gather(self._complaint, self._process.wait(), return_exceptions=True)
+
+
+async def _read_tail(stderr: asyncio.StreamReader) -> str:
+    tail = b""
+    while chunk := await stderr.read(CHUNK_BYTES):
+        tail = (tail + chunk)[-_COMPLAINT_BYTES:]
+    return tail.decode(errors="replace").strip()
