@@ -15,6 +15,7 @@ from benchmarks import (
     compute_types,
     hallucination,
     live,
+    memory,
     queue,
     recordings,
     throughput,
@@ -30,9 +31,8 @@ def main() -> None:
         "--model", action="append", required=True, help="folder or size of a Whisper model"
     )
     parser.add_argument("--speech", type=Path, help="folder of real speech with references.tsv")
-    parser.add_argument("--minutes", type=float, default=20.0, help="length of the long recording")
     args = parser.parse_args()
-    sections = _sections(args.model, args.speech, args.minutes)
+    sections = _sections(args.model, args.speech)
     parts = [_heading()]
     for write in sections:
         parts.append(write())
@@ -41,12 +41,13 @@ def main() -> None:
     print(RESULTS.read_text(encoding="utf-8"))
 
 
-def _sections(models: list[str], speech: Path | None, minutes: float) -> list[Callable[[], str]]:
+def _sections(models: list[str], speech: Path | None) -> list[Callable[[], str]]:
     return [
         lambda: accuracy.report(models, speech),
         lambda: hallucination.report(models, recordings.sample_and_real(speech)),
         lambda: vocabulary.report(models),
-        lambda: throughput.report(models, speech=speech, minutes=minutes),
+        lambda: throughput.report(models, speech=speech),
+        lambda: memory.report(models),
         lambda: compute_types.report(models, speech=speech),
         lambda: live.report(models, speech=speech),
         queue.report,

@@ -3,7 +3,7 @@
 Each run is a process of its own, and the sides take turns, so that what else the machine does hits
 all alike. All have the same weights (int8), threads and batch size. Loading the model is not timed.
 
-    python -m benchmarks.throughput --model base --minutes 20
+    python -m benchmarks.throughput --model base [--speech DIR]
 """
 
 import argparse
@@ -12,35 +12,22 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from benchmarks import noises, runs
-from benchmarks.recordings import long_recordings, sample
+from benchmarks import runs
+from benchmarks.recordings import long_recordings
 from benchmarks.runs import SIDES, Measured, Run
-from benchmarks.synth import RATE_HZ
 
 _OURS = "ours"
 Rounds = dict[str, list[Measured]]
 
 
-def report(
-    models: Sequence[str],
-    *,
-    speech: Path | None = None,
-    minutes: float | None = None,
-    rounds: int = 3,
-) -> str:
-    """A section of Markdown over the sample, made and real voices and, where `minutes` is given,
-    the sample over and over for that long."""
+def report(models: Sequence[str], *, speech: Path | None = None, rounds: int = 3) -> str:
+    """A section of Markdown over the sample, made and real voices."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         recordings = [
             (one.name, one.save(Path(folder) / f"{number}.wav"))
             for number, one in enumerate(long_recordings(speech))
         ]
-        if minutes:
-            long = _sample_repeated(Path(folder) / "long.wav", minutes)
-            recordings.append((f"sample over {minutes:g} min", long))
         for model in models:
             for name, audio in recordings:
                 rows += _rows(name, model, compare(model, audio, rounds))
@@ -96,21 +83,13 @@ def _ratio(rounds: Rounds, side: str, of: Callable[[Measured], float]) -> float:
     return statistics.median(of(theirs) / of(ours) for theirs, ours in pairs)
 
 
-def _sample_repeated(target: Path, minutes: float) -> Path:
-    once = sample().samples
-    times = max(1, round(minutes * 60 * RATE_HZ / len(once)))
-    noises.save(target, np.tile(once, times))
-    return target
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--speech", type=Path, help="folder with references.tsv")
-    parser.add_argument("--minutes", type=float, help="length of a long recording")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    print(report(args.model, speech=args.speech, minutes=args.minutes, rounds=args.rounds))
+    print(report(args.model, speech=args.speech, rounds=args.rounds))
 
 
 if __name__ == "__main__":
