@@ -32,8 +32,8 @@ def report(models: Sequence[str], speech: Path | None = None) -> str:
     lines = [
         "## Accuracy\n",
         "`python -m benchmarks.accuracy`\n",
-        "Errors against the words of the reference, without case and punctuation and with figures",
-        "spelled out; by characters in languages without spaces. int8 weights, the language given,",
+        "Errors against the words of the reference, without case and punctuation and with figures and",
+        "contractions spelled out; by characters in languages without spaces. int8 weights, the language given,",
         f"batches of {runs.BATCH_SIZE}.\n",
         f"| recording {_COLUMNS}",
         f"|---{'|---' * 7}|",

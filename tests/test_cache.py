@@ -297,7 +297,7 @@ class TestTranscriptKey:
             keys.add(
                 transcript_key([SAMPLES], "whisper", "base", replace(options, **{name: value}))
             )
-        assert len(keys) == 12
+        assert len(keys) == 13
 
     def test_a_view_counts_as_what_it_shows(self) -> None:
         options = TranscribeOptions()
