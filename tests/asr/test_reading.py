@@ -148,6 +148,14 @@ def test_a_greeting_in_another_language_does_not_decide_for_the_rest():
     assert report.language == "en"
 
 
+@pytest.mark.parametrize(("count", "language"), [(1, "en"), (3, "de")])
+def test_an_expected_language_holds_until_the_speech_tells_otherwise(count, language):
+    script = german(sentences(count))
+    options = TranscribeOptions(expected_language="en")
+    _segments, report = read(ScriptedDecoder(script), 10, speech_of(script), options)
+    assert report.languages == (language,)
+
+
 # --- hints ----------------------------------------------------------------------------------------
 
 
