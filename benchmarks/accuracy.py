@@ -32,9 +32,9 @@ def report(models: Sequence[str], speech: Path | None = None) -> str:
     lines = [
         "## Accuracy\n",
         "`python -m benchmarks.accuracy`\n",
-        "Errors against the words of the reference, without case and punctuation, with figures and",
-        "contractions spelled out; by characters in languages without spaces. int8 weights, the",
-        f"language given, batches of {runs.BATCH_SIZE}.\n",
+        "Errors against the words of the reference, without case and punctuation and with figures",
+        "spelled out; by characters in languages without spaces. int8 weights, the language given,",
+        f"batches of {runs.BATCH_SIZE}.\n",
         f"| recording {_COLUMNS}",
         f"|---{'|---' * 7}|",
     ]

@@ -31,17 +31,6 @@ _ORDINALS = {
 }
 _CURRENCIES = {"$": "dollars", "€": "euros", "£": "pounds"}
 _SPELLINGS = {"ok": "okay", "mr": "mister", "mrs": "missus", "dr": "doctor"}
-# As in the normaliser that comes with Whisper: "I'm" for "I am" is a spelling.
-_CONTRACTIONS = {
-    r"\bwon't\b": "will not",
-    r"\bcan't\b": "can not",
-    r"\bcannot\b": "can not",
-    r"n't\b": " not",
-    r"'m\b": " am",
-    r"'re\b": " are",
-    r"'ve\b": " have",
-    r"'ll\b": " will",
-}
 _FIGURES = re.compile(r"([$€£])?(\d[\d,]*)(?:\.(\d+))?(st|nd|rd|th)?\s*(%)?")
 _UNSPACED = {"ja", "zh", "yue", "th"}
 
@@ -86,13 +75,11 @@ def total(scores: Iterable[Score]) -> Score:
 
 
 def plain(text: str, language: str = "en") -> str:
-    """Lower case without punctuation; in English figures and contractions are spelled out."""
+    """Lower case without punctuation; in English figures are spelled out."""
     text = text.lower().replace("’", "'")
     if language == "en":
         text = _FIGURES.sub(_spelled, re.sub(r"(\d):(\d\d)\b", r"\1 \2", text))
         text = re.sub(r"\b(hundred|thousand) and\b", r"\1", text)
-        for short, whole in _CONTRACTIONS.items():
-            text = re.sub(short, whole, text)
     words = re.sub(r"[^\w\s']", " ", text).split()
     return " ".join(_SPELLINGS.get(word, word) for word in words)
 
