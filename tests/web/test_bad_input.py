@@ -640,7 +640,10 @@ def test_gone_while_the_engine_works(path: str) -> None:
             stream.sendall(head(f"POST {path} HTTP/1.1", XX, f"Content-Length: {len(body)}") + body)
             assert engine.started.wait(WAIT_S)
         assert engine.stopped.wait(WAIT_S)
-        assert metric(client, "echostream_requests_total", route=path, status="499") == 1
+        labels = {"route": path, "status": "499"}
+        wait_until(
+            lambda: metric(client, "echostream_requests_total", **labels) == 1, "it is noticed"
+        )
 
 
 def test_unfinished_requests_hold_nobody_up(server: httpx.Client) -> None:

@@ -10,6 +10,7 @@ from struct import Struct
 _RIFF_HEAD_BYTES = 12
 _CHUNK = Struct("<4sI")
 _MOST_CHUNKS = 100
+_MOST_PADDING_BYTES = 1024**2
 _NAME_BYTES = frozenset((string.ascii_letters + string.digits + " _").encode())
 _ID3_HEAD_BYTES = 10
 
@@ -29,7 +30,7 @@ def _is_cut_short(descriptor: int) -> bool:
     """Whether sound goes on behind the samples that a WAV file admits to.
 
     A recorder that loses its power leaves the length of an earlier moment. What may properly
-    follow the samples is another chunk, which begins with its name.
+    follow the samples is another chunk, which begins with its name, or padding with zeros.
     """
     at, end = _RIFF_HEAD_BYTES, os.fstat(descriptor).st_size
     for _ in range(_MOST_CHUNKS):
@@ -39,8 +40,9 @@ def _is_cut_short(descriptor: int) -> bool:
         name, size = _CHUNK.unpack(head)
         at += _CHUNK.size + size + size % 2
         if name == b"data":
-            following = os.pread(descriptor, _CHUNK.size, at)
-            return end - at >= _CHUNK.size and size > 0 and not set(following[:4]) <= _NAME_BYTES
+            following = os.pread(descriptor, _MOST_PADDING_BYTES, at)
+            is_sound = bool(following.strip(b"\0")) and not set(following[:4]) <= _NAME_BYTES
+            return end - at >= _CHUNK.size and size > 0 and is_sound
     return False
 
 
