@@ -6,6 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from frontend import opening
 from frontend.api_client import Options
 from frontend.languages import NAMES
 from frontend.problems import words
@@ -19,6 +20,7 @@ _SHOWN = 50
 
 
 def main() -> None:
+    opening.follow()
     store = current_store()
     st.title("Add recordings", anchor=False)
     request = ask_options()
@@ -157,7 +159,7 @@ def show_item(store: Store, media: Media) -> None:
                 st.caption("Done" if media.state == "completed" else "Cancelled")
         if media.state == "completed":
             if st.button("Open", key=f"open_{media.id}", type="primary"):
-                st.switch_page("recording.py", query_params={"id": media.id})
+                opening.ask(media.id)
         else:
             if st.button("Try again", key=f"retry_{media.id}", icon=":material/refresh:"):
                 intake.retry(store, media.id)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from frontend import wording
+from frontend import opening, wording
 from frontend.api_client import Options
 from frontend.components.recorder import recorder
 from frontend.languages import NAMES, language_name
@@ -85,7 +85,7 @@ def show(media: Media) -> None:
         elif analysis := current_store().analysis(media.id):
             show_insights(analysis)
         if st.button("Open the recording", type="primary", icon=":material/open_in_new:"):
-            st.switch_page("recording.py", query_params={"id": media.id})
+            opening.ask(media.id)
 
 
 def show_progress(media: Media) -> None:
@@ -109,6 +109,7 @@ def show_insights(analysis: Analysis) -> None:
         st.caption(wording.count(found, "action item"))
 
 
+opening.follow()
 st.title("Live", anchor=False)
 show_form()
 show_recorder()
