@@ -123,7 +123,7 @@ def _bare(run: Run, recordings: Sequence[Path]) -> list[Heard]:
 
 async def _ours(run: Run, recordings: Sequence[Path]) -> list[Heard]:
     from echostream.domain import TranscribeOptions
-    from echostream.pipeline import build_pipeline
+    from echostream.pipeline import local_pipeline
     from echostream.settings import Settings
 
     settings = Settings(
@@ -136,7 +136,7 @@ async def _ours(run: Run, recordings: Sequence[Path]) -> list[Heard]:
         cache_ttl_s=0,
     )
     options = TranscribeOptions(language=run.language, hotwords=run.hotwords)
-    pipeline = build_pipeline(settings)
+    pipeline = local_pipeline(settings)
     try:
         await pipeline.run(SAMPLE, options, insights=False)
         heard = []

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx2
 from rich.console import Console
 
-from echostream.asr import hub
+from echostream.engine import hub
 from echostream.errors import EchoStreamError
 from echostream.schema import TranscriptionShape
 from echostream.settings import Settings

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from echostream.pipeline import Pipeline, build_pipeline
+from echostream.pipeline import Pipeline, local_pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
 from echostream.web.listener import open_listener
@@ -70,7 +70,7 @@ def tone(tmp_path: Path) -> Path:
 @contextmanager
 def running(
     settings: Settings,
-    make_pipeline: MakePipeline = build_pipeline,
+    make_pipeline: MakePipeline = local_pipeline,
     peers: Peers | None = None,
 ) -> Iterator[str]:
     """A real server in a thread; gives its base URL, stops it cleanly on leaving. With `peers` it

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-from echostream.asr import LazyTranscriber, Report, Samples, Transcription
 from echostream.domain import (
     SAMPLE_RATE_HZ,
     Details,
@@ -16,6 +15,7 @@ from echostream.domain import (
     Transcript,
     Word,
 )
+from echostream.engine import LazyTranscriber, LocalEngine, Report, Samples, Transcription
 from echostream.errors import EchoStreamError
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -91,6 +91,6 @@ def fake_pipeline(
     """A `make_pipeline` for `create_app` around the fakes."""
     return lambda settings: Pipeline(
         settings,
-        LazyTranscriber(lambda: transcriber or FakeTranscriber()),
+        LocalEngine(settings, LazyTranscriber(lambda: transcriber or FakeTranscriber())),
         insights or FakeInsights(),
     )

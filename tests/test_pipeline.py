@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from conftest import SAMPLE, TINY_EN, sample_text, word_error_rate
-from echostream.asr import LazyTranscriber, Report
 from echostream.domain import SAMPLE_RATE_HZ, Segment, Step, TranscribeOptions
+from echostream.engine import LazyTranscriber, LocalEngine, Report
+from echostream.engine.local import Slots
 from echostream.errors import (
     EngineError,
     InvalidAudio,
@@ -21,7 +22,7 @@ from echostream.errors import (
     ServerBusy,
     UrlNotAllowed,
 )
-from echostream.pipeline import Pipeline, Slots, Url, _Reading, build_pipeline
+from echostream.pipeline import Pipeline, Url, _Reading, local_pipeline
 from echostream.settings import Settings
 from fakes import FakeInsights, FakeTranscriber, fake_pipeline
 from processes import children
@@ -62,7 +63,7 @@ async def test_a_file_becomes_transcript_and_insights(tone):
 
 async def test_the_sample_through_the_real_parts():
     """With no key and no network."""
-    pipeline = build_pipeline(Settings(asr_engine="whisper", whisper_model=str(TINY_EN)))
+    pipeline = local_pipeline(Settings(asr_engine="whisper", whisper_model=str(TINY_EN)))
     result = await pipeline.run(SAMPLE, OPTIONS)
     await pipeline.aclose()
     assert word_error_rate(sample_text(), result.transcript.text) <= 0.10
@@ -131,20 +132,23 @@ async def test_progress_grows_within_a_batch_and_does_not_reach_its_end(tone):
 
 
 async def test_channels_are_told_as_one_work_that_never_goes_back(tone):
-    """Also by the other thread, whenever it looks."""
+    """Whenever it is asked."""
     told: list[Step] = []
     samples = np.zeros(SAMPLE_RATE_HZ, np.int16)
-    reading = _Reading(FakeTranscriber(), [samples] * 3, OPTIONS, None, told.append)
-    has_ended = threading.Event()
+    engine = LocalEngine(Settings(), LazyTranscriber(FakeTranscriber))
+    async with engine.take() as place:
+        state = await place.load()
+        reading = _Reading(place, state, [samples] * 3, OPTIONS, None, told.append)
 
-    def look() -> None:
-        while not has_ended.is_set():
-            reading.tell()
+        async def look() -> None:
+            while True:
+                reading.tell()
+                await asyncio.sleep(0)
 
-    looking = asyncio.create_task(asyncio.to_thread(look))
-    await asyncio.to_thread(reading.read, threading.Event(), lambda: None)
-    has_ended.set()
-    await looking
+        looking = asyncio.create_task(look())
+        await reading.read()
+        looking.cancel()
+    await engine.aclose()
     reading.tell()
     shares = [step.share for step in told]
     assert shares == sorted(shares)
@@ -155,10 +159,9 @@ async def test_channels_are_told_as_one_work_that_never_goes_back(tone):
 async def test_segments_are_told_as_they_come(tone):
     transcriber = FakeTranscriber(hold=threading.Event())
     first = asyncio.Event()
-    loop = asyncio.get_running_loop()
     async with pipeline_of(transcriber) as pipeline:
         task = asyncio.create_task(
-            pipeline.run(tone, OPTIONS, on_segment=lambda _s: loop.call_soon_threadsafe(first.set))
+            pipeline.run(tone, OPTIONS, on_segment=lambda _segment: first.set())
         )
         await asyncio.wait_for(first.wait(), 10)
         assert not task.done()
@@ -194,13 +197,13 @@ async def test_cancelling_in_the_queue_frees_the_place(tone):
         running = asyncio.create_task(pipeline.run(tone, OPTIONS))
         await in_thread(transcriber.started)
         waiting = asyncio.create_task(pipeline.run(tone, OPTIONS))
-        await until(lambda: pipeline.slots.waiting)
+        await until(lambda: pipeline.engine.state.waiting)
         with pytest.raises(ServerBusy) as refused:
             await pipeline.run(tone, OPTIONS)
         assert refused.value.retry_after_s
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        assert pipeline.slots.waiting == 0
+        assert pipeline.engine.state.waiting == 0
         transcriber.hold.set()
         await running
         assert (await pipeline.run(tone, OPTIONS)).transcript.segments
@@ -269,16 +272,16 @@ async def test_warming_up_loads_once_and_keeps_the_reason_of_a_failure():
             raise ModelUnavailable("no model yet")
         return FakeTranscriber()
 
-    pipeline = Pipeline(Settings(), LazyTranscriber(load), FakeInsights())
-    pipeline.warm_up()
-    pipeline.warm_up()
+    pipeline = Pipeline(Settings(), LocalEngine(Settings(), LazyTranscriber(load)), FakeInsights())
+    pipeline.engine.warm_up()
+    pipeline.engine.warm_up()
     await done.wait()
-    await until(lambda: pipeline.transcriber.error)
-    assert isinstance(pipeline.transcriber.error, ModelUnavailable)
-    await pipeline.load()
-    await pipeline.load()
+    await until(lambda: pipeline.engine.state.error)
+    assert isinstance(pipeline.engine.state.error, ModelUnavailable)
+    await pipeline.engine.load()
+    await pipeline.engine.load()
     assert len(attempts) == 2
-    assert pipeline.transcriber.error is None
+    assert pipeline.engine.state.error is None
     await pipeline.aclose()
 
 

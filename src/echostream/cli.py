@@ -213,16 +213,27 @@ def member(number: int, folder: Path, descriptor: int) -> None:
     run(_settings(), number, folder, descriptor)
 
 
+@app.command(hidden=True)
+def engine(path: Path) -> None:
+    """The process that has the model, for all others that `serve` starts."""
+    from echostream.engine.host import run
+
+    run(_settings(), path)
+
+
 @app.command()
 def worker(
     lifeline: Annotated[
         bool, typer.Option(help="Stop when stdin ends; for programs that start a worker.")
     ] = False,
+    engine: Annotated[
+        Path | None, typer.Option(help="Socket of an engine to share; else it starts its own.")
+    ] = None,
 ) -> None:
     """Work on the job queue until a signal."""
     from echostream.worker import main as run
 
-    raise typer.Exit(run(_settings(), lifeline=lifeline))
+    raise typer.Exit(run(_settings(), lifeline=lifeline, engine=engine))
 
 
 @models_app.command("list")
@@ -232,7 +243,7 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from echostream.asr import hub
+    from echostream.engine import hub
 
     table = Table("model", "on this machine")
     for name in available_models():
@@ -250,7 +261,7 @@ def download_model(
     timeout_s: Annotated[float, typer.Option(help="Longest wait for the hub to answer.")] = 10.0,
 ) -> None:
     """Fetch a Whisper model ahead of use, for instance for a machine without a network."""
-    from echostream.asr import hub
+    from echostream.engine import hub
     from echostream.errors import EchoStreamError
 
     try:
@@ -332,10 +343,10 @@ async def _transcribe_all(
 ) -> bool:
     """Whether every source was transcribed; a failed one does not stop those after it."""
     from echostream.errors import EchoStreamError
-    from echostream.pipeline import build_pipeline
+    from echostream.pipeline import local_pipeline
 
     try:
-        pipeline = build_pipeline(settings)
+        pipeline = local_pipeline(settings)
     except EchoStreamError as error:
         _fail(str(error))
     complete = True

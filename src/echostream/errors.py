@@ -19,7 +19,8 @@
     ├── QueueUnavailable          no job queue
     ├── JobNotFound               no job of that id, or no longer
     ├── EngineError               the speech engine failed
-    │   └── ModelUnavailable      its model cannot be loaded
+    │   ├── ModelUnavailable      its model cannot be loaded
+    │   └── EngineRestarted       its process ended and is being started again
     ├── StorageFull               no room for the upload
     ├── StorageUnavailable        the storage of jobs cannot be reached or refuses
     ├── StagedAudioMissing        a job's audio is gone
@@ -146,6 +147,11 @@ class EngineError(EchoStreamError):
 
 class ModelUnavailable(EngineError):
     code = "model_unavailable"
+    status = 503
+
+
+class EngineRestarted(EngineError):
+    code = "engine_restarted"
     status = 503
 
 

@@ -1,26 +1,15 @@
 """Source to decoded audio to transcript to insights: the one path that every entry point takes."""
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import structlog
 
-from echostream.asr import (
-    LazyTranscriber,
-    Report,
-    Samples,
-    Transcriber,
-    Transcription,
-    Turns,
-    load_transcriber,
-)
 from echostream.cache import (
     Cache,
     NoCache,
@@ -43,7 +32,17 @@ from echostream.domain import (
     Transcript,
     joined,
 )
-from echostream.errors import EchoStreamError, ServerBusy
+from echostream.engine import (
+    Engine,
+    EngineState,
+    Heard,
+    LazyTranscriber,
+    LocalEngine,
+    Place,
+    Report,
+    Samples,
+    load_transcriber,
+)
 from echostream.insights import InsightsProvider, load_insights
 from echostream.media import decode, decode_channels, fetch
 from echostream.merging import merged_channels, text_segments, with_text_before
@@ -56,7 +55,6 @@ _TELL_EVERY_S = 1.0
 _TELL_SEGMENTS_EVERY_S = 0.2
 _EVERYTHING = AudioOptions()
 
-T = TypeVar("T")
 OnSegment = Callable[[Segment], None]
 
 
@@ -85,34 +83,6 @@ class Result:
     cached: bool = False
 
 
-class Slots:
-    """A bounded number of transcriptions at once, and a bounded queue before them."""
-
-    def __init__(self, *, running: int, waiting: int) -> None:
-        self._free = asyncio.Semaphore(running)
-        self._max_waiting = waiting
-        self.waiting = 0
-
-    def check(self) -> None:
-        """Raise ServerBusy when a newcomer would find the queue full."""
-        if self._free.locked() and self.waiting >= self._max_waiting:
-            raise ServerBusy("every place in the queue is taken; try again soon", retry_after_s=5)
-
-    @asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
-        """Wait for a free place, first come first served; ServerBusy when the queue is full."""
-        self.check()
-        self.waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self.waiting -= 1
-        try:
-            yield
-        finally:
-            self._free.release()
-
-
 def ignore_progress(_step: Step) -> None:
     """For callers that show none."""
 
@@ -123,21 +93,18 @@ class Pipeline:
     def __init__(
         self,
         settings: Settings,
-        transcriber: LazyTranscriber,
+        engine: Engine,
         insights: InsightsProvider | None,
         cache: Cache | None = None,
     ) -> None:
         self._settings = settings
         self._cache = cache or NoCache()
         self._insights = insights
-        self.transcriber = transcriber
-        self.turns = Turns()
-        self.slots = Slots(running=settings.worker_concurrency, waiting=settings.max_waiting)
-        self._warming: asyncio.Task[None] | None = None
-        # Blocking work crosses to a thread here and nowhere else.
-        self._threads = ThreadPoolExecutor(
-            settings.worker_concurrency + 1, thread_name_prefix="transcribe"
-        )
+        self.engine = engine
+
+    async def start(self) -> None:
+        """Get the engine ready, which may be a process of its own."""
+        await self.engine.start()
 
     async def run(
         self,
@@ -151,8 +118,8 @@ class Pipeline:
     ) -> Result:
         """Transcribe `source` and analyse the text. Cancelling the task stops the work.
 
-        `on_segment` is called in the engine's thread with each segment as it is decoded; channels
-        that are transcribed apart come one after the other.
+        `on_segment` is called with each segment as it is decoded; channels that are transcribed
+        apart come one after the other.
         Raises AudioError, FetchError, EngineError, InvalidRequest or ServerBusy; a failing
         insights provider does not raise, its insights come back degraded.
         """
@@ -207,32 +174,14 @@ class Pipeline:
             await self._cache.put(key, dump_insights(found))
         return found
 
-    async def load(self) -> Transcriber:
-        """The speech engine, loaded if it is not yet; raises ModelUnavailable."""
-        return await self._in_thread(lambda _cancelled: self.transcriber.get())
-
-    def warm_up(self) -> None:
-        """Start to load the engine in the background, unless that is under way. A failure is left
-        in `transcriber.error`."""
-        if self._warming is None or self._warming.done():
-            self._warming = asyncio.create_task(self._load_quietly())
-
-    async def _load_quietly(self) -> None:
-        with suppress(EchoStreamError):
-            await self.load()
-
     @property
     def insights_name(self) -> str | None:
         """Name of the insights provider, None when there is none."""
         return self._insights.name if self._insights else None
 
     async def aclose(self) -> None:
-        """Stop the threads, the engine and the provider's connections."""
-        if self._warming is not None:
-            await self._warming
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        self.turns.close()
-        self.transcriber.close()
+        """Stop the engine and the provider's connections."""
+        await self.engine.aclose()
         if self._insights is not None:
             await self._insights.aclose()
         await self._cache.aclose()
@@ -245,29 +194,27 @@ class Pipeline:
         progress: Progress,
         on_segment: OnSegment | None,
     ) -> Result:
-        self.slots.check()
+        self.engine.check()
         if isinstance(source, Url):
             progress(Step("fetching"))
             with await self._fetch(source) as file:
                 return await self._transcribe(file, options, audio, progress, on_segment)
-        async with self.slots.take():
+        async with self.engine.take() as place:
             progress(Step("decoding"))
             channels = await self._decode(source, audio)
             progress(Step("transcribing"))
-            engine = await self.load()
-            key = await self._in_thread(
-                lambda _cancelled: transcript_key(channels, engine.engine, engine.model, options)
+            engine = await place.load()
+            key = await asyncio.to_thread(
+                transcript_key, channels, engine.engine, engine.model, options
             )
             if known := load_transcript(await self._cache.get(key)):
                 if on_segment:
                     for segment in known.segments:
                         on_segment(segment)
                 return Result(known, None, 0.0, cached=True)
-            reading = _Reading(engine, channels, options, on_segment, progress)
+            reading = _Reading(place, engine, channels, options, on_segment, progress)
             async with _told_of(reading):
-                result = await self._in_thread(
-                    lambda cancelled: reading.read(cancelled, self.turns.give_way)
-                )
+                result = await reading.read()
         await self._cache.put(key, dump_transcript(result.transcript))
         return result
 
@@ -289,97 +236,79 @@ class Pipeline:
             allow_private=self._settings.allow_private_urls,
         )
 
-    async def _in_thread(self, work: Callable[[threading.Event], T]) -> T:
-        """Run `work` in a thread. On cancellation its event is set and its end awaited, so that a
-        slot is never given on while the engine is still busy with the work that held it."""
-        cancelled = threading.Event()
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, cancelled)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            cancelled.set()
-            await asyncio.wait([future])
-            future.exception()  # read, so that asyncio does not report it as lost
-            raise
-
 
 class _Reading:
-    """An engine at work on one recording, in a thread; how far it is can be asked from others."""
+    """An engine at work on one recording, and how far it is."""
 
     def __init__(
         self,
-        engine: Transcriber,
+        place: Place,
+        engine: EngineState,
         channels: list[Samples],
         options: TranscribeOptions,
         on_segment: OnSegment | None,
         progress: Progress,
     ) -> None:
+        self._place = place
         self._engine = engine
         self._progress = progress
         self._told_at = 0.0
         self._share = 0.0
-        # Two threads tell: steps come in order, and none while a channel is being put away.
-        self._lock = threading.Lock()
         self._channels = channels
         self._options = options
         self._on_segment = on_segment
+        self._shown_s = 0.0
         self._done: list[Transcript] = []
         self._segments: list[Segment] = []
-        self._work: Transcription | None = None
+        self._report = Report()
         self._duration_s = max(len(samples) for samples in channels) / SAMPLE_RATE_HZ
 
-    def read(self, cancelled: threading.Event, give_way: Callable[[], None]) -> Result:
-        """Decode segment by segment until the end, or until cancelled."""
+    async def read(self) -> Result:
+        """Decode segment by segment until the end. Cancelled, it stops the engine."""
         started = time.perf_counter()
         for samples in self._channels:
-            self._work = work = self._engine.transcribe(samples, self._options)
-            self._read_channel(work, cancelled, give_way)
-            with self._lock:
-                self._done.append(self._transcript(work.report))
-                self._segments, self._work = [], None
-            if cancelled.is_set():
-                break
+            self._shown_s = 0.0
+            async with aclosing(self._place.transcribe(samples, self._options)) as found:
+                async for heard in found:
+                    self._take(heard)
+            self._done.append(self._transcript())
+            self._segments, self._report = [], Report()
         whole = self._done[0] if len(self._channels) == 1 else merged_channels(self._done)
         return Result(whole, None, time.perf_counter() - started)
 
-    def _read_channel(
-        self, work: Transcription, cancelled: threading.Event, give_way: Callable[[], None]
-    ) -> None:
-        batches = 0
-        with closing(work.segments):
-            for segment in work.segments:
-                self._segments.append(segment)
-                if self._on_segment:
-                    self._on_segment(segment)
-                self.tell(_TELL_SEGMENTS_EVERY_S)
-                if cancelled.is_set():
-                    break
-                if work.report.batches > batches:  # the next segment may be of another batch
-                    batches = work.report.batches
-                    give_way()
+    def _take(self, heard: Heard) -> None:
+        if heard.anew:
+            self._segments = []
+        self._report = heard.report
+        for segment in heard.segments:
+            self._segments.append(segment)
+            # What has been told once is not told again by an engine that begins anew.
+            if self._on_segment and segment.end_s > self._shown_s:
+                self._shown_s = segment.end_s
+                self._on_segment(segment)
+            self.tell(_TELL_SEGMENTS_EVERY_S)
 
-    def _transcript(self, report: Report) -> Transcript:
+    def _transcript(self) -> Transcript:
         return Transcript(
             segments=tuple(self._segments),
-            language=report.language,
+            language=self._report.language,
             duration_s=self._duration_s,
             engine=self._engine.engine,
             model=self._engine.model,
-            languages=report.languages,
-            warnings=tuple(report.warnings),
+            languages=self._report.languages,
+            warnings=tuple(self._report.warnings),
         )
 
     def tell(self, every_s: float = 0.0) -> None:
         """Tell how far it is, unless that was told less than `every_s` ago."""
-        with self._lock:
-            now = time.monotonic()
-            if now - self._told_at >= every_s:
-                self._told_at = now
-                self._progress(self._step())
+        now = time.monotonic()
+        if now - self._told_at >= every_s:
+            self._told_at = now
+            self._progress(self._step())
 
     def _step(self) -> Step:
         """By the length of the audio. The share never goes back, though estimates may."""
-        report = self._work.report if self._work else Report()
+        report = self._report
         heard_s = self._segments[-1].end_s if self._segments else 0.0
         read_s = min(max(report.read_s(), heard_s), self._duration_s)
         whole_s = self._duration_s * len(self._channels)
@@ -411,11 +340,12 @@ async def _told_of(reading: _Reading) -> AsyncIterator[None]:
             await telling
 
 
-def build_pipeline(settings: Settings) -> Pipeline:
-    """The pipeline that the settings describe. Quick: the engine loads at first use."""
-    return Pipeline(
-        settings,
-        LazyTranscriber(lambda: load_transcriber(settings)),
-        load_insights(settings),
-        load_cache(settings),
-    )
+def build_pipeline(settings: Settings, engine: Engine) -> Pipeline:
+    """What the settings describe. Raises EchoStreamError if they do not fit together."""
+    return Pipeline(settings, engine, load_insights(settings), load_cache(settings))
+
+
+def local_pipeline(settings: Settings) -> Pipeline:
+    """One that has its engine in this process. Quick: it loads at first use."""
+    transcriber = LazyTranscriber(lambda: load_transcriber(settings))
+    return build_pipeline(settings, LocalEngine(settings, transcriber))

@@ -38,8 +38,7 @@ class Settings(BaseSettings):
     """Address the API listens on. Containers set 0.0.0.0."""
 
     web_concurrency: int = Field(default_factory=cpu_count, ge=1)
-    """API processes on this host, which share the port. Each loads the engine for itself, and
-    limits such as `WORKER_CONCURRENCY` hold for each."""
+    """API processes on this host, which share the port and one speech engine."""
 
     api_bearer_token: SecretStr | None = None
     """When set, every endpoint but `/health` requires it; the description at `/docs` stays open.
@@ -65,8 +64,7 @@ class Settings(BaseSettings):
     `float16` on a GPU."""
 
     whisper_cpu_threads: int = Field(0, ge=0)
-    """Threads of one transcription on the CPU. 0: one for each CPU, up to four, or with several API
-    processes the share of one of them."""
+    """Threads of one transcription on the CPU. 0: one for each CPU."""
 
     whisper_batch_size: int | None = Field(None, ge=1, le=64)
     """Windows of up to 30 s that Whisper decodes at once when transcribing a file. Unset: chosen by
@@ -119,14 +117,13 @@ class Settings(BaseSettings):
     """Let `audioUrl` and `callbackUrl` reach private addresses. For development only."""
 
     worker_concurrency: int = Field(2, ge=1)
-    """Transcriptions at once in one process."""
+    """Transcriptions at once on this host."""
 
     max_waiting: int = Field(16, ge=0)
     """Requests that may wait for a free transcription; past it 503 `server_busy`."""
 
     max_live_sessions: int | None = Field(None, ge=1)
-    """Live sessions one process accepts; past it `server_busy`. Unset: its share of two for each
-    CPU, and no less than two."""
+    """Live sessions this host accepts; past it `server_busy`. Unset: two for each CPU."""
 
     live_resume_s: float = Field(60.0, gt=0)
     """How long a live session waits for a client whose connection has dropped."""
@@ -222,7 +219,7 @@ class Settings(BaseSettings):
 
     @property
     def live_sessions(self) -> int:
-        return self.max_live_sessions or max(2, 2 * cpu_count() // self.web_concurrency)
+        return self.max_live_sessions or 2 * cpu_count()
 
     @property
     def webhook_queue_name(self) -> str:

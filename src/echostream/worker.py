@@ -6,12 +6,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
 from echostream.domain import Progress
+from echostream.engine.client import RemoteEngine
+from echostream.engine.process import OwnEngine
 from echostream.errors import EchoStreamError, InvalidRequest, JobNotFound, WebhookFailed
 from echostream.job_events import JobAnnouncer
 from echostream.jobs import ActiveJob, JobQueue, JobWorker, Later, Permanent, WorkerOptions
@@ -190,7 +193,7 @@ async def run_worker(
     settings: Settings,
     *,
     until: asyncio.Event,
-    make_pipeline: Callable[[Settings], Pipeline] = build_pipeline,
+    make_pipeline: Callable[[Settings], Pipeline],
 ) -> None:
     """Work on the queue until `until` is set, then finish or hand back. Raises what makes going on
     impossible; a Redis that is away does not, it is waited for."""
@@ -200,6 +203,7 @@ async def run_worker(
     except EchoStreamError as error:
         raise type(error)(f"STORAGE_URL: {error}") from error
     pipeline = make_pipeline(settings)
+    await pipeline.start()
     metrics = WorkerMetrics(settings)
     jobs = JobQueue(settings.queue_name, settings.redis_url, retention_s=settings.job_retention_s)
     webhooks = JobQueue(
@@ -272,12 +276,18 @@ def main(
     settings: Settings,
     *,
     lifeline: bool = False,
-    make_pipeline: Callable[[Settings], Pipeline] = build_pipeline,
+    engine: Path | None = None,
+    make_pipeline: Callable[[Settings], Pipeline] | None = None,
 ) -> int:
     """Run a worker until SIGTERM or SIGINT; the exit status. With `lifeline` the end of stdin stops
-    it too, so that a worker never outlives the API that started it."""
+    it too, so that a worker never outlives the API that started it. It shares the engine at the
+    socket `engine`, or has one of its own."""
+
+    def with_engine(settings: Settings) -> Pipeline:
+        return build_pipeline(settings, RemoteEngine(engine) if engine else OwnEngine())
+
     try:
-        asyncio.run(_main(settings, lifeline, make_pipeline))
+        asyncio.run(_main(settings, lifeline, make_pipeline or with_engine))
     except EchoStreamError as error:
         log.error("worker_failed", code=error.code, reason=str(error))
         return 1

@@ -17,9 +17,9 @@ from typing import Any
 import httpx2 as httpx
 
 from conftest import MakePipeline
-from echostream.asr import LazyTranscriber
 from echostream.cache import load_cache
 from echostream.domain import Insights, Transcript
+from echostream.engine import LazyTranscriber, LocalEngine
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.worker import run_worker
@@ -49,7 +49,7 @@ def caching(
     transcriber = transcriber or FakeTranscriber()
     return lambda settings: Pipeline(
         settings,
-        LazyTranscriber(lambda: transcriber),
+        LocalEngine(settings, LazyTranscriber(lambda: transcriber)),
         insights or FakeInsights(),
         load_cache(settings),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from echostream.web.child import WorkerChild
+from echostream.children import WorkerChild
 from jobs.place import SOURCES, TIMED_WORKER, Jobs, Place, until
 from processes import children
 
@@ -20,7 +20,7 @@ COMMAND = (sys.executable, str(TIMED_WORKER), "--lifeline")
 # Keeps a worker, as the API does, and tells its id.
 PARENT = f"""
 import asyncio
-from echostream.web.child import WorkerChild
+from echostream.children import WorkerChild
 
 async def main():
     child = WorkerChild({COMMAND!r})

@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Generator
 
-from echostream.asr import LazyTranscriber, Report, Samples, Transcription
 from echostream.domain import (
     SAMPLE_RATE_HZ,
     Details,
@@ -28,6 +27,7 @@ from echostream.domain import (
     TranscribeOptions,
     Transcript,
 )
+from echostream.engine import LazyTranscriber, LocalEngine, Report, Samples, Transcription
 from echostream.errors import EngineError
 from echostream.insights import load_insights
 from echostream.logs import configure_logging
@@ -102,7 +102,7 @@ def timed_pipeline(settings: Settings) -> Pipeline:
     answer_s = os.environ.get("INSIGHTS_S")
     return Pipeline(
         settings,
-        LazyTranscriber(lambda: TimedTranscriber(segment_s, batch)),
+        LocalEngine(settings, LazyTranscriber(lambda: TimedTranscriber(segment_s, batch))),
         TimedInsights(float(answer_s)) if answer_s else load_insights(settings),
     )
 

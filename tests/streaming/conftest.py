@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from conftest import SAMPLE, TINY_WHISPER, sample_pcm
-from echostream.asr import LazyTranscriber, LiveEngine, Turns
-from echostream.asr.whisper import WhisperTranscriber, load_whisper
 from echostream.domain import SAMPLE_RATE_HZ
+from echostream.engine import LazyTranscriber, LiveEngine, Turns
+from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.media import ffmpeg_path
 from echostream.settings import Settings
 from streaming.oracle import OracleTranscriber

@@ -8,8 +8,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from conftest import sample_pcm, sample_turns
-from echostream.asr import Report, Samples, Transcription
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
+from echostream.engine import Report, Samples, Transcription
 from echostream.errors import EchoStreamError
 
 

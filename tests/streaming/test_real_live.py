@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from asr.decoders import EarlyDecoder
 from conftest import TINY_EN, sample_pcm, sample_turns, word_error_rate
-from echostream.asr import LazyTranscriber, LiveEngine, Samples, Transcription, Turns
-from echostream.asr.whisper import WhisperTranscriber, load_whisper
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Transcript
+from echostream.engine import LazyTranscriber, LiveEngine, Samples, Transcription, Turns
+from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.settings import Settings
 from echostream.streaming.session import LiveSession
+from engine.decoders import EarlyDecoder
 
 _PIECE = int(1.5 * SAMPLE_RATE_HZ)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from conftest import sample_pcm, sample_text, word_error_rate
-from echostream.asr import LazyTranscriber, LiveEngine, Turns
-from echostream.asr.whisper import WhisperTranscriber
 from echostream.domain import SAMPLE_RATE_HZ, Insights, TranscribeOptions
+from echostream.engine import LazyTranscriber, LiveEngine, Turns
+from echostream.engine.whisper import WhisperTranscriber
 from echostream.errors import (
     AudioTooLong,
     EchoStreamError,

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from conftest import sample_text
-from echostream.asr import LiveEngine
 from echostream.domain import SAMPLE_RATE_HZ, Insights, TranscribeOptions, Transcript
+from echostream.engine import LiveEngine
 from echostream.errors import AudioIdTaken, EchoStreamError, ResumeFailed, ServerBusy
 from echostream.streaming import Event, Final, Limits, Live, LiveSessions, Partial
 
@@ -41,6 +41,16 @@ class Connection:
         return [partial.text for partial in self.partials if partial.text]
 
 
+class _Engine:
+    """Has a place for everybody."""
+
+    def __init__(self, place: LiveEngine) -> None:
+        self._place = place
+
+    async def live(self) -> LiveEngine:
+        return self._place
+
+
 Make = Callable[[Limits], LiveSessions]
 
 
@@ -49,7 +59,7 @@ async def make(engine: LiveEngine) -> AsyncIterator[Make]:
     made: list[LiveSessions] = []
 
     def make_sessions(limits: Limits) -> LiveSessions:
-        made.append(LiveSessions(engine, no_insights, limits))
+        made.append(LiveSessions(_Engine(engine), no_insights, limits))
         return made[-1]
 
     yield make_sessions
@@ -61,8 +71,8 @@ async def sessions(make: Make) -> LiveSessions:
     return make(LIMITS)
 
 
-def start(sessions: LiveSessions, audio_id: str | None = None) -> Live:
-    return sessions.start(
+async def start(sessions: LiveSessions, audio_id: str | None = None) -> Live:
+    return await sessions.start(
         audio_id, None, TranscribeOptions(), insights=True, raw_rate_hz=SAMPLE_RATE_HZ
     )
 
@@ -83,23 +93,23 @@ class TestStart:
     async def test_no_more_than_there_are_places(self, sessions: LiveSessions, pcm: bytes) -> None:
         lives = [start(sessions) for _ in range(3)]
         with pytest.raises(ServerBusy):
-            start(sessions)
+            await start(sessions)
         connection = Connection()
         await lives[0].attach(connection.listen)
         lives[0].session.finish()
         await ended(connection)
         assert len(sessions.active) == 2
-        start(sessions)
+        await start(sessions)
 
     async def test_ids_are_given_or_made(self, sessions: LiveSessions) -> None:
-        assert start(sessions, "standup").audio_id == "standup"
-        made, other = start(sessions), start(sessions)
+        assert await start(sessions, "standup").audio_id == "standup"
+        made, other = await start(sessions), await start(sessions)
         assert made.audio_id != other.audio_id
 
     async def test_an_id_is_one_session_s(self, sessions: LiveSessions) -> None:
-        start(sessions, "standup")
+        await start(sessions, "standup")
         with pytest.raises(AudioIdTaken):
-            start(sessions, "standup")
+            await start(sessions, "standup")
 
     async def test_secrets_cannot_be_guessed(self, sessions: LiveSessions) -> None:
         made = {start(sessions).secret for _ in range(3)}
@@ -109,7 +119,7 @@ class TestStart:
 
 class TestResume:
     async def test_needs_the_secret(self, sessions: LiveSessions) -> None:
-        live = start(sessions, "standup")
+        live = await start(sessions, "standup")
         assert sessions.resume("standup", live.secret) is live
         for audio_id, secret in (("standup", "guess"), ("standup", ""), ("other", live.secret)):
             with pytest.raises(ResumeFailed):
@@ -121,7 +131,7 @@ class TestResume:
     ) -> None:
         """A client that breaks off at three random pieces, and says what it has."""
         chance = random.Random(seed)
-        live, connection, heard = start(sessions), Connection(), []
+        live, connection, heard = await start(sessions), Connection(), []
         await live.attach(connection.listen)
         todo = list(pieces(pcm))
         breaks = set(chance.sample(range(len(todo)), 3))
@@ -150,7 +160,7 @@ class TestResume:
     async def test_a_client_that_does_not_count_gets_what_was_not_sent(
         self, sessions: LiveSessions, pcm: bytes
     ) -> None:
-        live, first, second = start(sessions), Connection(), Connection()
+        live, first, second = await start(sessions), Connection(), Connection()
         await live.attach(first.listen)
         await live.session.feed(pcm[: 12 * SECOND])
         await live.session.caught_up()
@@ -166,7 +176,7 @@ class TestResume:
         assert "".join(first.texts + second.texts) == final.transcript.text
 
     async def test_the_end_waits_for_a_client(self, sessions: LiveSessions, pcm: bytes) -> None:
-        live = start(sessions)
+        live = await start(sessions)
         live.detach()
         await live.session.feed(pcm[: 5 * SECOND])
         live.session.finish()
@@ -180,7 +190,7 @@ class TestResume:
         self, sessions: LiveSessions
     ) -> None:
         for moments in range(40):
-            live, connection = start(sessions), Connection()
+            live, connection = await start(sessions), Connection()
             live.session.finish()
             for _ in range(moments):
                 await asyncio.sleep(0)
@@ -193,7 +203,7 @@ class TestResume:
     async def test_the_new_connection_takes_over_from_the_old(
         self, sessions: LiveSessions, pcm: bytes
     ) -> None:
-        live, old, new = start(sessions), Connection(), Connection()
+        live, old, new = await start(sessions), Connection(), Connection()
         await live.attach(old.listen)
         await live.attach(new.listen)
         await live.session.feed(pcm[: 5 * SECOND])
@@ -207,26 +217,26 @@ class TestResume:
 class TestGivenUp:
     async def test_a_client_that_never_returns(self, make: Make, pcm: bytes) -> None:
         sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.2, idle_s=60))
-        live = start(sessions)
+        live = await start(sessions)
         await live.session.feed(pcm[: 5 * SECOND])
         live.detach()
         async with asyncio.timeout(30):
             final = await live.session.final
         assert final.transcript.text.startswith("Thank you")
-        start(sessions)  # its place is free
+        await start(sessions)  # its place is free
         async with asyncio.timeout(30):
             while not forgotten(sessions, live):  # noqa: ASYNC110 - forgetting is no event
                 await asyncio.sleep(0.02)
 
     async def test_a_client_that_says_nothing(self, make: Make) -> None:
         sessions = make(Limits(sessions=1, audio_s=600, resume_s=60, idle_s=0.2))
-        live, connection = start(sessions), Connection()
+        live, connection = await start(sessions), Connection()
         await live.attach(connection.listen)
         assert (await ended(connection)).error is not None
 
     async def test_one_that_comes_back_in_time(self, make: Make, pcm: bytes) -> None:
         sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.5, idle_s=60))
-        live = start(sessions)
+        live = await start(sessions)
         live.detach()
         connection = Connection()
         await live.attach(connection.listen)

@@ -7,8 +7,8 @@ import pytest
 from faster_whisper.vad import get_vad_model
 
 from conftest import sample_pcm, sample_turns
-from echostream.asr.vad import SpeechDetector, to_float32
 from echostream.domain import SAMPLE_RATE_HZ
+from echostream.engine.vad import SpeechDetector, to_float32
 from echostream.streaming.speech import SpeechBuffer
 
 MINUTE = 60 * SAMPLE_RATE_HZ

@@ -20,14 +20,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import MakePipeline, running
-from echostream.asr import (
+from echostream.domain import Segment, TranscribeOptions
+from echostream.engine import (
     LazyTranscriber,
+    LocalEngine,
     Report,
     Samples,
     Transcriber,
     Transcription,
 )
-from echostream.domain import Segment, TranscribeOptions
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from fakes import FakeInsights, FakeTranscriber, fake_pipeline
@@ -63,7 +64,9 @@ def serving(
 
 def around(engine: Transcriber) -> MakePipeline:
     """A `make_pipeline` with this engine."""
-    return lambda settings: Pipeline(settings, LazyTranscriber(lambda: engine), FakeInsights())
+    return lambda settings: Pipeline(
+        settings, LocalEngine(settings, LazyTranscriber(lambda: engine)), FakeInsights()
+    )
 
 
 @dataclass

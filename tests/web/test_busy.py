@@ -10,7 +10,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from echostream.asr import LazyTranscriber
+from echostream.engine import LazyTranscriber, LocalEngine
 from echostream.errors import EngineError
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -175,7 +175,11 @@ def test_a_client_that_leaves_stops_the_engine_between_segments() -> None:
 @pytest.mark.parametrize("error", [EngineError("broke"), RuntimeError("unforeseen")])
 def test_an_error_frees_the_place(error: Exception) -> None:
     def fragile(settings: Settings) -> Pipeline:
-        return Pipeline(settings, LazyTranscriber(lambda: BrokenTranscriber(error)), FakeInsights())
+        return Pipeline(
+            settings,
+            LocalEngine(settings, LazyTranscriber(lambda: BrokenTranscriber(error))),
+            FakeInsights(),
+        )
 
     with serving(make_pipeline=fragile, worker_concurrency=1, max_waiting=0) as client:
         for _ in range(3):

@@ -13,8 +13,8 @@ from typing import cast
 import numpy as np
 import structlog
 
-from echostream.asr import Samples
 from echostream.domain import SAMPLE_RATE_HZ
+from echostream.engine import Samples
 from echostream.errors import InvalidAudio, InvalidRequest
 from echostream.media import LiveSamples, ffmpeg_command
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from echostream.asr import LiveEngine, Report, Samples
 from echostream.domain import (
     SAMPLE_RATE_HZ,
     Caution,
@@ -23,6 +22,7 @@ from echostream.domain import (
     TranscribeOptions,
     Transcript,
 )
+from echostream.engine import LivePlace, Report, Samples
 from echostream.errors import (
     AudioTooLong,
     EchoStreamError,
@@ -84,7 +84,7 @@ class LiveSession:
 
     def __init__(
         self,
-        engine: LiveEngine,
+        engine: LivePlace,
         analyse: Analyse | None,
         *,
         options: TranscribeOptions,

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from echostream.asr import LiveEngine
 from echostream.domain import TranscribeOptions
+from echostream.engine import Engine, LivePlace
 from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
 from echostream.streaming.session import Analyse, Event, Final, Listener, LiveSession, Partial
 
 log = structlog.get_logger(__name__)
 
 _MOST_ENDED = 1000
+_TAKEN = "this audioId is in use; take another, or send its resumeSecret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +79,21 @@ class LiveSessions:
 
     def __init__(
         self,
-        engine: LiveEngine,
+        engine: Engine,
         analyse: Analyse,
         limits: Limits,
         *,
+        vocabulary: tuple[str, ...] = (),
         new_secret: Callable[[], str] = secrets.token_urlsafe,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`new_secret` makes what a client must show to come back: it may tell which process has
-        the session. `observe` is told of all that happens in all of them."""
+        """`vocabulary` are names and terms likely in any session. `new_secret` makes what a client
+        must show to come back: it may tell which process has the session. `observe` is told of all
+        that happens in all of them."""
         self._engine = engine
         self._analyse = analyse
         self._limits = limits
+        self._vocabulary = vocabulary
         self._new_secret = new_secret
         self._observe = observe
         self._lives: dict[str, Live] = {}
@@ -100,7 +104,7 @@ class LiveSessions:
         """Those that have not come to their end."""
         return [live for live in self._lives.values() if not live.session.final.done()]
 
-    def start(
+    async def start(
         self,
         audio_id: str | None,
         name: str | None,
@@ -115,17 +119,24 @@ class LiveSessions:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
         audio_id = audio_id or f"live-{secrets.token_hex(8)}"
         if audio_id in self._lives:
-            raise AudioIdTaken("this audioId is in use; take another, or send its resumeSecret")
-        session = LiveSession(
-            self._engine,
-            self._analyse if insights else None,
-            options=options,
-            max_audio_s=self._limits.audio_s,
-            raw_rate_hz=raw_rate_hz,
-            observe=self._observe,
-        )
+            raise AudioIdTaken(_TAKEN)
+        place = await self._engine.live()
+        try:
+            if audio_id in self._lives:  # begun while we waited
+                raise AudioIdTaken(_TAKEN)
+            session = LiveSession(
+                place,
+                self._analyse if insights else None,
+                options=options.with_vocabulary(self._vocabulary),
+                max_audio_s=self._limits.audio_s,
+                raw_rate_hz=raw_rate_hz,
+                observe=self._observe,
+            )
+        except BaseException:
+            place.close()
+            raise
         live = Live(audio_id, name or audio_id, self._new_secret(), session)
-        session.final.add_done_callback(lambda _: self._note_end(live))
+        session.final.add_done_callback(lambda _: self._note_end(live, place))
         self._lives[audio_id] = live
         return live
 
@@ -150,7 +161,8 @@ class LiveSessions:
         await asyncio.gather(*(live.session.aclose() for live in self._lives.values()))
         self._lives.clear()
 
-    def _note_end(self, live: Live) -> None:
+    def _note_end(self, live: Live, place: LivePlace) -> None:
+        place.close()
         live.ended_at = time.monotonic()
 
     async def _tidy(self) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from echostream.asr import Samples
-from echostream.asr.vad import SpeechDetector
 from echostream.domain import SAMPLE_RATE_HZ
+from echostream.engine import Samples
+from echostream.engine.vad import SpeechDetector
 
 # Silero's own thresholds: speech begins above the first and goes on until it falls below the other.
 _SPEECH, _STILL_SPEECH = 0.5, 0.35

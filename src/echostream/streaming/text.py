@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from echostream.asr.segments import Segmenter, TimedWord
 from echostream.domain import Segment, Word, joined
+from echostream.engine.segments import Segmenter, TimedWord
 
 
 class GrowingText:

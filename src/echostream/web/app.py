@@ -18,15 +18,15 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echostream import __version__
-from echostream.asr import LiveEngine
+from echostream.children import WorkerChild, worker_command
+from echostream.engine import Engine
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.jobs import JobQueue
-from echostream.pipeline import Pipeline, build_pipeline
+from echostream.pipeline import Pipeline, local_pipeline
 from echostream.settings import Settings
 from echostream.storage import Storage
 from echostream.streaming import Limits, LiveSessions
 from echostream.web import jobs, openai, routes
-from echostream.web.child import WorkerChild
 from echostream.web.forwarding import attach_forwarding
 from echostream.web.metrics import Metrics
 from echostream.web.peers import Peers
@@ -41,7 +41,7 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 def create_app(
     settings: Settings,
-    make_pipeline: Callable[[Settings], Pipeline] = build_pipeline,
+    make_pipeline: Callable[[Settings], Pipeline] = local_pipeline,
     peers: Peers | None = None,
 ) -> FastAPI:
     """The API. The pipeline lives as long as the app's lifespan; tests pass one with fakes. `peers`
@@ -50,8 +50,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.pipeline = pipeline = make_pipeline(settings)
+        await pipeline.start()
         app.state.abort = asyncio.Event()
-        async with _job_queue(app, settings):
+        async with _job_queue(app, settings, pipeline.engine):
             app.state.metrics = Metrics(pipeline, app.state.queue)
             if settings.api_bearer_token is None:
                 log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
@@ -96,13 +97,13 @@ def _live_sessions(app: FastAPI, pipeline: Pipeline, settings: Settings) -> Live
         resume_s=settings.live_resume_s,
         idle_s=settings.live_idle_s,
     )
-    engine = LiveEngine(pipeline.transcriber, pipeline.turns, settings.vocabulary)
     metrics: Metrics = app.state.metrics
     peers: Peers | None = app.state.peers
     sessions = LiveSessions(
-        engine,
+        pipeline.engine,
         pipeline.analyse,
         limits,
+        vocabulary=settings.vocabulary,
         new_secret=peers.new_id if peers else secrets.token_urlsafe,
         observe=metrics.observe_live,
     )
@@ -111,7 +112,7 @@ def _live_sessions(app: FastAPI, pipeline: Pipeline, settings: Settings) -> Live
 
 
 @asynccontextmanager
-async def _job_queue(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+async def _job_queue(app: FastAPI, settings: Settings, engine: Engine) -> AsyncIterator[None]:
     """The queue, the one of its webhooks, the storage, and a worker beside us if asked for; all
     None without USE_QUEUE."""
     app.state.queue = app.state.webhooks = app.state.storage = None
@@ -125,7 +126,7 @@ async def _job_queue(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     app.state.queue, app.state.webhooks = queues
     app.state.storage = Storage(settings.storage_url)
     app.state.job_rooms.open(settings, app.state.queue, app.state.storage)
-    worker = WorkerChild()
+    worker = WorkerChild(worker_command(engine.socket))
     if settings.run_worker:
         worker.start()
     try:

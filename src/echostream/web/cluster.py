@@ -8,7 +8,6 @@ import asyncio
 import signal
 import socket
 import sys
-import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -17,9 +16,10 @@ from typing import TypeAlias
 
 import structlog
 
+from echostream.children import ECHOSTREAM, Child, WorkerChild, worker_command
+from echostream.engine.process import SOCKET, EngineChild, private_folder
 from echostream.settings import Settings
 from echostream.web import preflight
-from echostream.web.child import ECHOSTREAM, Child, WorkerChild
 from echostream.web.listener import open_listener, url_of
 
 log = structlog.get_logger(__name__)
@@ -31,8 +31,6 @@ IMPOSSIBLE = 78
 _START_FAILED = 3
 """That of uvicorn when the application does not start; the reason is in the log."""
 _MARGIN_S = 15.0
-_LONGEST_PATH = 80
-"""Paths of Unix sockets end at about a hundred characters."""
 
 Outcome: TypeAlias = int | str
 """What `sys.exit` takes: a status, or a line for stderr."""
@@ -48,7 +46,7 @@ def serve(settings: Settings) -> None:
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         preflight.check(settings)
         listener = stack.enter_context(open_listener(settings))
-        folder = stack.enter_context(_private_folder())
+        folder = stack.enter_context(private_folder())
         outcome = asyncio.run(_run(settings, listener, Path(folder)))
     if outcome:
         sys.exit(outcome)
@@ -63,15 +61,6 @@ def stop_s(settings: Settings) -> float:
     return settings.shutdown_grace_s + _MARGIN_S
 
 
-def _private_folder() -> "tempfile.TemporaryDirectory[str]":
-    parent = tempfile.gettempdir()
-    return tempfile.TemporaryDirectory(
-        prefix="echostream-",
-        dir=parent if len(parent) < _LONGEST_PATH else "/tmp",  # noqa: S108 - made by mkdtemp
-        ignore_cleanup_errors=True,
-    )
-
-
 class _Cluster:
     """The processes, and how they all end. Made inside the running loop."""
 
@@ -84,19 +73,22 @@ class _Cluster:
             for number in range(settings.web_concurrency)
         ]
         wants_worker = settings.use_queue and settings.run_worker
-        self._children: list[Child] = [*self._members, *([WorkerChild()] if wants_worker else [])]
+        self._engine = EngineChild(folder / SOCKET)
+        worker = [WorkerChild(worker_command(folder / SOCKET))] if wants_worker else []
+        self._children: list[Child] = [*self._members, *worker]
 
     async def run(self) -> Outcome:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._end, 0)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
-        for child in self._children:
+        for child in (self._engine, *self._children):
             child.start()
         try:
             return await self._outcome
         finally:
             self._listener.close()  # or connections would wait for members that take no more
             await asyncio.gather(*(child.aclose() for child in self._children))
+            await self._engine.aclose()  # last, since the others end what they do
 
     def _up(self) -> None:
         if not self._is_up:

@@ -118,7 +118,7 @@ class LiveHandlers:
             if self._peers and (owner := self._peers.other_owner(wanted.resume_secret)) is not None:
                 return await self._resume_elsewhere(sid, self._peers, owner, data)
             return await self._resume(sid, wanted)
-        live = self._sessions().start(
+        live = await self._sessions().start(
             wanted.audio_id,
             wanted.audio_name,
             TranscribeOptions(

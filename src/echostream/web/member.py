@@ -12,10 +12,12 @@ from pathlib import Path
 
 import structlog
 
+from echostream.engine.client import RemoteEngine
+from echostream.engine.process import SOCKET
 from echostream.errors import EchoStreamError
 from echostream.lifeline import on_parent_end
 from echostream.pipeline import build_pipeline
-from echostream.settings import Settings, cpu_count
+from echostream.settings import Settings
 from echostream.web.app import create_app
 from echostream.web.cluster import IMPOSSIBLE, UP, stop_s
 from echostream.web.listener import SharedListener, Turn
@@ -34,7 +36,9 @@ def serve(settings: Settings, number: int, folder: Path, descriptor: int) -> Non
     try:
         with suppress(KeyboardInterrupt):
             turn = Turn(folder / "turn", settings.web_concurrency)
-            _serve(share_of(settings), peers, SharedListener(descriptor, number, turn))
+            # The worker is the parent's.
+            ours = settings.model_copy(update={"run_worker": False})
+            _serve(ours, peers, SharedListener(descriptor, number, turn))
     finally:
         peers.socket_path(number).unlink(missing_ok=True)
         if orphaned.is_set():
@@ -43,19 +47,12 @@ def serve(settings: Settings, number: int, folder: Path, descriptor: int) -> Non
 
 def _serve(settings: Settings, peers: Peers, listener: socket.socket) -> None:
     try:
-        pipeline = build_pipeline(settings)
+        pipeline = build_pipeline(settings, RemoteEngine(peers.folder / SOCKET))
     except EchoStreamError as error:
         _report(str(error))
         sys.exit(IMPOSSIBLE)
     app = create_app(settings, lambda _settings: pipeline, peers)
     Server(app, settings, on_up=lambda: _report(UP)).run([listener, peers.listen()])
-
-
-def share_of(settings: Settings) -> Settings:
-    """Our part: without the worker, which the parent has, and with no more than our cores."""
-    share = max(1, cpu_count() // settings.web_concurrency)
-    threads = settings.whisper_cpu_threads or share
-    return settings.model_copy(update={"run_worker": False, "whisper_cpu_threads": threads})
 
 
 def _report(line: str) -> None:

@@ -100,7 +100,7 @@ class Metrics:
             "Requests waiting for a free transcription.",
             registry=self._registry,
         )
-        waiting.set_function(lambda: pipeline.slots.waiting)
+        waiting.set_function(lambda: pipeline.engine.state.waiting)
 
     def observe(self, result: Result) -> None:
         """Count a finished transcription."""

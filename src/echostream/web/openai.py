@@ -98,14 +98,14 @@ async def translations(request: Request) -> Response:
 @router.get("/models", **describe.OPENAI_MODELS)
 async def models(request: Request) -> dict[str, Any]:
     """The one model that this server transcribes with."""
-    engine = await _pipeline(request).load()
+    engine = await _pipeline(request).engine.load()
     model = {"id": engine.model, "object": "model", "created": 0, "owned_by": engine.engine}
     return {"object": "list", "data": [model]}
 
 
 async def _answer(request: Request, task: Task) -> Response:
     pipeline = _pipeline(request)
-    pipeline.slots.check()
+    pipeline.engine.check()
     if not is_form(request):
         raise InvalidRequest("send the audio as multipart/form-data in the field 'file'")
     max_bytes = request.app.state.settings.max_upload_bytes
@@ -201,20 +201,16 @@ async def _events(
     request: Request, audio: BinaryIO, options: TranscribeOptions
 ) -> AsyncGenerator[dict[str, Any]]:
     """One delta a segment, as each is decoded, then the whole text. Leaving it stops the work."""
-    loop = asyncio.get_running_loop()
     found: asyncio.Queue[Segment | None] = asyncio.Queue()
-
-    def put(segment: Segment | None) -> None:
-        loop.call_soon_threadsafe(found.put_nowait, segment)
 
     def ended(run: asyncio.Task[Result]) -> None:
         # Here and not below, where a client that leaves may keep us from coming to the end.
         audio.close()
-        put(None)
+        found.put_nowait(None)
         if not run.cancelled():
             run.exception()  # read, so that asyncio does not report it as lost
 
-    work = _pipeline(request).run(audio, options, insights=False, on_segment=put)
+    work = _pipeline(request).run(audio, options, insights=False, on_segment=found.put_nowait)
     run = asyncio.create_task(with_request(request, work))
     run.add_done_callback(ended)
     said = False

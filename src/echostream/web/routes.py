@@ -104,7 +104,7 @@ async def upload_audio(request: Request) -> Response:
     """Transcribe a file or a URL and draw insights from the transcript."""
     pipeline = _pipeline(request)
     if request.app.state.queue is None:
-        pipeline.slots.check()  # before the body is read, so that a busy server refuses cheaply
+        pipeline.engine.check()  # before the body is read, so that a busy server refuses cheaply
     async with _body(request, UploadFields) as body:
         fields = body.fields
         source = body.audio or (Url(fields.audio_url) if fields.audio_url else None)
@@ -195,12 +195,11 @@ async def metrics(request: Request) -> Response:
 
 
 def _check_engine(pipeline: Pipeline) -> dict[str, Any]:
-    engine = pipeline.transcriber.loaded
-    if engine is not None:
-        return {"ok": True, "detail": f"{engine.engine} {engine.model}"}
-    error = pipeline.transcriber.error
-    pipeline.warm_up()
-    return {"ok": False, "detail": str(error) if error else "loading"}
+    state = pipeline.engine.state
+    if state.is_loaded:
+        return {"ok": True, "detail": f"{state.engine} {state.model}"}
+    pipeline.engine.warm_up()
+    return {"ok": False, "detail": str(state.error or "loading")}
 
 
 def _check_storage() -> dict[str, Any]:

@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from echostream.engine.process import OwnEngine
 from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web import preflight
@@ -86,7 +87,7 @@ def serve(settings: Settings) -> None:
     """Serve until a signal. Returns when the port is free and all work has ended; exits with one
     line on stderr when the port cannot be had. Raises EchoStreamError for settings that do not fit
     together."""
-    pipeline = build_pipeline(settings)
+    pipeline = build_pipeline(settings, OwnEngine())
     # uvicorn raises the signal once more when it has stopped; that second one is not to kill us
     # before the interpreter has closed down, but one that comes before uvicorn looks out for it
     # must end us too. So it is treated as Ctrl-C is.

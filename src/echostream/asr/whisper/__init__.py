@@ -1,5 +1,0 @@
-"""Whisper: windows of audio to words, in batches, with nothing left unread."""
-
-from echostream.asr.whisper.transcriber import WhisperTranscriber, load_whisper
-
-__all__ = ["WhisperTranscriber", "load_whisper"]

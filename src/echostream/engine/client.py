@@ -1,0 +1,230 @@
+"""The speech engine of another process, which may end at any time and is started again."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from echostream.domain import Segment, TranscribeOptions
+from echostream.engine.base import Report, Samples
+from echostream.engine.service import EngineState, Heard, LivePlace, Place
+from echostream.engine.wire import (
+    Done,
+    Fault,
+    Link,
+    Live,
+    Load,
+    Read,
+    ReadOnce,
+    Take,
+    Transcribe,
+    Watch,
+)
+from echostream.errors import EchoStreamError, EngineRestarted, ServerBusy
+
+log = structlog.get_logger(__name__)
+
+_START_S = 60.0
+"""How long an engine that is being started is waited for."""
+_TRY_EVERY_S = 0.1
+_ATTEMPTS = 2
+"""At a recording. One that ends the engine twice is likely to be why it ends."""
+_LIVE_ATTEMPTS = 5
+
+
+class RemoteEngine:
+    """The engine that answers at a Unix socket."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._state = EngineState()
+        self._watching: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> EngineState:
+        return self._state
+
+    @property
+    def socket(self) -> Path | None:
+        return self._socket
+
+    async def start(self) -> None:
+        self._watching = asyncio.create_task(self._watch())
+
+    def warm_up(self) -> None:
+        if self._warming is None or self._warming.done():
+            self._warming = asyncio.create_task(self._load_quietly())
+
+    async def load(self) -> EngineState:
+        link = await self._connect()
+        try:
+            await link.send(Load())
+            state: EngineState = answered(await link.receive())
+        except OSError as error:
+            raise restarted() from error
+        finally:
+            link.close()
+        self._state = state
+        return state
+
+    def check(self) -> None:
+        if self._state.is_full:
+            raise ServerBusy("every place in the queue is taken; try again soon", retry_after_s=5)
+
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[Place]:
+        place = _RemotePlace(self, await self.ask(Take()))
+        try:
+            yield place
+        finally:
+            place.close()
+
+    async def live(self) -> LivePlace:
+        return _RemoteLive(self, await self.ask(Live()))
+
+    async def aclose(self) -> None:
+        tasks = [task for task in (self._watching, self._warming) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def ask(self, first: object) -> Link:
+        """A connection whose first request has been granted. Raises what it was refused with, or
+        EngineRestarted."""
+        for _ in range(_LIVE_ATTEMPTS):
+            link = await self._connect()
+            try:
+                await link.send(first)
+                answered(await link.receive())
+            except OSError:
+                link.close()
+            except BaseException:
+                link.close()
+                raise
+            else:
+                return link
+        raise restarted()
+
+    async def _connect(self) -> Link:
+        """Wait for an engine that is being started."""
+        try:
+            async with asyncio.timeout(_START_S):
+                while True:
+                    with suppress(OSError):
+                        return Link(*await asyncio.open_unix_connection(self._socket))
+                    await asyncio.sleep(_TRY_EVERY_S)
+        except TimeoutError:
+            raise restarted() from None
+
+    async def _watch(self) -> None:
+        while True:
+            with suppress(OSError, EngineRestarted):
+                link = await self._connect()
+                try:
+                    await link.send(Watch())
+                    while True:
+                        self._state = answered(await link.receive())
+                finally:
+                    link.close()
+                    # What it was is still what it will be, though nothing waits there any more.
+                    self._state = replace(self._state, waiting=0, is_full=False)
+
+    async def _load_quietly(self) -> None:
+        with suppress(EchoStreamError):
+            await self.load()
+
+
+class _RemotePlace:
+    """Held by its connection."""
+
+    def __init__(self, engine: RemoteEngine, link: Link) -> None:
+        self._engine = engine
+        self._link = link
+
+    def close(self) -> None:
+        self._link.close()
+
+    async def load(self) -> EngineState:
+        for _ in range(_ATTEMPTS):
+            try:
+                await self._link.send(Load())
+                state: EngineState = answered(await self._link.receive())
+            except OSError:
+                await self._take_again()
+            else:
+                return state
+        raise restarted()
+
+    async def transcribe(
+        self, samples: Samples, options: TranscribeOptions
+    ) -> AsyncGenerator[Heard, None]:
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self._link.send(Transcribe(samples, options))
+                while not isinstance(heard := answered(await self._link.receive()), Done):
+                    yield heard
+            except OSError:
+                log.warning("engine_lost", attempt=attempt + 1)
+                await self._take_again()
+                yield Heard((), Report(), anew=True)
+            else:
+                return
+        raise restarted()
+
+    async def _take_again(self) -> None:
+        self._link.close()
+        self._link = await self._engine.ask(Take())
+
+
+class _RemoteLive:
+    """A live session's place. The audio that it asks about is its own, so that it asks again when
+    the engine is lost."""
+
+    def __init__(self, engine: RemoteEngine, link: Link) -> None:
+        self._engine = engine
+        self._link = link
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        return self._engine.state.engine
+
+    @property
+    def model(self) -> str:
+        return self._engine.state.model
+
+    async def read(
+        self, samples: Samples, options: TranscribeOptions
+    ) -> tuple[list[Segment], Report]:
+        for _ in range(_LIVE_ATTEMPTS):
+            try:
+                await self._link.send(Read(samples, options))
+                answer: ReadOnce = answered(await self._link.receive())
+            except OSError:
+                log.warning("engine_lost_live")
+                self._link.close()
+                self._link = await self._engine.ask(Live())
+            else:
+                return answer.segments, answer.report
+        raise restarted()
+
+    def close(self) -> None:
+        self._link.close()
+
+
+def answered(answer: Any) -> Any:
+    """An answer that is none of a fault, which is raised."""
+    if isinstance(answer, Fault):
+        raise answer.error
+    return answer
+
+
+def restarted() -> EngineRestarted:
+    return EngineRestarted(
+        "the speech engine ended while it was at work and is being started again", retry_after_s=5
+    )

@@ -1,0 +1,81 @@
+"""Speech that no text covers: what a decoder has left out, found by holding its words against the
+regions of speech. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from echostream.domain import SAMPLE_RATE_HZ, SPEECH_WITHOUT_TEXT, Caution
+from echostream.engine.vad import Region
+
+LEAST_UNREAD_S = 0.6
+"""Shorter stretches are breaths, laughter and what the times of words may be off by."""
+_MARGIN_S = 0.3
+"""Times of words are off by about this much."""
+_WORD_S, _LETTER_S = 0.6, 0.1
+"""A word lasts no longer than this and so much a letter. Alignment stretches the last word before
+speech that it has no text for."""
+_JOIN_S = 0.4
+"""Uncovered speech on both sides of a pause shorter than this is one stretch."""
+
+_LONGEST_S = 25.0
+"""A stretch is to be read at once."""
+
+Said = tuple[float, float, str]
+"""When a word starts and ends, in seconds, and its text."""
+
+
+def unread(
+    speech: Iterable[Region], words: Iterable[Said], least_s: float = LEAST_UNREAD_S
+) -> list[Region]:
+    """Stretches with at least `least_s` of speech that no word covers, in order. With the margins
+    of the words beside them, a stretch is about half a second more."""
+    covered = sorted(map(_covered, words), key=lambda region: region.start)
+    stretches: list[list[Region]] = []
+    for region in speech:
+        for piece in _without(region, covered):
+            if stretches and _goes_on(stretches[-1], piece):
+                stretches[-1].append(piece)
+            else:
+                stretches.append([piece])
+    return [
+        Region(pieces[0].start, pieces[-1].end)
+        for pieces in stretches
+        if sum(piece.length for piece in pieces) >= least_s * SAMPLE_RATE_HZ
+    ]
+
+
+def speech_without_text(region: Region) -> Caution:
+    """What is said of speech that stays without text."""
+    start_s, end_s = region.start / SAMPLE_RATE_HZ, region.end / SAMPLE_RATE_HZ
+    return Caution(
+        SPEECH_WITHOUT_TEXT,
+        f"Somebody seems to speak from {start_s:.1f} s to {end_s:.1f} s,"
+        " but no words could be made out.",
+        round(start_s, 3),
+        round(end_s, 3),
+    )
+
+
+def _goes_on(stretch: list[Region], piece: Region) -> bool:
+    is_near = piece.start - stretch[-1].end <= _JOIN_S * SAMPLE_RATE_HZ
+    return is_near and piece.end - stretch[0].start <= _LONGEST_S * SAMPLE_RATE_HZ
+
+
+def _covered(word: Said) -> Region:
+    start_s, end_s, text = word
+    end_s = min(end_s, start_s + _WORD_S + _LETTER_S * len(text))
+    return Region(
+        round((start_s - _MARGIN_S) * SAMPLE_RATE_HZ), round((end_s + _MARGIN_S) * SAMPLE_RATE_HZ)
+    )
+
+
+def _without(region: Region, covered: Sequence[Region]) -> Iterator[Region]:
+    """The parts of a region that lie in none of `covered`, which are in order of their start."""
+    start = region.start
+    for each in covered:
+        if each.start >= region.end:
+            break
+        if each.start > start:
+            yield Region(start, each.start)
+        start = max(start, each.end)
+    if start < region.end:
+        yield Region(start, region.end)

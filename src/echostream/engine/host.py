@@ -1,0 +1,194 @@
+"""The process that has the engine of a machine, for all others that want something transcribed."""
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from echostream.engine import LazyTranscriber, Transcriber, load_transcriber
+from echostream.engine.local import LocalEngine
+from echostream.engine.service import Heard, LivePlace, Place
+from echostream.engine.wire import Done, Fault, Link, Live, Load, Read, ReadOnce, Take, Transcribe
+from echostream.engine.wire import Watch as WatchState
+from echostream.errors import EchoStreamError, EngineError
+from echostream.lifeline import on_parent_end
+from echostream.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_LOOK_EVERY_S = 0.1
+_TELL_EVERY_S = 0.5
+
+T = TypeVar("T")
+LoadEngine = Callable[[Settings], Transcriber]
+
+
+class _Gone(Exception):
+    """The client has closed its connection."""
+
+
+class EngineHost:
+    """Answers at a Unix socket. A client that goes away stops what it asked for."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    async def serve(self, path: Path, until: asyncio.Event) -> None:
+        """Answer at `path` until then; work that is under way is stopped."""
+        clients: set[asyncio.Task[None]] = set()
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(self._client(Link(reader, writer)))
+            clients.add(task)
+            task.add_done_callback(clients.discard)
+
+        server = await asyncio.start_unix_server(accept, path)
+        self._engine.warm_up()
+        await until.wait()
+        server.close()
+        for task in clients:
+            task.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
+        await self._engine.aclose()
+
+    async def _client(self, link: Link) -> None:
+        try:
+            await self._answer(link)
+        except EchoStreamError as error:
+            with suppress(OSError):
+                await link.send(Fault(error))
+        except (OSError, _Gone):
+            pass
+        except Exception as error:
+            log.error("engine_request_crashed", exc_info=error)
+            with suppress(OSError):
+                await link.send(Fault(EngineError("the speech engine failed")))
+        finally:
+            link.close()
+
+    async def _answer(self, link: Link) -> None:
+        match await link.receive():
+            case WatchState():
+                await self._tell_state(link)
+            case Load():
+                await link.send(await self._engine.load())
+            case Take():
+                async with _Entered(link, self._engine) as place:
+                    await link.send(Done())
+                    await self._serve_place(link, place)
+            case Live():
+                live = await self._engine.live()
+                try:
+                    await link.send(Done())
+                    await self._serve_live(link, live)
+                finally:
+                    live.close()
+
+    async def _tell_state(self, link: Link) -> None:
+        told = None
+        while not link.gone.is_set():
+            if (state := self._engine.state) != told:
+                await link.send(state)
+                told = state
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _serve_place(self, link: Link, place: Place) -> None:
+        while True:
+            match await link.receive():
+                case Load():
+                    await link.send(await unless_gone(link, place.load()))
+                case Transcribe(samples, options):
+                    await unless_gone(link, _tell_all(link, place.transcribe(samples, options)))
+                    await link.send(Done())
+
+    async def _serve_live(self, link: Link, live: LivePlace) -> None:
+        while True:
+            match await link.receive():
+                case Read(samples, options):
+                    try:
+                        answer: object = ReadOnce(
+                            *await unless_gone(link, live.read(samples, options))
+                        )
+                    except EchoStreamError as error:  # the session may ask again
+                        answer = Fault(error)
+                    await link.send(answer)
+
+
+class _Entered:
+    """A place, waited for as long as the client does."""
+
+    def __init__(self, link: Link, engine: LocalEngine) -> None:
+        self._link = link
+        self._place = engine.take()
+
+    async def __aenter__(self) -> Place:
+        return await unless_gone(self._link, self._place.__aenter__())
+
+    async def __aexit__(self, *about: Any) -> None:
+        await self._place.__aexit__(*about)
+
+
+async def _tell_all(link: Link, heard: Any) -> None:
+    """Each thing that is heard, and between them how far the engine is."""
+    last: list[Heard] = []
+
+    async def tell_again() -> None:
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            if last:
+                await link.send(Heard((), last[0].report))
+
+    telling = asyncio.create_task(tell_again())
+    try:
+        async with aclosing(heard):
+            async for one in heard:
+                last[:] = [one]
+                await link.send(one)
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+async def unless_gone(link: Link, work: Coroutine[Any, Any, T]) -> T:
+    """What comes of the work, which is cancelled when the client is gone; then raises _Gone."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(link.gone.wait())
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise _Gone
+        return task.result()
+    finally:
+        gone.cancel()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def run(
+    settings: Settings, path: Path, load: Callable[[Settings], Transcriber] = load_transcriber
+) -> None:
+    """Serve at `path` until the process that started us closes our stdin, or is gone.
+
+    Signals are not for us: a terminal and service managers send them to all processes of a group,
+    and those who still have work for us are to finish it. We know that it is over by our stdin.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    structlog.contextvars.bind_contextvars(process="engine")
+    path.unlink(missing_ok=True)  # of one before us that was killed
+    asyncio.run(_run(settings, path, load))
+    # Those who started us do this too, unless they were killed.
+    shutil.rmtree(path.parent, ignore_errors=True)
+
+
+async def _run(settings: Settings, path: Path, load: LoadEngine) -> None:
+    until = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
+    engine = LocalEngine(settings, LazyTranscriber(lambda: load(settings)))
+    await EngineHost(engine).serve(path, until)

@@ -1,0 +1,180 @@
+"""The speech engine in this process."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from echostream.domain import TranscribeOptions
+from echostream.engine.base import Samples
+from echostream.engine.lazy import LazyTranscriber
+from echostream.engine.live import LiveEngine
+from echostream.engine.service import EngineState, Heard, LivePlace, Place
+from echostream.engine.turns import Turns
+from echostream.errors import EchoStreamError, ServerBusy
+from echostream.settings import Settings
+
+
+class Slots:
+    """A bounded number of transcriptions at once, and a bounded queue before them."""
+
+    def __init__(self, *, running: int, waiting: int) -> None:
+        self._free = asyncio.Semaphore(running)
+        self._max_waiting = waiting
+        self.waiting = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self._free.locked() and self.waiting >= self._max_waiting
+
+    def check(self) -> None:
+        """Raise ServerBusy when a newcomer would find the queue full."""
+        if self.is_full:
+            raise ServerBusy("every place in the queue is taken; try again soon", retry_after_s=5)
+
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[None]:
+        """Wait for a free place, first come first served; ServerBusy when the queue is full."""
+        self.check()
+        self.waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self.waiting -= 1
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+class LocalEngine:
+    """Keeps the model in this process, for those who need no other: a command, tests, and the one
+    process that has it for all others of a machine."""
+
+    def __init__(self, settings: Settings, transcriber: LazyTranscriber) -> None:
+        self._transcriber = transcriber
+        self._slots = Slots(running=settings.worker_concurrency, waiting=settings.max_waiting)
+        self._most_live = settings.live_sessions
+        self._live = 0
+        self._warming: asyncio.Task[None] | None = None
+        self.turns = Turns()
+        # Blocking work crosses to a thread here and nowhere else.
+        self._threads = ThreadPoolExecutor(
+            settings.worker_concurrency + 1, thread_name_prefix="transcribe"
+        )
+
+    @property
+    def state(self) -> EngineState:
+        loaded = self._transcriber.loaded
+        state = EngineState(
+            error=self._transcriber.error, waiting=self._slots.waiting, is_full=self._slots.is_full
+        )
+        return replace(state, engine=loaded.engine, model=loaded.model) if loaded else state
+
+    @property
+    def socket(self) -> Path | None:
+        return None
+
+    async def start(self) -> None:
+        """Nothing: it loads when it is first needed."""
+
+    def warm_up(self) -> None:
+        if self._warming is None or self._warming.done():
+            self._warming = asyncio.create_task(self._load_quietly())
+
+    def check(self) -> None:
+        self._slots.check()
+
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[Place]:
+        async with self._slots.take():
+            yield _LocalPlace(self)
+
+    async def live(self) -> LivePlace:
+        if self._live >= self._most_live:
+            raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
+        self._live += 1
+        return LiveEngine(self._transcriber, self.turns, on_close=self._live_has_ended)
+
+    async def load(self) -> EngineState:
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._transcriber.get)
+        return self.state
+
+    async def aclose(self) -> None:
+        """Stop the threads and free the model."""
+        if self._warming is not None:
+            await self._warming
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.turns.close()
+        self._transcriber.close()
+
+    async def transcribe(
+        self, samples: Samples, options: TranscribeOptions
+    ) -> AsyncGenerator[Heard, None]:
+        """As `Place.transcribe`. Left, it ends when the engine has stopped, so that a place is
+        never given on while the engine is still busy with the work that held it."""
+        loop = asyncio.get_running_loop()
+        found: asyncio.Queue[Heard | None] = asyncio.Queue()
+        cancelled = threading.Event()
+
+        def tell(heard: Heard | None) -> None:
+            loop.call_soon_threadsafe(found.put_nowait, heard)
+
+        def work() -> None:
+            try:
+                self._read(samples, options, cancelled, tell)
+            finally:
+                tell(None)
+
+        working = loop.run_in_executor(self._threads, work)
+        try:
+            while heard := await found.get():
+                yield heard
+            await working
+        finally:
+            cancelled.set()
+            await asyncio.wait([working])
+            working.exception()  # read, so that asyncio does not report it as lost
+
+    def _read(
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        cancelled: threading.Event,
+        tell: Callable[[Heard], None],
+    ) -> None:
+        work = self._transcriber.get().transcribe(samples, options)
+        report, batches = work.report, 0
+        tell(Heard((), report))
+        with closing(work.segments):
+            for segment in work.segments:
+                tell(Heard((segment,), report))
+                if cancelled.is_set():
+                    return
+                if report.batches > batches:  # the next segment may be of another batch
+                    batches = report.batches
+                    self.turns.give_way()
+        tell(Heard((), report))
+
+    async def _load_quietly(self) -> None:
+        with suppress(EchoStreamError):
+            await self.load()
+
+    def _live_has_ended(self) -> None:
+        self._live -= 1
+
+
+class _LocalPlace:
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    async def load(self) -> EngineState:
+        return await self._engine.load()
+
+    def transcribe(
+        self, samples: Samples, options: TranscribeOptions
+    ) -> AsyncGenerator[Heard, None]:
+        return self._engine.transcribe(samples, options)

@@ -1,0 +1,56 @@
+"""What suits a machine where the settings leave it open. Figures: `benchmarks/RESULTS.md`."""
+
+import os
+from pathlib import Path
+
+from echostream.settings import cpu_count
+
+_MIB = 1024 * 1024
+_WINDOW_MIB = 160
+"""About what one more window in a batch takes with a large model; 40 with base."""
+_MOST_ON_CPU, _MOST_ON_GPU = 8, 16
+
+
+def best_compute_type(device: str) -> str:
+    """int8 on a CPU, where it is the fastest and loses no words that float32 gets; float16 on a GPU
+    that has it."""
+    wanted = ("float16", "int8_float16", "float32") if _is_gpu(device) else ("int8", "float32")
+    known = compute_types(device)
+    return next((each for each in wanted if each in known), "default")
+
+
+def compute_types(device: str) -> list[str]:
+    """What can be asked for on this machine, in order of the alphabet."""
+    import ctranslate2
+
+    known = ctranslate2.get_supported_compute_types("cuda" if _is_gpu(device) else "cpu")
+    return sorted({"auto", *known})
+
+
+def _is_gpu(device: str) -> bool:
+    import ctranslate2
+
+    return device == "cuda" or (device == "auto" and ctranslate2.get_cuda_device_count() > 0)
+
+
+def best_batch_size(device: str, *, cpus: int | None = None, free_bytes: int | None = None) -> int:
+    """Windows decoded at once: two for each core, as far as an eighth of the memory goes."""
+    if device != "cpu":
+        return _MOST_ON_GPU
+    cpus = cpus or cpu_count()
+    free_bytes = free_bytes if free_bytes is not None else available_bytes()
+    affordable = free_bytes // 8 // (_WINDOW_MIB * _MIB)
+    return int(max(1, min(_MOST_ON_CPU, 2 * cpus, affordable)))
+
+
+def available_bytes() -> int:
+    """Memory that this process may still take: the machine's, or its container's limit."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    for limit in (Path("/sys/fs/cgroup/memory.max"),):
+        try:
+            text = limit.read_text().strip()
+        except OSError:
+            continue
+        if text.isdecimal():
+            total = min(total, int(text))
+    return total

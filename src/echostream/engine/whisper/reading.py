@@ -1,0 +1,281 @@
+"""One recording, batch by batch: decode windows, judge what came, read again what was left out."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Word
+from echostream.engine.base import Report, Samples
+from echostream.engine.coverage import speech_without_text, unread
+from echostream.engine.segments import TimedWord
+from echostream.engine.vad import Region
+from echostream.engine.whisper import guards
+from echostream.engine.whisper.decoder import Ask, Decoder, Encoded, Reading, Span
+from echostream.engine.whisper.languages import (
+    PART_S,
+    Chances,
+    Languages,
+    runs,
+    starts_of_parts,
+)
+from echostream.engine.whisper.words import SpokenWord
+from echostream.engine.windows import Window, windows
+
+log = structlog.get_logger(__name__)
+
+_FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
+_MOST_ROUNDS = 10
+_LEAST_HEARD_S = 2.0
+"""A single word is too short to tell its language by: then its neighbours count, too."""
+_EDGE_S = 0.25
+"""Speech read again is cut off from its neighbours; words this near its ends are theirs."""
+_LEAD_S, _TAIL_S = 0.1, 0.2
+"""How far a word may reach over the edge of the speech it lies in. The detector works in steps of
+32 ms and is late for soft sounds."""
+_ONE_REGION_S = 0.4
+"""Pauses shorter than this are within speech: stops, breaths, hesitation."""
+
+
+class RecordingReader:
+    """Reads the windows of one recording in order."""
+
+    def __init__(
+        self, decoder: Decoder, samples: Samples, options: TranscribeOptions, report: Report
+    ) -> None:
+        self._decoder = decoder
+        self._samples = samples
+        self._options = options
+        self._report = report
+        self._ask = Ask(options.task, options.prompt, options.hotwords, options.temperature)
+        fixed = options.language if decoder.is_multilingual else "en"
+        self._languages = Languages(fixed, options.expected_language)
+
+    def read(self, batch: Sequence[Window]) -> list[TimedWord]:
+        """The words of some windows, in order of time."""
+        words = [
+            word for window, reading in self._decode(batch) for word in _timed(window, reading)
+        ]
+        speech = [region for window in batch for region in window.speech]
+        words, left_out = self._with_rest(speech, words)
+        self._report.warnings += map(speech_without_text, left_out)
+        for word in words:
+            self._report.spoken(word.language or "und", word.word.end_s - word.word.start_s)
+        return words
+
+    def _with_rest(
+        self, speech: Sequence[Region], words: list[TimedWord]
+    ) -> tuple[list[TimedWord], list[Region]]:
+        """The words with those of speech that they leave out, and the speech that stays without.
+
+        What is read again may end early too, so it goes on until nothing new comes.
+        """
+        tried: set[Region] = set()
+        left_out = self._worth_another_look(unread(speech, _said(words)))
+        for _round in range(_MOST_ROUNDS):
+            untried = [region for region in left_out if region not in tried]
+            found = self._read_alone(untried, words)
+            if not found:
+                break
+            tried.update(untried)
+            words = _in_order([*words, *found])
+            left_out = self._worth_another_look(unread(speech, _said(words)))
+        return words, left_out
+
+    def _decode(self, batch: Sequence[Window]) -> list[tuple[Window, Reading]]:
+        encoded = self._decoder.encode([window.audio(self._samples) for window in batch])
+        parts = self._hear(batch, encoded)
+        languages = [self._languages.sure(each) for each in parts]
+        if any(len(each) > 1 for each in languages):
+            batch, codes = self._split(batch, encoded, languages)
+            encoded = self._decoder.encode([window.audio(self._samples) for window in batch])
+        else:
+            codes = [each[0] for each in languages]
+        readings = self._decoder.decode(encoded, codes, self._ask)
+        return [
+            (window, self._checked(window, reading))
+            for window, reading in zip(batch, readings, strict=True)
+        ]
+
+    def _hear(self, batch: Sequence[Window], encoded: Encoded) -> list[list[tuple[Chances, float]]]:
+        """For each window the languages of its parts, with their seconds."""
+        if self._languages.fixed is not None:
+            return [[] for _window in batch]
+        spans = [
+            Span(number, start_s, start_s + PART_S)
+            for number, length_s in enumerate(encoded.durations_s)
+            for start_s in starts_of_parts(length_s)
+        ]
+        chances = self._decoder.languages(encoded, spans)
+        parts: list[list[tuple[Chances, float]]] = [[] for _window in batch]
+        for span, each in zip(spans, chances, strict=True):
+            length_s = min(PART_S, encoded.durations_s[span.window] - span.start_s)
+            parts[span.window].append((each, length_s))
+        for each_window in parts:
+            self._languages.hear(each_window)
+        return parts
+
+    def _split(
+        self, batch: Sequence[Window], encoded: Encoded, languages: Sequence[Sequence[str]]
+    ) -> tuple[list[Window], list[str]]:
+        """The batch with windows of several languages cut, in pauses, into windows of one."""
+        cut: list[Window] = []
+        codes: list[str] = []
+        for number, (window, among) in enumerate(zip(batch, languages, strict=True)):
+            if len(among) == 1:
+                cut.append(window)
+                codes.append(among[0])
+                continue
+            pieces = window.by_speech()
+            spans, start_s = [], 0.0
+            for piece in pieces:
+                end_s = start_s + piece.length / SAMPLE_RATE_HZ
+                middle_s = max(_LEAST_HEARD_S, start_s + end_s) / 2
+                spans.append(
+                    Span(
+                        number,
+                        min(start_s, middle_s - _LEAST_HEARD_S / 2),
+                        max(end_s, middle_s + _LEAST_HEARD_S / 2),
+                    )
+                )
+                start_s = end_s
+            place = 0
+            for code, count in runs(self._decoder.languages(encoded, spans), among):
+                cut.append(Window.joined(pieces[place : place + count]))
+                codes.append(code)
+                place += count
+        return cut, codes
+
+    def _checked(self, window: Window, reading: Reading) -> Reading:
+        """The reading, or a better one, or an empty one where there was nothing to read."""
+        speech_s = sum(region.length for region in window.speech) / SAMPLE_RATE_HZ
+        if guards.is_invented(reading):
+            return replace(reading, words=())
+        if self._has_leaked(reading):
+            plain = self._again(
+                window, reading.language, replace(self._ask, prompt=None, hotwords=())
+            )
+            if not self._has_leaked(plain):
+                reading = plain
+        if self._options.draft:
+            return guards.without_loops(reading) if guards.is_loop(reading, speech_s) else reading
+        if guards.is_loop(reading, speech_s) or guards.is_unsure(reading):
+            reading = self._with_fallback(window, reading, speech_s)
+        if guards.is_invented(reading):
+            return replace(reading, words=())
+        return guards.without_loops(reading) if guards.is_loop(reading, speech_s) else reading
+
+    def _has_leaked(self, reading: Reading) -> bool:
+        hints = " ".join([self._ask.prompt or "", *self._ask.hotwords])
+        return guards.leaked(reading, hints)
+
+    def _with_fallback(self, window: Window, reading: Reading, speech_s: float) -> Reading:
+        """Whisper's way out of a loop, and of text that it is not sure of: samples at rising
+        temperatures. The surest of those that are no loop."""
+        tried = [reading]
+        for temperature in _FALLBACK_TEMPERATURES:
+            if temperature <= self._ask.temperature:
+                continue
+            found = self._again(
+                window, reading.language, replace(self._ask, temperature=temperature)
+            )
+            tried.append(found)
+            if not guards.is_loop(found, speech_s) and not guards.is_unsure(found):
+                break
+        log.info("whisper_fallback", temperature=tried[-1].temperature)
+        sound = [each for each in tried if not guards.is_loop(each, speech_s)]
+        return max(sound or tried, key=lambda each: each.avg_logprob)
+
+    def _again(self, window: Window, language: str, ask: Ask) -> Reading:
+        encoded = self._decoder.encode([window.audio(self._samples)])
+        return self._decoder.decode(encoded, [language], ask)[0]
+
+    def _worth_another_look(self, left_out: list[Region]) -> list[Region]:
+        """Of a draft, not its end: the next one has more of it."""
+        if self._options.draft and left_out and left_out[-1].end >= self._draft_end:
+            return left_out[:-1]
+        return left_out
+
+    @property
+    def _draft_end(self) -> int:
+        return len(self._samples) - SAMPLE_RATE_HZ
+
+    def _read_alone(self, left_out: list[Region], known: list[TimedWord]) -> list[TimedWord]:
+        """The words of speech that was left out, each stretch in a window of its own. Without the
+        prompt, which may be what kept the decoder from saying them."""
+        found: list[TimedWord] = []
+        for region in left_out:
+            language = _language_at(known, region) or self._languages.main
+            for window in windows([region], len(self._samples)):
+                reading = self._again(window, language, replace(self._ask, prompt=None))
+                checked = self._checked(window, reading)
+                found += [word for word in _timed(window, checked) if _lies_in(word, region)]
+        return found
+
+
+def _said(words: Sequence[TimedWord]) -> list[tuple[float, float, str]]:
+    return [(each.word.start_s, each.word.end_s, each.word.text) for each in words]
+
+
+def _in_order(words: list[TimedWord]) -> list[TimedWord]:
+    return sorted(words, key=lambda each: each.word.start_s)
+
+
+def _language_at(words: Sequence[TimedWord], region: Region) -> str | None:
+    """The language of the word that is nearest."""
+    at_s = (region.start + region.end) / 2 / SAMPLE_RATE_HZ
+    nearest = min(words, key=lambda each: abs(each.word.start_s - at_s), default=None)
+    return nearest.language if nearest else None
+
+
+def _lies_in(timed: TimedWord, region: Region) -> bool:
+    middle_s = (timed.word.start_s + timed.word.end_s) / 2
+    edge_s = _EDGE_S
+    return (
+        region.start / SAMPLE_RATE_HZ - edge_s <= middle_s <= region.end / SAMPLE_RATE_HZ + edge_s
+    )
+
+
+def _timed(window: Window, reading: Reading) -> list[TimedWord]:
+    """A window's words in the time of the audio, each within the speech that it lies in."""
+    speech = _merged(window.speech)
+    return [
+        TimedWord(
+            word=_placed(window, speech, word),
+            language=reading.language,
+            tokens=word.tokens,
+            temperature=reading.temperature,
+            avg_logprob=reading.avg_logprob,
+            compression_ratio=reading.compression_ratio,
+            no_speech_prob=reading.no_speech_prob,
+            begins_window=number == 0,
+        )
+        for number, word in enumerate(reading.words)
+    ]
+
+
+def _placed(window: Window, speech: Sequence[Region], word: SpokenWord) -> Word:
+    start_s, end_s = window.place(word.start_s, word.end_s)
+    overlaps = [
+        (
+            min(end_s, region.end / SAMPLE_RATE_HZ) - max(start_s, region.start / SAMPLE_RATE_HZ),
+            region,
+        )
+        for region in speech
+    ]
+    overlap_s, region = max(overlaps, key=lambda each: each[0])
+    if overlap_s > 0:
+        start_s = max(start_s, region.start / SAMPLE_RATE_HZ - _LEAD_S)
+        end_s = min(end_s, region.end / SAMPLE_RATE_HZ + _TAIL_S)
+    return Word(start_s, end_s, word.text, round(word.probability, 4), word.space_before)
+
+
+def _merged(speech: Sequence[Region]) -> list[Region]:
+    """Regions of speech with the short pauses in them."""
+    merged: list[Region] = []
+    for region in speech:
+        if merged and region.start - merged[-1].end < _ONE_REGION_S * SAMPLE_RATE_HZ:
+            merged[-1] = Region(merged[-1].start, region.end)
+        else:
+            merged.append(region)
+    return merged

@@ -1,0 +1,105 @@
+"""Whisper by faster-whisper (CTranslate2), the engine EchoStream is made for."""
+
+from collections.abc import Generator, Iterator
+from itertools import islice
+from pathlib import Path
+
+import structlog
+
+from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions
+from echostream.engine.base import Report, Samples, Transcription
+from echostream.engine.segments import Segmenter
+from echostream.engine.vad import speech_regions
+from echostream.engine.whisper.decoder import Decoder, WhisperDecoder
+from echostream.engine.whisper.defaults import (
+    best_batch_size,
+    best_compute_type,
+    compute_types,
+)
+from echostream.engine.whisper.reading import RecordingReader
+from echostream.engine.windows import LONGEST_SPEECH_S, Window, windows
+from echostream.errors import ModelUnavailable
+from echostream.settings import Settings, cpu_count
+
+log = structlog.get_logger(__name__)
+
+_WORKERS = 2
+
+
+class WhisperTranscriber:
+    """A decoder at work on whole recordings. Windows are found, decoded and forgotten batch by
+    batch, so memory grows with the samples alone."""
+
+    engine = "whisper"
+
+    def __init__(self, decoder: Decoder, name: str, *, batch_size: int) -> None:
+        self.model = name
+        self._decoder = decoder
+        self._batch_size = batch_size
+
+    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+        report = Report()
+        return Transcription(self._segments(samples, options, report), report)
+
+    def _segments(
+        self, samples: Samples, options: TranscribeOptions, report: Report
+    ) -> Generator[Segment]:
+        reader = RecordingReader(self._decoder, samples, options, report)
+        segmenter = Segmenter(len(samples) / SAMPLE_RATE_HZ)
+        for batch in self._batches(samples):
+            report.begin(batch[-1].pieces[-1].end / SAMPLE_RATE_HZ)
+            words = reader.read(batch)
+            report.end()
+            yield from segmenter.add(words)
+        yield from segmenter.close()
+
+    def _batches(self, samples: Samples) -> Iterator[list[Window]]:
+        found = windows(speech_regions(samples, max_region_s=LONGEST_SPEECH_S), len(samples))
+        while batch := list(islice(found, self._batch_size)):
+            yield batch
+
+    def close(self) -> None:
+        self._decoder.close()
+
+
+def load_whisper(folder: Path, name: str, settings: Settings) -> WhisperTranscriber:
+    """Load the CTranslate2 model in `folder`. Takes seconds; raises ModelUnavailable."""
+    import ctranslate2
+    from faster_whisper import WhisperModel
+
+    # It writes to stderr by itself, past our log. What it would warn of is decided and told here.
+    ctranslate2.set_log_level(_CTRANSLATE2_ERRORS)
+    ctranslate2.set_random_seed(_SEED)
+    device = settings.whisper_device
+    compute_type = settings.whisper_compute_type
+    if compute_type == "default":
+        compute_type = best_compute_type(device)
+    elif compute_type not in (known := compute_types(device)):
+        raise ModelUnavailable(
+            f"WHISPER_COMPUTE_TYPE: this machine has no {compute_type}, but {', '.join(known)}"
+        )
+    try:
+        model = WhisperModel(
+            str(folder),
+            device=device,
+            compute_type=compute_type,
+            # With one, a live turn would wait for the batch of a file that is at work.
+            num_workers=_WORKERS,
+            cpu_threads=settings.whisper_cpu_threads or cpu_count(),
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        log.error("whisper_load_failed", model=name, reason=str(error))
+        raise ModelUnavailable(f"the Whisper model {name!r} cannot be loaded") from error
+    used = model.model.compute_type
+    if used != compute_type and not used.startswith(compute_type):
+        log.warning("whisper_compute_type", asked_for=compute_type, used=used)
+    batch_size = settings.whisper_batch_size or best_batch_size(model.model.device)
+    log.info("whisper_loaded", model=name, compute_type=used, batch_size=batch_size)
+    return WhisperTranscriber(WhisperDecoder(model), name, batch_size=batch_size)
+
+
+_CTRANSLATE2_ERRORS = 40
+"""Python's `logging.ERROR`, which CTranslate2 takes."""
+_SEED = 20_240_917
+"""The same audio is to give the same text; only fallback at higher temperatures draws samples."""

@@ -1,0 +1,135 @@
+"""Speech as windows that an engine reads at once, and times in a window as times in the audio.
+
+An engine such as Whisper reads up to 30 s at a time and costs the same for less, so the speech of a
+recording is packed: pauses are shortened, and a window ends in a pause. Pure but for the samples.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echostream.domain import SAMPLE_RATE_HZ
+from echostream.engine.base import Samples
+from echostream.engine.vad import Region, to_float32
+
+_PAD = int(0.4 * SAMPLE_RATE_HZ)
+"""Kept on either side of speech: the detector is late for soft beginnings, early for soft ends."""
+WINDOW_S = 29.5
+"""Whisper's 30 s, less what rounding to its frames may add."""
+LONGEST_SPEECH_S = WINDOW_S - 2 * _PAD / SAMPLE_RATE_HZ
+"""The longest region of speech that a window has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Stretches of the audio, in order and without overlap, that are read as one.
+
+    `speech` are the regions of speech in them, as the detector found them.
+    """
+
+    pieces: tuple[Region, ...]
+    speech: tuple[Region, ...]
+
+    def audio(self, samples: Samples) -> NDArray[np.float32]:
+        """The pieces one after the other, -1 to 1."""
+        return to_float32(
+            np.concatenate([samples[piece.start : piece.end] for piece in self.pieces])
+        )
+
+    @property
+    def length(self) -> int:
+        """Samples in all pieces."""
+        return sum(piece.length for piece in self.pieces)
+
+    def place(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """A stretch of the window's own time as a stretch of the audio, in seconds.
+
+        The piece that its middle lies in holds all of it: a time on the seam of two pieces belongs
+        to either side of a pause that may have lasted for minutes.
+        """
+        starts = self._starts()
+        middle = (start_s + end_s) / 2 * SAMPLE_RATE_HZ
+        number = max(0, bisect_right(starts, middle) - 1)
+        piece = self.pieces[number]
+        moved = piece.start - starts[number]
+        first, last = (
+            min(piece.end, max(piece.start, round(at * SAMPLE_RATE_HZ) + moved))
+            for at in (start_s, end_s)
+        )
+        return first / SAMPLE_RATE_HZ, last / SAMPLE_RATE_HZ
+
+    def by_speech(self) -> list["Window"]:
+        """The window cut in the middle of each pause, with one region of speech in each part."""
+        cuts = [(before.end + after.start) // 2 for before, after in pairwise(self.speech)]
+        parts = []
+        for region, start, end in zip(
+            self.speech, [0, *cuts], [*cuts, self.pieces[-1].end], strict=True
+        ):
+            pieces = (Region(max(piece.start, start), min(piece.end, end)) for piece in self.pieces)
+            parts.append(Window(tuple(each for each in pieces if each.length > 0), (region,)))
+        return parts
+
+    @classmethod
+    def joined(cls, parts: Sequence["Window"]) -> "Window":
+        """Neighbours as one again."""
+        pieces: list[Region] = []
+        for piece in (piece for part in parts for piece in part.pieces):
+            if pieces and pieces[-1].end == piece.start:
+                pieces[-1] = Region(pieces[-1].start, piece.end)
+            else:
+                pieces.append(piece)
+        return cls(tuple(pieces), tuple(region for part in parts for region in part.speech))
+
+    def _starts(self) -> list[int]:
+        """Where each piece begins in the window."""
+        starts = [0]
+        for piece in self.pieces:
+            starts.append(starts[-1] + piece.length)
+        return starts[:-1]
+
+
+def padded(
+    speech: Iterable[Region], total: int, pad: int = _PAD
+) -> Iterator[tuple[Region, Region]]:
+    """Each region of speech with a piece of audio around it that overlaps no other one's."""
+    regions = iter(speech)
+    current = next(regions, None)
+    start = 0
+    while current is not None:
+        following = next(regions, None)
+        limit = total if following is None else (current.end + following.start) // 2
+        end = min(current.end + pad, limit)
+        yield current, Region(max(start, current.start - pad), end)
+        start, current = end, following
+
+
+def windows(
+    speech: Iterable[Region], total: int, *, window_s: float = WINDOW_S
+) -> Iterator[Window]:
+    """Pack regions of speech, none longer than a window, into as few windows as their order allows.
+
+    `total` is the number of samples of the audio.
+    """
+    limit = int(window_s * SAMPLE_RATE_HZ)
+    held: list[tuple[Region, Region]] = []
+    length = 0
+    for region, piece in padded(speech, total):
+        if held and length + piece.length > limit:
+            yield _window(held, limit)
+            held, length = [], 0
+        held.append((region, piece))
+        length += piece.length
+    if held:
+        yield _window(held, limit)
+
+
+def _window(held: list[tuple[Region, Region]], limit: int) -> Window:
+    window = Window.joined([Window((piece,), (region,)) for region, piece in held])
+    if window.length > limit:  # a single region with its padding
+        start = window.pieces[0].start
+        return Window((Region(start, start + limit),), window.speech)
+    return window

@@ -1,0 +1,119 @@
+"""Messages between the process that has the engine and those that use it.
+
+A message is a length and a pickle. Both ends are this program, run by the same user, and the socket
+lies in a folder that only this user can open; it is what `multiprocessing` does with its pipes.
+
+A connection is a place: it begins with `Take` or `Live`, and whoever has it asks and is answered in
+turn until the connection closes. So nothing is left behind by a client that is killed.
+"""
+
+import asyncio
+import pickle
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any, TypeVar
+
+from echostream.domain import Segment, TranscribeOptions
+from echostream.engine.base import Report, Samples
+from echostream.errors import EchoStreamError
+
+_LENGTH = Struct("<Q")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Tell the state now, and each time it changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Wait for a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A place for a live session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Tell the state when the model is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """Answered by `Heard` again and again, then by `Done`."""
+
+    samples: Samples
+    options: TranscribeOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Answered by `ReadOnce`."""
+
+    samples: Samples
+    options: TranscribeOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnce:
+    segments: list[Segment]
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is yours; or, there is no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Instead of any other answer."""
+
+    error: EchoStreamError
+
+
+class Link:
+    """One end of a connection. Reads ahead, so that it is known at once when the other end is
+    gone."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._received: asyncio.Queue[Any] = asyncio.Queue()
+        self.gone = asyncio.Event()
+        self._reading = asyncio.create_task(self._read())
+
+    async def send(self, message: object) -> None:
+        """Raises ConnectionError if the other end is gone."""
+        data = pickle.dumps(message, protocol=5)
+        self._writer.write(_LENGTH.pack(len(data)))
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def receive(self) -> Any:
+        """The next message. Raises ConnectionError when the other end is gone."""
+        message = await self._received.get()
+        if message is None:
+            self._received.put_nowait(None)
+            raise ConnectionResetError("the other end is gone")
+        return message
+
+    def close(self) -> None:
+        self._reading.cancel()
+        self._writer.close()
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                head = await self._reader.readexactly(_LENGTH.size)
+                data = await self._reader.readexactly(_LENGTH.unpack(head)[0])
+                self._received.put_nowait(pickle.loads(data))  # noqa: S301 - see above
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self.gone.set()
+            self._received.put_nowait(None)

@@ -1,0 +1,56 @@
+"""The engine's process around a transcriber whose work takes a known time.
+
+python scripted_engine.py SOCKET
+
+It says a word for each second of audio, each after `SEGMENT_S`, and kills itself at the word before
+which `PROMPT` says `poison`; with `once`, only if the file `POISONED` is not there yet.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
+from echostream.engine import Report, Samples, Transcription
+from echostream.engine.host import run
+from echostream.logs import configure_logging
+from echostream.settings import Settings
+
+
+class ScriptedTranscriber:
+    engine = "scripted"
+    model = "scripted-1"
+
+    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+        report = Report()
+        report.spoken("en", 1.0)
+        seconds = len(samples) // SAMPLE_RATE_HZ
+        return Transcription(self._segments(seconds, report, options.prompt or ""), report)
+
+    def _segments(self, seconds: int, report: Report, prompt: str) -> Generator[Segment]:
+        for number in range(seconds):
+            report.begin(number + 1.0)
+            time.sleep(float(os.environ.get("SEGMENT_S", "0")))
+            report.end()
+            if number == seconds // 2:
+                _die(prompt)
+            words = (Word(number, number + 1, f"word{number}"),)
+            yield Segment(number, number, number + 1, f"word{number}", words)
+
+    def close(self) -> None:
+        pass
+
+
+def _die(prompt: str) -> None:
+    poisoned = Path(os.environ.get("POISONED", "nowhere"))
+    if prompt == "poison" or (prompt == "once" and not poisoned.exists()):
+        poisoned.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    configure_logging("info")
+    run(Settings(), Path(sys.argv[1]), lambda _settings: ScriptedTranscriber())

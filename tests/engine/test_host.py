@@ -1,0 +1,234 @@
+"""The engine of another process: what its users get, what it survives, and how it ends."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, joined
+from echostream.engine import LazyTranscriber, LocalEngine, Transcriber
+from echostream.engine.client import RemoteEngine
+from echostream.engine.host import EngineHost
+from echostream.engine.process import OwnEngine
+from echostream.errors import (
+    EngineRestarted,
+    InvalidRequest,
+    ModelUnavailable,
+    ServerBusy,
+)
+from echostream.settings import Settings
+from fakes import FakeTranscriber
+from processes import children
+from web.support import EndlessTranscriber
+
+OPTIONS = TranscribeOptions()
+SECONDS = np.zeros(6 * SAMPLE_RATE_HZ, np.int16)
+SCRIPT = Path(__file__).parent / "scripted_engine.py"
+COMMAND = (sys.executable, str(SCRIPT))
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """For the state of another process, which has no event here."""
+    try:
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"it never came to this: {what}")
+
+
+@asynccontextmanager
+async def hosted(
+    load: Callable[[], Transcriber], tmp_path: Path, **values: int
+) -> AsyncIterator[RemoteEngine]:
+    """A client of a host in this process."""
+    ended = asyncio.Event()
+    host = EngineHost(LocalEngine(Settings(**values), LazyTranscriber(load)))
+    serving = asyncio.create_task(host.serve(tmp_path / "engine", ended))
+    engine = RemoteEngine(tmp_path / "engine")
+    await engine.start()
+    yield engine
+    await engine.aclose()
+    ended.set()
+    await serving
+
+
+async def read(engine: RemoteEngine, options: TranscribeOptions = OPTIONS) -> str:
+    async with engine.take() as place:
+        return joined(
+            [one async for heard in place.transcribe(SECONDS, options) for one in heard.segments]
+        )
+
+
+async def test_says_what_the_engine_says(tmp_path: Path) -> None:
+    fake = FakeTranscriber()
+    async with hosted(lambda: fake, tmp_path) as engine, engine.take() as place:
+        state = await place.load()
+        heard = [one async for one in place.transcribe(SECONDS, OPTIONS)]
+        again = [one async for one in place.transcribe(SECONDS, OPTIONS)]
+    assert (state.engine, state.model) == ("fake", "fake-1")
+    segments = [segment for one in heard for segment in one.segments]
+    assert joined(segments) == " ".join(fake.texts)
+    assert [word.text for word in segments[0].words] == [fake.texts[0]]
+    assert heard[-1].report.languages == ("en",)
+    assert heard[-1].report.read_s() == 6.0
+    assert [one.segments for one in again if one.segments] == [(one,) for one in segments]
+
+
+async def test_is_loaded_without_being_asked(tmp_path: Path) -> None:
+    async with hosted(FakeTranscriber, tmp_path) as engine:
+        await until(lambda: engine.state.is_loaded, "it is loaded")
+
+
+async def test_how_far_it_is_within_a_batch(tmp_path: Path) -> None:
+    hold = threading.Event()
+    reports = []
+    async with (
+        hosted(lambda: FakeTranscriber(hold=hold), tmp_path) as engine,
+        engine.take() as place,
+    ):
+        async for heard in place.transcribe(SECONDS, OPTIONS):
+            reports.append(heard.report)
+            if len(reports) == 4:  # with nothing new to be said
+                hold.set()
+    assert len(reports) > 4
+
+
+@pytest.mark.parametrize("error", [InvalidRequest("not that language"), ModelUnavailable("none")])
+async def test_faults_are_those_of_the_engine(error: Exception, tmp_path: Path) -> None:
+    fake = FakeTranscriber(error=error)
+    async with hosted(lambda: fake, tmp_path) as engine:
+        with pytest.raises(type(error), match=str(error)):
+            await read(engine)
+        fake.error = None
+        assert await read(engine)
+
+
+async def test_a_model_that_cannot_be_had(tmp_path: Path) -> None:
+    def load() -> Transcriber:
+        raise ModelUnavailable("no such model")
+
+    async with hosted(load, tmp_path) as engine:
+        with pytest.raises(ModelUnavailable):
+            await engine.load()
+        await until(lambda: engine.state.error, "the reason is told")
+        assert str(engine.state.error) == "no such model"
+
+
+async def test_places_are_those_of_the_host(tmp_path: Path) -> None:
+    hold = threading.Event()
+    fake = FakeTranscriber(hold=hold)
+    async with hosted(lambda: fake, tmp_path, worker_concurrency=1, max_waiting=1) as engine:
+        other = RemoteEngine(tmp_path / "engine")
+        await other.start()
+        first = asyncio.create_task(read(engine))
+        assert await asyncio.to_thread(fake.started.wait, 20)
+        second = asyncio.create_task(read(other))
+        await until(lambda: other.state.is_full and engine.state.waiting == 1, "it is full")
+        with pytest.raises(ServerBusy):
+            engine.check()
+        with pytest.raises(ServerBusy) as refused:
+            await read(engine)
+        assert refused.value.retry_after_s
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        await until(lambda: engine.state.waiting == 0, "who waited has gone")
+        hold.set()
+        assert await first
+        assert await read(other)
+        await other.aclose()
+
+
+async def test_who_leaves_stops_the_work_and_frees_the_place(tmp_path: Path) -> None:
+    endless = EndlessTranscriber()
+    async with hosted(lambda: endless, tmp_path, worker_concurrency=1, max_waiting=0) as engine:
+        work = asyncio.create_task(read(engine))
+        assert await asyncio.to_thread(endless.started.wait, 20)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        assert await asyncio.to_thread(endless.stopped.wait, 20)
+        await until(lambda: not engine.state.is_full, "the place is free")
+
+
+async def test_live_places_are_those_of_the_host(tmp_path: Path) -> None:
+    async with hosted(FakeTranscriber, tmp_path, max_live_sessions=2) as engine:
+        other = RemoteEngine(tmp_path / "engine")
+        first, second = await engine.live(), await other.live()
+        with pytest.raises(ServerBusy):
+            await engine.live()
+        segments, report = await first.read(SECONDS, OPTIONS)
+        assert joined(segments) == " ".join(FakeTranscriber.texts)
+        assert report.language == "en"
+        second.close()
+        third = None
+        async with asyncio.timeout(20):
+            while third is None:  # it takes a moment until the host sees that the second is gone
+                with suppress(ServerBusy):
+                    third = await engine.live()
+        first.close()
+        third.close()
+
+
+@pytest.fixture
+async def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OwnEngine]:
+    """An engine in a process of its own."""
+    monkeypatch.setenv("POISONED", str(tmp_path / "poisoned"))
+    monkeypatch.setenv("SEGMENT_S", "0.02")
+    engine = OwnEngine(COMMAND)
+    await engine.start()
+    yield engine
+    await engine.aclose()
+    assert not children()
+
+
+async def test_a_recording_that_ends_the_engine_is_tried_once_more(own: OwnEngine) -> None:
+    heard: list[str] = []
+    async with own.take() as place:
+        found = place.transcribe(SECONDS, TranscribeOptions(prompt="once"))
+        async for one in found:
+            heard = [] if one.anew else heard
+            heard += [segment.text for segment in one.segments]
+    assert heard == [f"word{number}" for number in range(6)]
+
+
+async def test_a_recording_that_ends_it_twice_is_given_up(own: OwnEngine) -> None:
+    with pytest.raises(EngineRestarted) as given_up:
+        await read(own, TranscribeOptions(prompt="poison"))
+    assert given_up.value.retry_after_s
+    assert (await read(own)).startswith("word0")
+
+
+async def test_a_live_session_asks_again(own: OwnEngine) -> None:
+    live = await own.live()
+    segments, _report = await live.read(SECONDS, TranscribeOptions(prompt="once"))
+    assert len(segments) == 6
+    live.close()
+
+
+async def test_signals_are_not_for_it(own: OwnEngine) -> None:
+    await own.load()
+    [pid] = children()
+    work = asyncio.create_task(read(own))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(pid, number)
+    assert await work
+    assert children() == [pid]
+
+
+async def test_it_ends_with_those_who_started_it(tmp_path: Path) -> None:
+    (folder := tmp_path / "private").mkdir()
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, str(folder / "engine"), stdin=asyncio.subprocess.PIPE
+    )
+    await until((folder / "engine").exists, "it is up")
+    assert process.stdin is not None
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert not folder.exists()
