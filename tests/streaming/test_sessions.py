@@ -91,7 +91,7 @@ async def ended(connection: Connection) -> Final:
 
 class TestStart:
     async def test_no_more_than_there_are_places(self, sessions: LiveSessions, pcm: bytes) -> None:
-        lives = [start(sessions) for _ in range(3)]
+        lives = [await start(sessions) for _ in range(3)]
         with pytest.raises(ServerBusy):
             await start(sessions)
         connection = Connection()
@@ -102,7 +102,7 @@ class TestStart:
         await start(sessions)
 
     async def test_ids_are_given_or_made(self, sessions: LiveSessions) -> None:
-        assert await start(sessions, "standup").audio_id == "standup"
+        assert (await start(sessions, "standup")).audio_id == "standup"
         made, other = await start(sessions), await start(sessions)
         assert made.audio_id != other.audio_id
 
@@ -112,7 +112,7 @@ class TestStart:
             await start(sessions, "standup")
 
     async def test_secrets_cannot_be_guessed(self, sessions: LiveSessions) -> None:
-        made = {start(sessions).secret for _ in range(3)}
+        made = {(await start(sessions)).secret for _ in range(3)}
         assert len(made) == 3
         assert all(len(secret) > 30 for secret in made)
 
@@ -246,7 +246,7 @@ class TestGivenUp:
 
 
 async def test_all_are_ended_when_the_process_stops(sessions: LiveSessions, pcm: bytes) -> None:
-    lives = [start(sessions) for _ in range(3)]
+    lives = [await start(sessions) for _ in range(3)]
     connections = [Connection() for _ in lives]
     for live, connection in zip(lives, connections, strict=True):
         await live.attach(connection.listen)
