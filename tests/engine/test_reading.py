@@ -87,6 +87,54 @@ def test_a_sentence_left_out_in_the_middle_is_read_alone():
     assert joined(segments) == " ".join(each.text for each in script)
 
 
+def skipping(script: list[Said], left_out: set[str], *, also_of: int) -> ScriptedDecoder:
+    """Leaves these out of the first window, and the first of them out of any window with more than
+    `also_of` sentences."""
+
+    class Skipping(ScriptedDecoder):
+        def reading(self, places, language, ask):
+            found = super().reading(places, language, ask)
+            drop = left_out if len(self.calls) == 1 else set()
+            if len(found.words) > also_of:
+                drop = drop | {min(left_out)}
+            return replace(
+                found, words=tuple(each for each in found.words if each.text not in drop)
+            )
+
+    return Skipping(script)
+
+
+def test_neighbours_that_were_left_out_are_read_together():
+    script = sentences(8)
+    decoder = skipping(script, {f"{name(number)}." for number in (2, 3, 4, 6)}, also_of=8)
+    segments, report = read(decoder, 25, speech_of(script))
+    assert joined(segments) == " ".join(each.text for each in script)
+    assert len(decoder.calls) == 3
+    assert report.warnings == []
+
+
+def test_what_is_left_out_again_among_neighbours_is_read_alone():
+    script = sentences(8)
+    decoder = skipping(script, {f"{name(number)}." for number in (2, 3, 4)}, also_of=1)
+    segments, report = read(decoder, 25, speech_of(script))
+    assert joined(segments) == " ".join(each.text for each in script)
+    assert report.warnings == []
+
+
+def test_neighbours_that_bring_nothing_together_are_read_alone():
+    script = sentences(8)
+
+    class Shy(ScriptedDecoder):
+        def reading(self, places, language, ask):
+            found = super().reading(places, language, ask)
+            words = found.words[:2] if len(self.calls) == 1 else found.words
+            return replace(found, words=words if len(words) < 3 else ())
+
+    segments, report = read(Shy(script), 25, speech_of(script))
+    assert joined(segments) == " ".join(each.text for each in script)
+    assert report.warnings == []
+
+
 def test_speech_that_stays_without_text_is_told():
     script = sentences(3)
     speech = [*speech_of(script), region(20, 23)]

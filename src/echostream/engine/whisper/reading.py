@@ -68,14 +68,16 @@ class RecordingReader:
     ) -> tuple[list[TimedWord], list[Region]]:
         """The words with those of speech that they leave out, and the speech that stays without.
 
-        What is read again may end early too, so it goes on until nothing new comes.
+        First as much at once as was left out at once, as Whisper itself would go on; what then is
+        missing, each stretch alone. That may end early too, so it goes on until nothing new comes.
         """
-        tried: set[Region] = set()
+        tried: set[tuple[Region, ...]] = set()
         left_out = self._worth_another_look(unread(speech, _said(words)))
-        for _round in range(_MOST_ROUNDS):
-            untried = [region for region in left_out if region not in tried]
-            found = self._read_alone(untried, words)
-            if not found:
+        for number in range(_MOST_ROUNDS):
+            stretches = [(region,) for region in left_out] if number else _runs(left_out, words)
+            untried = [each for each in stretches if each not in tried]
+            found = self._read_again(untried, words)
+            if not found and (number or not any(len(each) > 1 for each in untried)):
                 break
             tried.update(untried)
             words = _in_order([*words, *found])
@@ -200,17 +202,39 @@ class RecordingReader:
     def _draft_end(self) -> int:
         return len(self._samples) - SAMPLE_RATE_HZ
 
-    def _read_alone(self, left_out: list[Region], known: list[TimedWord]) -> list[TimedWord]:
-        """The words of speech that was left out, each stretch in a window of its own. Without the
+    def _read_again(
+        self, stretches: list[tuple[Region, ...]], known: list[TimedWord]
+    ) -> list[TimedWord]:
+        """The words of speech that was left out, each stretch in windows of its own. Without the
         prompt, which may be what kept the decoder from saying them."""
         found: list[TimedWord] = []
-        for region in left_out:
-            language = _language_at(known, region) or self._languages.main
-            for window in windows([region], len(self._samples)):
+        for stretch in stretches:
+            language = _language_at(known, stretch[0]) or self._languages.main
+            for window in windows(stretch, len(self._samples)):
                 reading = self._again(window, language, replace(self._ask, prompt=None))
                 checked = self._checked(window, reading)
-                found += [word for word in _timed(window, checked) if _lies_in(word, region)]
+                found += [
+                    word
+                    for word in _timed(window, checked)
+                    if any(_lies_in(word, region) for region in stretch)
+                ]
         return found
+
+
+def _runs(left_out: Sequence[Region], words: Sequence[TimedWord]) -> list[tuple[Region, ...]]:
+    """Neighbours with no word between them, as one."""
+    found: list[tuple[Region, ...]] = []
+    for region in left_out:
+        if found and not _stands_between(words, found[-1][-1], region):
+            found[-1] = (*found[-1], region)
+        else:
+            found.append((region,))
+    return found
+
+
+def _stands_between(words: Sequence[TimedWord], before: Region, after: Region) -> bool:
+    start_s, end_s = before.end / SAMPLE_RATE_HZ, after.start / SAMPLE_RATE_HZ
+    return any(start_s <= (each.word.start_s + each.word.end_s) / 2 <= end_s for each in words)
 
 
 def _said(words: Sequence[TimedWord]) -> list[tuple[float, float, str]]:
