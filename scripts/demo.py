@@ -68,7 +68,7 @@ def api_server(engine: str) -> Iterator[str]:
         # One recording needs one process, which then has all cores.
         "WEB_CONCURRENCY": "1",
     }
-    command = [sys.executable, "-m", "echostream", "serve"]
+    command = [sys.executable, "-P", "-m", "echostream", "serve"]
     process = subprocess.Popen(command, env=environment)
     try:
         base_url = f"http://127.0.0.1:{port}"

@@ -9,13 +9,19 @@ from conftest import ROOT
 from echostream.settings import Settings
 from frontend.settings import FrontendSettings
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("name", ["settings.md", "api.md"])
 def test_the_reference_is_up_to_date(name):
     expected = runpy.run_path(str(ROOT / "scripts" / "reference.py"))["pages"]()[name]
     assert (ROOT / "docs" / "reference" / name).read_text() == expected
+
+
+def test_the_map_of_the_code_is_up_to_date():
+    code_map = runpy.run_path(str(ROOT / "scripts" / "code_map.py"))
+    page = code_map["PAGE"].read_text()
+    assert page == code_map["drawn_into"](page), "run: python scripts/code_map.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 # To be raised whenever equal inputs would now give other values, or values in another shape.
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 _MEMORY_BYTES = 64 * 1024 * 1024
 _CONNECT_S = 1.0
@@ -55,8 +55,8 @@ class Cache(Protocol):
 
 
 def load_cache(settings: Settings) -> Cache:
-    """The cache that the settings ask for: in Redis where that is there for the queue, else in this
-    process. Quick: connects at first use."""
+    """The cache that the settings ask for: in Redis where that is there for the queue, else in
+    memory. Quick: connects at first use."""
     if settings.cache_ttl_s == 0:
         return NoCache()
     if settings.use_queue:

@@ -11,7 +11,10 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-ECHOSTREAM = (sys.executable, "-m", "echostream")
+# -P: with -m Python would otherwise look for modules in the folder that the user is in, and run
+# whatever is called `queue.py` there.
+PYTHON = (sys.executable, "-P")
+ECHOSTREAM = (*PYTHON, "-m", "echostream")
 _LONGEST_PAUSE_S = 30.0
 
 

@@ -216,9 +216,11 @@ def member(number: int, folder: Path, descriptor: int) -> None:
 @app.command(hidden=True)
 def engine(path: Path) -> None:
     """The process that has the model, for all others that `serve` starts."""
+    from echostream.cache import load_cache
     from echostream.engine.host import run
 
-    run(_settings(), path)
+    settings = _settings()
+    run(settings, path, load_cache(settings))
 
 
 @app.command()
@@ -231,7 +233,7 @@ def worker(
     ] = None,
 ) -> None:
     """Work on the job queue until a signal."""
-    from echostream.worker import main as run
+    from echostream.worker.main import main as run
 
     raise typer.Exit(run(_settings(), lifeline=lifeline, engine=engine))
 

@@ -10,9 +10,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from echostream.children import PYTHON
 from echostream.errors import EchoStreamError
 
-COMMAND = (sys.executable, "-m", "frontend")
+COMMAND = (*PYTHON, "-m", "frontend")
 _END_S = 20.0
 
 

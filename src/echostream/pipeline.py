@@ -12,6 +12,7 @@ import structlog
 
 from echostream.cache import (
     Cache,
+    MemoryCache,
     NoCache,
     dump_insights,
     dump_transcript,
@@ -43,6 +44,7 @@ from echostream.engine import (
     Samples,
     load_transcriber,
 )
+from echostream.engine.client import HostCache
 from echostream.insights import InsightsProvider, load_insights
 from echostream.media import decode, decode_channels, fetch
 from echostream.merging import merged_channels, text_segments, with_text_before
@@ -342,7 +344,10 @@ async def _told_of(reading: _Reading) -> AsyncIterator[None]:
 
 def build_pipeline(settings: Settings, engine: Engine) -> Pipeline:
     """What the settings describe. Raises EchoStreamError if they do not fit together."""
-    return Pipeline(settings, engine, load_insights(settings), load_cache(settings))
+    cache = load_cache(settings)
+    if engine.socket is not None and isinstance(cache, MemoryCache):
+        cache = HostCache(engine.socket)
+    return Pipeline(settings, engine, load_insights(settings), cache)
 
 
 def local_pipeline(settings: Settings) -> Pipeline:

@@ -15,7 +15,7 @@ from prometheus_client import generate_latest
 
 from conftest import ROOT
 from echostream.settings import Settings
-from echostream.worker_metrics import WorkerMetrics
+from echostream.worker.metrics import WorkerMetrics
 from frontend.settings import FrontendSettings
 from web.support import serving, settings_of
 

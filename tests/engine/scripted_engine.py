@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+from echostream.cache import NoCache
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
 from echostream.engine import Report, Samples, Transcription
 from echostream.engine.host import run
@@ -53,4 +54,4 @@ def _die(prompt: str) -> None:
 
 if __name__ == "__main__":
     configure_logging("info")
-    run(Settings(), Path(sys.argv[1]), lambda _settings: ScriptedTranscriber())
+    run(Settings(), Path(sys.argv[1]), NoCache(), lambda _settings: ScriptedTranscriber())

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from echostream.cache import MemoryCache
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, joined
 from echostream.engine import LazyTranscriber, LocalEngine, Transcriber
-from echostream.engine.client import RemoteEngine
+from echostream.engine.client import HostCache, RemoteEngine
 from echostream.engine.host import EngineHost
 from echostream.engine.process import OwnEngine
 from echostream.errors import (
@@ -23,6 +24,7 @@ from echostream.errors import (
     ModelUnavailable,
     ServerBusy,
 )
+from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from fakes import FakeTranscriber
 from processes import children
@@ -50,7 +52,7 @@ async def hosted(
 ) -> AsyncIterator[RemoteEngine]:
     """A client of a host in this process."""
     ended = asyncio.Event()
-    host = EngineHost(LocalEngine(Settings(**values), LazyTranscriber(load)))
+    host = EngineHost(LocalEngine(Settings(**values), LazyTranscriber(load)), MemoryCache(60))
     serving = asyncio.create_task(host.serve(tmp_path / "engine", ended))
     engine = RemoteEngine(tmp_path / "engine")
     await engine.start()
@@ -174,6 +176,30 @@ async def test_live_places_are_those_of_the_host(tmp_path: Path) -> None:
                     third = await engine.live()
         first.close()
         third.close()
+
+
+async def test_the_cache_is_one_for_all(tmp_path: Path) -> None:
+    here, there = HostCache(tmp_path / "engine"), HostCache(tmp_path / "engine")
+    await here.put("a", b"no host yet")
+    assert await here.get("a") is None
+    async with hosted(FakeTranscriber, tmp_path) as engine:
+        await engine.load()
+        await here.put("a", b"1")
+        assert await there.get("a") == b"1"
+        assert await there.get("b") is None
+
+
+async def test_a_recording_is_known_to_all_processes(tmp_path: Path, tone: Path) -> None:
+    fake = FakeTranscriber()
+    async with hosted(lambda: fake, tmp_path):
+        results = []
+        for _ in range(2):
+            pipeline = build_pipeline(Settings(), RemoteEngine(tmp_path / "engine"))
+            results.append(await pipeline.run(tone, OPTIONS))
+            await pipeline.aclose()
+    assert [result.cached for result in results] == [False, True]
+    assert results[0].transcript == results[1].transcript
+    assert len(fake.calls) == 1
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from echostream.domain import Insights, Transcript
 from echostream.engine import LazyTranscriber, LocalEngine
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
-from echostream.worker import run_worker
+from echostream.worker.main import run_worker
 from fakes import FakeInsights, FakeTranscriber
 from redis_server import RedisServer
 from web.support import WAIT_S, serving, settings_of

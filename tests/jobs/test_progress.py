@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from echostream.domain import Step
 from echostream.job_events import JobNews
 from echostream.jobs import SoFar, new_job_id
-from echostream.worker_progress import percent, told
+from echostream.worker.progress import percent, told
 from jobs.events_support import assert_in_order, client_of, serving
 from jobs.place import Jobs, until, words
 from redis_server import RedisServer

@@ -33,7 +33,7 @@ from echostream.insights import load_insights
 from echostream.logs import configure_logging
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
-from echostream.worker import main
+from echostream.worker.main import main
 
 
 def note(what: str, prompt: str | None = None) -> None:

@@ -15,9 +15,12 @@ from echostream.engine.service import EngineState, Heard, LivePlace, Place
 from echostream.engine.wire import (
     Done,
     Fault,
+    Get,
+    Kept,
     Link,
     Live,
     Load,
+    Put,
     Read,
     ReadOnce,
     Take,
@@ -137,6 +140,38 @@ class RemoteEngine:
     async def _load_quietly(self) -> None:
         with suppress(EchoStreamError):
             await self.load()
+
+
+class HostCache:
+    """The cache that lies in the engine's process, for all processes of a machine. Whatever goes
+    wrong is a miss."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    async def get(self, key: str) -> bytes | None:
+        answer = await self._ask(Get(key))
+        return answer.value if isinstance(answer, Kept) else None
+
+    async def put(self, key: str, value: bytes) -> None:
+        await self._ask(Put(key, value))
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+    async def _ask(self, question: object) -> object:
+        try:
+            link = Link(*await asyncio.open_unix_connection(self._socket))
+        except OSError:
+            return None
+        try:
+            await link.send(question)
+            answer: object = await link.receive()
+        except OSError:
+            return None
+        finally:
+            link.close()
+        return answer
 
 
 class _RemotePlace:

@@ -12,9 +12,22 @@ import structlog
 
 from echostream.engine import LazyTranscriber, Transcriber, load_transcriber
 from echostream.engine.local import LocalEngine
-from echostream.engine.service import Heard, LivePlace, Place
-from echostream.engine.wire import Done, Fault, Link, Live, Load, Read, ReadOnce, Take, Transcribe
-from echostream.engine.wire import Watch as WatchState
+from echostream.engine.service import Heard, LivePlace, Place, Shelf
+from echostream.engine.wire import (
+    Done,
+    Fault,
+    Get,
+    Kept,
+    Link,
+    Live,
+    Load,
+    Put,
+    Read,
+    ReadOnce,
+    Take,
+    Transcribe,
+    Watch,
+)
 from echostream.errors import EchoStreamError, EngineError
 from echostream.lifeline import on_parent_end
 from echostream.settings import Settings
@@ -35,8 +48,9 @@ class _Gone(Exception):
 class EngineHost:
     """Answers at a Unix socket. A client that goes away stops what it asked for."""
 
-    def __init__(self, engine: LocalEngine) -> None:
+    def __init__(self, engine: LocalEngine, shelf: Shelf) -> None:
         self._engine = engine
+        self._shelf = shelf
 
     async def serve(self, path: Path, until: asyncio.Event) -> None:
         """Answer at `path` until then; work that is under way is stopped."""
@@ -73,10 +87,15 @@ class EngineHost:
 
     async def _answer(self, link: Link) -> None:
         match await link.receive():
-            case WatchState():
+            case Watch():
                 await self._tell_state(link)
             case Load():
                 await link.send(await self._engine.load())
+            case Get(key):
+                await link.send(Kept(await self._shelf.get(key)))
+            case Put(key, value):
+                await self._shelf.put(key, value)
+                await link.send(Done())
             case Take():
                 async with _Entered(link, self._engine) as place:
                     await link.send(Done())
@@ -169,9 +188,7 @@ async def unless_gone(link: Link, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def run(
-    settings: Settings, path: Path, load: Callable[[Settings], Transcriber] = load_transcriber
-) -> None:
+def run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine = load_transcriber) -> None:
     """Serve at `path` until the process that started us closes our stdin, or is gone.
 
     Signals are not for us: a terminal and service managers send them to all processes of a group,
@@ -181,14 +198,14 @@ def run(
         signal.signal(number, signal.SIG_IGN)
     structlog.contextvars.bind_contextvars(process="engine")
     path.unlink(missing_ok=True)  # of one before us that was killed
-    asyncio.run(_run(settings, path, load))
+    asyncio.run(_run(settings, path, shelf, load))
     # Those who started us do this too, unless they were killed.
     shutil.rmtree(path.parent, ignore_errors=True)
 
 
-async def _run(settings: Settings, path: Path, load: LoadEngine) -> None:
+async def _run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine) -> None:
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
     engine = LocalEngine(settings, LazyTranscriber(lambda: load(settings)))
-    await EngineHost(engine).serve(path, until)
+    await EngineHost(engine, shelf).serve(path, until)

@@ -76,6 +76,14 @@ class LivePlace(Protocol):
         """Give the place back."""
 
 
+class Shelf(Protocol):
+    """Bytes by key, kept for all who use the engine; neither method raises."""
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def put(self, key: str, value: bytes) -> None: ...
+
+
 class Engine(Protocol):
     """Made anywhere; started, used and closed in one event loop."""
 

@@ -4,10 +4,10 @@ import json
 import queue
 import struct
 import subprocess
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 
+from echostream.children import PYTHON
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
 from echostream.engine.base import Report, Samples, Transcription
 from echostream.engine.coverage import speech_without_text, unread
@@ -93,7 +93,7 @@ class SphinxTranscriber:
 
 def _start_child() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "echostream.engine.sphinx_child"],
+        [*PYTHON, "-m", "echostream.engine.sphinx_child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

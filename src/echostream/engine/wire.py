@@ -65,6 +65,26 @@ class ReadOnce:
 
 
 @dataclass(frozen=True, slots=True)
+class Get:
+    """Answered by `Kept`: what lies on the shelf under a key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Answered by `Done`."""
+
+    key: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """It is yours; or, there is no more."""
 

@@ -1,0 +1,86 @@
+"""Draw the rooms of the code and what each stands on into `docs/explanation/code-map.md`, from the
+imports themselves.
+
+A test fails when the picture is out of date; run `python scripts/code_map.py` to mend that.
+"""
+
+import tomllib
+from pathlib import Path
+
+import grimp
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "explanation" / "code-map.md"
+PACKAGE = "echostream"
+_BEGIN, _END = "<!-- drawn from the imports -->\n", "<!-- end of the drawing -->"
+
+
+def main() -> None:
+    PAGE.write_text(drawn_into(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def drawn_into(page: str) -> str:
+    """The page with its picture as the code is now."""
+    before, _, rest = page.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return f"{before}{_BEGIN}```mermaid\n{picture()}```\n{_END}{after}"
+
+
+def picture() -> str:
+    """A Mermaid flow chart: a row a layer, an arrow from each room to those that it imports. What
+    follows from other arrows is left out."""
+    layers = _layers()
+    arrows = _arrows({room for layer in layers for room in layer})
+    lines = ["flowchart TD"]
+    for number, layer in enumerate(layers):
+        lines.append(f'  subgraph layer{number}[" "]')
+        lines += [f"    {room}" for room in layer]
+        lines.append("  end")
+    lines += [f"  {start} --> {end}" for start, end in sorted(_needed(arrows))]
+    return "\n".join(lines) + "\n"
+
+
+def _layers() -> list[list[str]]:
+    """The rooms from top to bottom, as the import contract has them."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    [layers] = [each["layers"] for each in contracts if each.get("containers") == [PACKAGE]]
+    # `__main__` only calls the command line, and is no name for a node.
+    return [layer.split(" | ") for layer in layers if layer != "__main__"]
+
+
+def _arrows(rooms: set[str]) -> dict[str, set[str]]:
+    graph = grimp.build_graph(PACKAGE)
+    arrows: dict[str, set[str]] = {room: set() for room in rooms}
+    for module in graph.modules:
+        start = _room(module)
+        for imported in graph.find_modules_directly_imported_by(module):
+            end = _room(imported)
+            if start in rooms and end in rooms and start != end:
+                arrows[start].add(end)
+    return arrows
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def _needed(arrows: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """The arrows that no path through others stands for."""
+    return {
+        (start, end)
+        for start, ends in arrows.items()
+        for end in ends
+        if not any(end in _reached(other, arrows) for other in ends - {end})
+    }
+
+
+def _reached(room: str, arrows: dict[str, set[str]]) -> set[str]:
+    found = set(arrows[room])
+    for each in arrows[room]:
+        found |= _reached(each, arrows)
+    return found
+
+
+if __name__ == "__main__":
+    main()

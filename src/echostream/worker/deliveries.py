@@ -1,0 +1,63 @@
+"""What a worker does with a webhook: one message to one receiver."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from echostream.errors import JobNotFound, WebhookFailed
+from echostream.jobs import ActiveJob, JobQueue, Later
+from echostream.results import StoredResult
+from echostream.storage import Storage
+from echostream.webhooks import Event, WebhookSender
+from echostream.worker.metrics import WorkerMetrics
+
+_HOUR_S = 3600.0
+_DAY_S = 24 * _HOUR_S
+_NOT_ENDED_S = 0.25
+"""A webhook is queued just before its job ends, and looks again after this."""
+
+
+class WebhookRunner:
+    """Delivers what `JobRunner.ended` has queued. A delivery outlives the worker that queued it."""
+
+    def __init__(
+        self, jobs: JobQueue, storage: Storage, sender: WebhookSender, metrics: WorkerMetrics
+    ) -> None:
+        self._jobs = jobs
+        self._storage = storage
+        self._sender = sender
+        self._metrics = metrics
+
+    async def handle(self, job: ActiveJob) -> dict[str, Any]:
+        """Send one message; raises WebhookFailed, and the queue tries again later."""
+        job_id, url = str(job.data["jobId"]), str(job.data["url"])
+        try:
+            status = await self._jobs.status(job_id)
+        except JobNotFound:
+            return {"skipped": "the job has been removed"}
+        if status.state not in ("completed", "failed"):
+            raise Later(_NOT_ENDED_S)
+        data: dict[str, Any] = {"jobId": job_id, "state": status.state}
+        if status.state == "completed":
+            stored = StoredResult.load(await self._storage.read_result(job_id) or b"")
+            data["result"] = stored.summary() if stored else None
+            event: Event = "job.completed"
+        else:
+            data |= {"error": status.error, "message": status.message}
+            event = "job.failed"
+        ended_at = datetime.fromtimestamp(status.finished_s or time.time(), UTC)
+        try:
+            answered = await self._sender.send(
+                url, message_id=job.job_id, event=event, data=data, occurred_at=ended_at
+            )
+        except WebhookFailed as error:
+            # A receiver that names a time is asked again then, but not for ever.
+            if error.retryable and error.retry_after_s and job.waited_s < _DAY_S:
+                raise Later(min(error.retry_after_s, _HOUR_S)) from error
+            raise
+        return {"status": answered}
+
+    async def ended(self, _job_id: str, _data: dict[str, Any], completed: bool) -> None:
+        """Count the deliveries that were given up."""
+        if not completed:
+            self._metrics.webhook_failures.inc()

@@ -1,0 +1,149 @@
+"""A worker from its start to its end."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from echostream.engine.client import RemoteEngine
+from echostream.engine.process import OwnEngine
+from echostream.errors import EchoStreamError
+from echostream.job_events import JobAnnouncer
+from echostream.jobs import JobQueue, JobWorker, WorkerOptions
+from echostream.lifeline import on_parent_end
+from echostream.pipeline import Pipeline, build_pipeline
+from echostream.settings import Settings
+from echostream.storage import Storage
+from echostream.webhooks import WebhookSender
+from echostream.worker.deliveries import WebhookRunner
+from echostream.worker.metrics import WorkerMetrics
+from echostream.worker.runner import JobRunner
+
+log = structlog.get_logger(__name__)
+
+_SWEEP_EVERY_S = 600.0
+_ORPHAN_AFTER_S = 3600.0
+_WEBHOOK_CONCURRENCY = 8
+
+
+async def run_worker(
+    settings: Settings,
+    *,
+    until: asyncio.Event,
+    make_pipeline: Callable[[Settings], Pipeline],
+) -> None:
+    """Work on the queue until `until` is set, then finish or hand back. Raises what makes going on
+    impossible; a Redis that is away does not, it is waited for."""
+    storage = Storage(settings.storage_url)
+    try:
+        await storage.check()  # rather than to find out when the first result is to be kept
+    except EchoStreamError as error:
+        raise type(error)(f"STORAGE_URL: {error}") from error
+    pipeline = make_pipeline(settings)
+    await pipeline.start()
+    metrics = WorkerMetrics(settings)
+    jobs = JobQueue(settings.queue_name, settings.redis_url, retention_s=settings.job_retention_s)
+    webhooks = JobQueue(
+        settings.webhook_queue_name, settings.redis_url, retention_s=settings.job_retention_s
+    )
+    sender = WebhookSender(settings.webhook_secret, allow_private=settings.allow_private_urls)
+    announcer = JobAnnouncer(settings.redis_url, settings.queue_name)
+    runner = JobRunner(pipeline, storage, webhooks, announcer, metrics)
+    deliverer = WebhookRunner(jobs, storage, sender, metrics)
+    workers = [
+        JobWorker(
+            jobs,
+            settings.redis_url,
+            runner.handle,
+            WorkerOptions(
+                concurrency=settings.worker_concurrency,
+                lock_s=settings.job_lock_s,
+                stalled_check_s=settings.job_stalled_check_s,
+                time_limit_s=settings.job_timeout_s,
+            ),
+            on_end=runner.ended,
+            on_stalled=metrics.on_stalled,
+            on_retry=metrics.on_retry,
+        ),
+        JobWorker(
+            webhooks,
+            settings.redis_url,
+            deliverer.handle,
+            WorkerOptions(
+                concurrency=_WEBHOOK_CONCURRENCY,
+                lock_s=settings.job_lock_s,
+                stalled_check_s=settings.job_stalled_check_s,
+            ),
+            on_end=deliverer.ended,
+        ),
+    ]
+    metrics.watch_busy(lambda: workers[0].busy / settings.worker_concurrency)
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    running.append(asyncio.create_task(_sweep(storage, jobs)))
+    stopping: asyncio.Task[Any] = asyncio.create_task(until.wait())
+    try:
+        await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            if task.done():
+                task.result()  # raises what ended it
+    finally:
+        log.info("worker_stopping", grace_s=settings.shutdown_grace_s)
+        await asyncio.gather(*(worker.close(settings.shutdown_grace_s) for worker in workers))
+        for task in (*running, stopping):
+            task.cancel()
+        await asyncio.gather(*running, stopping, return_exceptions=True)
+        await pipeline.aclose()
+        await asyncio.gather(jobs.aclose(), webhooks.aclose(), announcer.aclose())
+
+
+async def _sweep(storage: Storage, jobs: JobQueue) -> None:
+    """Remove audio and results that no job owns: what a crash, or retention, has left."""
+    while True:
+        await asyncio.sleep(_SWEEP_EVERY_S)
+        try:
+            removed = await storage.sweep(keep=jobs.exists, older_than_s=_ORPHAN_AFTER_S)
+        except EchoStreamError as error:
+            log.warning("sweep_failed", reason=str(error))
+        else:
+            if removed:
+                log.info("swept", removed=removed)
+
+
+def main(
+    settings: Settings,
+    *,
+    lifeline: bool = False,
+    engine: Path | None = None,
+    make_pipeline: Callable[[Settings], Pipeline] | None = None,
+) -> int:
+    """Run a worker until SIGTERM or SIGINT; the exit status. With `lifeline` the end of stdin stops
+    it too, so that a worker never outlives the API that started it. It shares the engine at the
+    socket `engine`, or has one of its own."""
+
+    def with_engine(settings: Settings) -> Pipeline:
+        return build_pipeline(settings, RemoteEngine(engine) if engine else OwnEngine())
+
+    try:
+        asyncio.run(_main(settings, lifeline, make_pipeline or with_engine))
+    except EchoStreamError as error:
+        log.error("worker_failed", code=error.code, reason=str(error))
+        return 1
+    except Exception as error:
+        log.error("worker_crashed", exc_info=error)
+        return 1
+    return 0
+
+
+async def _main(
+    settings: Settings, lifeline: bool, make_pipeline: Callable[[Settings], Pipeline]
+) -> None:
+    until = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, until.set)
+    if lifeline:
+        on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
+    await run_worker(settings, until=until, make_pipeline=make_pipeline)

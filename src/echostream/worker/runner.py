@@ -1,0 +1,127 @@
+"""What a worker does with a job."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from echostream.domain import Progress
+from echostream.errors import EchoStreamError, InvalidRequest
+from echostream.job_events import JobAnnouncer
+from echostream.jobs import ActiveJob, JobQueue, Permanent
+from echostream.pipeline import Pipeline, Source, Url
+from echostream.results import StoredResult
+from echostream.schema import JobData
+from echostream.storage import Storage
+from echostream.worker.metrics import WorkerMetrics
+from echostream.worker.progress import told
+
+log = structlog.get_logger(__name__)
+
+_WEBHOOK_ATTEMPTS = 12
+"""With five seconds that double: the last one is about six hours after the first."""
+_WEBHOOK_BACKOFF_MS = 5000
+
+
+class JobRunner:
+    """What a worker does with a job. Every step may be done twice: delivery is at least once."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        storage: Storage,
+        webhooks: JobQueue,
+        announcer: JobAnnouncer,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._pipeline = pipeline
+        self._storage = storage
+        self._webhooks = webhooks
+        self._announcer = announcer
+        self._metrics = metrics
+
+    async def handle(self, job: ActiveJob) -> dict[str, Any]:
+        """Do the job and keep its result; gives a reference to it."""
+        data = _read(job)
+        # A worker that died between keeping the result and saying so has left it here.
+        if await self._storage.read_result(job.job_id) is None:
+            self._metrics.waited(job.waited_s)
+            started = time.monotonic()
+            async with told(job, self._announcer) as progress:
+                stored = await self._run(data, progress)
+            await self._storage.write_result(job.job_id, stored.dump())
+            self._metrics.ran(time.monotonic() - started)
+        # Already now: when the queue has heard of the end, nobody may be left to do it.
+        await self._settle(job.job_id, job.data)
+        return {"result": f"results/{job.job_id}.json"}
+
+    async def _run(self, data: JobData, progress: Progress) -> StoredResult:
+        async with self._source(data) as source:
+            if data.is_finalize:
+                result = await self._pipeline.finalize(
+                    data.transcript or "",
+                    source,
+                    data.options,
+                    audio=data.audio_options,
+                    progress=progress,
+                )
+            elif source is None:
+                raise InvalidRequest("the job has neither audio nor audioUrl")
+            else:
+                result = await self._pipeline.run(
+                    source,
+                    data.options,
+                    audio=data.audio_options,
+                    insights=data.insights,
+                    progress=progress,
+                )
+        self._metrics.transcribed(result.transcript)
+        return StoredResult(
+            result.transcript,
+            result.insights,
+            result.cached,
+            data.audio_id,
+            with_words=data.word_timestamps or data.is_finalize,
+        )
+
+    @asynccontextmanager
+    async def _source(self, data: JobData) -> AsyncIterator[Source | None]:
+        if data.audio is not None:
+            async with self._storage.staged(data.audio) as file:
+                yield file
+        else:
+            yield Url(data.audio_url) if data.audio_url else None
+
+    async def ended(self, job_id: str, data: dict[str, Any], completed: bool) -> None:
+        """When a job has ended for good."""
+        self._metrics.ended(completed)
+        await self._announcer.ended(job_id)
+        await self._settle(job_id, data)
+
+    async def _settle(self, job_id: str, data: dict[str, Any]) -> None:
+        """What follows the end of a job: its audio goes, its webhook is queued."""
+        try:
+            if isinstance(url := data.get("callbackUrl"), str):
+                await self._webhooks.add(
+                    f"{job_id}-webhook",
+                    "deliver",
+                    {"jobId": job_id, "url": url},
+                    attempts=_WEBHOOK_ATTEMPTS,
+                    backoff_ms=_WEBHOOK_BACKOFF_MS,
+                )
+            if isinstance(audio := data.get("audio"), str):
+                await self._storage.unstage(audio)
+        except EchoStreamError as error:
+            log.error("job_end_incomplete", job_id=job_id, reason=str(error))
+
+
+def _read(job: ActiveJob) -> JobData:
+    try:
+        return JobData.model_validate(job.data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Permanent(f"{InvalidRequest.code}: {where}: {first['msg']}") from error
