@@ -1,0 +1,110 @@
+"""`echostream live`: audio to a server as it is spoken, and its text back."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from echostream.cli.common import fail, given, settings_of
+
+if TYPE_CHECKING:
+    from echostream.settings import Settings
+
+
+def live(
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="- reads a stream from stdin.")],
+    url: Annotated[
+        str | None, typer.Option(help="Of the server; else the one on this machine.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="ISO 639-1 code; else detected.")] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Stdin is raw PCM16, mono, at this rate.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0, help="Of a file; 0 sends it as fast as it is taken.")
+    ] = 1.0,
+    insights: Annotated[bool, typer.Option(help="Insights at the end, on a terminal.")] = True,
+) -> None:
+    """Send audio to a server as it is spoken, and read along.
+
+    Ctrl-C ends the audio; what was said so far is still transcribed.
+    """
+    from echostream.errors import EchoStreamError
+
+    settings = settings_of("warning")
+    start = given({"language": language, "insights": insights and sys.stdout.isatty()})
+    if source != "-" or rate is not None:
+        start |= {"ext": "pcm", "sampleRate": rate or 16_000}
+    try:
+        asyncio.run(_live(settings, source, url, start, speed))
+    except BrokenPipeError:
+        raise
+    except (EchoStreamError, OSError) as error:
+        fail(str(error))
+
+
+async def _live(
+    settings: "Settings", source: str, url: str | None, start: dict[str, Any], speed: float
+) -> None:
+    import signal
+
+    from echostream import live_client
+
+    if source == "-":
+        pieces = live_client.pieces_of_stdin()
+    else:
+        pieces = live_client.pieces_of_file(
+            Path(source),
+            speed=speed,
+            max_audio_s=settings.max_audio_seconds,
+            timeout_s=settings.decode_timeout_s,
+        )
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    token = settings.api_bearer_token
+    with _growing_text() as show:
+        client = live_client.LiveClient(
+            url or f"http://127.0.0.1:{settings.port}",
+            token.get_secret_value() if token else None,
+            start,
+            on_partial=lambda told: show(told["text"], told["tentative"], told["lagMs"]),
+            on_fault=lambda message: typer.echo(f"echostream: {message}", err=True),
+        )
+        final = await client.run(live_client.stopped_by(stop, pieces))
+    if "error" in final:
+        fail(final["message"])
+    if final["insights"]:
+        _show_insights(final["insights"])
+
+
+@contextmanager
+def _growing_text() -> Iterator[Callable[[str, str, int], None]]:
+    """On a terminal confirmed and tentative text; into a pipe what is confirmed, when it is."""
+    from rich.console import Console
+
+    from echostream.show import LiveText
+
+    if sys.stdout.isatty():
+        with LiveText(Console()) as text:
+            yield text.update
+        return
+
+    def write(text: str, _tentative: str, _lag_ms: int) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    yield write
+    sys.stdout.write("\n")
+
+
+def _show_insights(insights: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from echostream.schema import InsightsShape
+    from echostream.show import show_insights
+
+    show_insights(InsightsShape.model_validate(insights), Console())

@@ -1,0 +1,205 @@
+"""`echostream transcribe`: files and links to text, in this process."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from echostream.cli.common import FAILED, fail, given, settings_of
+
+if TYPE_CHECKING:
+    from echostream.domain import AudioOptions, TranscribeOptions
+    from echostream.pipeline import Pipeline, Result, Source
+    from echostream.settings import Settings
+
+Format = Literal["txt", "srt", "vtt", "json", "md"]
+
+
+def transcribe(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="FILE|URL…", help="Audio or video; - reads stdin.")
+    ],
+    as_format: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="Left out: readable on a terminal, txt in a pipe."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a file per source into DIR.")
+    ] = None,
+    insights: Annotated[
+        bool, typer.Option(help="Insights, where the format has room for them.")
+    ] = True,
+    language: Annotated[str | None, typer.Option(help="ISO 639-1 code; else detected.")] = None,
+    task: Annotated[Literal["transcribe", "translate"], typer.Option()] = "transcribe",
+    prompt: Annotated[str | None, typer.Option(help="Names and terms likely to be said.")] = None,
+    hotwords: Annotated[
+        list[str] | None,
+        typer.Option("--hotword", help="A name or term likely to be said; may be repeated."),
+    ] = None,
+    words: Annotated[bool, typer.Option(help="Time each word (json).")] = False,
+    audio_track: Annotated[
+        int | None, typer.Option(min=0, help="The audio track to listen to, from 0; else all.")
+    ] = None,
+    separate_channels: Annotated[
+        bool, typer.Option(help="Transcribe each channel apart, as a speaker of its own.")
+    ] = False,
+    max_line_chars: Annotated[
+        int, typer.Option(min=10, max=200, help="Columns of a line of subtitles (srt, vtt).")
+    ] = 42,
+    max_cue_seconds: Annotated[
+        float, typer.Option(min=1, max=60, help="Longest time a subtitle is shown (srt, vtt).")
+    ] = 7.0,
+    engine: Annotated[
+        Literal["auto", "whisper", "pocketsphinx"] | None, typer.Option(help="ASR_ENGINE")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="WHISPER_MODEL")] = None,
+) -> None:
+    """Transcribe files or URLs to stdout, or into a folder."""
+    from echostream.domain import AudioOptions, TranscribeOptions
+
+    chosen = {"asr_engine": engine, "whisper_model": model}
+    settings = settings_of("warning", **given(chosen))
+    options = TranscribeOptions(
+        language=language, task=task, prompt=prompt, hotwords=tuple(hotwords or ())
+    )
+    audio = AudioOptions(audio_track, "separate" if separate_channels else "mix")
+    written = as_format or (None if sys.stdout.isatty() and output is None else "txt")
+    targets = _targets(sources, output, written)
+    with_insights = insights and written in (None, "json", "md")
+    lengths = (max_line_chars, max_cue_seconds)
+    asked = _Asked(options, audio, written, with_insights, words, lengths)
+    if not asyncio.run(_transcribe_all(settings, targets, asked)):
+        raise typer.Exit(FAILED)
+
+
+def _targets(
+    sources: list[str], output: Path | None, as_format: Format | None
+) -> list[tuple[str, Path | None]]:
+    """Each source with the file it is written to. Two of one name would overwrite each other."""
+    if output is None:
+        return [(source, None) for source in sources]
+    output.mkdir(parents=True, exist_ok=True)
+    targets = [output / f"{_stem(source)}.{as_format}" for source in sources]
+    for target in targets:
+        if targets.count(target) > 1:
+            fail(f"two sources would be written to {target}")
+    return list(zip(sources, targets, strict=True))
+
+
+def _stem(source: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
+    if source == "-":
+        return "stdin"
+    path = unquote(urlsplit(source).path) if _is_url(source) else source
+    return Path(path).stem or "audio"
+
+
+def _is_url(source: str) -> bool:
+    return source.lower().startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is wanted of every source; without a format, something readable."""
+
+    options: "TranscribeOptions"
+    audio: "AudioOptions"
+    as_format: Format | None
+    insights: bool
+    with_words: bool
+    cue_lengths: tuple[int, float]
+
+
+async def _transcribe_all(
+    settings: "Settings",
+    targets: list[tuple[str, Path | None]],
+    asked: "_Asked",
+) -> bool:
+    """Whether every source was transcribed; a failed one does not stop those after it."""
+    from echostream.errors import EchoStreamError
+    from echostream.pipeline import local_pipeline
+
+    try:
+        pipeline = local_pipeline(settings)
+    except EchoStreamError as error:
+        fail(str(error))
+    complete = True
+    try:
+        for name, target in targets:
+            try:
+                result = await _with_progress(pipeline, name, asked)
+            except (EchoStreamError, OSError) as error:
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                typer.echo(f"echostream: {name}: {reason}", err=True)
+                complete = False
+            else:
+                _write(result, target, asked)
+    finally:
+        await pipeline.aclose()
+    return complete
+
+
+async def _with_progress(pipeline: "Pipeline", name: str, asked: "_Asked") -> "Result":
+    from rich.console import Console
+
+    from echostream.show import WorkBar
+
+    # On stderr, and gone when done: stdout is the transcript alone.
+    shown_name = Path(name).name or name
+    with _open(name) as source, WorkBar(Console(stderr=True), shown_name) as bar:
+        return await pipeline.run(
+            source,
+            asked.options,
+            audio=asked.audio,
+            insights=asked.insights,
+            progress=bar.update,
+        )
+
+
+@contextmanager
+def _open(name: str) -> Iterator["Source"]:
+    from echostream.pipeline import Url
+
+    if _is_url(name):
+        yield Url(name)
+    elif name == "-":
+        with tempfile.TemporaryFile() as file:
+            # A pipe cannot be sought in, which several containers need.
+            shutil.copyfileobj(sys.stdin.buffer, file)
+            yield file
+    else:
+        with Path(name).open("rb") as opened:
+            yield opened
+
+
+def _write(result: "Result", target: Path | None, asked: "_Asked") -> None:
+    from rich.console import Console
+
+    from echostream.exports import CueOptions, export
+    from echostream.schema import TranscriptionShape
+    from echostream.show import show
+
+    if asked.as_format is None:
+        show(TranscriptionShape.of(result.transcript, result.insights), Console())
+        return
+    text = export(
+        result.transcript,
+        result.insights,
+        asked.as_format,
+        with_words=asked.with_words,
+        cue_options=CueOptions(*asked.cue_lengths),
+    )
+    if target is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        target.write_text(text, encoding="utf-8")
+        typer.echo(target, err=True)
