@@ -17,6 +17,7 @@
     │   └── ResumeFailed          no such session, or not the secret that was handed out for it
     ├── ServerBusy                every place in the queue is taken
     ├── QueueUnavailable          no job queue
+    ├── ModelNotFound             no model of that name
     ├── JobNotFound               no job of that id, or no longer
     ├── EngineError               the speech engine failed
     │   ├── ModelUnavailable      its model cannot be loaded
@@ -132,6 +133,11 @@ class QueueUnavailable(EchoStreamError):
     code = "queue_unavailable"
     status = 503
     retryable = True
+
+
+class ModelNotFound(EchoStreamError):
+    code = "model_not_found"
+    status = 404
 
 
 class JobNotFound(EchoStreamError):

@@ -28,6 +28,11 @@ from web.support import (
 )
 
 TEXT = "we will ship on friday sarah will call the client"
+JSON = {
+    "text": TEXT,
+    "languages": [{"code": "en"}],
+    "usage": {"type": "duration", "seconds": 1.0},
+}
 FILE = ("talk.wav", wav())
 PATHS = ["/v1/audio/transcriptions", "/v1/audio/translations"]
 
@@ -166,7 +171,8 @@ def test_deltas_join_to_the_text_whatever_the_segments(texts: tuple[str, ...]) -
 @pytest.mark.parametrize(("path", "task"), [(PATHS[0], "transcribe"), (PATHS[1], "translate")])
 def test_the_shape_of_verbose_json(api: httpx.Client, path: str, task: str) -> None:
     body = post(api, path, response_format="verbose_json").json()
-    assert list(body) == ["task", "language", "duration", "text", "segments"]
+    assert list(body) == ["task", "language", "duration", "text", "segments", "usage"]
+    assert body["usage"] == {"type": "duration", "seconds": 1.0}
     assert body["task"] == task
     assert body["segments"][1] == {
         "id": 1,
@@ -182,7 +188,10 @@ def test_the_shape_of_verbose_json(api: httpx.Client, path: str, task: str) -> N
     }
 
 
-@pytest.mark.parametrize("name", ["timestamp_granularities[]", "timestamp_granularities"])
+@pytest.mark.parametrize(
+    "name",
+    ["timestamp_granularities[]", "timestamp_granularities", "timestamp_granularities[0]"],
+)
 @pytest.mark.parametrize(
     ("granularities", "with_words"),
     [(["word"], True), (["segment"], False), (["word", "segment"], True), ("word", True)],
@@ -200,7 +209,7 @@ def test_granularities(
 
 def test_words_are_left_out_of_other_formats(api: httpx.Client) -> None:
     body = post(api, **{"timestamp_granularities[]": ["word"]}).json()
-    assert body == {"text": TEXT}
+    assert body == JSON
 
 
 @pytest.mark.parametrize(
@@ -236,9 +245,47 @@ def test_what_the_sdk_sends_reaches_the_engine(
     assert transcriber.calls[-1] == expected
 
 
-def test_fields_of_newer_sdks_are_ignored(api: httpx.Client) -> None:
-    extra = {"chunking_strategy": "auto", "include[]": ["logprobs"], "known_speaker_names[]": ["A"]}
-    assert post(api, model="gpt-4o-transcribe", **extra).json() == {"text": TEXT}
+def test_fields_of_newer_sdks(sdk: openai.OpenAI, transcriber: FakeTranscriber) -> None:
+    found = sdk.audio.transcriptions.create(
+        file=FILE,
+        model="gpt-transcribe",
+        chunking_strategy="auto",
+        keywords=["Anouk", "Kubernetes, Inc."],
+        languages=["de", "en"],
+    )
+    assert found.text == TEXT
+    assert found.languages is not None
+    assert [each.code for each in found.languages] == ["en"]
+    assert found.usage is not None
+    assert (found.usage.type, found.usage.seconds) == ("duration", 1.0)
+    options = transcriber.calls[-1]
+    assert options.hotwords == ("Anouk", "Kubernetes, Inc.")
+    assert (options.language, options.expected_language) == (None, "de")
+    sdk.audio.transcriptions.create(file=FILE, model="gpt-transcribe", languages=["de"])
+    assert transcriber.calls[-1].language == "de"
+
+
+def test_logprobs(sdk: openai.OpenAI) -> None:
+    found = sdk.audio.transcriptions.create(file=FILE, model="whisper-1", include=["logprobs"])
+    assert found.logprobs is not None
+    assert "".join(each.token or "" for each in found.logprobs) == TEXT
+    assert bytes(int(each) for each in found.logprobs[1].bytes or ()) == (
+        (found.logprobs[1].token or "").encode()
+    )
+    assert all((each.logprob or 0) <= 0 for each in found.logprobs)
+    with sdk.audio.transcriptions.create(
+        file=FILE, model="whisper-1", include=["logprobs"], stream=True
+    ) as stream:
+        *deltas, done = list(stream)
+    assert all(event.logprobs for event in deltas)
+    assert "".join(each.token or "" for each in done.logprobs or ()) == done.text
+
+
+def test_a_model_by_its_name(sdk: openai.OpenAI) -> None:
+    assert sdk.models.retrieve("fake-1").owned_by == "fake"
+    with pytest.raises(openai.NotFoundError) as missing:
+        sdk.models.retrieve("org/other")
+    assert missing.value.code == "model_not_found"
 
 
 def test_the_model_may_be_left_out(api: httpx.Client) -> None:
@@ -263,6 +310,11 @@ def test_models(sdk: openai.OpenAI, api: httpx.Client) -> None:
         ({"language": "klingon!"}, "language"),
         ({"stream": "perhaps"}, "stream"),
         ({"timestamp_granularities[]": "letter"}, "timestamp_granularities"),
+        ({"include[]": "usage"}, "include"),
+        ({"languages[1]": "klingon!"}, "languages"),
+        ({"chunking_strategy": '{"type": "server_vad"}'}, "chunking_strategy"),
+        ({"known_speaker_names[]": "Anouk"}, "known_speaker_names"),
+        ({"vad_filter": "true"}, "vad_filter"),
     ],
 )
 @pytest.mark.parametrize("path", PATHS)

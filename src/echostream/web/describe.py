@@ -13,6 +13,7 @@ from echostream.errors import (
     JobNotFound,
     MissingAudio,
     MissingAudioOrTranscript,
+    ModelNotFound,
     ModelUnavailable,
     QueueUnavailable,
     ServerBusy,
@@ -239,6 +240,21 @@ _OPENAI_FIELDS: dict[str, Any] = {
         "type": "array",
         "items": {"type": "string", "enum": ["word", "segment"]},
     },
+    "include[]": {
+        "type": "array",
+        "items": {"type": "string", "enum": ["logprobs"]},
+        "description": "`logprobs`: how sure the engine is of each word, in `json` and streams.",
+    },
+    "languages[]": {
+        "type": "array",
+        "items": _OPTIONS["language"],
+        "description": "Languages that may be spoken; one is the same as `language`.",
+    },
+    "chunking_strategy": {
+        "type": "string",
+        "enum": ["auto"],
+        "description": "Audio is always cut where nobody speaks.",
+    },
 }
 
 OPENAI_AUDIO: dict[str, Any] = {
@@ -258,6 +274,10 @@ OPENAI_AUDIO: dict[str, Any] = {
 
 OPENAI_MODELS: dict[str, Any] = {
     "responses": _errors(Unauthorized, ModelUnavailable, shape=OpenAIErrorShape)
+}
+
+OPENAI_MODEL: dict[str, Any] = {
+    "responses": _errors(Unauthorized, ModelNotFound, ModelUnavailable, shape=OpenAIErrorShape)
 }
 
 JOB: dict[str, Any] = {

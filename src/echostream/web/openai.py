@@ -5,19 +5,22 @@
 
 import asyncio
 import json
+import math
 import os
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any, BinaryIO, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData
 
 from echostream.domain import Segment, Task, TranscribeOptions, Transcript, joined
-from echostream.errors import EchoStreamError, InvalidRequest
+from echostream.engine import EngineState
+from echostream.errors import EchoStreamError, InvalidRequest, ModelNotFound
 from echostream.exports import CueOptions, to_srt, to_vtt
 from echostream.pipeline import Pipeline, Result
 from echostream.web import describe
@@ -44,15 +47,23 @@ UNFORESEEN = "the server could not process this request"
 """All that a client is told of a fault that is not one of ours."""
 
 _SEEK_FRAMES_PER_S = 100
+_LEAST_PROBABILITY = 1e-6
+
+
+_ARRAY_FIELD = re.compile(r"(\w+)\[\d*\]")
+_ARRAYS = {"timestamp_granularities", "include", "languages"}
 
 
 class AudioFields(BaseModel):
-    """Form fields of the two audio endpoints; what else a client sends is ignored."""
+    """Form fields of the two audio endpoints. What cannot be honoured is refused by its name."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str | None = None
     language: Language | None = None
+    languages: tuple[Language, ...] = ()
+    chunking_strategy: Literal["auto"] | None = None
+    include: tuple[Literal["logprobs"], ...] = ()
     prompt: str | None = None
     hotwords: Hotwords = Field((), validation_alias=HOTWORDS_NAMES)
     temperature: float = Field(0.0, ge=0.0, le=1.0)
@@ -60,22 +71,27 @@ class AudioFields(BaseModel):
     stream: bool = False
     max_line_chars: MaxLineChars = 42
     max_cue_seconds: MaxCueSeconds = 7.0
-    timestamp_granularities: tuple[Granularity, ...] = Field(
-        ("segment",),
-        validation_alias=AliasChoices("timestamp_granularities[]", "timestamp_granularities"),
-    )
+    timestamp_granularities: tuple[Granularity, ...] = ("segment",)
 
     @property
     def wants_words(self) -> bool:
         return self.response_format == "verbose_json" and "word" in self.timestamp_granularities
 
     @property
+    def wants_logprobs(self) -> bool:
+        return "logprobs" in self.include
+
+    @property
     def cue_options(self) -> CueOptions:
         return CueOptions(self.max_line_chars, self.max_cue_seconds)
 
     def options(self, task: Task) -> TranscribeOptions:
+        """Of several possible languages the first is that of parts too short to tell; one is all
+        that there is."""
+        only = self.languages[0] if len(self.languages) == 1 else None
         return TranscribeOptions(
-            language=self.language,
+            language=self.language or only,
+            expected_language=self.languages[0] if len(self.languages) > 1 else None,
             task=task,
             prompt=self.prompt,
             hotwords=self.hotwords,
@@ -98,9 +114,20 @@ async def translations(request: Request) -> Response:
 @router.get("/models", **describe.OPENAI_MODELS)
 async def models(request: Request) -> dict[str, Any]:
     """The one model that this server transcribes with."""
+    return {"object": "list", "data": [_model(await _pipeline(request).engine.load())]}
+
+
+@router.get("/models/{model_id:path}", **describe.OPENAI_MODEL)
+async def model(request: Request, model_id: str) -> dict[str, Any]:
+    """The model of this name."""
     engine = await _pipeline(request).engine.load()
-    model = {"id": engine.model, "object": "model", "created": 0, "owned_by": engine.engine}
-    return {"object": "list", "data": [model]}
+    if model_id != engine.model:
+        raise ModelNotFound(f"there is no model {model_id!r}; /v1/models names those there are")
+    return _model(engine)
+
+
+def _model(engine: EngineState) -> dict[str, Any]:
+    return {"id": engine.model, "object": "model", "created": 0, "owned_by": engine.engine}
 
 
 async def _answer(request: Request, task: Task) -> Response:
@@ -116,19 +143,25 @@ async def _answer(request: Request, task: Task) -> Response:
             raise InvalidRequest("the field 'file' is missing")
         options = fields.options(task)
         if fields.stream:
-            return await _stream(request, audio, options)
+            return await _stream(request, audio, options, with_logprobs=fields.wants_logprobs)
         result = await with_request(request, pipeline.run(audio, options, insights=False))
     request.app.state.metrics.observe(result)
     return _formatted(result.transcript, fields, task)
 
 
 def _values(form: FormData) -> dict[str, Any]:
-    """All fields but the file; the array one as a list, under its name with or without brackets."""
-    values: dict[str, Any] = {name: value for name, value in form.items() if value}
-    for name in ("timestamp_granularities[]", "timestamp_granularities"):
-        if name in values:
-            values[name] = form.getlist(name)
-    values.pop("file", None)
+    """All fields but the file. Those that may be given several times are lists, whether their names
+    come with `[]`, with `[0]` or with nothing."""
+    values: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if not value or name == "file":
+            continue
+        match = _ARRAY_FIELD.fullmatch(name)
+        plain = match[1] if match else name
+        if match or plain in _ARRAYS:
+            values.setdefault(plain, []).append(value)
+        else:
+            values[plain] = value
     return values
 
 
@@ -141,9 +174,35 @@ def _formatted(transcript: Transcript, fields: AudioFields, task: Task) -> Respo
         case "vtt":
             return PlainTextResponse(to_vtt(transcript, fields.cue_options), media_type="text/vtt")
         case "json":
-            return JSONResponse({"text": transcript.text})
+            return JSONResponse(_json(transcript, fields))
         case "verbose_json":
             return JSONResponse(_verbose(transcript, fields, task))
+
+
+def _json(transcript: Transcript, fields: AudioFields) -> dict[str, Any]:
+    body: dict[str, Any] = {"text": transcript.text}
+    if transcript.languages:
+        body["languages"] = [{"code": code} for code in transcript.languages]
+    if fields.wants_logprobs:
+        body["logprobs"] = _logprobs(transcript.segments)
+    return body | {"usage": _usage(transcript)}
+
+
+def _usage(transcript: Transcript) -> dict[str, Any]:
+    return {"type": "duration", "seconds": round(transcript.duration_s, 3)}
+
+
+def _logprobs(segments: Iterable[Segment]) -> list[dict[str, Any]]:
+    """One for each word, with the space before it: that is how sure the engine is of words. The
+    tokens put together are the text."""
+    found: list[dict[str, Any]] = []
+    for segment in segments:
+        for number, word in enumerate(segment.words):
+            first = segment if number == 0 else word
+            token = f" {word.text}" if found and first.space_before else word.text
+            logprob = round(math.log(max(word.probability, _LEAST_PROBABILITY)), 4)
+            found.append({"token": token, "logprob": logprob, "bytes": list(token.encode())})
+    return found
 
 
 def _verbose(transcript: Transcript, fields: AudioFields, task: Task) -> dict[str, Any]:
@@ -159,7 +218,7 @@ def _verbose(transcript: Transcript, fields: AudioFields, task: Task) -> dict[st
             {"word": word.text, "start": word.start_s, "end": word.end_s}
             for word in transcript.words
         ]
-    return body
+    return body | {"usage": _usage(transcript)}
 
 
 def _verbose_segment(segment: Segment) -> dict[str, Any]:
@@ -177,11 +236,13 @@ def _verbose_segment(segment: Segment) -> dict[str, Any]:
     }
 
 
-async def _stream(request: Request, audio: BinaryIO, options: TranscribeOptions) -> Response:
+async def _stream(
+    request: Request, audio: BinaryIO, options: TranscribeOptions, *, with_logprobs: bool
+) -> Response:
     """Server-sent events. An error before the first text is still an ordinary error response."""
     # The answer outlives the request's form, which closes its file.
     own_file = os.fdopen(os.dup(audio.fileno()), "rb")
-    events = _events(request, own_file, options)
+    events = _events(request, own_file, options, with_logprobs=with_logprobs)
     first = await anext(events)
 
     async def body() -> AsyncGenerator[str]:
@@ -198,7 +259,7 @@ def _sse(event: dict[str, Any]) -> str:
 
 
 async def _events(
-    request: Request, audio: BinaryIO, options: TranscribeOptions
+    request: Request, audio: BinaryIO, options: TranscribeOptions, *, with_logprobs: bool
 ) -> AsyncGenerator[dict[str, Any]]:
     """One delta a segment, as each is decoded, then the whole text. Leaving it stops the work."""
     found: asyncio.Queue[Segment | None] = asyncio.Queue()
@@ -218,14 +279,17 @@ async def _events(
         while (segment := await found.get()) is not None:
             if text := joined([segment]):
                 space = " " if said and segment.space_before else ""
-                yield {"type": "transcript.text.delta", "delta": f"{space}{text}"}
+                delta = {"type": "transcript.text.delta", "delta": f"{space}{text}"}
+                yield delta | ({"logprobs": _logprobs([segment])} if with_logprobs else {})
                 said = True
-        yield _last_event(request, run, raising=not said)
+        yield _last_event(request, run, raising=not said, with_logprobs=with_logprobs)
     finally:
         run.cancel()
 
 
-def _last_event(request: Request, run: asyncio.Task[Result], *, raising: bool) -> dict[str, Any]:
+def _last_event(
+    request: Request, run: asyncio.Task[Result], *, raising: bool, with_logprobs: bool
+) -> dict[str, Any]:
     """The whole text, or the error; `raising` while a status can still be sent."""
     try:
         result = run.result()
@@ -234,7 +298,8 @@ def _last_event(request: Request, run: asyncio.Task[Result], *, raising: bool) -
             raise
         return _error_event(request, error)
     request.app.state.metrics.observe(result)
-    return {"type": "transcript.text.done", "text": result.transcript.text}
+    done = {"type": "transcript.text.done", "text": result.transcript.text}
+    return done | ({"logprobs": _logprobs(result.transcript.segments)} if with_logprobs else {})
 
 
 def _error_event(request: Request, error: Exception) -> dict[str, Any]:
