@@ -1,5 +1,6 @@
 # make demo   the main job on this machine: no Redis, no keys, no Docker
 # make test   lint, types, layers, tests
+# make check  lint, types, layers and the tests that start no programs: under a minute
 # make up     the API and the web frontend, until Ctrl-C
 # make lint   lint (of the Dockerfile too), types and layers alone
 # make bench  benchmarks, into benchmarks/RESULTS.md: MODELS="base tiny.en" SPEECH=folder
@@ -15,7 +16,14 @@ UI := $(VENV)/.ui
 DEV := $(VENV)/.dev
 SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium pg_createcluster:postgresql
 
-.PHONY: demo test up lint bench lock clean
+# Tests that start servers, browsers or real models.
+WHOLE := $(addprefix tests/,ui jobs sockets deploy test_cli.py test_cli_live.py test_demo.py \
+  test_storage.py test_webhooks.py frontend web/test_cluster.py web/test_lifecycle.py \
+  web/test_schemathesis.py web/test_bad_input.py web/test_engine_killed.py streaming/test_session.py \
+  streaming/test_real_live.py streaming/test_decoder.py engine/test_real_whisper.py \
+  engine/test_sphinx.py engine/test_hub.py engine/test_host.py engine/test_unseen.py media)
+
+.PHONY: demo test check up lint bench lock clean
 
 demo: $(PRODUCT)
 	@$(BIN)/python scripts/demo.py
@@ -23,6 +31,9 @@ demo: $(PRODUCT)
 test: $(DEV) lint
 	@sh scripts/system_packages.sh $(SYSTEM_PACKAGES)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+check: $(DEV) lint
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(WHOLE))
 
 up: $(UI)
 	@$(BIN)/echostream up
