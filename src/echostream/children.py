@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 PYTHON = (sys.executable, "-P")
 ECHOSTREAM = (*PYTHON, "-m", "echostream")
 _LONGEST_PAUSE_S = 30.0
+_START_S = 3.0
 
 
 class Child:
@@ -62,15 +63,20 @@ class Child:
             await asyncio.sleep(pause_s)
 
     async def _run_once(self) -> int:
-        self.process = process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=PIPE, **self._options
-        )
+        # Cancelled within this call, asyncio kills the process and then waits for ever, until it is
+        # cancelled once more (3.11, gh-119710).
+        async with asyncio.timeout(_START_S):
+            self.process = process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=PIPE, **self._options
+            )
         try:
             return await self._until_end(process)
         finally:
             if process.returncode is None:
                 self._ask_to_end(process)
                 await self._killed_if_late(process)
+            if process.stdin is not None:
+                process.stdin.close()
 
     async def _until_end(self, process: Process) -> int:
         return await process.wait()

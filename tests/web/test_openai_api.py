@@ -353,7 +353,7 @@ def test_bad_audio_through_the_sdk(sdk: openai.OpenAI, stream: bool) -> None:
 
 def test_an_unknown_path_through_the_sdk(sdk: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as raised:
-        sdk.models.retrieve("nothing-of-ours")
+        sdk.fine_tuning.jobs.list()
     assert raised.value.code == "not_found"
 
 

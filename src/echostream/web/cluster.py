@@ -81,7 +81,7 @@ class _Cluster:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._end, 0)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
-        for child in (self._engine, *self._children):
+        for child in self._children:
             child.start()
         try:
             return await self._outcome
@@ -93,6 +93,7 @@ class _Cluster:
     def _up(self) -> None:
         if not self._is_up:
             self._is_up = True
+            self._engine.start()  # now that the settings are known to fit together
             log.info("listening", url=url_of(self._listener), processes=len(self._members))
 
     def _failed(self, status: int, said: str) -> bool:

@@ -42,9 +42,8 @@ async def run_worker(
         await storage.check()  # rather than to find out when the first result is to be kept
     except EchoStreamError as error:
         raise type(error)(f"STORAGE_URL: {error}") from error
-    pipeline = make_pipeline(settings)
-    await pipeline.start()
     metrics = WorkerMetrics(settings)
+    pipeline = make_pipeline(settings)
     jobs = JobQueue(settings.queue_name, settings.redis_url, retention_s=settings.job_retention_s)
     webhooks = JobQueue(
         settings.webhook_queue_name, settings.redis_url, retention_s=settings.job_retention_s
@@ -85,6 +84,7 @@ async def run_worker(
     running.append(asyncio.create_task(_sweep(storage, jobs)))
     stopping: asyncio.Task[Any] = asyncio.create_task(until.wait())
     try:
+        await pipeline.start()
         await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done():
