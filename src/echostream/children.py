@@ -64,7 +64,7 @@ class Child:
 
     async def _run_once(self) -> int:
         # Cancelled within this call, asyncio kills the process and then waits for ever, until it is
-        # cancelled once more (3.11, gh-119710).
+        # cancelled once more (seen with 3.11.7).
         async with asyncio.timeout(_START_S):
             self.process = process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=PIPE, **self._options
