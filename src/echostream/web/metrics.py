@@ -23,6 +23,8 @@ from echostream.streaming import Event, Final, Partial
 __all__ = ["CONTENT_TYPE_LATEST", "Metrics", "merged"]
 
 _JOBS = "echostream_jobs"
+_WAITING = "echostream_inference_queue"
+_OF_HOST = {_JOBS, _WAITING}
 _LATENCY_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _LAG_BUCKETS_S = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 80)
 _RTF_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 4)
@@ -96,7 +98,7 @@ class Metrics:
             registry=self._registry,
         )
         waiting = Gauge(
-            "echostream_inference_queue",
+            _WAITING,
             "Requests waiting for a free transcription.",
             registry=self._registry,
         )
@@ -138,15 +140,17 @@ class Metrics:
 def merged(texts: Mapping[int, str]) -> bytes:
     """The metrics of several processes, each sample labelled with its process.
 
-    Jobs are those of the host rather than of a process, so they get no such label.
+    What is of the host rather than of a process is taken once and gets no such label.
     """
     families: dict[str, Metric] = {}
     for number, text in texts.items():
         for family in text_string_to_metric_families(text):
+            if family.name in _OF_HOST and family.name in families:
+                continue
             whole = families.setdefault(
                 family.name, Metric(family.name, family.documentation, family.type)
             )
-            label = {} if family.name == _JOBS else {"process": str(number)}
+            label = {} if family.name in _OF_HOST else {"process": str(number)}
             for sample in family.samples:
                 whole.add_sample(sample.name, {**sample.labels, **label}, sample.value)
     return generate_latest(_Collected(families.values()))
