@@ -98,8 +98,12 @@ class Pipeline:
         engine: Engine,
         insights: InsightsProvider | None,
         cache: Cache | None = None,
+        *,
+        patient: bool = False,
     ) -> None:
+        """A `patient` one waits for the engine however busy it is, rather than refuse."""
         self._settings = settings
+        self._patient = patient
         self._cache = cache or NoCache()
         self._insights = insights
         self.engine = engine
@@ -196,12 +200,13 @@ class Pipeline:
         progress: Progress,
         on_segment: OnSegment | None,
     ) -> Result:
-        self.engine.check()
+        if not self._patient:
+            self.engine.check()
         if isinstance(source, Url):
             progress(Step("fetching"))
             with await self._fetch(source) as file:
                 return await self._transcribe(file, options, audio, progress, on_segment)
-        async with self.engine.take() as place:
+        async with self.engine.take(patient=self._patient) as place:
             progress(Step("decoding"))
             channels = await self._decode(source, audio)
             progress(Step("transcribing"))
@@ -342,12 +347,12 @@ async def _told_of(reading: _Reading) -> AsyncIterator[None]:
             await telling
 
 
-def build_pipeline(settings: Settings, engine: Engine) -> Pipeline:
+def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False) -> Pipeline:
     """What the settings describe. Raises EchoStreamError if they do not fit together."""
     cache = load_cache(settings)
     if engine.socket is not None and isinstance(cache, MemoryCache):
         cache = HostCache(engine.socket)
-    return Pipeline(settings, engine, load_insights(settings), cache)
+    return Pipeline(settings, engine, load_insights(settings), cache, patient=patient)
 
 
 def local_pipeline(settings: Settings) -> Pipeline:

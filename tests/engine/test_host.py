@@ -62,8 +62,10 @@ async def hosted(
     await serving
 
 
-async def read(engine: RemoteEngine, options: TranscribeOptions = OPTIONS) -> str:
-    async with engine.take() as place:
+async def read(
+    engine: RemoteEngine, options: TranscribeOptions = OPTIONS, *, patient: bool = False
+) -> str:
+    async with engine.take(patient=patient) as place:
         return joined(
             [one async for heard in place.transcribe(SECONDS, options) for one in heard.segments]
         )
@@ -139,11 +141,14 @@ async def test_places_are_those_of_the_host(tmp_path: Path) -> None:
         with pytest.raises(ServerBusy) as refused:
             await read(engine)
         assert refused.value.retry_after_s
+        patient = asyncio.create_task(read(engine, patient=True))
+        await until(lambda: engine.state.waiting == 2, "who is patient waits, too")
         second.cancel()
         await asyncio.gather(second, return_exceptions=True)
-        await until(lambda: engine.state.waiting == 0, "who waited has gone")
+        await until(lambda: engine.state.waiting == 1, "who waited has gone")
         hold.set()
         assert await first
+        assert await patient
         assert await read(other)
         await other.aclose()
 

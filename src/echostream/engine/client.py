@@ -80,8 +80,8 @@ class RemoteEngine:
             raise ServerBusy("every place in the queue is taken; try again soon", retry_after_s=5)
 
     @asynccontextmanager
-    async def take(self) -> AsyncIterator[Place]:
-        place = _RemotePlace(self, await self.ask(Take()))
+    async def take(self, *, patient: bool = False) -> AsyncIterator[Place]:
+        place = _RemotePlace(self, await self.ask(Take(patient)))
         try:
             yield place
         finally:
@@ -213,7 +213,8 @@ class _RemotePlace:
 
     async def _take_again(self) -> None:
         self._link.close()
-        self._link = await self._engine.ask(Take())
+        # It had a place, so it is not refused one now.
+        self._link = await self._engine.ask(Take(patient=True))
 
 
 class _RemoteLive:

@@ -96,8 +96,8 @@ class EngineHost:
             case Put(key, value):
                 await self._shelf.put(key, value)
                 await link.send(Done())
-            case Take():
-                async with _Entered(link, self._engine) as place:
+            case Take(patient):
+                async with _Entered(link, self._engine, patient) as place:
                     await link.send(Done())
                     await self._serve_place(link, place)
             case Live():
@@ -141,9 +141,9 @@ class EngineHost:
 class _Entered:
     """A place, waited for as long as the client does."""
 
-    def __init__(self, link: Link, engine: LocalEngine) -> None:
+    def __init__(self, link: Link, engine: LocalEngine, patient: bool) -> None:
         self._link = link
-        self._place = engine.take()
+        self._place = engine.take(patient=patient)
 
     async def __aenter__(self) -> Place:
         return await unless_gone(self._link, self._place.__aenter__())

@@ -36,9 +36,11 @@ class Slots:
             raise ServerBusy("every place in the queue is taken; try again soon", retry_after_s=5)
 
     @asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
-        """Wait for a free place, first come first served; ServerBusy when the queue is full."""
-        self.check()
+    async def take(self, *, patient: bool = False) -> AsyncIterator[None]:
+        """Wait for a free place, first come first served; ServerBusy when the queue is full and
+        the caller is not patient."""
+        if not patient:
+            self.check()
         self.waiting += 1
         try:
             await self._free.acquire()
@@ -89,8 +91,8 @@ class LocalEngine:
         self._slots.check()
 
     @asynccontextmanager
-    async def take(self) -> AsyncIterator[Place]:
-        async with self._slots.take():
+    async def take(self, *, patient: bool = False) -> AsyncIterator[Place]:
+        async with self._slots.take(patient=patient):
             yield _LocalPlace(self)
 
     async def live(self) -> LivePlace:

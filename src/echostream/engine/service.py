@@ -106,8 +106,8 @@ class Engine(Protocol):
     def check(self) -> None:
         """Raise ServerBusy if all places are taken and as many wait as may."""
 
-    def take(self) -> AbstractAsyncContextManager[Place]:
-        """Wait for a place, first come first served; ServerBusy as in `check`."""
+    def take(self, *, patient: bool = False) -> AbstractAsyncContextManager[Place]:
+        """Wait for a place, first come first served; ServerBusy as in `check`, unless `patient`."""
 
     async def live(self) -> LivePlace:
         """A place for a live session; ServerBusy if there is none."""

@@ -29,7 +29,9 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Wait for a place."""
+    """Wait for a place, however many do already if `patient`."""
+
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

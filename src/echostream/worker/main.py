@@ -124,7 +124,9 @@ def main(
     socket `engine`, or has one of its own."""
 
     def with_engine(settings: Settings) -> Pipeline:
-        return build_pipeline(settings, RemoteEngine(engine) if engine else OwnEngine())
+        # Jobs have been accepted: beside a busy API they wait.
+        shared = RemoteEngine(engine) if engine else OwnEngine()
+        return build_pipeline(settings, shared, patient=True)
 
     try:
         asyncio.run(_main(settings, lifeline, make_pipeline or with_engine))
