@@ -8,6 +8,7 @@ from echostream.errors import (
     AudioTooLarge,
     AudioTooLong,
     EchoStreamError,
+    EngineRestarted,
     InvalidAudio,
     InvalidRequest,
     JobNotFound,
@@ -56,7 +57,14 @@ class OpenAIErrorShape(BaseModel):
     error: OpenAIErrorFields
 
 
-_AUDIO_ERRORS = (InvalidAudio, AudioTooLarge, AudioTooLong, ServerBusy, ModelUnavailable)
+_AUDIO_ERRORS = (
+    InvalidAudio,
+    AudioTooLarge,
+    AudioTooLong,
+    ServerBusy,
+    ModelUnavailable,
+    EngineRestarted,
+)
 
 _QUEUE: dict[str, Any] = {
     "useQueue": {
