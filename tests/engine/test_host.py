@@ -52,7 +52,8 @@ async def hosted(
 ) -> AsyncIterator[RemoteEngine]:
     """A client of a host in this process."""
     ended = asyncio.Event()
-    host = EngineHost(LocalEngine(Settings(**values), LazyTranscriber(load)), MemoryCache(60))
+    local = LocalEngine(Settings(**values), LazyTranscriber(load))
+    host = EngineHost(local, MemoryCache(60))
     serving = asyncio.create_task(host.serve(tmp_path / "engine", ended))
     engine = RemoteEngine(tmp_path / "engine")
     await engine.start()
@@ -60,6 +61,7 @@ async def hosted(
     await engine.aclose()
     ended.set()
     await serving
+    await local.aclose()
 
 
 async def read(

@@ -634,7 +634,8 @@ def test_gone_within_json(server: httpx.Client) -> None:
 @pytest.mark.parametrize("path", ["/upload-audio", "/api/finalize", "/v1/audio/transcriptions"])
 def test_gone_while_the_engine_works(path: str) -> None:
     engine = EndlessTranscriber()
-    body = audio_part(GOOD) + audio_part(GOOD, name=b"file") + END_XX
+    field = b"file" if path.startswith("/v1") else b"audio"
+    body = audio_part(GOOD, name=field) + END_XX
     with serving(make_pipeline=around(engine)) as client:
         with connection(str(client.base_url)) as stream:
             stream.sendall(head(f"POST {path} HTTP/1.1", XX, f"Content-Length: {len(body)}") + body)

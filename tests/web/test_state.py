@@ -214,6 +214,7 @@ def test_openapi_describes_every_endpoint(api: httpx.Client) -> None:
         "/v1/audio/transcriptions": {"post"},
         "/v1/audio/translations": {"post"},
         "/v1/models": {"get"},
+        "/v1/models/{model_id}": {"get"},
     }
     ids = [found["operationId"] for path in document["paths"].values() for found in path.values()]
     assert len(ids) == len(set(ids))

@@ -1,6 +1,7 @@
 """The process that has the engine of a machine, for all others that want something transcribed."""
 
 import asyncio
+import os
 import shutil
 import signal
 from collections.abc import Callable, Coroutine
@@ -68,7 +69,6 @@ class EngineHost:
         for task in clients:
             task.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
-        await self._engine.aclose()
 
     async def _client(self, link: Link) -> None:
         try:
@@ -201,6 +201,8 @@ def run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine = load_tr
     asyncio.run(_run(settings, path, shelf, load))
     # Those who started us do this too, unless they were killed.
     shutil.rmtree(path.parent, ignore_errors=True)
+    # Nobody is left to wait for a model that is still being loaded.
+    os._exit(0)
 
 
 async def _run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine) -> None:
