@@ -198,7 +198,8 @@ def run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine = load_tr
         signal.signal(number, signal.SIG_IGN)
     structlog.contextvars.bind_contextvars(process="engine")
     path.unlink(missing_ok=True)  # of one before us that was killed
-    asyncio.run(_run(settings, path, shelf, load))
+    with suppress(FileNotFoundError):  # they are gone already, and the folder with them
+        asyncio.run(_run(settings, path, shelf, load))
     # Those who started us do this too, unless they were killed.
     shutil.rmtree(path.parent, ignore_errors=True)
     # Nobody is left to wait for a model that is still being loaded.
