@@ -38,13 +38,17 @@ def test_each_question_has_its_chart(seeded: Site, page: Page) -> None:
 def test_an_item_is_ticked_off(seeded: Site, page: Page) -> None:
     store = SqliteStore(seeded.library)
     before = store.overview(None)
-    first = store.open_items()[0]
+    open_before = [each.item.text for each in store.open_items()]
+    text = open_before[0]
     page.goto(f"{seeded.url}/dashboard")
-    page.get_by_text(first.item.text).first.click()
+    page.get_by_text(text).first.click()
     expect(page.get_by_text("One thing less to do")).to_be_visible()
     after = store.overview(None)
     assert (after.open_items, after.done_items) == (before.open_items - 1, before.done_items + 1)
-    assert store.analysis(first.media_id).action_items[first.index].done
+    # Several recordings have an item of this text, and any of them may stand first while the page
+    # is still being drawn.
+    open_after = [each.item.text for each in store.open_items()]
+    assert open_after.count(text) == open_before.count(text) - 1
     store.close()
     page.get_by_role("button", name="Show more").click()
     expect(page.get_by_role("checkbox")).to_have_count(39)
