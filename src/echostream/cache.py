@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 # To be raised whenever equal inputs would now give other values, or values in another shape.
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 _MEMORY_BYTES = 64 * 1024 * 1024
 _CONNECT_S = 1.0
