@@ -15,6 +15,7 @@ from echostream.errors import EchoStreamError
 
 COMMAND = (*PYTHON, "-m", "frontend")
 _END_S = 20.0
+_AGAIN_S = 5.0
 
 
 class FrontendMissing(EchoStreamError):
@@ -53,6 +54,10 @@ def beside(api_url: str) -> Iterator[None]:
         process.wait()
         if not leaving.is_set():
             ended_itself.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+        # What a signal raises may be swallowed by whatever is at work, such as an import that has
+        # something else to fall back on.
+        while not leaving.wait(_AGAIN_S):
             os.kill(os.getpid(), signal.SIGTERM)
 
     # A server raises the signal that ended it once more; taken as it is, we would end here and now.

@@ -151,6 +151,7 @@ def test_cancelled_and_tried_again(
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("Transcribing")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled")).to_be_visible()
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("long.wav")).to_have_count(0)
 

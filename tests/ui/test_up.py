@@ -66,10 +66,36 @@ def test_a_frontend_whose_port_is_taken_ends_both_with_a_line(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with up(tmp_path, PORT=str(free_port()), FRONTEND_PORT=port) as popen:
-            said, _ = popen.communicate(timeout=WAIT_S)
+            # Two programs start and end in this time, which takes a while on a busy machine.
+            said, _ = popen.communicate(timeout=3 * WAIT_S)
     assert popen.returncode == 1
     assert f"echostream: cannot listen on 127.0.0.1:{port}: Address already in use" in said
     assert "Traceback" not in said
+
+
+SWALLOWS_THE_FIRST = """
+import sys, threading
+from echostream import frontend_process
+frontend_process.COMMAND = (sys.executable, "-c", "pass")
+frontend_process._AGAIN_S = 0.1
+with frontend_process.beside("http://127.0.0.1:9"):
+    try:
+        threading.Event().wait(20)
+    except SystemExit:
+        pass
+    threading.Event().wait()
+"""
+
+
+def test_a_frontend_that_ends_is_not_missed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SWALLOWS_THE_FIRST],
+        capture_output=True,
+        text=True,
+        timeout=3 * WAIT_S,
+    )
+    assert done.returncode == 1
+    assert "FrontendEnded" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class RecordingReader:
             stretches = [(region,) for region in left_out] if number else _runs(left_out, words)
             untried = [each for each in stretches if each not in tried]
             found = self._read_again(untried, words)
-            if not found and (number or not any(len(each) > 1 for each in untried)):
+            if number and not found:
                 break
             tried.update(untried)
             words = _in_order([*words, *found])
