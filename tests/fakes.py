@@ -38,7 +38,9 @@ class FakeTranscriber:
     engine: str = "fake"
     model: str = "fake-1"
 
-    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+    def transcribe(
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+    ) -> Transcription:
         self.calls.append(options)
         if self.error:
             raise self.error

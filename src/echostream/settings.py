@@ -20,6 +20,11 @@ def cpu_count() -> int:
     return os.cpu_count() or 1
 
 
+def windows_at_once(cpus: int | None = None) -> int:
+    """How many windows of audio Whisper reads at once on so many CPUs; more gain nothing."""
+    return min(8, 2 * (cpus or cpu_count()))
+
+
 class Settings(BaseSettings):
     """Every setting; its environment variable is the field's name in capitals, `.env` read too."""
 
@@ -116,8 +121,9 @@ class Settings(BaseSettings):
     allow_private_urls: bool = False
     """Let `audioUrl` and `callbackUrl` reach private addresses. For development only."""
 
-    worker_concurrency: int = Field(2, ge=1)
-    """Transcriptions at once on this host."""
+    worker_concurrency: int | None = Field(None, ge=1)
+    """Transcriptions at once on this host. Unset: two jobs, and of uploads as many as Whisper reads
+    together: two for each CPU, eight at most."""
 
     max_waiting: int = Field(16, ge=0)
     """Requests that may wait for a free transcription; past it 503 `server_busy`."""
@@ -216,6 +222,14 @@ class Settings(BaseSettings):
         if value is not None:
             check_webhook_secret(value.get_secret_value())
         return value
+
+    @property
+    def jobs_at_once(self) -> int:
+        return self.worker_concurrency or 2
+
+    @property
+    def recordings_at_once(self) -> int:
+        return self.worker_concurrency or max(2, windows_at_once())
 
     @property
     def live_sessions(self) -> int:

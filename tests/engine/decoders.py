@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from echostream.domain import SAMPLE_RATE_HZ
-from echostream.engine.whisper.decoder import Ask, Audio, Decoder, Encoded, Reading, Span
+from echostream.engine.whisper.decoder import Ask, Audio, Decoder, Encoded, Reading, Request, Span
 from echostream.engine.whisper.languages import Chances
 from echostream.engine.whisper.words import SpokenWord
 
@@ -40,15 +40,18 @@ class ScriptedDecoder:
     calls: list[list[tuple[float, float]]] = field(default_factory=list)
     asks: list[tuple[tuple[str, ...], Ask]] = field(default_factory=list)
 
-    def encode(self, audios: Sequence[Audio]) -> Encoded:
+    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
         places = [np.round(audio * 32768).astype(int)[::UNIT] / 100 for audio in audios]
         self.calls.append([(float(each[0]), float(each[-1])) for each in places])
-        return Encoded(places, tuple(len(audio) / SAMPLE_RATE_HZ for audio in audios))
+        return [
+            Encoded(each, len(audio) / SAMPLE_RATE_HZ)
+            for each, audio in zip(places, audios, strict=True)
+        ]
 
-    def languages(self, encoded: Encoded, spans: Sequence[Span]) -> list[Chances]:
+    def languages(self, spans: Sequence[Span]) -> list[Chances]:
         found = []
         for span in spans:
-            heard = self.heard(encoded.output[span.window])
+            heard = self.heard(span.encoded.output)
             said_s = {each.language: 0.001 for each in self.script} | {"en": 0.001}
             for each, start_s, end_s in heard:
                 overlap_s = min(end_s, span.end_s) - max(start_s, span.start_s)
@@ -57,12 +60,9 @@ class ScriptedDecoder:
             found.append({code: value / total_s for code, value in said_s.items()})
         return found
 
-    def decode(self, encoded: Encoded, languages: Sequence[str], ask: Ask) -> list[Reading]:
-        self.asks.append((tuple(languages), ask))
-        return [
-            self.reading(places, language, ask)
-            for places, language in zip(encoded.output, languages, strict=True)
-        ]
+    def decode(self, requests: Sequence[Request]) -> list[Reading]:
+        self.asks.append((tuple(each.language for each in requests), requests[0].ask))
+        return [self.reading(each.encoded.output, each.language, each.ask) for each in requests]
 
     def reading(self, places: np.ndarray, language: str, ask: Ask) -> Reading:
         words = tuple(
@@ -101,17 +101,17 @@ class EarlyDecoder:
     def is_multilingual(self) -> bool:
         return self.decoder.is_multilingual
 
-    def encode(self, audios: Sequence[Audio]) -> Encoded:
+    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
         return self.decoder.encode(audios)
 
-    def languages(self, encoded: Encoded, spans: Sequence[Span]) -> list[Chances]:
-        return self.decoder.languages(encoded, spans)
+    def languages(self, spans: Sequence[Span]) -> list[Chances]:
+        return self.decoder.languages(spans)
 
-    def decode(self, encoded: Encoded, languages: Sequence[str], ask: Ask) -> list[Reading]:
-        found = self.decoder.decode(encoded, languages, ask)
+    def decode(self, requests: Sequence[Request]) -> list[Reading]:
+        found = self.decoder.decode(requests)
         return [
-            self._cut(reading, length_s)
-            for reading, length_s in zip(found, encoded.durations_s, strict=True)
+            self._cut(reading, request.encoded.duration_s)
+            for reading, request in zip(found, requests, strict=True)
         ]
 
     def _cut(self, reading: Reading, length_s: float) -> Reading:

@@ -25,7 +25,9 @@ class ScriptedTranscriber:
     engine = "scripted"
     model = "scripted-1"
 
-    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+    def transcribe(
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+    ) -> Transcription:
         report = Report()
         report.spoken("en", 1.0)
         seconds = len(samples) // SAMPLE_RATE_HZ

@@ -259,9 +259,9 @@ class Anything(ScriptedDecoder):
         super().__init__([])
         self._readings = readings
 
-    def decode(self, encoded, languages, ask):
+    def decode(self, requests):
         nothing = Reading((), "en")
-        return [self._readings.pop() if self._readings else nothing for _ in encoded.output]
+        return [self._readings.pop() if self._readings else nothing for _ in requests]
 
 
 @given(st.lists(READING, max_size=8), st.lists(st.tuples(TIMES, TIMES), max_size=5))

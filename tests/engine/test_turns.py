@@ -15,7 +15,7 @@ from fakes import FakeTranscriber, fake_pipeline
 
 @pytest.fixture
 def turns() -> Iterator[Turns]:
-    shared = Turns()
+    shared = Turns(at_once=1)
     yield shared
     shared.close()
 

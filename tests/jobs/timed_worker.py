@@ -53,7 +53,9 @@ class TimedTranscriber:
         self._segment_s = segment_s
         self._batch = batch
 
-    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+    def transcribe(
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+    ) -> Transcription:
         note("transcribing", options.prompt)
         if options.prompt == "poison":
             os.kill(os.getpid(), signal.SIGKILL)

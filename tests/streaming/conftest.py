@@ -71,7 +71,7 @@ def _recorded(path: Path, form: tuple[str, ...]) -> bytes:
 
 @pytest.fixture
 def turns() -> Iterator[Turns]:
-    shared = Turns()
+    shared = Turns(at_once=1)
     yield shared
     shared.close()
 

@@ -47,7 +47,9 @@ class OracleTranscriber:
             Word(word.start_s + again_s, word.end_s + again_s, word.text) for word in self._words
         ]
 
-    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+    def transcribe(
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+    ) -> Transcription:
         self.calls.append(options)
         self.seconds.append(len(samples) / SAMPLE_RATE_HZ)
         self.asked.set()

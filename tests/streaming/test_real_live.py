@@ -99,7 +99,9 @@ class Spy:
         self._transcriber = transcriber
         self.calls: list[tuple[str, str]] = []
 
-    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+    def transcribe(
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+    ) -> Transcription:
         found = self._transcriber.transcribe(samples, options)
         segments = list(found.segments)
         self.calls.append((" ".join(one.text for one in segments), options.prompt or ""))

@@ -98,8 +98,11 @@ class Transcriber(Protocol):
     model: str
     """Name of the model in use, never a local path."""
 
-    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
-        """Start work on `samples`. Thread-safe; the caller's thread does the decoding.
+    def transcribe(
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+    ) -> Transcription:
+        """Start work on `samples`. Thread-safe; blocks the thread that reads the segments. Audio of
+        a live session is read before that of files.
 
         Raises InvalidRequest for options the engine cannot serve, EngineError when it breaks.
         """

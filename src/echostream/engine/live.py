@@ -10,7 +10,7 @@ from echostream.engine.turns import Turns
 
 
 class LiveEngine:
-    """Reads short stretches of audio, each in a turn of its own."""
+    """Reads short stretches of audio, before files are read on."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class LiveEngine:
         return await self._turns.live(lambda: self._read(samples, options))
 
     def _read(self, samples: Samples, options: TranscribeOptions) -> tuple[list[Segment], Report]:
-        work = self._transcriber.get().transcribe(samples, options)
+        work = self._transcriber.get().transcribe(samples, options, live=True)
         with closing(work.segments):
             return list(work.segments), work.report
 

@@ -58,15 +58,14 @@ class LocalEngine:
 
     def __init__(self, settings: Settings, transcriber: LazyTranscriber) -> None:
         self._transcriber = transcriber
-        self._slots = Slots(running=settings.worker_concurrency, waiting=settings.max_waiting)
+        at_once = settings.recordings_at_once
+        self._slots = Slots(running=at_once, waiting=settings.max_waiting)
         self._most_live = settings.live_sessions
         self._live = 0
         self._warming: asyncio.Task[None] | None = None
-        self.turns = Turns()
+        self.turns = Turns(at_once=self._most_live)
         # Blocking work crosses to a thread here and nowhere else.
-        self._threads = ThreadPoolExecutor(
-            settings.worker_concurrency + 1, thread_name_prefix="transcribe"
-        )
+        self._threads = ThreadPoolExecutor(at_once + 1, thread_name_prefix="transcribe")
 
     @property
     def state(self) -> EngineState:

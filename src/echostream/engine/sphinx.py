@@ -4,8 +4,9 @@ import json
 import queue
 import struct
 import subprocess
+import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from echostream.children import PYTHON
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
@@ -34,22 +35,29 @@ class SphinxTranscriber:
 
     def __init__(self) -> None:
         self._idle: queue.LifoQueue[subprocess.Popen[bytes]] = queue.LifoQueue()
+        self._one_live = threading.Lock()
 
-    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+    def transcribe(
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+    ) -> Transcription:
         if options.language not in (None, *_ENGLISH):
             raise InvalidRequest(
                 f"pocketsphinx knows English only, not {options.language!r}; "
                 "use a Whisper model for other languages"
             )
         report = Report("en")
-        return Transcription(self._segments(samples, report), report)
+        # A child takes 100 MB, so all live sessions share one.
+        turn = self._one_live if live else nullcontext()
+        return Transcription(self._segments(samples, report, turn), report)
 
-    def _segments(self, samples: Samples, report: Report) -> Generator[Segment]:
+    def _segments(
+        self, samples: Samples, report: Report, turn: AbstractContextManager[object]
+    ) -> Generator[Segment]:
         speech = speech_regions(
             samples, max_region_s=_MAX_UTTERANCE_S, min_silence_s=_MIN_SILENCE_S
         )
         segmenter = Segmenter(len(samples) / SAMPLE_RATE_HZ)
-        with self._child() as child:
+        with turn, self._child() as child:
             for region, piece in padded(speech, len(samples), _PAD):
                 report.begin(piece.end / SAMPLE_RATE_HZ)
                 words = _recognise(child, samples, piece)

@@ -1,4 +1,4 @@
-"""One engine for many: live audio is read in turns, and before files."""
+"""One engine for many: live audio is read before files."""
 
 import asyncio
 import threading
@@ -12,21 +12,20 @@ _LONGEST_WAIT_S = 10.0
 
 
 class Turns:
-    """Shares the engine of a process between its live sessions, and between them and its files.
+    """Lets live sessions go before files.
 
-    A live session asks for one turn at a time and they are served in the order they came, so none
-    waits for more than one turn of each other one. Files, which are read piece by piece in threads
-    of their own, wait between two pieces while a live session has or wants a turn.
+    Each live session reads in a thread; those past `at_once` wait in the order they came. Files,
+    which are read piece by piece in threads of their own, wait between two pieces while there is
+    live work.
     """
 
-    def __init__(self) -> None:
-        # One, since an engine uses all cores for one turn.
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="live")
+    def __init__(self, *, at_once: int) -> None:
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="live")
         self._changed = threading.Condition()
         self._live = 0
 
     async def live(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread when its turn has come. Cancelled, it may still run to its end."""
+        """Run `work` in a thread. Cancelled, it may still run to its end."""
         with self._changed:
             self._live += 1
         try:
@@ -43,5 +42,5 @@ class Turns:
             self._changed.wait_for(lambda: self._live == 0, longest_s)
 
     def close(self) -> None:
-        """Wait for the turn at work; those that wait are dropped."""
+        """Wait for the work that has begun; the rest is dropped."""
         self._threads.shutdown(wait=True, cancel_futures=True)

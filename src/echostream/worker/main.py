@@ -58,7 +58,7 @@ async def run_worker(
             settings.redis_url,
             runner.handle,
             WorkerOptions(
-                concurrency=settings.worker_concurrency,
+                concurrency=settings.jobs_at_once,
                 lock_s=settings.job_lock_s,
                 stalled_check_s=settings.job_stalled_check_s,
                 time_limit_s=settings.job_timeout_s,
@@ -79,7 +79,7 @@ async def run_worker(
             on_end=deliverer.ended,
         ),
     ]
-    metrics.watch_busy(lambda: workers[0].busy / settings.worker_concurrency)
+    metrics.watch_busy(lambda: workers[0].busy / settings.jobs_at_once)
     running = [asyncio.create_task(worker.run()) for worker in workers]
     running.append(asyncio.create_task(_sweep(storage, jobs)))
     stopping: asyncio.Task[Any] = asyncio.create_task(until.wait())

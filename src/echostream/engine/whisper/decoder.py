@@ -7,11 +7,11 @@ and what was left of the window would never be read. Times come from the cross-a
 """
 
 import zlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from echostream.engine.whisper.words import SpokenWord, Token, words_of
 from echostream.errors import InvalidRequest
 
 Audio = NDArray[np.float32]
+T = TypeVar("T")
 
 _BEAM_SIZE = 5
 _BEST_OF = 5
@@ -34,7 +35,7 @@ _MOST_TEXT_TOKENS_PER_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked of the decoder for all windows of a batch."""
+    """How a window is to be decoded."""
 
     task: Task = "transcribe"
     prompt: str | None = None
@@ -66,34 +67,45 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A batch of windows as the encoder sees them."""
+    """A window as the encoder sees it. `output` has the shape (time steps, model size)."""
 
     output: Any
-    durations_s: tuple[float, ...]
+    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a window: its number in the batch, and seconds from its start."""
+    """A part of an encoded window, in seconds from its start."""
 
-    window: int
+    encoded: Encoded
     start_s: float
     end_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A window to decode. `language` is an ISO 639-1 code."""
+
+    encoded: Encoded
+    language: str
+    ask: Ask
+
+
 class Decoder(Protocol):
-    """A speech model that reads windows of up to 30 s, several at once. Thread-safe."""
+    """A speech model that reads windows of up to 30 s, several at once. Thread-safe. The windows
+    of a call need not be of the same recording."""
 
-    is_multilingual: bool
+    @property
+    def is_multilingual(self) -> bool: ...
 
-    def encode(self, audios: Sequence[Audio]) -> Encoded:
+    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
         """What the other methods read. Each audio has 1 to 480,000 samples."""
 
-    def languages(self, encoded: Encoded, spans: Sequence[Span]) -> list[Chances]:
+    def languages(self, spans: Sequence[Span]) -> list[Chances]:
         """For each span the probability of each language, by ISO 639-1 code. Needs no encoding of
         its own."""
 
-    def decode(self, encoded: Encoded, languages: Sequence[str], ask: Ask) -> list[Reading]:
+    def decode(self, requests: Sequence[Request]) -> list[Reading]:
         """The words of each window. Raises InvalidRequest for a language that the model has not
         learned."""
 
@@ -111,59 +123,66 @@ class WhisperDecoder:
         self.is_multilingual = bool(model.model.is_multilingual)
         self._tokenizers: dict[tuple[str, Task], Any] = {}
 
-    def encode(self, audios: Sequence[Audio]) -> Encoded:
+    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
         from faster_whisper.audio import pad_or_trim
 
         extract = self._whisper.feature_extractor
         # Padded with 0.0 after the spectrogram, as faster-whisper does; see its `pad_or_trim`.
         features = [pad_or_trim(extract(_not_too_short(audio))[..., :-1]) for audio in audios]
-        return Encoded(
-            self._whisper.encode(np.stack(features)),
-            tuple(len(audio) / SAMPLE_RATE_HZ for audio in audios),
-        )
+        outputs = _as_array(self._whisper.encode(np.stack(features)))
+        return [
+            Encoded(output, len(audio) / SAMPLE_RATE_HZ)
+            for output, audio in zip(outputs, audios, strict=True)
+        ]
 
-    def languages(self, encoded: Encoded, spans: Sequence[Span]) -> list[Chances]:
-        import ctranslate2
+    def languages(self, spans: Sequence[Span]) -> list[Chances]:
+        found: dict[int, Chances] = {}
+        for numbers in _alike(spans, _steps):
+            view = _as_view([_part(spans[number]) for number in numbers])
+            detected = self._whisper.model.detect_language(view)
+            for number, chances in zip(numbers, detected, strict=True):
+                found[number] = {token[2:-2]: float(chance) for token, chance in chances}
+        return [found[number] for number in range(len(spans))]
 
-        output = encoded.output
-        if output.device != "cpu":
-            output = output.to_device(ctranslate2.Device.cpu)
-        states = np.asarray(output)
-        found: dict[Span, Chances] = {}
-        for length, group in groupby(sorted(spans, key=_steps), key=_steps):
-            alike = list(group)
-            parts = np.stack([_part(states, span, length) for span in alike])
-            view = ctranslate2.StorageView.from_array(parts)
-            for span, chances in zip(alike, self._whisper.model.detect_language(view), strict=True):
-                found[span] = {token[2:-2]: float(chance) for token, chance in chances}
-        return [found[span] for span in spans]
+    def decode(self, requests: Sequence[Request]) -> list[Reading]:
+        tasks = [self._task(request) for request in requests]
+        found: dict[int, Reading] = {}
+        for numbers in _alike(tasks, lambda task: task.batches_with):
+            readings = self._decode([tasks[number] for number in numbers])
+            found.update(zip(numbers, readings, strict=True))
+        return [found[number] for number in range(len(requests))]
 
-    def decode(self, encoded: Encoded, languages: Sequence[str], ask: Ask) -> list[Reading]:
-        tokenizers = [self._tokenizer(language, ask.task) for language in languages]
-        prompts = [self._prompt(tokenizer, ask) for tokenizer in tokenizers]
-        longest_s = max(encoded.durations_s)
-        room = len(prompts[0]) + int(20 + _MOST_TEXT_TOKENS_PER_S * longest_s)
+    def close(self) -> None:
+        self._whisper.model.unload_model()
+
+    def _task(self, request: Request) -> "_Task":
+        tokenizer = self._tokenizer(request.language, request.ask.task)
+        return _Task(request, tokenizer, self._prompt(tokenizer, request.ask))
+
+    def _decode(self, tasks: Sequence["_Task"]) -> list[Reading]:
+        """Of tasks that CTranslate2 takes in one call."""
+        view = _as_view([task.request.encoded.output for task in tasks])
+        longest_s = max(task.request.encoded.duration_s for task in tasks)
+        room = len(tasks[0].prompt) + int(20 + _MOST_TEXT_TOKENS_PER_S * longest_s)
         results = self._whisper.model.generate(
-            encoded.output,
-            prompts,
+            view,
+            [task.prompt for task in tasks],
             max_length=min(self._whisper.max_length, room),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=self._suppressed,
-            **_search(ask.temperature),
+            **_search(tasks[0].request.ask.temperature),
         )
         text_ids = [
-            [number for number in result.sequences_ids[0] if number < tokenizers[0].eot]
-            for result in results
+            [number for number in result.sequences_ids[0] if number < task.tokenizer.eot]
+            for result, task in zip(results, tasks, strict=True)
         ]
-        tokens = self._align(encoded, text_ids, tokenizers)
         return [
-            _reading(result, each, language, ask.temperature)
-            for result, each, language in zip(results, tokens, languages, strict=True)
+            _reading(result, tokens, task.request)
+            for result, tokens, task in zip(
+                results, self._align(view, text_ids, tasks), tasks, strict=True
+            )
         ]
-
-    def close(self) -> None:
-        self._whisper.model.unload_model()
 
     def _tokenizer(self, language: str, task: Task) -> Any:
         from faster_whisper.tokenizer import Tokenizer
@@ -198,26 +217,66 @@ class WhisperDecoder:
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
 
     def _align(
-        self, encoded: Encoded, text_ids: list[list[int]], tokenizers: list[Any]
+        self, view: Any, text_ids: list[list[int]], tasks: Sequence["_Task"]
     ) -> list[list[Token]]:
-        frames = [max(1, min(3000, round(each * _FRAMES_PER_S))) for each in encoded.durations_s]
-        # One start sequence serves all: what language it names hardly matters to the attention.
-        found = self._whisper.model.align(
-            encoded.output, tokenizers[0].sot_sequence, text_ids, frames
-        )
-        return [
-            _timed(tokenizer, ids, result) if ids else []
-            for tokenizer, ids, result in zip(tokenizers, text_ids, found, strict=True)
+        frames = [
+            max(1, min(3000, round(task.request.encoded.duration_s * _FRAMES_PER_S)))
+            for task in tasks
         ]
+        # One start sequence serves all: what language it names hardly matters to the attention.
+        found = self._whisper.model.align(view, tasks[0].tokenizer.sot_sequence, text_ids, frames)
+        return [
+            _timed(task.tokenizer, ids, result) if ids else []
+            for task, ids, result in zip(tasks, text_ids, found, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    request: Request
+    tokenizer: Any
+    prompt: list[int]
+
+    @property
+    def batches_with(self) -> Hashable:
+        """CTranslate2 searches for all windows of a call in the same way, and wants their prompts
+        to be of one length."""
+        return (self.request.ask.temperature, len(self.prompt))
+
+
+def _alike(items: Sequence[T], key: Callable[[T], Hashable]) -> list[list[int]]:
+    """The places of items with the same key."""
+    places: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for place, item in enumerate(items):
+        places[key(item)].append(place)
+    return list(places.values())
+
+
+def _as_array(output: Any) -> Any:
+    """In the CPU's memory, where windows of different batches can be put together again."""
+    import ctranslate2
+
+    if output.device != "cpu":
+        output = output.to_device(ctranslate2.Device.cpu)
+    if output.dtype == ctranslate2.DataType.bfloat16:  # which numpy does not have
+        output = output.to(ctranslate2.DataType.float32)
+    return np.asarray(output)
+
+
+def _as_view(outputs: Sequence[Any]) -> Any:
+    import ctranslate2
+
+    return ctranslate2.StorageView.from_array(np.stack(outputs))
 
 
 def _steps(span: Span) -> int:
     return max(1, round((span.end_s - span.start_s) * _TOKENS_PER_S))
 
 
-def _part(states: Any, span: Span, length: int) -> Any:
-    start = max(0, min(round(span.start_s * _TOKENS_PER_S), states.shape[1] - length))
-    return states[span.window, start : start + length]
+def _part(span: Span) -> Any:
+    states, length = span.encoded.output, _steps(span)
+    start = max(0, min(round(span.start_s * _TOKENS_PER_S), len(states) - length))
+    return states[start : start + length]
 
 
 def _search(temperature: float) -> dict[str, Any]:
@@ -260,16 +319,16 @@ def _timed(tokenizer: Any, ids: list[int], result: Any) -> list[Token]:
     ]
 
 
-def _reading(result: Any, tokens: list[Token], language: str, temperature: float) -> Reading:
+def _reading(result: Any, tokens: list[Token], request: Request) -> Reading:
     words = tuple(words_of(tokens))
     length = len(result.sequences_ids[0])
     return Reading(
         words=words,
-        language=language,
+        language=request.language,
         avg_logprob=float(result.scores[0]) * length / (length + 1),
         no_speech_prob=float(result.no_speech_prob),
         compression_ratio=compression_ratio("".join(token.text for token in tokens)),
-        temperature=temperature,
+        temperature=request.ask.temperature,
     )
 
 

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from echostream.settings import cpu_count
+from echostream.settings import windows_at_once
 
 _MIB = 1024 * 1024
 _WINDOW_MIB = 160
 """About what one more window in a batch takes with a large model; 40 with base."""
-_MOST_ON_CPU, _MOST_ON_GPU = 8, 16
+_MOST_ON_GPU = 16
 
 
 def best_compute_type(device: str) -> str:
@@ -37,10 +37,9 @@ def best_batch_size(device: str, *, cpus: int | None = None, free_bytes: int | N
     """Windows decoded at once: two for each core, as far as an eighth of the memory goes."""
     if device != "cpu":
         return _MOST_ON_GPU
-    cpus = cpus or cpu_count()
     free_bytes = free_bytes if free_bytes is not None else available_bytes()
     affordable = free_bytes // 8 // (_WINDOW_MIB * _MIB)
-    return int(max(1, min(_MOST_ON_CPU, 2 * cpus, affordable)))
+    return int(max(1, min(windows_at_once(cpus), affordable)))
 
 
 def available_bytes() -> int:

@@ -11,7 +11,7 @@ from echostream.engine.coverage import speech_without_text, unread
 from echostream.engine.segments import TimedWord
 from echostream.engine.vad import Region
 from echostream.engine.whisper import guards
-from echostream.engine.whisper.decoder import Ask, Decoder, Encoded, Reading, Span
+from echostream.engine.whisper.decoder import Ask, Decoder, Encoded, Reading, Request, Span
 from echostream.engine.whisper.languages import (
     PART_S,
     Chances,
@@ -86,44 +86,48 @@ class RecordingReader:
 
     def _decode(self, batch: Sequence[Window]) -> list[tuple[Window, Reading]]:
         encoded = self._decoder.encode([window.audio(self._samples) for window in batch])
-        parts = self._hear(batch, encoded)
+        parts = self._hear(encoded)
         languages = [self._languages.sure(each) for each in parts]
         if any(len(each) > 1 for each in languages):
             batch, codes = self._split(batch, encoded, languages)
             encoded = self._decoder.encode([window.audio(self._samples) for window in batch])
         else:
             codes = [each[0] for each in languages]
-        readings = self._decoder.decode(encoded, codes, self._ask)
+        readings = self._decoder.decode(
+            [Request(each, code, self._ask) for each, code in zip(encoded, codes, strict=True)]
+        )
         return [
             (window, self._checked(window, reading))
             for window, reading in zip(batch, readings, strict=True)
         ]
 
-    def _hear(self, batch: Sequence[Window], encoded: Encoded) -> list[list[tuple[Chances, float]]]:
+    def _hear(self, batch: Sequence[Encoded]) -> list[list[tuple[Chances, float]]]:
         """For each window the languages of its parts, with their seconds."""
         if self._languages.fixed is not None:
             return [[] for _window in batch]
         spans = [
-            Span(number, start_s, start_s + PART_S)
-            for number, length_s in enumerate(encoded.durations_s)
-            for start_s in starts_of_parts(length_s)
+            [Span(each, at_s, at_s + PART_S) for at_s in starts_of_parts(each.duration_s)]
+            for each in batch
         ]
-        chances = self._decoder.languages(encoded, spans)
-        parts: list[list[tuple[Chances, float]]] = [[] for _window in batch]
-        for span, each in zip(spans, chances, strict=True):
-            length_s = min(PART_S, encoded.durations_s[span.window] - span.start_s)
-            parts[span.window].append((each, length_s))
+        chances = iter(self._decoder.languages([span for each in spans for span in each]))
+        parts = [
+            [(next(chances), min(PART_S, span.encoded.duration_s - span.start_s)) for span in each]
+            for each in spans
+        ]
         for each_window in parts:
             self._languages.hear(each_window)
         return parts
 
     def _split(
-        self, batch: Sequence[Window], encoded: Encoded, languages: Sequence[Sequence[str]]
+        self,
+        batch: Sequence[Window],
+        encoded: Sequence[Encoded],
+        languages: Sequence[Sequence[str]],
     ) -> tuple[list[Window], list[str]]:
         """The batch with windows of several languages cut, in pauses, into windows of one."""
         cut: list[Window] = []
         codes: list[str] = []
-        for number, (window, among) in enumerate(zip(batch, languages, strict=True)):
+        for window, seen, among in zip(batch, encoded, languages, strict=True):
             if len(among) == 1:
                 cut.append(window)
                 codes.append(among[0])
@@ -135,14 +139,14 @@ class RecordingReader:
                 middle_s = max(_LEAST_HEARD_S, start_s + end_s) / 2
                 spans.append(
                     Span(
-                        number,
+                        seen,
                         min(start_s, middle_s - _LEAST_HEARD_S / 2),
                         max(end_s, middle_s + _LEAST_HEARD_S / 2),
                     )
                 )
                 start_s = end_s
             place = 0
-            for code, count in runs(self._decoder.languages(encoded, spans), among):
+            for code, count in runs(self._decoder.languages(spans), among):
                 cut.append(Window.joined(pieces[place : place + count]))
                 codes.append(code)
                 place += count
@@ -189,8 +193,8 @@ class RecordingReader:
         return max(sound or tried, key=lambda each: each.avg_logprob)
 
     def _again(self, window: Window, language: str, ask: Ask) -> Reading:
-        encoded = self._decoder.encode([window.audio(self._samples)])
-        return self._decoder.decode(encoded, [language], ask)[0]
+        [encoded] = self._decoder.encode([window.audio(self._samples)])
+        return self._decoder.decode([Request(encoded, language, ask)])[0]
 
     def _worth_another_look(self, left_out: list[Region]) -> list[Region]:
         """Of a draft, not its end: the next one has more of it."""

@@ -17,13 +17,15 @@ from echostream.engine.whisper.defaults import (
     compute_types,
 )
 from echostream.engine.whisper.reading import RecordingReader
+from echostream.engine.whisper.sharing import SharedDecoder
 from echostream.engine.windows import LONGEST_SPEECH_S, Window, windows
 from echostream.errors import ModelUnavailable
 from echostream.settings import Settings, cpu_count
 
 log = structlog.get_logger(__name__)
 
-_WORKERS = 2
+_LANES = 2
+"""Of `SharedDecoder`. With one worker, live windows would wait for the batch of a file."""
 
 
 class WhisperTranscriber:
@@ -34,17 +36,19 @@ class WhisperTranscriber:
 
     def __init__(self, decoder: Decoder, name: str, *, batch_size: int) -> None:
         self.model = name
-        self._decoder = decoder
+        self._decoder = SharedDecoder(decoder, batch_size=batch_size)
         self._batch_size = batch_size
 
-    def transcribe(self, samples: Samples, options: TranscribeOptions) -> Transcription:
+    def transcribe(
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+    ) -> Transcription:
         report = Report()
-        return Transcription(self._segments(samples, options, report), report)
+        reader = RecordingReader(self._decoder.seat(live=live), samples, options, report)
+        return Transcription(self._segments(samples, reader, report), report)
 
     def _segments(
-        self, samples: Samples, options: TranscribeOptions, report: Report
+        self, samples: Samples, reader: RecordingReader, report: Report
     ) -> Generator[Segment]:
-        reader = RecordingReader(self._decoder, samples, options, report)
         segmenter = Segmenter(len(samples) / SAMPLE_RATE_HZ)
         for batch in self._batches(samples):
             report.begin(batch[-1].pieces[-1].end / SAMPLE_RATE_HZ)
@@ -83,8 +87,7 @@ def load_whisper(folder: Path, name: str, settings: Settings) -> WhisperTranscri
             str(folder),
             device=device,
             compute_type=compute_type,
-            # With one, a live turn would wait for the batch of a file that is at work.
-            num_workers=_WORKERS,
+            num_workers=_LANES,
             cpu_threads=settings.whisper_cpu_threads or cpu_count(),
             local_files_only=True,
         )
