@@ -13,7 +13,7 @@ import pytest
 
 from conftest import SAMPLE, TINY_EN, sample_text, word_error_rate
 from echostream.domain import SAMPLE_RATE_HZ, Segment, Step, TranscribeOptions
-from echostream.engine import LazyTranscriber, LocalEngine, Report
+from echostream.engine import LocalEngine, Registry, Report
 from echostream.engine.local import Slots
 from echostream.errors import (
     EngineError,
@@ -132,7 +132,7 @@ async def test_channels_are_told_as_one_work_that_never_goes_back(tone):
     """Whenever it is asked."""
     told: list[Step] = []
     samples = np.zeros(SAMPLE_RATE_HZ, np.int16)
-    engine = LocalEngine(Settings(), LazyTranscriber(FakeTranscriber))
+    engine = LocalEngine(Settings(), Registry.only(FakeTranscriber))
     async with engine.take() as place:
         state = await place.load()
         reading = _Reading(place, state, [samples] * 3, OPTIONS, None, told.append)
@@ -269,7 +269,7 @@ async def test_warming_up_loads_once_and_keeps_the_reason_of_a_failure():
             raise ModelUnavailable("no model yet")
         return FakeTranscriber()
 
-    pipeline = Pipeline(Settings(), LocalEngine(Settings(), LazyTranscriber(load)), FakeInsights())
+    pipeline = Pipeline(Settings(), LocalEngine(Settings(), Registry.only(load)), FakeInsights())
     pipeline.engine.warm_up()
     pipeline.engine.warm_up()
     await done.wait()

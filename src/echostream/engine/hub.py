@@ -26,7 +26,7 @@ def local_folder(model: str) -> Path | None:
     folder = Path(model).expanduser()
     if (folder / "model.bin").is_file():
         return folder
-    if _looks_like_path(model):
+    if is_path(model):
         raise InvalidRequest(f"the folder {display_name(model)!r} holds no Whisper model")
     return _cached(repo_id(model))
 
@@ -62,10 +62,10 @@ def download(model: str, *, timeout_s: float, output_dir: Path | None = None) ->
 
 def display_name(model: str) -> str:
     """What clients are told: never a local path."""
-    return Path(model).expanduser().name if _looks_like_path(model) else model
+    return Path(model).expanduser().name if is_path(model) else model
 
 
-def _looks_like_path(model: str) -> bool:
+def is_path(model: str) -> bool:
     return model.startswith((".", "/", "~")) or (Path(model).is_dir() and "/" in model)
 
 

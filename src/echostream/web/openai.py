@@ -1,7 +1,4 @@
-"""The OpenAI-compatible API under `/v1`: what the official SDK sends and parses.
-
-`model` is accepted and ignored: a server has one engine, which `/v1/models` names.
-"""
+"""The OpenAI-compatible API under `/v1`: what the official SDK sends and parses."""
 
 import asyncio
 import json
@@ -10,6 +7,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from dataclasses import asdict, replace
 from typing import Any, BinaryIO, Literal
 
 import structlog
@@ -19,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData
 
 from echostream.domain import Segment, Task, TranscribeOptions, Transcript, joined
-from echostream.engine import EngineState
+from echostream.engine import Capabilities, EngineState, ModelState
 from echostream.errors import EchoStreamError, InvalidRequest, ModelNotFound
 from echostream.exports import CueOptions, to_srt, to_vtt
 from echostream.pipeline import Pipeline, Result
@@ -48,6 +46,7 @@ UNFORESEEN = "the server could not process this request"
 
 _SEEK_FRAMES_PER_S = 100
 _LEAST_PROBABILITY = 1e-6
+_OPENAI_NAMES = ("whisper-1", "gpt-")
 
 
 _ARRAY_FIELD = re.compile(r"(\w+)\[\d*\]")
@@ -113,21 +112,43 @@ async def translations(request: Request) -> Response:
 
 @router.get("/models", **describe.OPENAI_MODELS)
 async def models(request: Request) -> dict[str, Any]:
-    """The one model that this server transcribes with."""
-    return {"object": "list", "data": [_model(await _pipeline(request).engine.load())]}
+    """The models that may be asked for, the default first."""
+    engine = await _pipeline(request).engine.load()
+    return {"object": "list", "data": [_model(each) for each in engine.models]}
 
 
 @router.get("/models/{model_id:path}", **describe.OPENAI_MODEL)
 async def model(request: Request, model_id: str) -> dict[str, Any]:
     """The model of this name."""
     engine = await _pipeline(request).engine.load()
-    if model_id != engine.model:
-        raise ModelNotFound(f"there is no model {model_id!r}; /v1/models names those there are")
-    return _model(engine)
+    for each in engine.models:
+        if each.shown_name == model_id:
+            return _model(each)
+    raise ModelNotFound(f"there is no model {model_id!r}; /v1/models names those there are")
 
 
-def _model(engine: EngineState) -> dict[str, Any]:
-    return {"id": engine.model, "object": "model", "created": 0, "owned_by": engine.engine}
+def _model(model: ModelState) -> dict[str, Any]:
+    """In OpenAI's shape, and beside it what is known of the model while it is loaded."""
+    # All but the default are Whisper's.
+    owner = model.engine if model.is_loaded else "whisper"
+    shape = {"id": model.shown_name, "object": "model", "created": 0, "owned_by": owner}
+    return shape | {"loaded": model.is_loaded, "capabilities": _capabilities(model.capabilities)}
+
+
+def _capabilities(known: Capabilities | None) -> dict[str, Any] | None:
+    """`languages` is null where any may be asked for."""
+    if known is None:
+        return None
+    languages = known.languages if known.languages is None else sorted(known.languages)
+    return asdict(known) | {"languages": languages}
+
+
+def _asked_model(name: str | None, engine: EngineState) -> str | None:
+    """OpenAI's own names mean the default, so that clients need not be told of others, unless a
+    model of ours has such a name."""
+    if name is None or any(name == each.shown_name for each in engine.models):
+        return name
+    return None if name.startswith(_OPENAI_NAMES) else name
 
 
 async def _answer(request: Request, task: Task) -> Response:
@@ -141,7 +162,8 @@ async def _answer(request: Request, task: Task) -> Response:
         audio = file_of(form, "file", max_bytes)
         if audio is None:
             raise InvalidRequest("the field 'file' is missing")
-        options = fields.options(task)
+        model = _asked_model(fields.model, pipeline.engine.state)
+        options = replace(fields.options(task), model=model)
         if fields.stream:
             return await _stream(request, audio, options, with_logprobs=fields.wants_logprobs)
         result = await with_request(request, pipeline.run(audio, options, insights=False))
