@@ -14,7 +14,7 @@ import pytest
 
 from echostream.cache import MemoryCache
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, joined
-from echostream.engine import LocalEngine, Registry, Transcriber
+from echostream.engine import LocalEngine, Model, Registry, Transcriber
 from echostream.engine.client import HostCache, RemoteEngine
 from echostream.engine.host import EngineHost
 from echostream.engine.process import OwnEngine
@@ -48,11 +48,12 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 @asynccontextmanager
 async def hosted(
-    load: Callable[[], Transcriber], tmp_path: Path, **values: int
+    load: Callable[[], Transcriber] | Registry, tmp_path: Path, **values: int
 ) -> AsyncIterator[RemoteEngine]:
     """A client of a host in this process."""
     ended = asyncio.Event()
-    local = LocalEngine(Settings(**values), Registry.only(load))
+    models = load if isinstance(load, Registry) else Registry.only(load)
+    local = LocalEngine(Settings(**values), models)
     host = EngineHost(local, MemoryCache(60))
     serving = asyncio.create_task(host.serve(tmp_path / "engine", ended))
     engine = RemoteEngine(tmp_path / "engine")
@@ -126,6 +127,44 @@ async def test_a_model_that_cannot_be_had(tmp_path: Path) -> None:
             await engine.load()
         await until(lambda: engine.state.error, "the reason is told")
         assert str(engine.state.error) == "no such model"
+
+
+@pytest.fixture
+def two() -> Registry:
+    return Registry(
+        Model("base", lambda: FakeTranscriber(model="base"), lambda: 0),
+        [Model("small", lambda: FakeTranscriber(("hello",), model="small"), lambda: 0)],
+    )
+
+
+async def test_two_models_by_name(two: Registry, tmp_path: Path) -> None:
+    small = TranscribeOptions(model="small")
+    async with hosted(two, tmp_path) as engine:
+        await until(lambda: engine.state.default.is_loaded, "the default is loaded")
+        assert [(each.name, each.is_loaded) for each in engine.state.models] == [
+            ("base", True),
+            ("small", False),
+        ]
+        async with engine.take() as place:
+            assert (await place.load(small)).model == "small"
+            assert (await place.load(OPTIONS)).model == "base"
+        assert await read(engine, small) == "hello"
+        assert await read(engine) == " ".join(FakeTranscriber.texts)
+        await until(lambda: all(each.is_loaded for each in engine.state.models), "it is told")
+        with pytest.raises(InvalidRequest, match="'huge' may not be asked for here, but base, sm"):
+            await read(engine, TranscribeOptions(model="huge"))
+
+
+async def test_a_live_session_with_a_model_by_name(two: Registry, tmp_path: Path) -> None:
+    small = TranscribeOptions(model="small")
+    async with hosted(two, tmp_path) as engine:
+        live = await engine.live(small)
+        segments, _report = await live.read(SECONDS, small)
+        assert joined(segments) == "hello"
+        assert (live.used.engine, live.used.model) == ("fake", "small")
+        with pytest.raises(InvalidRequest):
+            await engine.live(TranscribeOptions(model="huge"))
+        live.close()
 
 
 async def test_places_are_those_of_the_host(tmp_path: Path) -> None:

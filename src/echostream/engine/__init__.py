@@ -83,8 +83,8 @@ def check_models(settings: Settings) -> None:
     for each in settings.other_models:
         if (name := hub.display_name(each)) in names:
             raise InvalidRequest(f"WHISPER_MODELS: two models have the name {name!r}")
-        if hub.is_path(each):
-            hub.local_folder(each)
+        if hub.is_path(each) and not hub.is_model(Path(each)):
+            raise InvalidRequest(f"WHISPER_MODELS: the folder {name!r} holds no Whisper model")
         names.append(name)
 
 

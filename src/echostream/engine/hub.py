@@ -24,11 +24,15 @@ def local_folder(model: str) -> Path | None:
     Raises InvalidRequest for a name that no model has.
     """
     folder = Path(model).expanduser()
-    if (folder / "model.bin").is_file():
+    if is_model(folder):
         return folder
     if is_path(model):
         raise InvalidRequest(f"the folder {display_name(model)!r} holds no Whisper model")
     return _cached(repo_id(model))
+
+
+def is_model(folder: Path) -> bool:
+    return (folder.expanduser() / "model.bin").is_file()
 
 
 def repo_id(model: str) -> str:
@@ -80,7 +84,7 @@ def _cached(name: str) -> Path | None:
     except LocalEntryNotFoundError:
         return None
     # A download that was broken off leaves a folder without the weights.
-    return folder if (folder / "model.bin").is_file() else None
+    return folder if is_model(folder) else None
 
 
 @contextmanager
