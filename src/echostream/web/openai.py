@@ -7,17 +7,17 @@ import os
 import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, BinaryIO, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.datastructures import FormData
 
 from echostream.domain import Segment, Task, TranscribeOptions, Transcript, joined
-from echostream.engine import Capabilities, EngineState, ModelState
+from echostream.engine import Capabilities, ModelState
 from echostream.errors import EchoStreamError, InvalidRequest, ModelNotFound
 from echostream.exports import CueOptions, to_srt, to_vtt
 from echostream.pipeline import Pipeline, Result
@@ -46,7 +46,8 @@ UNFORESEEN = "the server could not process this request"
 
 _SEEK_FRAMES_PER_S = 100
 _LEAST_PROBABILITY = 1e-6
-_OPENAI_NAMES = ("whisper-1", "gpt-")
+_OPENAIS_OWN = re.compile(r"(whisper-\d+|gpt-.*)")
+"""Names of models that OpenAI has and we do not: our default stands in for them."""
 
 
 _ARRAY_FIELD = re.compile(r"(\w+)\[\d*\]")
@@ -72,6 +73,11 @@ class AudioFields(BaseModel):
     max_cue_seconds: MaxCueSeconds = 7.0
     timestamp_granularities: tuple[Granularity, ...] = ("segment",)
 
+    @field_validator("model")
+    @classmethod
+    def _openais_mean_the_default(cls, name: str | None) -> str | None:
+        return None if name and _OPENAIS_OWN.fullmatch(name) else name
+
     @property
     def wants_words(self) -> bool:
         return self.response_format == "verbose_json" and "word" in self.timestamp_granularities
@@ -95,6 +101,7 @@ class AudioFields(BaseModel):
             prompt=self.prompt,
             hotwords=self.hotwords,
             temperature=self.temperature,
+            model=self.model,
         )
 
 
@@ -143,14 +150,6 @@ def _capabilities(known: Capabilities | None) -> dict[str, Any] | None:
     return asdict(known) | {"languages": languages}
 
 
-def _asked_model(name: str | None, engine: EngineState) -> str | None:
-    """OpenAI's own names mean the default, so that clients need not be told of others, unless a
-    model of ours has such a name."""
-    if name is None or any(name == each.shown_name for each in engine.models):
-        return name
-    return None if name.startswith(_OPENAI_NAMES) else name
-
-
 async def _answer(request: Request, task: Task) -> Response:
     pipeline = _pipeline(request)
     pipeline.engine.check()
@@ -162,8 +161,7 @@ async def _answer(request: Request, task: Task) -> Response:
         audio = file_of(form, "file", max_bytes)
         if audio is None:
             raise InvalidRequest("the field 'file' is missing")
-        model = _asked_model(fields.model, pipeline.engine.state)
-        options = replace(fields.options(task), model=model)
+        options = fields.options(task)
         if fields.stream:
             return await _stream(request, audio, options, with_logprobs=fields.wants_logprobs)
         result = await with_request(request, pipeline.run(audio, options, insights=False))
