@@ -187,7 +187,7 @@ async def test_channels_are_told_as_one_work_that_never_goes_back(tone):
     samples = np.zeros(SAMPLE_RATE_HZ, np.int16)
     engine = LocalEngine(Settings(), Registry.only(FakeTranscriber))
     async with engine.take() as place:
-        state = await place.load()
+        state = await place.load(OPTIONS)
         reading = _Reading(place, state, [samples] * 3, OPTIONS, None, told.append)
 
         async def look() -> None:

@@ -67,7 +67,9 @@ def test_a_recording_asks_for_the_model_that_was_chosen(tmp_path: Path) -> None:
         assert not app.exception
         assert found.library is not None
         [row] = found.library.search(Query()).rows
-        assert found.library.request(row.media.id)["model"] == "small"
+        analysis = found.library.analysis(row.media.id)
+        assert analysis is not None
+        assert analysis.request["model"] == "small"
         assert LABEL in labels(opened("live"))
 
 

@@ -105,6 +105,7 @@ class LocalEngine:
         if self._live >= self._most_live:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
         self._live += 1
+        self._models.start_loading(options.model)  # while the first words are spoken
         return LiveEngine(
             self._models, self.turns, model=options.model, on_close=self._live_has_ended
         )
