@@ -61,6 +61,7 @@ class Options:
     task: str = "transcribe"
     prompt: str | None = None
     insights: bool = True
+    model: str | None = None
 
     def as_json(self) -> Json:
         """Under the API's names."""
@@ -69,6 +70,7 @@ class Options:
             "task": self.task,
             "prompt": self.prompt,
             "insights": self.insights,
+            "model": self.model,
             "wordTimestamps": True,  # subtitles are made from the times of words
         }
 
@@ -106,6 +108,11 @@ class ApiClient:
             problems=tuple(_sentence(detail) for detail in wrong.values()),
             is_loading=is_loading,
         )
+
+    async def models(self) -> tuple[str, ...]:
+        """Names that a recording may ask for, the default first; waits until that is loaded."""
+        found = await self._send("GET", "/v1/models")
+        return tuple(str(each["id"]) for each in found["data"])
 
     async def transcribe(
         self, source: Path | str, request: Json, on_sent: Callable[[float], None]

@@ -270,5 +270,5 @@ class LiveSession:
 
 def _asked(request: Json) -> Json:
     """Options of a transcription as `start_audio` has them."""
-    names = ("language", "prompt", "insights")
+    names = ("language", "prompt", "insights", "model")
     return {name: request[name] for name in names if request.get(name) is not None}

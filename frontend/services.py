@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,6 +47,8 @@ class Services:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="intake")
         self._thread.start()
         self.api_state = ApiState()
+        self.models: tuple[str, ...] = ()
+        """Those that the API offers, the default first; empty until that is known."""
         self.live_tickets: Tickets[Wanted] = Tickets()
         self._seen = threading.Event()
         self.run(self._begin())
@@ -91,11 +94,20 @@ class Services:
     async def _watch(self) -> None:
         while True:
             try:
-                self.api_state = ApiState(status=await self.api.status())
+                status = await self.api.status()
+                self.api_state = ApiState(status=status)
             except ApiError as error:
                 self.api_state = ApiState(error=error)
+                self.models = ()  # it may offer others when it is back
+            else:
+                await self._look_for_models(status)
             self._seen.set()
             await asyncio.sleep(_WATCH_S)
+
+    async def _look_for_models(self, status: Status) -> None:
+        if not self.models and not status.is_loading and not status.problems:
+            with suppress(ApiError):  # the next look tells
+                self.models = await self.api.models()
 
 
 def _accounts(settings: FrontendSettings) -> "Accounts | None":

@@ -15,7 +15,7 @@ from echostream.domain import (
     Transcript,
     Word,
 )
-from echostream.engine import LazyTranscriber, LocalEngine, Report, Samples, Transcription
+from echostream.engine import Capabilities, LocalEngine, Registry, Report, Samples, Transcription
 from echostream.errors import EchoStreamError
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -37,6 +37,7 @@ class FakeTranscriber:
     stopped: threading.Event = field(default_factory=threading.Event)
     engine: str = "fake"
     model: str = "fake-1"
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     def transcribe(
         self, samples: Samples, options: TranscribeOptions, *, live: bool = False
@@ -93,6 +94,6 @@ def fake_pipeline(
     """A `make_pipeline` for `create_app` around the fakes."""
     return lambda settings: Pipeline(
         settings,
-        LocalEngine(settings, LazyTranscriber(lambda: transcriber or FakeTranscriber())),
+        LocalEngine(settings, Registry.only(lambda: transcriber or FakeTranscriber())),
         insights or FakeInsights(),
     )

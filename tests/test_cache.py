@@ -271,6 +271,12 @@ class TestTranscriptKey:
         assert key == transcript_key([SAMPLES.copy()], "whisper", "base", replace(options))
         assert key.startswith("transcript:")
 
+    def test_a_model_is_the_same_whether_a_request_names_it_or_not(self) -> None:
+        options = TranscribeOptions()
+        named = replace(options, model="base")
+        key = transcript_key([SAMPLES], "whisper", "base", options)
+        assert key == transcript_key([SAMPLES], "whisper", "base", named)
+
     def test_every_input_counts(self) -> None:
         options = TranscribeOptions()
         changed = SAMPLES.copy()
@@ -292,7 +298,8 @@ class TestTranscriptKey:
             "temperature": 0.2,
             "draft": True,
         }
-        assert set(others) == {field.name for field in fields(TranscribeOptions)}
+        names = {field.name for field in fields(TranscribeOptions)}
+        assert set(others) == names - {"model"}, "the model is given beside the options"
         for name, value in others.items():
             keys.add(
                 transcript_key([SAMPLES], "whisper", "base", replace(options, **{name: value}))

@@ -11,13 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import SAMPLE, TINY_EN, sample_text, word_error_rate
+from conftest import (
+    SAMPLE,
+    TINY_EN,
+    TINY_WHISPER,
+    sample_pcm,
+    sample_text,
+    word_error_rate,
+    write_wav,
+)
 from echostream.domain import SAMPLE_RATE_HZ, Segment, Step, TranscribeOptions
-from echostream.engine import LazyTranscriber, LocalEngine, Report
+from echostream.engine import LocalEngine, Registry, Report
 from echostream.engine.local import Slots
 from echostream.errors import (
     EngineError,
     InvalidAudio,
+    InvalidRequest,
     ModelUnavailable,
     ServerBusy,
     UrlNotAllowed,
@@ -70,6 +79,50 @@ async def test_the_sample_through_the_real_parts():
     assert result.insights is not None
     assert result.insights.details.meta.provider == "extractive"
     assert not children()
+
+
+async def test_a_recording_is_read_with_the_model_asked_for(tmp_path):
+    """By two real models; what one has read is not taken for what the other would."""
+    piece = write_wav(tmp_path / "piece.wav", sample_pcm()[: 4 * SAMPLE_RATE_HZ])
+    settings = Settings(whisper_model=str(TINY_WHISPER), whisper_models=(str(TINY_EN),))
+    pipeline = local_pipeline(settings)
+    results = {}
+    for name in (None, TINY_EN.name, TINY_WHISPER.name, TINY_EN.name):
+        results.setdefault(name, []).append(
+            await pipeline.run(piece, TranscribeOptions(model=name), insights=False)
+        )
+    await pipeline.aclose()
+    [default], [by_its_name] = results[None], results[TINY_WHISPER.name]
+    other, again = results[TINY_EN.name]
+    assert (default.transcript.model, default.cached) == (TINY_WHISPER.name, False)
+    assert (other.transcript.model, other.cached) == (TINY_EN.name, False)
+    assert by_its_name.cached
+    assert again.cached
+    assert by_its_name.transcript == default.transcript
+    assert again.transcript == other.transcript
+    assert other.transcript.text.startswith("Thank you for joining")
+
+
+async def test_a_model_that_is_not_offered_is_refused_before_any_work(tone):
+    fake = FakeTranscriber()
+    async with pipeline_of(fake) as pipeline:
+        with pytest.raises(InvalidRequest, match="'huge' may not be asked for"):
+            await pipeline.run(Url("https://example.com/a.mp3"), TranscribeOptions(model="huge"))
+        await pipeline.engine.load()
+        result = await pipeline.run(tone, TranscribeOptions(model="fake-1"))
+    assert result.transcript.model == "fake-1"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("/nowhere/mine",), "the folder 'mine' holds no Whisper model"),
+        (("org/small", "/srv/x/base"), "two models have the name 'base'"),
+    ],
+)
+def test_models_that_cannot_be_offered_are_told_at_the_start(names, said):
+    with pytest.raises(InvalidRequest, match=f"WHISPER_MODELS: {said}"):
+        local_pipeline(Settings(whisper_models=names))
 
 
 async def test_progress_goes_through_the_stages_and_never_back(tone):
@@ -132,9 +185,9 @@ async def test_channels_are_told_as_one_work_that_never_goes_back(tone):
     """Whenever it is asked."""
     told: list[Step] = []
     samples = np.zeros(SAMPLE_RATE_HZ, np.int16)
-    engine = LocalEngine(Settings(), LazyTranscriber(FakeTranscriber))
+    engine = LocalEngine(Settings(), Registry.only(FakeTranscriber))
     async with engine.take() as place:
-        state = await place.load()
+        state = await place.load(OPTIONS)
         reading = _Reading(place, state, [samples] * 3, OPTIONS, None, told.append)
 
         async def look() -> None:
@@ -269,7 +322,7 @@ async def test_warming_up_loads_once_and_keeps_the_reason_of_a_failure():
             raise ModelUnavailable("no model yet")
         return FakeTranscriber()
 
-    pipeline = Pipeline(Settings(), LocalEngine(Settings(), LazyTranscriber(load)), FakeInsights())
+    pipeline = Pipeline(Settings(), LocalEngine(Settings(), Registry.only(load)), FakeInsights())
     pipeline.engine.warm_up()
     pipeline.engine.warm_up()
     await done.wait()

@@ -38,6 +38,12 @@ def test_origins_are_split_at_commas(monkeypatch: pytest.MonkeyPatch):
     assert Settings().cors_origins == ("https://a.example", "https://b.example")
 
 
+def test_models_beside_the_default(monkeypatch: pytest.MonkeyPatch):
+    assert Settings().other_models == ()
+    monkeypatch.setenv("WHISPER_MODELS", "small, base,/srv/mine,small")
+    assert Settings().other_models == ("small", "/srv/mine")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -46,6 +52,7 @@ def test_origins_are_split_at_commas(monkeypatch: pytest.MonkeyPatch):
         ("ASR_ENGINE", "magic"),
         ("WORKER_CONCURRENCY", "0"),
         ("WEB_CONCURRENCY", "0"),
+        ("MODEL_IDLE_S", "0"),
         ("MAX_UPLOAD_MB", "0"),
         ("API_BEARER_TOKEN", "changeme"),
         ("API_BEARER_TOKEN", "your_token_here"),

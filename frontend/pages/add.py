@@ -59,11 +59,15 @@ def ask_options() -> Json:
             persist_state="session",
             placeholder="EchoStream, Mrs Petrova, quarterly review",
         )
+        model, offered = None, services().models
+        if len(offered) > 1:
+            model = st.selectbox("Model", offered, key="add_model", persist_state="session")
     return Options(
         language=spoken,
         task="translate" if translate else "transcribe",
         prompt=prompt or None,
         insights=insights,
+        model=model,
     ).as_json()
 
 

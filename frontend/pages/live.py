@@ -22,7 +22,7 @@ def issue_ticket() -> None:
     """For the recording that begins now, as the page stands."""
     state = st.session_state
     name = f"Live, {wording.day_and_time(datetime.now(UTC), st.context.timezone)}"
-    options = Options(language=state.live_language or None)
+    options = Options(language=state.live_language or None, model=state.get("live_model"))
     wanted = Wanted(current_store(), name, state.live_title.strip() or None, options.as_json())
     state.live_ticket = services().live_tickets.issue(wanted)
     state.live_is_on = True
@@ -30,7 +30,7 @@ def issue_ticket() -> None:
 
 
 def show_form() -> None:
-    """Title and language, which are settled once a recording has begun."""
+    """Title, language and model, which are settled once a recording has begun."""
     state = st.session_state
     if _RECORDER not in state:  # the page was left meanwhile, which ends a recording
         state.live_is_on = False
@@ -48,6 +48,8 @@ def show_form() -> None:
         format_func=lambda code: language_name(code) if code else "Detect",
         disabled=state.live_is_on,
     )
+    if len(offered := services().models) > 1:
+        st.selectbox("Model", offered, key="live_model", disabled=state.live_is_on)
 
 
 def show_recorder() -> None:

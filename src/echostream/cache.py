@@ -12,7 +12,7 @@ import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
@@ -198,7 +198,8 @@ def transcript_key(
     Hashes 115 MB for an hour of audio, in well under a second and without the GIL: for a thread.
     """
     lengths = [len(samples) for samples in channels]
-    digest = _digest([engine, model, asdict(options), lengths])
+    # Its name is that of the model that was used, whether a request gave it or not.
+    digest = _digest([engine, asdict(replace(options, model=model)), lengths])
     for samples in channels:
         digest.update(np.ascontiguousarray(samples).data)  # a view: nothing is copied
     return f"transcript:{digest.hexdigest()}"

@@ -79,10 +79,11 @@ def joined(pieces: Iterable[Word | Segment]) -> str:
 class TranscribeOptions:
     """What a caller may ask of an engine.
 
-    `language` is an ISO 639-1 code, or None to detect it for each part of the audio; then
-    `expected_language` is that of parts too short or unclear to tell. `hotwords` are names and
-    terms that are likely to be said, given to every part. A `draft` is replaced by a later reading
-    of the same audio, so nothing of it is tried twice.
+    `model` is a name that the engine offers, or None for its default. `language` is an ISO 639-1
+    code, or None to detect it for each part of the audio; then `expected_language` is that of parts
+    too short or unclear to tell. `hotwords` are names and terms that are likely to be said, given
+    to every part. A `draft` is replaced by a later reading of the same audio, so nothing of it is
+    tried twice.
     """
 
     language: str | None = None
@@ -92,6 +93,7 @@ class TranscribeOptions:
     hotwords: tuple[str, ...] = ()
     temperature: float = 0.0
     draft: bool = False
+    model: str | None = None
 
     def with_vocabulary(self, words: Iterable[str]) -> "TranscribeOptions":
         """The same with further names and terms after its own."""

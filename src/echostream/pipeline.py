@@ -35,14 +35,14 @@ from echostream.domain import (
 )
 from echostream.engine import (
     Engine,
-    EngineState,
     Heard,
-    LazyTranscriber,
     LocalEngine,
+    ModelState,
     Place,
     Report,
     Samples,
-    load_transcriber,
+    check_models,
+    load_registry,
 )
 from echostream.engine.client import HostCache
 from echostream.insights import InsightsProvider, load_insights
@@ -202,6 +202,7 @@ class Pipeline:
     ) -> Result:
         if not self._patient:
             self.engine.check()
+        self.engine.state.named(options.model).check(options)  # before the work of fetching
         if isinstance(source, Url):
             progress(Step("fetching"))
             with await self._fetch(source) as file:
@@ -210,16 +211,16 @@ class Pipeline:
             progress(Step("decoding"))
             channels = await self._decode(source, audio)
             progress(Step("transcribing"))
-            engine = await place.load()
+            model = await place.load(options)
             key = await asyncio.to_thread(
-                transcript_key, channels, engine.engine, engine.model, options
+                transcript_key, channels, model.engine, model.model, options
             )
             if known := load_transcript(await self._cache.get(key)):
                 if on_segment:
                     for segment in known.segments:
                         on_segment(segment)
                 return Result(known, None, 0.0, cached=True)
-            reading = _Reading(place, engine, channels, options, on_segment, progress)
+            reading = _Reading(place, model, channels, options, on_segment, progress)
             async with _told_of(reading):
                 result = await reading.read()
         await self._cache.put(key, dump_transcript(result.transcript))
@@ -250,14 +251,14 @@ class _Reading:
     def __init__(
         self,
         place: Place,
-        engine: EngineState,
+        model: ModelState,
         channels: list[Samples],
         options: TranscribeOptions,
         on_segment: OnSegment | None,
         progress: Progress,
     ) -> None:
         self._place = place
-        self._engine = engine
+        self._model = model
         self._progress = progress
         self._told_at = 0.0
         self._share = 0.0
@@ -300,8 +301,8 @@ class _Reading:
             segments=tuple(self._segments),
             language=self._report.language,
             duration_s=self._duration_s,
-            engine=self._engine.engine,
-            model=self._engine.model,
+            engine=self._model.engine,
+            model=self._model.model,
             languages=self._report.languages,
             warnings=tuple(self._report.warnings),
         )
@@ -349,6 +350,7 @@ async def _told_of(reading: _Reading) -> AsyncIterator[None]:
 
 def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False) -> Pipeline:
     """What the settings describe. Raises EchoStreamError if they do not fit together."""
+    check_models(settings)
     cache = load_cache(settings)
     if engine.socket is not None and isinstance(cache, MemoryCache):
         cache = HostCache(engine.socket)
@@ -357,5 +359,4 @@ def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False)
 
 def local_pipeline(settings: Settings) -> Pipeline:
     """One that has its engine in this process. Quick: it loads at first use."""
-    transcriber = LazyTranscriber(lambda: load_transcriber(settings))
-    return build_pipeline(settings, LocalEngine(settings, transcriber))
+    return build_pipeline(settings, LocalEngine(settings, load_registry(settings)))

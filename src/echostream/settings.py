@@ -61,6 +61,13 @@ class Settings(BaseSettings):
     whisper_model: str = "base"
     """A faster-whisper size, a Hugging Face Hub id, or a folder with a CTranslate2 model."""
 
+    whisper_models: Annotated[tuple[str, ...], NoDecode] = ()
+    """Further models that a request may name in `model`, separated by commas and each written as in
+    `WHISPER_MODEL`. A folder goes by its last part."""
+
+    model_idle_s: float = Field(900.0, gt=0)
+    """How long one of `WHISPER_MODELS` stays in memory unused. `WHISPER_MODEL` always stays."""
+
     whisper_device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where Whisper runs."""
 
@@ -178,7 +185,7 @@ class Settings(BaseSettings):
     cache_ttl_s: int = Field(86_400, ge=0)
     """How long transcripts and insights are kept by content; 0 turns the cache off."""
 
-    @field_validator("cors_origins", "vocabulary", mode="before")
+    @field_validator("cors_origins", "vocabulary", "whisper_models", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -230,6 +237,13 @@ class Settings(BaseSettings):
     @property
     def recordings_at_once(self) -> int:
         return self.worker_concurrency or max(2, windows_at_once())
+
+    @property
+    def other_models(self) -> tuple[str, ...]:
+        """Those that may be asked for beside the default."""
+        return tuple(
+            dict.fromkeys(name for name in self.whisper_models if name != self.whisper_model)
+        )
 
     @property
     def live_sessions(self) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from echostream.cache import NoCache
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
-from echostream.engine import Report, Samples, Transcription
+from echostream.engine import Capabilities, Report, Samples, Transcription
 from echostream.engine.host import run
 from echostream.logs import configure_logging
 from echostream.settings import Settings
@@ -24,6 +24,7 @@ from echostream.settings import Settings
 class ScriptedTranscriber:
     engine = "scripted"
     model = "scripted-1"
+    capabilities = Capabilities()
 
     def transcribe(
         self, samples: Samples, options: TranscribeOptions, *, live: bool = False

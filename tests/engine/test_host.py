@@ -14,7 +14,7 @@ import pytest
 
 from echostream.cache import MemoryCache
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, joined
-from echostream.engine import LazyTranscriber, LocalEngine, Transcriber
+from echostream.engine import LocalEngine, Model, Registry, Transcriber
 from echostream.engine.client import HostCache, RemoteEngine
 from echostream.engine.host import EngineHost
 from echostream.engine.process import OwnEngine
@@ -48,11 +48,12 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 @asynccontextmanager
 async def hosted(
-    load: Callable[[], Transcriber], tmp_path: Path, **values: int
+    load: Callable[[], Transcriber] | Registry, tmp_path: Path, **values: int
 ) -> AsyncIterator[RemoteEngine]:
     """A client of a host in this process."""
     ended = asyncio.Event()
-    local = LocalEngine(Settings(**values), LazyTranscriber(load))
+    models = load if isinstance(load, Registry) else Registry.only(load)
+    local = LocalEngine(Settings(**values), models)
     host = EngineHost(local, MemoryCache(60))
     serving = asyncio.create_task(host.serve(tmp_path / "engine", ended))
     engine = RemoteEngine(tmp_path / "engine")
@@ -76,7 +77,7 @@ async def read(
 async def test_says_what_the_engine_says(tmp_path: Path) -> None:
     fake = FakeTranscriber()
     async with hosted(lambda: fake, tmp_path) as engine, engine.take() as place:
-        state = await place.load()
+        state = await place.load(OPTIONS)
         heard = [one async for one in place.transcribe(SECONDS, OPTIONS)]
         again = [one async for one in place.transcribe(SECONDS, OPTIONS)]
     assert (state.engine, state.model) == ("fake", "fake-1")
@@ -90,7 +91,7 @@ async def test_says_what_the_engine_says(tmp_path: Path) -> None:
 
 async def test_is_loaded_without_being_asked(tmp_path: Path) -> None:
     async with hosted(FakeTranscriber, tmp_path) as engine:
-        await until(lambda: engine.state.is_loaded, "it is loaded")
+        await until(lambda: engine.state.default.is_loaded, "it is loaded")
 
 
 async def test_how_far_it_is_within_a_batch(tmp_path: Path) -> None:
@@ -126,6 +127,44 @@ async def test_a_model_that_cannot_be_had(tmp_path: Path) -> None:
             await engine.load()
         await until(lambda: engine.state.error, "the reason is told")
         assert str(engine.state.error) == "no such model"
+
+
+@pytest.fixture
+def two() -> Registry:
+    return Registry(
+        Model("base", lambda: FakeTranscriber(model="base"), lambda: 0),
+        [Model("small", lambda: FakeTranscriber(("hello",), model="small"), lambda: 0)],
+    )
+
+
+async def test_two_models_by_name(two: Registry, tmp_path: Path) -> None:
+    small = TranscribeOptions(model="small")
+    async with hosted(two, tmp_path) as engine:
+        await until(lambda: engine.state.default.is_loaded, "the default is loaded")
+        assert [(each.name, each.is_loaded) for each in engine.state.models] == [
+            ("base", True),
+            ("small", False),
+        ]
+        async with engine.take() as place:
+            assert (await place.load(small)).model == "small"
+            assert (await place.load(OPTIONS)).model == "base"
+        assert await read(engine, small) == "hello"
+        assert await read(engine) == " ".join(FakeTranscriber.texts)
+        await until(lambda: all(each.is_loaded for each in engine.state.models), "it is told")
+        with pytest.raises(InvalidRequest, match="'huge' may not be asked for here, but base, sm"):
+            await read(engine, TranscribeOptions(model="huge"))
+
+
+async def test_a_live_session_with_a_model_by_name(two: Registry, tmp_path: Path) -> None:
+    small = TranscribeOptions(model="small")
+    async with hosted(two, tmp_path) as engine:
+        live = await engine.live(small)
+        segments, _report = await live.read(SECONDS, small)
+        assert joined(segments) == "hello"
+        assert (live.used.engine, live.used.model) == ("fake", "small")
+        with pytest.raises(InvalidRequest):
+            await engine.live(TranscribeOptions(model="huge"))
+        live.close()
 
 
 async def test_places_are_those_of_the_host(tmp_path: Path) -> None:
@@ -169,9 +208,9 @@ async def test_who_leaves_stops_the_work_and_frees_the_place(tmp_path: Path) -> 
 async def test_live_places_are_those_of_the_host(tmp_path: Path) -> None:
     async with hosted(FakeTranscriber, tmp_path, max_live_sessions=2) as engine:
         other = RemoteEngine(tmp_path / "engine")
-        first, second = await engine.live(), await other.live()
+        first, second = await engine.live(OPTIONS), await other.live(OPTIONS)
         with pytest.raises(ServerBusy):
-            await engine.live()
+            await engine.live(OPTIONS)
         segments, report = await first.read(SECONDS, OPTIONS)
         assert joined(segments) == " ".join(FakeTranscriber.texts)
         assert report.language == "en"
@@ -180,7 +219,7 @@ async def test_live_places_are_those_of_the_host(tmp_path: Path) -> None:
         async with asyncio.timeout(20):
             while third is None:  # it takes a moment until the host sees that the second is gone
                 with suppress(ServerBusy):
-                    third = await engine.live()
+                    third = await engine.live(OPTIONS)
         first.close()
         third.close()
 
@@ -239,7 +278,7 @@ async def test_a_recording_that_ends_it_twice_is_given_up(own: OwnEngine) -> Non
 
 
 async def test_a_live_session_asks_again(own: OwnEngine) -> None:
-    live = await own.live()
+    live = await own.live(OPTIONS)
     segments, _report = await live.read(SECONDS, TranscribeOptions(prompt="once"))
     assert len(segments) == 6
     live.close()

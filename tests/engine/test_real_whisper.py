@@ -147,3 +147,11 @@ def test_ctranslate2_says_nothing_on_stderr(capfd):
 def test_a_type_that_the_machine_has_not_is_named_with_those_it_has():
     with pytest.raises(ModelUnavailable, match=r"float16.*int8"):
         load_whisper(TINY_EN, "tiny.en", Settings(whisper_compute_type="float16"))
+
+
+def test_says_what_it_can_do(tiny_en):
+    able = tiny_en.capabilities
+    assert able.languages == {"en"}
+    assert not able.translation
+    assert able.streaming
+    assert able.word_times

@@ -9,6 +9,7 @@ import pytest
 
 from conftest import sample_pcm
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions
+from echostream.engine import Registry
 from echostream.engine.sphinx import SphinxTranscriber
 from echostream.errors import EngineError, InvalidRequest
 from processes import children
@@ -46,8 +47,11 @@ def test_says_nothing_without_speech(sphinx, level):
 
 
 def test_refuses_other_languages_before_any_work(sphinx):
-    with pytest.raises(InvalidRequest, match="English only"):
-        sphinx.transcribe(first_seconds(1), TranscribeOptions(language="fr"))
+    with (
+        pytest.raises(InvalidRequest, match="'en-us' knows English only"),
+        Registry.only(lambda: sphinx).use(TranscribeOptions(language="fr")),
+    ):
+        pass
 
 
 def test_a_killed_child_is_an_error_and_the_next_call_works(sphinx):

@@ -19,7 +19,7 @@ import httpx2 as httpx
 from conftest import MakePipeline
 from echostream.cache import load_cache
 from echostream.domain import Insights, Transcript
-from echostream.engine import LazyTranscriber, LocalEngine
+from echostream.engine import LocalEngine, Registry
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.worker.main import run_worker
@@ -49,7 +49,7 @@ def caching(
     transcriber = transcriber or FakeTranscriber()
     return lambda settings: Pipeline(
         settings,
-        LocalEngine(settings, LazyTranscriber(lambda: transcriber)),
+        LocalEngine(settings, Registry.only(lambda: transcriber)),
         insights or FakeInsights(),
         load_cache(settings),
     )

@@ -27,7 +27,7 @@ from echostream.domain import (
     TranscribeOptions,
     Transcript,
 )
-from echostream.engine import LazyTranscriber, LocalEngine, Report, Samples, Transcription
+from echostream.engine import Capabilities, LocalEngine, Registry, Report, Samples, Transcription
 from echostream.errors import EngineError
 from echostream.insights import load_insights
 from echostream.logs import configure_logging
@@ -48,6 +48,7 @@ class TimedTranscriber:
 
     engine = "timed"
     model = "timed-1"
+    capabilities = Capabilities()
 
     def __init__(self, segment_s: float, batch: int) -> None:
         self._segment_s = segment_s
@@ -104,7 +105,7 @@ def timed_pipeline(settings: Settings) -> Pipeline:
     answer_s = os.environ.get("INSIGHTS_S")
     return Pipeline(
         settings,
-        LocalEngine(settings, LazyTranscriber(lambda: TimedTranscriber(segment_s, batch))),
+        LocalEngine(settings, Registry.only(lambda: TimedTranscriber(segment_s, batch))),
         TimedInsights(float(answer_s)) if answer_s else load_insights(settings),
     )
 

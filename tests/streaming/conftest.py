@@ -11,7 +11,7 @@ import pytest
 
 from conftest import SAMPLE, TINY_WHISPER, sample_pcm
 from echostream.domain import SAMPLE_RATE_HZ
-from echostream.engine import LazyTranscriber, LiveEngine, Turns
+from echostream.engine import LiveEngine, Registry, Turns
 from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.media import ffmpeg_path
 from echostream.settings import Settings
@@ -84,7 +84,7 @@ def oracle() -> OracleTranscriber:
 @pytest.fixture
 def engine(oracle: OracleTranscriber, turns: Turns) -> LiveEngine:
     """One that knows the sample by heart."""
-    return LiveEngine(LazyTranscriber(lambda: oracle), turns)
+    return LiveEngine(Registry.only(lambda: oracle), turns)
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +96,6 @@ def whisper() -> Iterator[WhisperTranscriber]:
 
 @pytest.fixture
 def whisper_engine(whisper: WhisperTranscriber, turns: Turns) -> LiveEngine:
-    transcriber = LazyTranscriber(lambda: whisper)
-    transcriber.get()
-    return LiveEngine(transcriber, turns)
+    models = Registry.only(lambda: whisper)
+    models.start_loading(None).result()
+    return LiveEngine(models, turns)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from conftest import sample_pcm, sample_turns
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
-from echostream.engine import Report, Samples, Transcription
+from echostream.engine import Capabilities, Report, Samples, Transcription
 from echostream.errors import EchoStreamError
 
 
@@ -37,6 +37,7 @@ class OracleTranscriber:
     asked: threading.Event = field(default_factory=threading.Event)
     engine: str = "oracle"
     model: str = "meeting"
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     def __post_init__(self) -> None:
         # Twice, for clients that play the sample again and again.

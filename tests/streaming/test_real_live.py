@@ -8,7 +8,7 @@ import pytest
 
 from conftest import TINY_EN, sample_pcm, sample_turns, word_error_rate
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Transcript
-from echostream.engine import LazyTranscriber, LiveEngine, Samples, Transcription, Turns
+from echostream.engine import LiveEngine, Registry, Samples, Transcription, Turns
 from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.settings import Settings
 from echostream.streaming.session import LiveSession
@@ -26,10 +26,10 @@ def tiny_en() -> Iterator[WhisperTranscriber]:
 
 async def heard(transcriber: object, turns: Turns, samples: Samples) -> Transcript:
     """What a session makes of audio that comes in pieces, each read before the next."""
-    lazy = LazyTranscriber(lambda: transcriber)  # type: ignore[arg-type,return-value]
-    lazy.get()
+    models = Registry.only(lambda: transcriber)  # type: ignore[arg-type,return-value]
+    models.start_loading(None).result()
     session = LiveSession(
-        LiveEngine(lazy, turns),
+        LiveEngine(models, turns),
         None,
         options=TranscribeOptions(),
         max_audio_s=600,

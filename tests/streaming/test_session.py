@@ -11,7 +11,7 @@ import pytest
 
 from conftest import sample_pcm, sample_text, word_error_rate
 from echostream.domain import SAMPLE_RATE_HZ, Insights, TranscribeOptions
-from echostream.engine import LazyTranscriber, LiveEngine, Turns
+from echostream.engine import LiveEngine, Registry, Turns
 from echostream.engine.whisper import WhisperTranscriber
 from echostream.errors import (
     AudioTooLong,
@@ -227,7 +227,7 @@ class TestLoad:
 
     async def test_sessions_take_turns(self, pcm: bytes, turns: Turns) -> None:
         oracle = OracleTranscriber()
-        engine = LiveEngine(LazyTranscriber(lambda: oracle), turns)
+        engine = LiveEngine(Registry.only(lambda: oracle), turns)
         clients = [Client(engine, raw=True) for _ in range(4)]
         await asyncio.gather(*(client.send(pieces_of(pcm)) for client in clients))
         finals = await asyncio.gather(*(client.end() for client in clients))

@@ -47,7 +47,7 @@ class _Engine:
     def __init__(self, place: LiveEngine) -> None:
         self._place = place
 
-    async def live(self) -> LiveEngine:
+    async def live(self, _options: TranscribeOptions) -> LiveEngine:
         return self._place
 
 

@@ -22,8 +22,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from conftest import MakePipeline, running
 from echostream.domain import Segment, TranscribeOptions
 from echostream.engine import (
-    LazyTranscriber,
+    Capabilities,
     LocalEngine,
+    Registry,
     Report,
     Samples,
     Transcriber,
@@ -65,7 +66,7 @@ def serving(
 def around(engine: Transcriber) -> MakePipeline:
     """A `make_pipeline` with this engine."""
     return lambda settings: Pipeline(
-        settings, LocalEngine(settings, LazyTranscriber(lambda: engine)), FakeInsights()
+        settings, LocalEngine(settings, Registry.only(lambda: engine)), FakeInsights()
     )
 
 
@@ -77,6 +78,7 @@ class EndlessTranscriber:
     stopped: threading.Event = field(default_factory=threading.Event)
     engine: str = "endless"
     model: str = "endless-1"
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     def transcribe(self, _samples: Samples, _options: TranscribeOptions) -> Transcription:
         return Transcription(self._segments(), Report("en"))
@@ -103,6 +105,7 @@ class BrokenTranscriber:
     after_text: bool = False
     engine: str = "broken"
     model: str = "broken-1"
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     def transcribe(self, _samples: Samples, _options: TranscribeOptions) -> Transcription:
         return Transcription(self._segments(), Report("en"))

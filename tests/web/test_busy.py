@@ -10,7 +10,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from echostream.engine import LazyTranscriber, LocalEngine
+from echostream.engine import LocalEngine, Registry
 from echostream.errors import EngineError
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -177,7 +177,7 @@ def test_an_error_frees_the_place(error: Exception) -> None:
     def fragile(settings: Settings) -> Pipeline:
         return Pipeline(
             settings,
-            LocalEngine(settings, LazyTranscriber(lambda: BrokenTranscriber(error))),
+            LocalEngine(settings, Registry.only(lambda: BrokenTranscriber(error))),
             FakeInsights(),
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from echostream.engine import LazyTranscriber, LocalEngine, Transcriber
+from echostream.engine import LocalEngine, Registry, Transcriber
 from echostream.errors import EngineError, InvalidRequest, ModelUnavailable
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -131,7 +131,7 @@ def test_the_model_cannot_be_loaded(path: str) -> None:
         raise ModelUnavailable("the Whisper model 'base' cannot be loaded")
 
     def without_model(settings: Settings) -> Pipeline:
-        return Pipeline(settings, LocalEngine(settings, LazyTranscriber(load)), FakeInsights())
+        return Pipeline(settings, LocalEngine(settings, Registry.only(load)), FakeInsights())
 
     with serving(make_pipeline=without_model) as client:
         assert error_of(post(client, path)) == (503, "model_unavailable")
@@ -264,7 +264,7 @@ def test_a_crash_does_not_end_the_server() -> None:
                 raise faults.pop()
             return FakeTranscriber()
 
-        return Pipeline(settings, LocalEngine(settings, LazyTranscriber(load)), FakeInsights())
+        return Pipeline(settings, LocalEngine(settings, Registry.only(load)), FakeInsights())
 
     with serving(make_pipeline=fragile) as client:
         assert error_of(post(client, "/upload-audio")) == (500, "process_failed")
@@ -276,7 +276,7 @@ def test_the_failure_that_ready_tells_of_is_not_private() -> None:
         raise secret_fault()
 
     def failing(settings: Settings) -> Pipeline:
-        return Pipeline(settings, LocalEngine(settings, LazyTranscriber(load)), FakeInsights())
+        return Pipeline(settings, LocalEngine(settings, Registry.only(load)), FakeInsights())
 
     with serving(make_pipeline=failing) as client:
         for _ in range(3):

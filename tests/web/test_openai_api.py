@@ -10,7 +10,10 @@ import openai
 import pytest
 
 from echostream.domain import TranscribeOptions
+from echostream.engine import Capabilities, LocalEngine, Model, Registry
 from echostream.errors import EngineError
+from echostream.pipeline import Pipeline
+from echostream.settings import Settings
 from fakes import FakeTranscriber
 from web.support import (
     BrokenTranscriber,
@@ -233,7 +236,7 @@ def test_what_the_sdk_sends_reaches_the_engine(
 ) -> None:
     arguments: dict[str, Any] = {
         "file": FILE,
-        "model": "any",
+        "model": "gpt-4o-mini-transcribe",
         "prompt": "Größe",
         "temperature": 0.5,
     }
@@ -298,6 +301,55 @@ def test_models(sdk: openai.OpenAI, api: httpx.Client) -> None:
         ("fake-1", "model", "fake")
     ]
     assert set(api.get("/v1/models").json()) == {"object", "data"}
+
+
+def two_models(settings: Settings) -> Pipeline:
+    """`base`, and `small.en`, which knows English only."""
+    able = Capabilities(languages=frozenset({"en"}), translation=False)
+    small = FakeTranscriber(("hello",), model="small.en", capabilities=able)
+    registry = Registry(
+        Model("base", lambda: FakeTranscriber(model="base"), lambda: 0),
+        [Model("small.en", lambda: small, lambda: 0)],
+    )
+    return Pipeline(settings, LocalEngine(settings, registry), None)
+
+
+def test_models_are_chosen_by_their_names() -> None:
+    with serving(make_pipeline=two_models) as client, sdk_of(client) as sdk:
+
+        def text_of(name: str, **options: Any) -> str:
+            return sdk.audio.transcriptions.create(file=FILE, model=name, **options).text
+
+        base, small = client.get("/v1/models").json()["data"]
+        assert (base["id"], base["owned_by"], base["loaded"]) == ("base", "fake", True)
+        assert base["capabilities"] == {
+            "languages": None,
+            "translation": True,
+            "word_times": True,
+            "streaming": True,
+        }
+        assert (small["id"], small["owned_by"]) == ("small.en", "whisper")
+        assert (small["loaded"], small["capabilities"]) == (False, None)
+        assert text_of("small.en") == "hello"
+        for name in ("base", "whisper-1", "gpt-4o-transcribe"):
+            assert text_of(name) == TEXT
+        small = client.get("/v1/models/small.en").json()
+        assert small["loaded"]
+        assert small["capabilities"]["languages"] == ["en"]
+        for name in ("base", "small.en"):
+            assert metric(client, "echostream_model_loaded", model=name) == 1
+
+
+def test_what_a_model_does_not_offer_is_refused_by_name() -> None:
+    with serving(make_pipeline=two_models) as client:
+        for asked, said in (
+            ({"model": "large-v3"}, "'large-v3' may not be asked for here, but base, small.en"),
+            ({"model": "small.en", "language": "de"}, "'small.en' knows English only"),
+        ):
+            refused = post(client, **asked)
+            assert error_of(refused) == (422, "invalid_request")
+            assert said in refused.text
+        assert "cannot translate" in post(client, PATHS[1], model="small.en").text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from echostream.engine import LazyTranscriber, LocalEngine, Transcriber
+from echostream.engine import LocalEngine, Registry, Transcriber
 from echostream.errors import ModelUnavailable
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -44,7 +44,7 @@ def test_not_ready_while_the_engine_loads() -> None:
         return FakeTranscriber()
 
     def slow(settings: Settings) -> Pipeline:
-        return Pipeline(settings, LocalEngine(settings, LazyTranscriber(load)), FakeInsights())
+        return Pipeline(settings, LocalEngine(settings, Registry.only(load)), FakeInsights())
 
     with serving(make_pipeline=slow) as client:
         for _ in range(3):
@@ -66,7 +66,7 @@ def test_not_ready_without_a_model_and_ready_once_it_is_there() -> None:
         return FakeTranscriber()
 
     def failing(settings: Settings) -> Pipeline:
-        return Pipeline(settings, LocalEngine(settings, LazyTranscriber(load)), FakeInsights())
+        return Pipeline(settings, LocalEngine(settings, Registry.only(load)), FakeInsights())
 
     def detail() -> str:
         return str(client.get("/ready").json()["checks"]["engine"]["detail"])

@@ -7,7 +7,7 @@ import httpx2 as httpx
 import pytest
 
 from echostream.domain import TranscribeOptions
-from echostream.engine import LazyTranscriber, LocalEngine
+from echostream.engine import LocalEngine, Registry
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from fakes import FakeTranscriber
@@ -192,7 +192,7 @@ def test_a_form_may_come_in_chunks_of_unknown_number(api: httpx.Client) -> None:
 
 def test_no_provider_of_insights_gives_null() -> None:
     def without_insights(settings: Settings) -> Pipeline:
-        return Pipeline(settings, LocalEngine(settings, LazyTranscriber(FakeTranscriber)), None)
+        return Pipeline(settings, LocalEngine(settings, Registry.only(FakeTranscriber)), None)
 
     with serving(make_pipeline=without_insights) as client:
         body = client.post("/upload-audio", files=audio()).json()

@@ -1,30 +1,38 @@
 """Speech engines, and the choice between them."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import structlog
 
-from echostream.engine.base import Report, Samples, Transcriber, Transcription
-from echostream.engine.lazy import LazyTranscriber
+from echostream.engine.base import Capabilities, Report, Samples, Transcriber, Transcription
 from echostream.engine.live import LiveEngine
 from echostream.engine.local import LocalEngine
-from echostream.engine.service import Engine, EngineState, Heard, LivePlace, Place
+from echostream.engine.registry import Model, Registry
+from echostream.engine.service import Engine, EngineState, Heard, LivePlace, ModelState, Place
 from echostream.engine.turns import Turns
 from echostream.errors import InvalidRequest, ModelUnavailable
 from echostream.settings import Settings
 
 __all__ = [
+    "Capabilities",
     "Engine",
     "EngineState",
     "Heard",
-    "LazyTranscriber",
     "LiveEngine",
     "LivePlace",
     "LocalEngine",
+    "Model",
+    "ModelState",
     "Place",
+    "Registry",
     "Report",
     "Samples",
     "Transcriber",
     "Transcription",
     "Turns",
+    "check_models",
+    "load_registry",
     "load_transcriber",
 ]
 
@@ -48,6 +56,38 @@ def load_transcriber(settings: Settings) -> Transcriber:
         return _load_sphinx()
 
 
+def load_registry(
+    settings: Settings, load: Callable[[Settings], Transcriber] = load_transcriber
+) -> Registry:
+    """The models that the settings offer. Quick: each is loaded when it is first needed."""
+    from echostream.engine import hub
+
+    def other(name: str) -> Model:
+        # No other engine may stand in for a model that was asked for by its name.
+        own = settings.model_copy(update={"whisper_model": name, "asr_engine": "whisper"})
+        return Model(hub.display_name(name), lambda: load(own), lambda: _size_bytes(own))
+
+    return Registry(
+        Model(hub.display_name(settings.whisper_model), lambda: load(settings), lambda: 0),
+        [other(name) for name in settings.other_models],
+        idle_s=settings.model_idle_s,
+    )
+
+
+def check_models(settings: Settings) -> None:
+    """Raises InvalidRequest if WHISPER_MODELS has a folder without a model, or two models that
+    clients could not tell apart."""
+    from echostream.engine import hub
+
+    names = [hub.display_name(settings.whisper_model)]
+    for each in settings.other_models:
+        if (name := hub.display_name(each)) in names:
+            raise InvalidRequest(f"WHISPER_MODELS: two models have the name {name!r}")
+        if hub.is_path(each) and not hub.is_model(Path(each)):
+            raise InvalidRequest(f"WHISPER_MODELS: the folder {name!r} holds no Whisper model")
+        names.append(name)
+
+
 def _load_sphinx() -> Transcriber:
     from echostream.engine.sphinx import SphinxTranscriber
 
@@ -58,9 +98,23 @@ def _load_whisper(settings: Settings) -> Transcriber:
     from echostream.engine import hub
     from echostream.engine.whisper import load_whisper
 
+    return load_whisper(_folder(settings), hub.display_name(settings.whisper_model), settings)
+
+
+def _folder(settings: Settings) -> Path:
+    """Where the Whisper model is, fetched if need be."""
+    from echostream.engine import hub
+
     name = settings.whisper_model
-    folder = hub.local_folder(name)
-    if folder is None:
-        log.info("whisper_download", model=name)
-        folder = hub.download(name, timeout_s=settings.model_fetch_timeout_s)
-    return load_whisper(folder, hub.display_name(name), settings)
+    if folder := hub.local_folder(name):
+        return folder
+    log.info("whisper_download", model=name)
+    return hub.download(name, timeout_s=settings.model_fetch_timeout_s)
+
+
+def _size_bytes(settings: Settings) -> int:
+    """Of the model's files, fetched if need be. Raises ModelUnavailable if they cannot be had."""
+    try:
+        return sum(file.stat().st_size for file in _folder(settings).iterdir())
+    except (InvalidRequest, OSError) as error:
+        raise ModelUnavailable(str(error)) from error

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echostream.domain import Caution, Segment, TranscribeOptions
+from echostream.errors import InvalidRequest
 
 Samples = NDArray[np.int16]
 """Mono audio at 16 kHz, shape (n,)."""
 
 _FIRST_BATCH_S = 10.0
 """How long the first batch is thought to take."""
+ENGLISH = frozenset({"en"})
 _LEAST_SHARE = 0.02
 """A language that less than this of the speech is in was misheard, or is a name or a title."""
 
@@ -89,6 +91,27 @@ class Transcription:
     report: Report
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do with the model it has loaded. `languages` are ISO 639-1 codes, None
+    where any may be asked for; `streaming` is live audio."""
+
+    languages: frozenset[str] | None = None
+    translation: bool = True
+    word_times: bool = True
+    streaming: bool = True
+
+    def check(self, model: str, options: TranscribeOptions, *, live: bool = False) -> None:
+        """Raise InvalidRequest if `options` ask for more."""
+        if self.languages is not None and options.language not in (None, *self.languages):
+            knows = "knows English only" if self.languages == ENGLISH else "has not learned it"
+            raise InvalidRequest(f"language {options.language!r}: the model {model!r} {knows}")
+        if options.task == "translate" and not self.translation:
+            raise InvalidRequest(f"the model {model!r} cannot translate")
+        if live and not self.streaming:
+            raise InvalidRequest(f"the model {model!r} takes no live audio")
+
+
 class Transcriber(Protocol):
     """One loaded engine, shared by all threads of a process."""
 
@@ -98,13 +121,16 @@ class Transcriber(Protocol):
     model: str
     """Name of the model in use, never a local path."""
 
+    capabilities: Capabilities
+    """Whoever calls `transcribe` checks its options against them first."""
+
     def transcribe(
         self, samples: Samples, options: TranscribeOptions, *, live: bool = False
     ) -> Transcription:
         """Start work on `samples`. Thread-safe; blocks the thread that reads the segments. Audio of
         a live session is read before that of files.
 
-        Raises InvalidRequest for options the engine cannot serve, EngineError when it breaks.
+        Raises EngineError when it breaks.
         """
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import structlog
 
 from echostream.domain import Segment, TranscribeOptions
 from echostream.engine.base import Report, Samples
-from echostream.engine.service import EngineState, Heard, LivePlace, Place
+from echostream.engine.service import EngineState, Heard, LivePlace, ModelState, Place
 from echostream.engine.wire import (
     Done,
     Fault,
@@ -20,6 +20,7 @@ from echostream.engine.wire import (
     Link,
     Live,
     Load,
+    Prepare,
     Put,
     Read,
     ReadOnce,
@@ -87,8 +88,8 @@ class RemoteEngine:
         finally:
             place.close()
 
-    async def live(self) -> LivePlace:
-        return _RemoteLive(self, await self.ask(Live()))
+    async def live(self, options: TranscribeOptions) -> LivePlace:
+        return _RemoteLive(self, options, await self.ask(Live(options)))
 
     async def aclose(self) -> None:
         tasks = [task for task in (self._watching, self._warming) if task is not None]
@@ -184,11 +185,11 @@ class _RemotePlace:
     def close(self) -> None:
         self._link.close()
 
-    async def load(self) -> EngineState:
+    async def load(self, options: TranscribeOptions) -> ModelState:
         for _ in range(_ATTEMPTS):
             try:
-                await self._link.send(Load())
-                state: EngineState = answered(await self._link.receive())
+                await self._link.send(Prepare(options))
+                state: ModelState = answered(await self._link.receive())
             except OSError:
                 await self._take_again()
             else:
@@ -221,18 +222,15 @@ class _RemoteLive:
     """A live session's place. The audio that it asks about is its own, so that it asks again when
     the engine is lost."""
 
-    def __init__(self, engine: RemoteEngine, link: Link) -> None:
+    def __init__(self, engine: RemoteEngine, options: TranscribeOptions, link: Link) -> None:
         self._engine = engine
+        self._options = options
         self._link = link
-        self._closed = False
+        self._used: ModelState | None = None
 
     @property
-    def name(self) -> str:
-        return self._engine.state.engine
-
-    @property
-    def model(self) -> str:
-        return self._engine.state.model
+    def used(self) -> ModelState:
+        return self._used or self._engine.state.named(self._options.model)
 
     async def read(
         self, samples: Samples, options: TranscribeOptions
@@ -244,8 +242,9 @@ class _RemoteLive:
             except OSError:
                 log.warning("engine_lost_live")
                 self._link.close()
-                self._link = await self._engine.ask(Live())
+                self._link = await self._engine.ask(Live(self._options))
             else:
+                self._used = answer.used
                 return answer.segments, answer.report
         raise restarted()
 

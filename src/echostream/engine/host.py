@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from echostream.engine import LazyTranscriber, Transcriber, load_transcriber
+from echostream.engine import Transcriber, load_registry, load_transcriber
 from echostream.engine.local import LocalEngine
 from echostream.engine.service import Heard, LivePlace, Place, Shelf
 from echostream.engine.wire import (
@@ -22,6 +22,7 @@ from echostream.engine.wire import (
     Link,
     Live,
     Load,
+    Prepare,
     Put,
     Read,
     ReadOnce,
@@ -62,6 +63,7 @@ class EngineHost:
             clients.add(task)
             task.add_done_callback(clients.discard)
 
+        await self._engine.start()
         server = await asyncio.start_unix_server(accept, path)
         self._engine.warm_up()
         await until.wait()
@@ -100,8 +102,8 @@ class EngineHost:
                 async with _Entered(link, self._engine, patient) as place:
                     await link.send(Done())
                     await self._serve_place(link, place)
-            case Live():
-                live = await self._engine.live()
+            case Live(options):
+                live = await self._engine.live(options)
                 try:
                     await link.send(Done())
                     await self._serve_live(link, live)
@@ -119,8 +121,8 @@ class EngineHost:
     async def _serve_place(self, link: Link, place: Place) -> None:
         while True:
             match await link.receive():
-                case Load():
-                    await link.send(await unless_gone(link, place.load()))
+                case Prepare(options):
+                    await link.send(await unless_gone(link, place.load(options)))
                 case Transcribe(samples, options):
                     await unless_gone(link, _tell_all(link, place.transcribe(samples, options)))
                     await link.send(Done())
@@ -130,9 +132,8 @@ class EngineHost:
             match await link.receive():
                 case Read(samples, options):
                     try:
-                        answer: object = ReadOnce(
-                            *await unless_gone(link, live.read(samples, options))
-                        )
+                        found = await unless_gone(link, live.read(samples, options))
+                        answer: object = ReadOnce(*found, live.used)
                     except EchoStreamError as error:  # the session may ask again
                         answer = Fault(error)
                     await link.send(answer)
@@ -210,5 +211,5 @@ async def _run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine) -
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
-    engine = LocalEngine(settings, LazyTranscriber(lambda: load(settings)))
+    engine = LocalEngine(settings, load_registry(settings, load))
     await EngineHost(engine, shelf).serve(path, until)

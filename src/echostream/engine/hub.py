@@ -24,11 +24,15 @@ def local_folder(model: str) -> Path | None:
     Raises InvalidRequest for a name that no model has.
     """
     folder = Path(model).expanduser()
-    if (folder / "model.bin").is_file():
+    if is_model(folder):
         return folder
-    if _looks_like_path(model):
+    if is_path(model):
         raise InvalidRequest(f"the folder {display_name(model)!r} holds no Whisper model")
     return _cached(repo_id(model))
+
+
+def is_model(folder: Path) -> bool:
+    return (folder.expanduser() / "model.bin").is_file()
 
 
 def repo_id(model: str) -> str:
@@ -62,10 +66,10 @@ def download(model: str, *, timeout_s: float, output_dir: Path | None = None) ->
 
 def display_name(model: str) -> str:
     """What clients are told: never a local path."""
-    return Path(model).expanduser().name if _looks_like_path(model) else model
+    return Path(model).expanduser().name if is_path(model) else model
 
 
-def _looks_like_path(model: str) -> bool:
+def is_path(model: str) -> bool:
     return model.startswith((".", "/", "~")) or (Path(model).is_dir() and "/" in model)
 
 
@@ -80,7 +84,7 @@ def _cached(name: str) -> Path | None:
     except LocalEntryNotFoundError:
         return None
     # A download that was broken off leaves a folder without the weights.
-    return folder if (folder / "model.bin").is_file() else None
+    return folder if is_model(folder) else None
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The engine of this process as one of its live sessions sees it."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import closing
 
 from echostream.domain import Segment, TranscribeOptions
 from echostream.engine.base import Report, Samples
-from echostream.engine.lazy import LazyTranscriber
+from echostream.engine.registry import Registry
+from echostream.engine.service import ModelState
 from echostream.engine.turns import Turns
 
 
@@ -14,12 +16,15 @@ class LiveEngine:
 
     def __init__(
         self,
-        transcriber: LazyTranscriber,
+        models: Registry,
         turns: Turns,
         *,
+        model: str | None = None,
         on_close: Callable[[], object] = lambda: None,
     ) -> None:
-        self._transcriber = transcriber
+        """Reads with `model`, or with the default."""
+        self._models = models
+        self._used = models.named(model)
         self._turns = turns
         self._on_close: Callable[[], object] | None = on_close
 
@@ -27,12 +32,17 @@ class LiveEngine:
         self, samples: Samples, options: TranscribeOptions
     ) -> tuple[list[Segment], Report]:
         """As `LivePlace.read`."""
+        if not self._models.named(options.model).is_loaded:
+            # Not in a turn, for which all other live sessions would wait.
+            await asyncio.wrap_future(self._models.start_loading(options.model))
         return await self._turns.live(lambda: self._read(samples, options))
 
     def _read(self, samples: Samples, options: TranscribeOptions) -> tuple[list[Segment], Report]:
-        work = self._transcriber.get().transcribe(samples, options, live=True)
-        with closing(work.segments):
-            return list(work.segments), work.report
+        with self._models.use(options, live=True) as transcriber:
+            self._used = self._models.named(options.model)
+            work = transcriber.transcribe(samples, options, live=True)
+            with closing(work.segments):
+                return list(work.segments), work.report
 
     def close(self) -> None:
         """Give the place back; a second time does nothing."""
@@ -41,12 +51,6 @@ class LiveEngine:
             self._on_close = None
 
     @property
-    def name(self) -> str:
-        """Of the engine; `none` until it is loaded."""
-        loaded = self._transcriber.loaded
-        return loaded.engine if loaded else "none"
-
-    @property
-    def model(self) -> str:
-        loaded = self._transcriber.loaded
-        return loaded.model if loaded else "none"
+    def used(self) -> ModelState:
+        """The model that was read with, loaded or no longer; before, as it is now."""
+        return self._used if self._used.is_loaded else self._models.named(self._used.name)

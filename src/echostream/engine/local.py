@@ -5,17 +5,21 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import replace
 from pathlib import Path
 
 from echostream.domain import TranscribeOptions
-from echostream.engine.base import Samples
-from echostream.engine.lazy import LazyTranscriber
+from echostream.engine.base import Samples, Transcription
 from echostream.engine.live import LiveEngine
-from echostream.engine.service import EngineState, Heard, LivePlace, Place
+from echostream.engine.registry import Registry
+from echostream.engine.service import EngineState, Heard, LivePlace, ModelState, Place
 from echostream.engine.turns import Turns
 from echostream.errors import EchoStreamError, ServerBusy
 from echostream.settings import Settings
+
+_LOOK_AFTER_S = 0.25
+"""How often idle models are looked for, in terms of how long they may be idle."""
+_LOOK_AT_MOST_S = 30.0
+_DEFAULT = TranscribeOptions()
 
 
 class Slots:
@@ -53,34 +57,35 @@ class Slots:
 
 
 class LocalEngine:
-    """Keeps the model in this process, for those who need no other: a command, tests, and the one
+    """Keeps the models in this process, for those who need no other: a command, tests, and the one
     process that has it for all others of a machine."""
 
-    def __init__(self, settings: Settings, transcriber: LazyTranscriber) -> None:
-        self._transcriber = transcriber
+    def __init__(self, settings: Settings, models: Registry) -> None:
+        self._models = models
+        self._look_every_s = min(_LOOK_AT_MOST_S, _LOOK_AFTER_S * settings.model_idle_s)
         at_once = settings.recordings_at_once
         self._slots = Slots(running=at_once, waiting=settings.max_waiting)
         self._most_live = settings.live_sessions
         self._live = 0
         self._warming: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
         self.turns = Turns(at_once=self._most_live)
-        # Blocking work crosses to a thread here and nowhere else.
+        # Blocking work crosses to a thread here, and models are loaded in one of their own.
         self._threads = ThreadPoolExecutor(at_once + 1, thread_name_prefix="transcribe")
 
     @property
     def state(self) -> EngineState:
-        loaded = self._transcriber.loaded
-        state = EngineState(
-            error=self._transcriber.error, waiting=self._slots.waiting, is_full=self._slots.is_full
+        return EngineState(
+            self._models.states, self._models.error, self._slots.waiting, self._slots.is_full
         )
-        return replace(state, engine=loaded.engine, model=loaded.model) if loaded else state
 
     @property
     def socket(self) -> Path | None:
         return None
 
     async def start(self) -> None:
-        """Nothing: it loads when it is first needed."""
+        """Look for models that are idle; they are loaded when they are first needed."""
+        self._tidying = asyncio.create_task(self._tidy())
 
     def warm_up(self) -> None:
         if self._warming is None or self._warming.done():
@@ -94,23 +99,37 @@ class LocalEngine:
         async with self._slots.take(patient=patient):
             yield _LocalPlace(self)
 
-    async def live(self) -> LivePlace:
+    async def live(self, options: TranscribeOptions) -> LivePlace:
+        self._models.named(options.model).check(options, live=True)
         if self._live >= self._most_live:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
         self._live += 1
-        return LiveEngine(self._transcriber, self.turns, on_close=self._live_has_ended)
+        self._models.start_loading(options.model)  # while the first words are spoken
+        return LiveEngine(
+            self._models, self.turns, model=options.model, on_close=self._live_has_ended
+        )
 
     async def load(self) -> EngineState:
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._transcriber.get)
+        await self.load_for(_DEFAULT)
         return self.state
 
+    async def load_for(self, options: TranscribeOptions) -> ModelState:
+        """As `Place.load`."""
+        await asyncio.wrap_future(self._models.start_loading(options.model))
+        state = self._models.named(options.model)
+        state.check(options)
+        return state
+
     async def aclose(self) -> None:
-        """Stop the threads and free the model."""
+        """Stop the threads and free the models."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
         if self._warming is not None:
             await self._warming
         self._threads.shutdown(wait=True, cancel_futures=True)
         self.turns.close()
-        self._transcriber.close()
+        self._models.close()
 
     async def transcribe(
         self, samples: Samples, options: TranscribeOptions
@@ -147,7 +166,12 @@ class LocalEngine:
         cancelled: threading.Event,
         tell: Callable[[Heard], None],
     ) -> None:
-        work = self._transcriber.get().transcribe(samples, options)
+        with self._models.use(options) as transcriber:
+            self._tell_all(transcriber.transcribe(samples, options), cancelled, tell)
+
+    def _tell_all(
+        self, work: Transcription, cancelled: threading.Event, tell: Callable[[Heard], None]
+    ) -> None:
         report, batches = work.report, 0
         tell(Heard((), report))
         with closing(work.segments):
@@ -164,6 +188,12 @@ class LocalEngine:
         with suppress(EchoStreamError):
             await self.load()
 
+    async def _tidy(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._look_every_s)
+            await loop.run_in_executor(self._threads, self._models.unload_idle)
+
     def _live_has_ended(self) -> None:
         self._live -= 1
 
@@ -172,8 +202,8 @@ class _LocalPlace:
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
 
-    async def load(self) -> EngineState:
-        return await self._engine.load()
+    async def load(self, options: TranscribeOptions) -> ModelState:
+        return await self._engine.load_for(options)
 
     def transcribe(
         self, samples: Samples, options: TranscribeOptions

@@ -4,31 +4,80 @@ Everybody who wants something transcribed asks for a place first. Places are few
 machine refuses at once what it would only get to late.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from echostream.domain import Segment, TranscribeOptions
-from echostream.engine.base import Report, Samples
-from echostream.errors import EchoStreamError
+from echostream.engine.base import Capabilities, Report, Samples
+from echostream.errors import EchoStreamError, InvalidRequest, ModelUnavailable
+
+NOT_LOADED = "none"
+"""Name of the engine of a model that is not loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """A model that may be asked for by `name`. Until it is loaded its engine is `none`. `model` is
+    what was loaded, which is another one where pocketsphinx stands in for Whisper."""
+
+    name: str
+    engine: str = NOT_LOADED
+    model: str = NOT_LOADED
+    capabilities: Capabilities | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.engine != NOT_LOADED
+
+    @property
+    def shown_name(self) -> str:
+        """What clients are told that they may ask for."""
+        return self.model if self.is_loaded else self.name
+
+    def check(self, options: TranscribeOptions, *, live: bool = False) -> None:
+        """Raise InvalidRequest if it cannot do what is asked, ModelUnavailable if another model
+        stands in for the one asked for; neither is known before it is loaded."""
+        if self.capabilities is None:
+            return
+        if options.model not in (None, self.model):
+            raise ModelUnavailable(
+                f"the model {options.model!r} cannot be had; {self.model!r} stands in for it"
+            )
+        self.capabilities.check(self.model, options, live=live)
+
+
+def model_named(models: Sequence[ModelState], name: str | None) -> ModelState:
+    """The one of `models` that a request means: the first, unless it names another. Raises
+    InvalidRequest for a name that is not among them."""
+    for each in models:
+        if name in (None, each.name, each.shown_name):
+            return each
+    known = ", ".join(each.shown_name for each in models)
+    raise InvalidRequest(f"model: {name!r} may not be asked for here, but {known}")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What is known of an engine without asking it. Both names are `none` until it is loaded;
-    `error` is why it could not be."""
+    """What is known of an engine without asking it. `models` are those that may be asked for, the
+    default first, and none while nothing is known; `error` is why the default could not be loaded.
+    """
 
-    engine: str = "none"
-    model: str = "none"
+    models: tuple[ModelState, ...] = ()
     error: EchoStreamError | None = None
     waiting: int = 0
     is_full: bool = False
 
     @property
-    def is_loaded(self) -> bool:
-        return self.engine != "none"
+    def default(self) -> ModelState:
+        return self.models[0] if self.models else ModelState(NOT_LOADED)
+
+    def named(self, name: str | None) -> ModelState:
+        """The model that a request means. Raises InvalidRequest if it may not be asked for, which
+        cannot be told while nothing is known."""
+        return model_named(self.models, name) if self.models else ModelState(name or NOT_LOADED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +93,32 @@ class Heard:
 class Place(Protocol):
     """The right to have recordings transcribed, one at a time."""
 
-    async def load(self) -> EngineState:
-        """The state once the engine is loaded: seconds at first. Raises EngineError."""
+    async def load(self, options: TranscribeOptions) -> ModelState:
+        """The model for `options`, once it is loaded: seconds at first, or as long as a download.
+        Raises InvalidRequest for what it cannot do, EngineError or ServerBusy if it cannot be
+        loaded."""
 
     def transcribe(
         self, samples: Samples, options: TranscribeOptions
     ) -> AsyncGenerator[Heard, None]:
         """What is heard in `samples`, in order of time. Leaving it stops the work.
 
-        Raises InvalidRequest for options that the engine cannot serve, EngineError when it breaks.
+        Raises as `load` does, and EngineError when the engine breaks.
         """
 
 
 class LivePlace(Protocol):
-    """The right to one live session."""
+    """The right to one live session, whose model stays the same."""
 
     @property
-    def name(self) -> str:
-        """Of the engine; `none` until it is loaded."""
-
-    @property
-    def model(self) -> str: ...
+    def used(self) -> ModelState:
+        """The model that it is read with."""
 
     async def read(
         self, samples: Samples, options: TranscribeOptions
     ) -> tuple[list[Segment], Report]:
         """The segments of up to 30 s, and what is to be said of them. Raises as
-        `Place.transcribe` does."""
+        `Place.transcribe` does. `options` name the session's model."""
 
     def close(self) -> None:
         """Give the place back."""
@@ -98,10 +146,10 @@ class Engine(Protocol):
         """Get ready to be used; does not wait for the model."""
 
     async def load(self) -> EngineState:
-        """The state once the model is loaded: seconds at first. Raises EngineError."""
+        """The state once the default model is loaded: seconds at first. Raises EngineError."""
 
     def warm_up(self) -> None:
-        """Load the model in the background, unless that is under way."""
+        """Load the default model in the background, unless that is under way."""
 
     def check(self) -> None:
         """Raise ServerBusy if all places are taken and as many wait as may."""
@@ -109,7 +157,8 @@ class Engine(Protocol):
     def take(self, *, patient: bool = False) -> AbstractAsyncContextManager[Place]:
         """Wait for a place, first come first served; ServerBusy as in `check`, unless `patient`."""
 
-    async def live(self) -> LivePlace:
-        """A place for a live session; ServerBusy if there is none."""
+    async def live(self, options: TranscribeOptions) -> LivePlace:
+        """A place for a live session; ServerBusy if there is none. Raises InvalidRequest for what
+        is known to be beyond the model that `options` ask for."""
 
     async def aclose(self) -> None: ...

@@ -10,18 +10,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 
 from echostream.children import PYTHON
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
-from echostream.engine.base import Report, Samples, Transcription
+from echostream.engine.base import ENGLISH, Capabilities, Report, Samples, Transcription
 from echostream.engine.coverage import speech_without_text, unread
 from echostream.engine.segments import Segmenter, TimedWord
 from echostream.engine.vad import Region, speech_regions
 from echostream.engine.windows import padded
-from echostream.errors import EngineError, InvalidRequest
+from echostream.errors import EngineError
 
 _MAX_UTTERANCE_S = 20.0
 _MIN_SILENCE_S = 0.3
 _PAD = int(0.15 * SAMPLE_RATE_HZ)
 _CHILD_EXIT_S = 5.0
-_ENGLISH = ("en", "und")
 
 
 class SphinxTranscriber:
@@ -32,6 +31,7 @@ class SphinxTranscriber:
 
     engine = "pocketsphinx"
     model = "en-us"
+    capabilities = Capabilities(languages=ENGLISH, translation=False)
 
     def __init__(self) -> None:
         self._idle: queue.LifoQueue[subprocess.Popen[bytes]] = queue.LifoQueue()
@@ -40,11 +40,6 @@ class SphinxTranscriber:
     def transcribe(
         self, samples: Samples, options: TranscribeOptions, *, live: bool = False
     ) -> Transcription:
-        if options.language not in (None, *_ENGLISH):
-            raise InvalidRequest(
-                f"pocketsphinx knows English only, not {options.language!r}; "
-                "use a Whisper model for other languages"
-            )
         report = Report("en")
         # A child takes 100 MB, so all live sessions share one.
         turn = self._one_live if live else nullcontext()

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from echostream.domain import Segment, TranscribeOptions
 from echostream.engine.base import Report, Samples
+from echostream.engine.service import ModelState
 from echostream.errors import EchoStreamError
 
 _LENGTH = Struct("<Q")
@@ -36,12 +37,21 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A place for a live session."""
+    """A place for a live session, with the options that it begins with."""
+
+    options: TranscribeOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Tell the state when the model is loaded."""
+    """Tell the state when the default model is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Answered by the `ModelState` of the model for these options, once it is loaded."""
+
+    options: TranscribeOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class Read:
 class ReadOnce:
     segments: list[Segment]
     report: Report
+    used: ModelState
 
 
 @dataclass(frozen=True, slots=True)

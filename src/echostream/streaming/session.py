@@ -238,8 +238,8 @@ class LiveSession:
             segments=text.segments,
             language=text.language,
             duration_s=self.audio_s,
-            engine=self._engine.name,
-            model=self._engine.model,
+            engine=self._engine.used.engine,
+            model=self._engine.used.model,
             languages=text.languages,
             warnings=tuple(self._warnings),
         )

@@ -120,7 +120,7 @@ class LiveSessions:
         audio_id = audio_id or f"live-{secrets.token_hex(8)}"
         if audio_id in self._lives:
             raise AudioIdTaken(_TAKEN)
-        place = await self._engine.live()
+        place = await self._engine.live(options)
         try:
             if audio_id in self._lives:  # begun while we waited
                 raise AudioIdTaken(_TAKEN)

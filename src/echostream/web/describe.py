@@ -218,7 +218,10 @@ FINALIZE: dict[str, Any] = {
 
 _OPENAI_FIELDS: dict[str, Any] = {
     "file": _FILE,
-    "model": {"type": "string", "description": "Accepted and ignored; see `/v1/models`."},
+    "model": {
+        "type": "string",
+        "description": "One of `/v1/models`; the default when left out and for OpenAI's names.",
+    },
     "language": _OPTIONS["language"],
     "prompt": {"type": "string"},
     "hotwords": _HOTWORDS,

@@ -33,6 +33,7 @@ _MEDIA_TYPES: dict[ExportFormat, str] = {
 async def enqueue(request: Request, data: JobData, audio: BinaryIO | None) -> JSONResponse:
     """Stage the audio and add the job. The same `Idempotency-Key` gives the same job."""
     queue = _queue(request)
+    request.app.state.pipeline.engine.state.named(data.options.model)
     if data.callback_url is not None:
         _check_callback(request, data.callback_url)
     # An empty key is none: it would give all who send one the same job.

@@ -24,7 +24,8 @@ __all__ = ["CONTENT_TYPE_LATEST", "Metrics", "merged"]
 
 _JOBS = "echostream_jobs"
 _WAITING = "echostream_inference_queue"
-_OF_HOST = {_JOBS, _WAITING}
+_MODELS = "echostream_model_loaded"
+_OF_HOST = {_JOBS, _WAITING, _MODELS}
 _LATENCY_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _LAG_BUCKETS_S = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 40, 80)
 _RTF_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 4)
@@ -36,6 +37,7 @@ class Metrics:
     def __init__(self, pipeline: Pipeline, queue: JobQueue | None) -> None:
         self._registry = CollectorRegistry()
         self._queue = queue
+        self._engine = pipeline.engine
         self._jobs = Gauge(
             _JOBS,
             "Jobs in the queue by state.",
@@ -103,6 +105,12 @@ class Metrics:
             registry=self._registry,
         )
         waiting.set_function(lambda: pipeline.engine.state.waiting)
+        self._models = Gauge(
+            _MODELS,
+            "Whether a model that may be asked for is in memory.",
+            ["model"],
+            registry=self._registry,
+        )
 
     def observe(self, result: Result) -> None:
         """Count a finished transcription."""
@@ -129,6 +137,9 @@ class Metrics:
 
     async def text(self, *, jobs: bool = True) -> bytes:
         """All metrics in Prometheus' text format. Without Redis the jobs are left out."""
+        self._models.clear()
+        for model in self._engine.state.models:
+            self._models.labels(model.shown_name).set(model.is_loaded)
         self._jobs.clear()
         if self._queue is not None and jobs:
             with suppress(QueueUnavailable):

@@ -1,7 +1,4 @@
-"""The OpenAI-compatible API under `/v1`: what the official SDK sends and parses.
-
-`model` is accepted and ignored: a server has one engine, which `/v1/models` names.
-"""
+"""The OpenAI-compatible API under `/v1`: what the official SDK sends and parses."""
 
 import asyncio
 import json
@@ -10,16 +7,17 @@ import os
 import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any, BinaryIO, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.datastructures import FormData
 
 from echostream.domain import Segment, Task, TranscribeOptions, Transcript, joined
-from echostream.engine import EngineState
+from echostream.engine import Capabilities, ModelState
 from echostream.errors import EchoStreamError, InvalidRequest, ModelNotFound
 from echostream.exports import CueOptions, to_srt, to_vtt
 from echostream.pipeline import Pipeline, Result
@@ -48,6 +46,8 @@ UNFORESEEN = "the server could not process this request"
 
 _SEEK_FRAMES_PER_S = 100
 _LEAST_PROBABILITY = 1e-6
+_OPENAIS_OWN = re.compile(r"(whisper-\d+|gpt-.*)")
+"""Names of models that OpenAI has and we do not: our default stands in for them."""
 
 
 _ARRAY_FIELD = re.compile(r"(\w+)\[\d*\]")
@@ -73,6 +73,11 @@ class AudioFields(BaseModel):
     max_cue_seconds: MaxCueSeconds = 7.0
     timestamp_granularities: tuple[Granularity, ...] = ("segment",)
 
+    @field_validator("model")
+    @classmethod
+    def _openais_mean_the_default(cls, name: str | None) -> str | None:
+        return None if name and _OPENAIS_OWN.fullmatch(name) else name
+
     @property
     def wants_words(self) -> bool:
         return self.response_format == "verbose_json" and "word" in self.timestamp_granularities
@@ -96,6 +101,7 @@ class AudioFields(BaseModel):
             prompt=self.prompt,
             hotwords=self.hotwords,
             temperature=self.temperature,
+            model=self.model,
         )
 
 
@@ -113,21 +119,35 @@ async def translations(request: Request) -> Response:
 
 @router.get("/models", **describe.OPENAI_MODELS)
 async def models(request: Request) -> dict[str, Any]:
-    """The one model that this server transcribes with."""
-    return {"object": "list", "data": [_model(await _pipeline(request).engine.load())]}
+    """The models that may be asked for, the default first."""
+    engine = await _pipeline(request).engine.load()
+    return {"object": "list", "data": [_model(each) for each in engine.models]}
 
 
 @router.get("/models/{model_id:path}", **describe.OPENAI_MODEL)
 async def model(request: Request, model_id: str) -> dict[str, Any]:
     """The model of this name."""
     engine = await _pipeline(request).engine.load()
-    if model_id != engine.model:
-        raise ModelNotFound(f"there is no model {model_id!r}; /v1/models names those there are")
-    return _model(engine)
+    for each in engine.models:
+        if each.shown_name == model_id:
+            return _model(each)
+    raise ModelNotFound(f"there is no model {model_id!r}; /v1/models names those there are")
 
 
-def _model(engine: EngineState) -> dict[str, Any]:
-    return {"id": engine.model, "object": "model", "created": 0, "owned_by": engine.engine}
+def _model(model: ModelState) -> dict[str, Any]:
+    """In OpenAI's shape, and beside it what is known of the model while it is loaded."""
+    # All but the default are Whisper's.
+    owner = model.engine if model.is_loaded else "whisper"
+    shape = {"id": model.shown_name, "object": "model", "created": 0, "owned_by": owner}
+    return shape | {"loaded": model.is_loaded, "capabilities": _capabilities(model.capabilities)}
+
+
+def _capabilities(known: Capabilities | None) -> dict[str, Any] | None:
+    """`languages` is null where any may be asked for."""
+    if known is None:
+        return None
+    languages = known.languages if known.languages is None else sorted(known.languages)
+    return asdict(known) | {"languages": languages}
 
 
 async def _answer(request: Request, task: Task) -> Response:

@@ -196,8 +196,8 @@ async def metrics(request: Request) -> Response:
 
 def _check_engine(pipeline: Pipeline) -> dict[str, Any]:
     state = pipeline.engine.state
-    if state.is_loaded:
-        return {"ok": True, "detail": f"{state.engine} {state.model}"}
+    if state.default.is_loaded:
+        return {"ok": True, "detail": f"{state.default.engine} {state.default.model}"}
     pipeline.engine.warm_up()
     return {"ok": False, "detail": str(state.error or "loading")}
 

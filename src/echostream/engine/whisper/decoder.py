@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from echostream.domain import SAMPLE_RATE_HZ, Task
 from echostream.engine.whisper.languages import Chances
 from echostream.engine.whisper.words import SpokenWord, Token, words_of
-from echostream.errors import InvalidRequest
 
 Audio = NDArray[np.float32]
 T = TypeVar("T")
@@ -106,8 +105,7 @@ class Decoder(Protocol):
         its own."""
 
     def decode(self, requests: Sequence[Request]) -> list[Reading]:
-        """The words of each window. Raises InvalidRequest for a language that the model has not
-        learned."""
+        """The words of each window. The model must have learned their languages."""
 
     def close(self) -> None:
         """Free the model."""
@@ -188,14 +186,9 @@ class WhisperDecoder:
         from faster_whisper.tokenizer import Tokenizer
 
         if (language, task) not in self._tokenizers:
-            try:
-                self._tokenizers[language, task] = Tokenizer(
-                    self._whisper.hf_tokenizer, self.is_multilingual, task, language
-                )
-            except ValueError as error:
-                raise InvalidRequest(
-                    f"{language!r} is not a language that Whisper knows"
-                ) from error
+            self._tokenizers[language, task] = Tokenizer(
+                self._whisper.hf_tokenizer, self.is_multilingual, task, language
+            )
         return self._tokenizers[language, task]
 
     @cached_property

@@ -1,8 +1,6 @@
 """What suits a machine where the settings leave it open. Figures: `benchmarks/RESULTS.md`."""
 
-import os
-from pathlib import Path
-
+from echostream.engine.memory import available_bytes
 from echostream.settings import windows_at_once
 
 _MIB = 1024 * 1024
@@ -40,16 +38,3 @@ def best_batch_size(device: str, *, cpus: int | None = None, free_bytes: int | N
     free_bytes = free_bytes if free_bytes is not None else available_bytes()
     affordable = free_bytes // 8 // (_WINDOW_MIB * _MIB)
     return int(max(1, min(windows_at_once(cpus), affordable)))
-
-
-def available_bytes() -> int:
-    """Memory that this process may still take: the machine's, or its container's limit."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    for limit in (Path("/sys/fs/cgroup/memory.max"),):
-        try:
-            text = limit.read_text().strip()
-        except OSError:
-            continue
-        if text.isdecimal():
-            total = min(total, int(text))
-    return total

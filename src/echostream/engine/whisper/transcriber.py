@@ -3,11 +3,12 @@
 from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions
-from echostream.engine.base import Report, Samples, Transcription
+from echostream.engine.base import ENGLISH, Capabilities, Report, Samples, Transcription
 from echostream.engine.segments import Segmenter
 from echostream.engine.vad import speech_regions
 from echostream.engine.whisper.decoder import Decoder, WhisperDecoder
@@ -34,8 +35,16 @@ class WhisperTranscriber:
 
     engine = "whisper"
 
-    def __init__(self, decoder: Decoder, name: str, *, batch_size: int) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        name: str,
+        *,
+        batch_size: int,
+        capabilities: Capabilities = Capabilities(),  # noqa: B008 - frozen
+    ) -> None:
         self.model = name
+        self.capabilities = capabilities
         self._decoder = SharedDecoder(decoder, batch_size=batch_size)
         self._batch_size = batch_size
 
@@ -99,7 +108,19 @@ def load_whisper(folder: Path, name: str, settings: Settings) -> WhisperTranscri
         log.warning("whisper_compute_type", asked_for=compute_type, used=used)
     batch_size = settings.whisper_batch_size or best_batch_size(model.model.device)
     log.info("whisper_loaded", model=name, compute_type=used, batch_size=batch_size)
-    return WhisperTranscriber(WhisperDecoder(model), name, batch_size=batch_size)
+    return WhisperTranscriber(
+        WhisperDecoder(model), name, batch_size=batch_size, capabilities=_capabilities(model)
+    )
+
+
+def _capabilities(model: Any) -> Capabilities:
+    """Those of a `faster_whisper.WhisperModel`. Not every model has learned every language that
+    faster-whisper lists."""
+    if not model.model.is_multilingual:
+        return Capabilities(languages=ENGLISH, translation=False)
+    token = model.hf_tokenizer.token_to_id
+    learned = (code for code in model.supported_languages if token(f"<|{code}|>") is not None)
+    return Capabilities(languages=frozenset(learned))
 
 
 _CTRANSLATE2_ERRORS = 40
