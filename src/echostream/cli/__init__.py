@@ -105,11 +105,14 @@ def ui() -> None:
 
 
 @app.command(hidden=True)
-def member(number: int, folder: Path, descriptor: int) -> None:
-    """One of the processes that `serve` starts."""
-    from echostream.web.member import serve as run
+def members(folder: Path, requests: int, port: int) -> None:
+    """The process from which those are forked that `serve` needs."""
+    from echostream.web import fork_server, member
 
-    run(settings_of(), number, folder, descriptor)
+    settings = settings_of()
+    number = fork_server.serve(requests)
+    if number is not None:
+        member.serve(settings, number, folder, port)
 
 
 @app.command(hidden=True)

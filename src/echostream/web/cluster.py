@@ -8,7 +8,6 @@ import asyncio
 import signal
 import socket
 import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,10 +15,11 @@ from typing import TypeAlias
 
 import structlog
 
-from echostream.children import ECHOSTREAM, Child, WorkerChild, worker_command
+from echostream.children import Child, Running, WorkerChild, worker_command
 from echostream.engine.process import SOCKET, EngineChild, private_folder
 from echostream.settings import Settings
 from echostream.web import preflight
+from echostream.web.fork_server import ForkServer
 from echostream.web.listener import open_listener, url_of
 
 log = structlog.get_logger(__name__)
@@ -68,14 +68,15 @@ class _Cluster:
         self._listener = listener
         self._is_up = False
         self._outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        fork_server = ForkServer(folder, listener)
         self._members = [
-            _Member(number, folder, listener, stop_s(settings), self._up, self._failed)
+            _Member(number, fork_server, stop_s(settings), self._up, self._failed)
             for number in range(settings.web_concurrency)
         ]
         wants_worker = settings.use_queue and settings.run_worker
         self._engine = EngineChild(folder / SOCKET)
         worker = [WorkerChild(worker_command(folder / SOCKET))] if wants_worker else []
-        self._children: list[Child] = [*self._members, *worker]
+        self._children: list[Child] = [fork_server, *self._members, *worker]
 
     async def run(self) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -117,37 +118,37 @@ class _Cluster:
 
 
 class _Member(Child):
-    """One API process. It is given the port, and says on its stdout when it serves."""
+    """One API process. It says on its stdout when it serves."""
 
     what = "member"
 
     def __init__(
         self,
         number: int,
-        folder: Path,
-        listener: socket.socket,
+        fork_server: ForkServer,
         stop_s: float,
         on_up: Callable[[], None],
         is_final: Callable[[int, str], bool],
     ) -> None:
-        descriptor = listener.fileno()
-        command = (*ECHOSTREAM, "member", str(number), str(folder), str(descriptor))
-        super().__init__(command, stop_s=stop_s, stdout=PIPE, pass_fds=(descriptor,))
+        super().__init__(stop_s=stop_s)
+        self._number = number
+        self._fork_server = fork_server
         self._on_up = on_up
         self._is_final = is_final
         self._said = ""
 
     def interrupt(self) -> None:
-        if self.process is not None and self.process.returncode is None:
+        if self.process is not None:
             with suppress(ProcessLookupError):
                 self.process.send_signal(signal.SIGINT)
 
-    async def _until_end(self, process: Process) -> int:
-        line = await process.stdout.readline() if process.stdout is not None else b""
-        self._said = line.decode().strip()
-        if self._said == UP:
+    async def _start_process(self) -> Running:
+        return await self._fork_server.fork(self._number, self._note)
+
+    def _note(self, said: str) -> None:
+        self._said = said
+        if said == UP:
             self._on_up()
-        return await process.wait()
 
     def _is_over(self, status: int) -> bool:
         return self._is_final(status, self._said)
