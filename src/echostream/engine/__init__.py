@@ -8,6 +8,7 @@ from echostream.engine.live import LiveEngine
 from echostream.engine.local import LocalEngine
 from echostream.engine.service import Engine, EngineState, Heard, LivePlace, Place
 from echostream.engine.turns import Turns
+from echostream.engine.vad import VadState
 from echostream.errors import InvalidRequest, ModelUnavailable
 from echostream.settings import Settings
 
@@ -25,6 +26,7 @@ __all__ = [
     "Transcriber",
     "Transcription",
     "Turns",
+    "VadState",
     "load_transcriber",
 ]
 

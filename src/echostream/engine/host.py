@@ -15,6 +15,7 @@ from echostream.engine import LazyTranscriber, Transcriber, load_transcriber
 from echostream.engine.local import LocalEngine
 from echostream.engine.service import Heard, LivePlace, Place, Shelf
 from echostream.engine.wire import (
+    Detect,
     Done,
     Fault,
     Get,
@@ -127,15 +128,16 @@ class EngineHost:
 
     async def _serve_live(self, link: Link, live: LivePlace) -> None:
         while True:
+            answer: object
             match await link.receive():
                 case Read(samples, options):
                     try:
-                        answer: object = ReadOnce(
-                            *await unless_gone(link, live.read(samples, options))
-                        )
+                        answer = ReadOnce(*await unless_gone(link, live.read(samples, options)))
                     except EchoStreamError as error:  # the session may ask again
                         answer = Fault(error)
                     await link.send(answer)
+                case Detect(samples, state):
+                    await link.send(await live.detect(samples, state))
 
 
 class _Entered:

@@ -1,5 +1,6 @@
 """The engine of this process as one of its live sessions sees it."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import closing
 
@@ -7,6 +8,7 @@ from echostream.domain import Segment, TranscribeOptions
 from echostream.engine.base import Report, Samples
 from echostream.engine.lazy import LazyTranscriber
 from echostream.engine.turns import Turns
+from echostream.engine.vad import Detected, VadState, detect_speech
 
 
 class LiveEngine:
@@ -28,6 +30,10 @@ class LiveEngine:
     ) -> tuple[list[Segment], Report]:
         """As `LivePlace.read`."""
         return await self._turns.live(lambda: self._read(samples, options))
+
+    async def detect(self, samples: Samples, state: VadState) -> Detected:
+        """As `LivePlace.detect`; without a turn, which would take longer than this does."""
+        return await asyncio.to_thread(detect_speech, samples, state)
 
     def _read(self, samples: Samples, options: TranscribeOptions) -> tuple[list[Segment], Report]:
         work = self._transcriber.get().transcribe(samples, options)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from echostream.domain import Segment, TranscribeOptions
 from echostream.engine.base import Report, Samples
+from echostream.engine.vad import VadState
 from echostream.errors import EchoStreamError
 
 _LENGTH = Struct("<Q")
@@ -64,6 +65,14 @@ class Read:
 class ReadOnce:
     segments: list[Segment]
     report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Detect:
+    """Answered by `Detected`."""
+
+    samples: Samples
+    state: VadState
 
 
 @dataclass(frozen=True, slots=True)
