@@ -101,6 +101,13 @@ def _name_of(pid: int) -> str:
     return ""
 
 
+def private_mb(pid: int) -> float:
+    """Memory that a process shares with no other."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    sizes = (line.split() for line in lines if line.startswith("Private_"))
+    return sum(int(size) for _name, size, _unit in sizes) / 1024
+
+
 @contextmanager
 def watched(pids: list[int]) -> Iterator[list[int]]:
     """File descriptors that become readable when these processes end."""

@@ -29,6 +29,7 @@ from web.process import (
     command_of,
     descendants_of,
     members_of,
+    private_mb,
     server_process,
     watched,
 )
@@ -234,13 +235,6 @@ def test_a_further_process_takes_little_memory() -> None:
             assert answer.json()["transcript"]
         for number, pid in found.members().items():
             assert private_mb(pid) < 60, number
-
-
-def private_mb(pid: int) -> float:
-    """Memory that a process shares with no other."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    sizes = (line.split() for line in lines if line.startswith("Private_"))
-    return sum(int(size) for _name, size, _unit in sizes) / 1024
 
 
 def connect_again(clients: SocketClients, url: str) -> list[str]:

@@ -138,12 +138,12 @@ def serve(descriptor: int) -> int | None:
     watched: dict[int, _Watched] = {}
     with socket.socket(fileno=descriptor) as listener:
         while True:
-            ready, _, _ = select.select([0, listener, *watched], [], [])
+            ready, _, _ = select.select([0, descriptor, *watched], [], [])
             if 0 in ready:
                 return None
-            for end in watched.keys() & set(ready):
+            for end in watched.keys() & ready:
                 watched.pop(end).tell_end()
-            if listener in ready and (number := _fork(listener.accept()[0], watched)) is not None:
+            if descriptor in ready and (number := _fork(listener.accept()[0], watched)) is not None:
                 return number
 
 
