@@ -324,7 +324,7 @@ async def test_an_application_that_cannot_start_is_not_started_for_ever(tmp_path
             found = cluster_module._Cluster(settings_of(), listener, folder)
             if was_up:
                 found._up()
-            assert found._failed(cluster_module._START_FAILED, "") is not was_up
+            assert found._failed(cluster_module._START_FAILED) is not was_up
             await asyncio.gather(
                 *(child.aclose() for child in found._children), found._engine.aclose()
             )

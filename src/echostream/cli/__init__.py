@@ -106,13 +106,10 @@ def ui() -> None:
 
 @app.command(hidden=True)
 def members(folder: Path, requests: int, port: int) -> None:
-    """The process from which those are forked that `serve` needs."""
-    from echostream.web import fork_server, member
+    """The process that those are forked from which `serve` needs."""
+    from echostream.web.member import serve as run
 
-    settings = settings_of()
-    number = fork_server.serve(requests)
-    if number is not None:
-        member.serve(settings, number, folder, port)
+    run(settings_of(), folder, requests, port)
 
 
 @app.command(hidden=True)

@@ -38,8 +38,10 @@ class ForkServer(Program):
 
     what = "fork_server"
 
-    def __init__(self, folder: Path, port: socket.socket) -> None:
-        """`port` is the API's listening socket, which all processes accept from."""
+    def __init__(self, folder: Path, port: socket.socket, is_final: Callable[[int], bool]) -> None:
+        """`port` is the API's listening socket, which all processes accept from. `is_final` says
+        of a status whether the process is not to be started again."""
+        self._is_final = is_final
         self._path = folder / _SOCKET
         # Ours, so that whoever asks while the process is started (again) waits for it.
         self._listener = socket.socket(socket.AF_UNIX)
@@ -68,6 +70,9 @@ class ForkServer(Program):
     async def aclose(self) -> None:
         self._listener.close()
         await super().aclose()
+
+    def _is_over(self, status: int) -> bool:
+        return self._is_final(status)
 
     def _ask_to_end(self, process: Running) -> None:
         # It has nothing to finish, and holds the port open for as long as it lives.
