@@ -1,11 +1,13 @@
 """Child processes that are kept alive, and the worker that `RUN_WORKER=true` starts as one."""
 
 import asyncio
+import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from abc import ABC, abstractmethod
+from asyncio.subprocess import PIPE
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -19,7 +21,26 @@ _LONGEST_PAUSE_S = 30.0
 _START_S = 3.0
 
 
-class Child:
+class Running(Protocol):
+    """As much of a process as `Child` needs. `asyncio.subprocess.Process` is one."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None:
+        """None until it has ended."""
+
+    @property
+    def stdin(self) -> asyncio.StreamWriter | None: ...
+
+    async def wait(self) -> int: ...
+
+    def send_signal(self, number: int, /) -> None:
+        """Raises ProcessLookupError if it has just ended."""
+
+
+class Child(ABC):
     """Starts its process again whenever it ends, after a pause that grows while it ends quickly.
 
     The process reads a pipe from us, whose end it takes as the order to stop: it cannot outlive
@@ -28,14 +49,10 @@ class Child:
 
     what = "child"
 
-    def __init__(
-        self, command: tuple[str, ...], *, stop_s: float | None = None, **options: Any
-    ) -> None:
-        self._command = command
+    def __init__(self, *, stop_s: float | None = None) -> None:
         self._stop_s = stop_s
-        self._options = options
         self._task: asyncio.Task[None] | None = None
-        self.process: Process | None = None
+        self.process: Running | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep_alive())
@@ -63,14 +80,9 @@ class Child:
             await asyncio.sleep(pause_s)
 
     async def _run_once(self) -> int:
-        # Cancelled within this call, asyncio kills the process and then waits for ever, until it is
-        # cancelled once more (seen with 3.11.7).
-        async with asyncio.timeout(_START_S):
-            self.process = process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=PIPE, **self._options
-            )
+        self.process = process = await self._start_process()
         try:
-            return await self._until_end(process)
+            return await process.wait()
         finally:
             if process.returncode is None:
                 self._ask_to_end(process)
@@ -78,25 +90,43 @@ class Child:
             if process.stdin is not None:
                 process.stdin.close()
 
-    async def _until_end(self, process: Process) -> int:
-        return await process.wait()
+    @abstractmethod
+    async def _start_process(self) -> Running:
+        """Raises OSError if there is no room for it."""
 
-    def _ask_to_end(self, process: Process) -> None:
+    def _ask_to_end(self, process: Running) -> None:
         with suppress(ProcessLookupError):
-            process.terminate()
+            process.send_signal(signal.SIGTERM)
 
     def _is_over(self, _status: int) -> bool:
         """Whether a process that ended with this status is not to be started again."""
         return False
 
-    async def _killed_if_late(self, process: Process) -> None:
+    async def _killed_if_late(self, process: Running) -> None:
         try:
             await asyncio.wait_for(asyncio.shield(process.wait()), self._stop_s)
         except TimeoutError:
             log.error(f"{self.what}_killed", after_s=self._stop_s)
             with suppress(ProcessLookupError):
-                process.kill()
+                process.send_signal(signal.SIGKILL)
             await asyncio.shield(process.wait())
+
+
+class Program(Child):
+    """A child that is started by a command; `options` are those of `create_subprocess_exec`."""
+
+    def __init__(
+        self, command: tuple[str, ...], *, stop_s: float | None = None, **options: Any
+    ) -> None:
+        super().__init__(stop_s=stop_s)
+        self._command = command
+        self._options = options
+
+    async def _start_process(self) -> Running:
+        # Cancelled within this call, asyncio kills the process and then waits for ever, until it is
+        # cancelled once more (seen with 3.11.7).
+        async with asyncio.timeout(_START_S):
+            return await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, **self._options)
 
 
 def worker_command(engine: Path | None = None) -> tuple[str, ...]:
@@ -104,7 +134,7 @@ def worker_command(engine: Path | None = None) -> tuple[str, ...]:
     return (*ECHOSTREAM, "worker", "--lifeline", *(("--engine", str(engine)) if engine else ()))
 
 
-class WorkerChild(Child):
+class WorkerChild(Program):
     """The queue's worker; it finishes its jobs or hands them back before it ends."""
 
     what = "worker"

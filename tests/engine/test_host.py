@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conftest import sample_pcm
 from echostream.cache import MemoryCache
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, joined
 from echostream.engine import LocalEngine, Model, Registry, Transcriber
 from echostream.engine.client import HostCache, RemoteEngine
 from echostream.engine.host import EngineHost
 from echostream.engine.process import OwnEngine
+from echostream.engine.vad import FRAME_SAMPLES, VadState, detect_speech
 from echostream.errors import (
     EngineRestarted,
     InvalidRequest,
@@ -224,6 +226,16 @@ async def test_live_places_are_those_of_the_host(tmp_path: Path) -> None:
         third.close()
 
 
+async def test_speech_is_found_by_the_host(tmp_path: Path) -> None:
+    samples = sample_pcm()[: 100 * FRAME_SAMPLES]
+    async with hosted(FakeTranscriber, tmp_path) as engine:
+        live = await engine.live()
+        detected = await live.detect(samples, VadState())
+        live.close()
+    assert detected.chances == detect_speech(samples, VadState()).chances
+    assert max(detected.chances) > 0.9
+
+
 async def test_the_cache_is_one_for_all(tmp_path: Path) -> None:
     here, there = HostCache(tmp_path / "engine"), HostCache(tmp_path / "engine")
     await here.put("a", b"no host yet")
@@ -281,6 +293,19 @@ async def test_a_live_session_asks_again(own: OwnEngine) -> None:
     live = await own.live(OPTIONS)
     segments, _report = await live.read(SECONDS, TranscribeOptions(prompt="once"))
     assert len(segments) == 6
+    live.close()
+
+
+async def test_speech_is_looked_for_on_in_the_engine_that_follows(own: OwnEngine) -> None:
+    samples = sample_pcm()[: 100 * FRAME_SAMPLES]
+    whole = detect_speech(samples, VadState()).chances
+    live = await own.live()
+    half = len(samples) // 2
+    first = await live.detect(samples[:half], VadState())
+    [pid] = children()
+    os.kill(pid, signal.SIGKILL)
+    second = await live.detect(samples[half:], first.state)
+    assert first.chances + second.chances == pytest.approx(whole, abs=1e-6)
     live.close()
 
 

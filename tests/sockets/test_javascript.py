@@ -1,4 +1,4 @@
-"""Live audio with the stock JavaScript client: each way to connect, one process and two.
+"""Live audio with the stock JavaScript client: each way to connect, and one process or several.
 
 The servers are real processes, with the tiny Whisper.
 """
@@ -14,7 +14,7 @@ import pytest
 
 from conftest import SAMPLE, TINY_WHISPER, sample_pcm, sample_text, word_error_rate
 from sockets.clients import TRANSPORTS, SocketClients, socket_clients
-from web.process import ServerProcess, command_of, descendants_of, server_process
+from web.process import ServerProcess, members_of, private_mb, server_process
 
 TOKEN = "t0ken-of-the-tests"
 AUTH = {"auth": {"token": TOKEN}}
@@ -22,7 +22,7 @@ PCM = sample_pcm().tobytes()
 SECOND = 32_000
 
 
-@pytest.fixture(scope="module", params=["1", "2"])
+@pytest.fixture(scope="module", params=["1", "2", "4"])
 def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
     with server_process(
         API_BEARER_TOKEN=TOKEN,
@@ -171,6 +171,22 @@ def test_a_chunk_that_is_too_large(
     clients.disconnect(other)
 
 
+def test_processes_with_live_sessions_stay_small(
+    clients: SocketClients, server: ServerProcess
+) -> None:
+    """None of them loads a model, not even the one that finds speech."""
+    names = [connect(clients, server, {**TRANSPORTS["websocket"], **AUTH}) for _ in range(8)]
+    for name in names:
+        clients.call(name, "start_audio", {"ext": "pcm", "insights": False})
+        send(clients, name, PCM[:SECOND])
+        clients.emit(name, "end_audio", {})
+    for name in names:
+        clients.message(name, "audio_final")
+        clients.disconnect(name)
+    for number, pid in members_of(server.popen.pid).items():
+        assert private_mb(pid) < 60, number
+
+
 def test_a_killed_process_takes_only_its_own_sessions(clients: SocketClients) -> None:
     with server_process(
         ASR_ENGINE="whisper",
@@ -186,7 +202,7 @@ def test_a_killed_process_takes_only_its_own_sessions(clients: SocketClients) ->
             started[name] = clients.call(name, "start_audio", {"ext": "pcm", "insights": False})
             send(clients, name, PCM[: 3 * SECOND])
         killed = [name for name, owner in owners.items() if owner == "0"]
-        os.kill(member(server, 0), signal.SIGKILL)
+        os.kill(members_of(server.popen.pid)[0], signal.SIGKILL)
         for name in owners.keys() - killed:
             send(clients, name, PCM[3 * SECOND : 5 * SECOND])
             clients.emit(name, "end_audio", {})
@@ -203,9 +219,3 @@ def test_a_killed_process_takes_only_its_own_sessions(clients: SocketClients) ->
             clients.emit(name, "end_audio", {})
         for name in owners:
             clients.disconnect(name)
-
-
-def member(server: ServerProcess, number: int) -> int:
-    """The id of one of the server's API processes."""
-    pids = descendants_of(server.popen.pid)
-    return next(pid for pid in pids if f" member {number} " in command_of(pid))

@@ -8,15 +8,19 @@ from faster_whisper.vad import get_vad_model
 
 from conftest import sample_pcm, sample_turns
 from echostream.domain import SAMPLE_RATE_HZ
-from echostream.engine.vad import SpeechDetector, to_float32
+from echostream.engine.vad import FRAME_SAMPLES, VadState, detect_speech, to_float32
 from echostream.streaming.speech import SpeechBuffer
 
 MINUTE = 60 * SAMPLE_RATE_HZ
 
 
 def fill(buffer: SpeechBuffer, samples: np.ndarray, step: int = 1600) -> None:
+    state = VadState()
     for start in range(0, len(samples), step):
         buffer.append(samples[start : start + step])
+        detected = detect_speech(buffer.new, state)
+        buffer.look(detected.chances)
+        state = detected.state
 
 
 def spans(buffer: SpeechBuffer) -> list[tuple[float, float]]:
@@ -27,17 +31,16 @@ def spans(buffer: SpeechBuffer) -> list[tuple[float, float]]:
 
 
 def test_a_stream_is_heard_as_a_whole_file_is() -> None:
-    frame = SpeechDetector.frame_samples
-    samples = sample_pcm()[: 500 * frame]
-    detector = SpeechDetector()
-    found = [
-        chance
-        for start in range(0, len(samples), 7 * frame)
-        for chance in detector.probabilities(samples[start : start + 7 * frame])
-    ]
+    samples = sample_pcm()[: 500 * FRAME_SAMPLES]
+    step = 7 * FRAME_SAMPLES
+    state, found = VadState(), []
+    for start in range(0, len(samples), step):
+        detected = detect_speech(samples[start : start + step], state)
+        found += detected.chances
+        state = detected.state
     whole = get_vad_model()(to_float32(samples)).reshape(-1)
     assert found == pytest.approx(whole.tolist(), abs=1e-6)
-    assert detector.probabilities(samples[:0]) == []
+    assert detect_speech(samples[:0], state).chances == []
 
 
 @pytest.mark.parametrize("step", [160, 1600, 32_000])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from typing import TextIO
 from processes import children
 from web.support import WAIT_S, wait_until
 
+MEMBER = re.compile(r"echostream-(\d+)")
 SERVE = (sys.executable, "-m", "echostream", "serve")
 
 
@@ -85,6 +87,25 @@ def command_of(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     return ""
+
+
+def members_of(pid: int) -> dict[int, int]:
+    """The id of each API process by its number, where a server has several."""
+    found = {one: MEMBER.fullmatch(_name_of(one)) for one in descendants_of(pid)}
+    return {int(match[1]): one for one, match in found.items() if match}
+
+
+def _name_of(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+def private_mb(pid: int) -> float:
+    """Memory that a process shares with no other."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    sizes = (line.split() for line in lines if line.startswith("Private_"))
+    return sum(int(size) for _name, size, _unit in sizes) / 1024
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Several API processes on one port, as a user starts them, and the stock Socket.IO client."""
 
+import asyncio
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import sample_pcm, write_wav
 from echostream.web import cluster as cluster_module
+from processes import children
 from redis_server import RedisServer
 from sockets.clients import TRANSPORTS, SocketClients, socket_clients
 from web.process import (
@@ -26,15 +28,17 @@ from web.process import (
     assert_they_end,
     command_of,
     descendants_of,
+    members_of,
+    private_mb,
     server_process,
     watched,
 )
-from web.support import WAIT_S, settings_of, wait_until
+from web.support import WAIT_S, audio, settings_of, wait_until
 
 TOKEN = "t0ken-of-the-tests"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 EACH = 8
-MEMBER = re.compile(r" member (\d) (\S+) ")
+FOLDER = re.compile(r" members (\S+) ")
 
 
 @pytest.fixture
@@ -49,6 +53,7 @@ class Cluster:
 
     server: ServerProcess
     folder: Path
+    processes: int
 
     @property
     def url(self) -> str:
@@ -56,9 +61,11 @@ class Cluster:
 
     def members(self) -> dict[int, int]:
         """The id of each API process by its number."""
-        commands = {pid: command_of(pid) for pid in descendants_of(self.server.popen.pid)}
-        found = {pid: MEMBER.search(command) for pid, command in commands.items()}
-        return {int(match[1]): pid for pid, match in found.items() if match}
+        return members_of(self.server.popen.pid)
+
+    def fork_server(self) -> int:
+        [pid] = [pid for pid in children(self.server.popen.pid) if FOLDER.search(command_of(pid))]
+        return pid
 
     def workers(self) -> list[int]:
         pids = descendants_of(self.server.popen.pid)
@@ -75,7 +82,8 @@ class Cluster:
         return {labels["process"] for _name, labels in self.metrics() if "process" in labels}
 
     def wait_for_all(self) -> None:
-        wait_until(lambda: self.answering() == {"0", "1"}, "both processes answer")
+        numbers = {str(number) for number in range(self.processes)}
+        wait_until(lambda: self.answering() == numbers, "all processes answer")
 
     def assert_clean(self) -> None:
         """Nothing is left of one that has ended, and nothing went wrong in it."""
@@ -86,28 +94,31 @@ class Cluster:
 
 
 @contextmanager
-def cluster(**environment: str) -> Iterator[Cluster]:
-    """Two processes, both at work."""
-    with server_process(WEB_CONCURRENCY="2", API_BEARER_TOKEN=TOKEN, **environment) as server:
-        commands = [command_of(pid) for pid in descendants_of(server.popen.pid)]
-        [match, *_others] = filter(None, map(MEMBER.search, commands))
-        found = Cluster(server, Path(match[2]))
+def cluster(processes: int = 2, **environment: str) -> Iterator[Cluster]:
+    """Several processes, all at work."""
+    environment |= {"WEB_CONCURRENCY": str(processes), "API_BEARER_TOKEN": TOKEN}
+    with server_process(**environment) as server:
+        commands = [command_of(pid) for pid in children(server.popen.pid)]
+        [match] = filter(None, map(FOLDER.search, commands))
+        found = Cluster(server, Path(match[1]), processes)
         found.wait_for_all()
         yield found
 
 
-def connect_all(clients: SocketClients, url: str, modes: tuple[str, ...]) -> dict[str, str]:
+def connect_all(
+    clients: SocketClients, found: Cluster, modes: tuple[str, ...] = tuple(TRANSPORTS)
+) -> dict[str, str]:
     """Connect clients of these modes until each process has sessions of each; gives the owner of
-    the session of each client. The system chooses which process gets a connection."""
+    the session of each client. Chance chooses which process gets a connection."""
     owners: dict[str, str] = {}
     for mode in modes:
         names: list[str] = []
-        while len({owners[name] for name in names}) < 2:
+        while len({owners[name] for name in names}) < found.processes:
             assert len(names) < 10 * EACH, "one process gets all connections"
             names += (fresh := [f"{mode}-{len(names) + number}" for number in range(EACH)])
             for name in fresh:
                 options = {"auth": {"token": TOKEN}, "reconnectionDelay": 100, **TRANSPORTS[mode]}
-                clients.connect(name, url, **options)
+                clients.connect(name, found.url, **options)
             owners |= {name: owner_of(clients, name) for name in fresh}
             if mode == "default":
                 for name in fresh:
@@ -132,12 +143,13 @@ def test_stock_clients_on_one_process(clients: SocketClients) -> None:
         _assert_they_work(clients, server.url, names)
 
 
-def test_stock_clients_on_two_processes(clients: SocketClients) -> None:
-    with cluster() as found:
-        owners = connect_all(clients, found.url, tuple(TRANSPORTS))
+@pytest.mark.parametrize("processes", [2, 4])
+def test_stock_clients_on_several_processes(clients: SocketClients, processes: int) -> None:
+    with cluster(processes) as found:
+        owners = connect_all(clients, found)
         _assert_they_work(clients, found.url, list(owners))
         engines = [clients.hear(name, "connect")["engine"] for name in owners]
-        assert all(re.fullmatch(r"[01]-[A-Za-z0-9_-]{22}", engine) for engine in engines)
+        assert all(re.fullmatch(r"[0-3]-[A-Za-z0-9_-]{22}", engine) for engine in engines)
         assert len(set(engines)) == len(owners)
     tracebacks = [line for line in found.server.log if "Traceback" in line]
     assert not tracebacks, "".join(tracebacks)
@@ -167,7 +179,7 @@ def _assert_they_work(clients: SocketClients, url: str, names: list[str]) -> Non
 
 def test_a_process_that_dies(clients: SocketClients) -> None:
     with cluster() as found:
-        owners = connect_all(clients, found.url, tuple(TRANSPORTS))
+        owners = connect_all(clients, found)
         before = found.members()
         seen = len(clients.events)
         os.kill(before[1], signal.SIGKILL)
@@ -194,6 +206,40 @@ def test_a_process_that_dies(clients: SocketClients) -> None:
     assert not tracebacks, "".join(tracebacks)
 
 
+def test_the_fork_server_dies() -> None:
+    """Those that it has forked serve on, and new ones come from its successor."""
+    with cluster() as found:
+        fork_server, before = found.fork_server(), found.members()
+        assert fork_server is not None
+        with watched([fork_server, before[1]]) as ending:
+            os.kill(fork_server, signal.SIGKILL)
+            assert_they_end(ending[:1])
+            found.wait_for_all()
+            wait_until(found.fork_server, "the fork server is started again")
+            os.kill(before[1], signal.SIGKILL)
+            assert_they_end(ending)
+        wait_until(lambda: 1 in found.members(), "process 1 is started again")
+        found.wait_for_all()
+        with watched([before[0], *found.members().values()]) as members:
+            found.server.signal(signal.SIGTERM)
+            assert found.server.exit_status() == 0
+            assert_they_end(members)
+    assert not found.folder.exists()
+    events = [json.loads(line) for line in found.server.log]
+    ended = [one["event"] for one in events if one["event"].endswith("_ended")]
+    assert ended == ["fork_server_ended", "member_ended"]
+
+
+def test_a_further_process_takes_little_memory() -> None:
+    with cluster(4) as found:
+        for _ in range(8):
+            url = f"{found.url}/upload-audio"
+            answer = httpx.post(url, files=audio(), headers=AUTHORIZED, timeout=WAIT_S)
+            assert answer.status_code == 200
+        for number, pid in found.members().items():
+            assert private_mb(pid) < 60, number
+
+
 def connect_again(clients: SocketClients, url: str) -> list[str]:
     """Polling clients until both processes have some."""
     for name in list({event["client"] for event in clients.events}):
@@ -213,7 +259,7 @@ def connect_again(clients: SocketClients, url: str) -> list[str]:
 
 def test_killed_all_at_once_but_its_processes(clients: SocketClients) -> None:
     with cluster() as found:
-        connect_all(clients, found.url, ("polling", "websocket"))
+        connect_all(clients, found, ("polling", "websocket"))
         with watched(list(found.members().values())) as members:
             found.server.signal(signal.SIGKILL)
             assert found.server.exit_status() == -signal.SIGKILL
@@ -225,7 +271,7 @@ def test_killed_all_at_once_but_its_processes(clients: SocketClients) -> None:
 def test_a_signal_ends_all(clients: SocketClients, tmp_path: Path, stop: signal.Signals) -> None:
     talk = write_wav(tmp_path / "short.wav", sample_pcm()[: 4 * 16_000])
     with cluster(SHUTDOWN_GRACE_S="1000") as found, ThreadPoolExecutor() as pool:
-        connect_all(clients, found.url, ("default", "polling", "websocket"))
+        connect_all(clients, found)
         with talk.open("rb") as file:
             files = {"audio": file}
             url = f"{found.url}/upload-audio"
@@ -276,11 +322,15 @@ def test_settings_that_do_not_fit_together_are_told_in_one_line(tmp_path: Path) 
 
 async def test_an_application_that_cannot_start_is_not_started_for_ever(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        starting = cluster_module._Cluster(settings_of(), listener, tmp_path)
-        assert starting._failed(cluster_module._START_FAILED, "")
-        running = cluster_module._Cluster(settings_of(), listener, tmp_path)
-        running._up()
-        assert not running._failed(cluster_module._START_FAILED, "")
+        for was_up in (False, True):
+            (folder := tmp_path / str(was_up)).mkdir()
+            found = cluster_module._Cluster(settings_of(), listener, folder)
+            if was_up:
+                found._up()
+            assert found._failed(cluster_module._START_FAILED) is not was_up
+            await asyncio.gather(
+                *(child.aclose() for child in found._children), found._engine.aclose()
+            )
 
 
 def test_a_storage_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:

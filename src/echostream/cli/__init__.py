@@ -105,11 +105,11 @@ def ui() -> None:
 
 
 @app.command(hidden=True)
-def member(number: int, folder: Path, descriptor: int) -> None:
-    """One of the processes that `serve` starts."""
+def members(folder: Path, requests: int, port: int) -> None:
+    """The process that those are forked from which `serve` needs."""
     from echostream.web.member import serve as run
 
-    run(settings_of(), number, folder, descriptor)
+    run(settings_of(), folder, requests, port)
 
 
 @app.command(hidden=True)

@@ -11,6 +11,7 @@ from echostream.engine.local import LocalEngine
 from echostream.engine.registry import Model, Registry
 from echostream.engine.service import Engine, EngineState, Heard, LivePlace, ModelState, Place
 from echostream.engine.turns import Turns
+from echostream.engine.vad import VadState
 from echostream.errors import InvalidRequest, ModelUnavailable
 from echostream.settings import Settings
 
@@ -31,6 +32,7 @@ __all__ = [
     "Transcriber",
     "Transcription",
     "Turns",
+    "VadState",
     "check_models",
     "load_registry",
     "load_transcriber",

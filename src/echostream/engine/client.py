@@ -12,7 +12,9 @@ import structlog
 from echostream.domain import Segment, TranscribeOptions
 from echostream.engine.base import Report, Samples
 from echostream.engine.service import EngineState, Heard, LivePlace, ModelState, Place
+from echostream.engine.vad import Detected, VadState
 from echostream.engine.wire import (
+    Detect,
     Done,
     Fault,
     Get,
@@ -235,21 +237,27 @@ class _RemoteLive:
     async def read(
         self, samples: Samples, options: TranscribeOptions
     ) -> tuple[list[Segment], Report]:
+        answer: ReadOnce = await self._ask(Read(samples, options))
+        self._used = answer.used
+        return answer.segments, answer.report
+
+    async def detect(self, samples: Samples, state: VadState) -> Detected:
+        detected: Detected = await self._ask(Detect(samples, state))
+        return detected
+
+    def close(self) -> None:
+        self._link.close()
+
+    async def _ask(self, question: object) -> Any:
         for _ in range(_LIVE_ATTEMPTS):
             try:
-                await self._link.send(Read(samples, options))
-                answer: ReadOnce = answered(await self._link.receive())
+                await self._link.send(question)
+                return answered(await self._link.receive())
             except OSError:
                 log.warning("engine_lost_live")
                 self._link.close()
                 self._link = await self._engine.ask(Live(self._options))
-            else:
-                self._used = answer.used
-                return answer.segments, answer.report
         raise restarted()
-
-    def close(self) -> None:
-        self._link.close()
 
 
 def answered(answer: Any) -> Any:

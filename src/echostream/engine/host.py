@@ -15,6 +15,7 @@ from echostream.engine import Transcriber, load_registry, load_transcriber
 from echostream.engine.local import LocalEngine
 from echostream.engine.service import Heard, LivePlace, Place, Shelf
 from echostream.engine.wire import (
+    Detect,
     Done,
     Fault,
     Get,
@@ -129,14 +130,17 @@ class EngineHost:
 
     async def _serve_live(self, link: Link, live: LivePlace) -> None:
         while True:
+            answer: object
             match await link.receive():
                 case Read(samples, options):
                     try:
                         found = await unless_gone(link, live.read(samples, options))
-                        answer: object = ReadOnce(*found, live.used)
+                        answer = ReadOnce(*found, live.used)
                     except EchoStreamError as error:  # the session may ask again
                         answer = Fault(error)
                     await link.send(answer)
+                case Detect(samples, state):
+                    await link.send(await live.detect(samples, state))
 
 
 class _Entered:

@@ -9,6 +9,7 @@ from echostream.engine.base import Report, Samples
 from echostream.engine.registry import Registry
 from echostream.engine.service import ModelState
 from echostream.engine.turns import Turns
+from echostream.engine.vad import Detected, VadState, detect_speech
 
 
 class LiveEngine:
@@ -36,6 +37,10 @@ class LiveEngine:
             # Not in a turn, for which all other live sessions would wait.
             await asyncio.wrap_future(self._models.start_loading(options.model))
         return await self._turns.live(lambda: self._read(samples, options))
+
+    async def detect(self, samples: Samples, state: VadState) -> Detected:
+        """As `LivePlace.detect`; without a turn, which would take longer than this does."""
+        return await asyncio.to_thread(detect_speech, samples, state)
 
     def _read(self, samples: Samples, options: TranscribeOptions) -> tuple[list[Segment], Report]:
         with self._models.use(options, live=True) as transcriber:

@@ -1,10 +1,9 @@
 """The engine's own process, as those see it who start it."""
 
 import tempfile
-from asyncio.subprocess import Process
 from pathlib import Path
 
-from echostream.children import ECHOSTREAM, Child
+from echostream.children import ECHOSTREAM, Program, Running
 from echostream.engine.client import RemoteEngine
 
 SOCKET = "engine"
@@ -24,7 +23,7 @@ def private_folder() -> "tempfile.TemporaryDirectory[str]":
     )
 
 
-class EngineChild(Child):
+class EngineChild(Program):
     """Keeps the engine's process alive. It ends when its stdin does, and not on a signal."""
 
     what = "engine"
@@ -33,7 +32,7 @@ class EngineChild(Child):
         # A group of its own, so that Ctrl-C in a terminal does not reach what it starts either.
         super().__init__((*command, str(socket)), stop_s=_STOP_S, process_group=0, stdout=2)
 
-    def _ask_to_end(self, process: Process) -> None:
+    def _ask_to_end(self, process: Running) -> None:
         if process.stdin is not None:
             process.stdin.close()
 

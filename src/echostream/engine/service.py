@@ -12,6 +12,7 @@ from typing import Protocol
 
 from echostream.domain import Segment, TranscribeOptions
 from echostream.engine.base import Capabilities, Report, Samples
+from echostream.engine.vad import Detected, VadState
 from echostream.errors import EchoStreamError, InvalidRequest, ModelUnavailable
 
 NOT_LOADED = "none"
@@ -119,6 +120,9 @@ class LivePlace(Protocol):
     ) -> tuple[list[Segment], Report]:
         """The segments of up to 30 s, and what is to be said of them. Raises as
         `Place.transcribe` does. `options` name the session's model."""
+
+    async def detect(self, samples: Samples, state: VadState) -> Detected:
+        """As `detect_speech`. Not while a `read` is under way."""
 
     def close(self) -> None:
         """Give the place back."""

@@ -4,7 +4,7 @@ The detector is Silero VAD v6, which faster-whisper carries as ONNX.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.engine.base import Samples
 
+FRAME_SAMPLES = 512
+"""The detector looks at 32 ms at a time."""
+_CONTEXT_SAMPLES = 64
 _INT16_SCALE = np.float32(1 / 32768)
 # Silero's own thresholds: speech begins above the first and goes on until it falls below the other.
 SPEECH, STILL_SPEECH = 0.5, 0.35
@@ -33,6 +36,10 @@ class Region:
         return self.end - self.start
 
 
+def _zeros(*shape: int) -> NDArray[np.float32]:
+    return np.zeros(shape, np.float32)
+
+
 def to_float32(samples: Samples) -> NDArray[np.float32]:
     """PCM16 to the range -1 to 1 that models read."""
     return samples.astype(np.float32) * _INT16_SCALE
@@ -46,8 +53,8 @@ def speech_regions(
     Speech without a pause in `max_region_s` is cut where it is least certain to be speech, which is
     between two words rather than in one.
     """
-    frame = SpeechDetector.frame_samples
-    detector = SpeechDetector()
+    frame = FRAME_SAMPLES
+    state = VadState()
     open_region = _OpenRegion(
         int(max_region_s * SAMPLE_RATE_HZ) // frame, int(min_silence_s * SAMPLE_RATE_HZ) // frame
     )
@@ -55,7 +62,9 @@ def speech_regions(
     for start in range(0, len(samples), block):
         piece = samples[start : start + block]
         padding = np.zeros(-len(piece) % frame, np.int16)
-        for chance in detector.probabilities(np.concatenate([piece, padding])):
+        detected = detect_speech(np.concatenate([piece, padding]), state)
+        state = detected.state
+        for chance in detected.chances:
             if found := open_region.take(chance):
                 yield Region(found.start * frame, found.end * frame)
     if found := open_region.close():
@@ -106,36 +115,40 @@ class _OpenRegion:
         return Region(start, start + place)
 
 
-class SpeechDetector:
-    """Silero VAD over a stream of any length; each frame of 32 ms is looked at once."""
+@dataclass(frozen=True, slots=True)
+class VadState:
+    """What the detector remembers of the audio so far: two vectors of its network, and the last
+    samples. Whoever has the audio keeps it, so that any process can look at what comes next."""
 
-    frame_samples = 512
-    _context_samples = 64
+    memory: NDArray[np.float32] = field(default_factory=lambda: _zeros(2, 1, 1, 128))
+    context: NDArray[np.float32] = field(default_factory=lambda: _zeros(_CONTEXT_SAMPLES))
 
-    def __init__(self) -> None:
-        """Loads the model, which all detectors share, at the first call in a process."""
-        from faster_whisper.vad import get_vad_model
 
-        self._run = get_vad_model().session.run
-        self._state = np.zeros((2, 1, 1, 128), np.float32)
-        self._context = np.zeros(self._context_samples, np.float32)
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """How likely each frame is speech, and the state that goes with the samples that follow."""
 
-    def probabilities(self, samples: Samples) -> list[float]:
-        """How likely each frame is speech. `samples` go on where the last ones ended; their number
-        must be a multiple of `frame_samples`."""
-        if not len(samples):
-            return []
-        frames = to_float32(samples).reshape(-1, self.frame_samples)
-        ends = frames[:, -self._context_samples :]
-        contexts = np.vstack([self._context, ends[:-1]])
-        self._context = ends[-1]
-        found, *state = self._run(
-            None,
-            {
-                "input": np.concatenate([contexts, frames], axis=1),
-                "h": self._state[0],
-                "c": self._state[1],
-            },
-        )
-        self._state = np.stack(state)
-        return [float(one) for one in found.reshape(-1)]
+    chances: list[float]
+    state: VadState
+
+
+def detect_speech(samples: Samples, state: VadState) -> Detected:
+    """Look at samples that go on where those before `state` ended; their number must be a multiple
+    of FRAME_SAMPLES. Silero VAD, which is loaded at the first call in a process."""
+    from faster_whisper.vad import get_vad_model
+
+    if not len(samples):
+        return Detected([], state)
+    frames = to_float32(samples).reshape(-1, FRAME_SAMPLES)
+    ends = frames[:, -_CONTEXT_SAMPLES:]
+    contexts = np.vstack([state.context, ends[:-1]])
+    found, *memory = get_vad_model().session.run(
+        None,
+        {
+            "input": np.concatenate([contexts, frames], axis=1),
+            "h": state.memory[0],
+            "c": state.memory[1],
+        },
+    )
+    # A copy, or the state would keep all of the samples.
+    return Detected(found.reshape(-1).tolist(), VadState(np.stack(memory), ends[-1].copy()))

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from echostream.domain import Segment, TranscribeOptions
 from echostream.engine.base import Report, Samples
 from echostream.engine.service import ModelState
+from echostream.engine.vad import VadState
 from echostream.errors import EchoStreamError
 
 _LENGTH = Struct("<Q")
@@ -75,6 +76,14 @@ class ReadOnce:
     segments: list[Segment]
     report: Report
     used: ModelState
+
+
+@dataclass(frozen=True, slots=True)
+class Detect:
+    """Answered by `Detected`."""
+
+    samples: Samples
+    state: VadState
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class SpeechReader:
         if not self.speech.utterances:
             return None
         first = self.speech.utterances[0]
-        end = self.speech.end if first.end is None else first.end
+        end = self.speech.seen if first.end is None else first.end
         limit = first.start + int(_WINDOW_S * SAMPLE_RATE_HZ)
         if end > limit:
             return Window(first.start, limit, is_cut=True)

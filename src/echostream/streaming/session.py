@@ -22,7 +22,7 @@ from echostream.domain import (
     TranscribeOptions,
     Transcript,
 )
-from echostream.engine import LivePlace, Report, Samples
+from echostream.engine import LivePlace, Report, Samples, VadState
 from echostream.errors import (
     AudioTooLong,
     EchoStreamError,
@@ -103,6 +103,7 @@ class LiveSession:
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._decoder = StreamDecoder(self._take, self._note_fault, raw_rate_hz=raw_rate_hz)
         self._reader = SpeechReader()
+        self._vad = VadState()
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MOST_ARRIVALS)
         self._changed = asyncio.Condition()
         self._input_ended = False
@@ -161,7 +162,7 @@ class LiveSession:
         """Until what has arrived is read, as far as it can be before more comes."""
         async with self._changed:
             await self._changed.wait_for(
-                lambda: self._is_broken or (self._is_waiting and self._window() is None)
+                lambda: self._is_broken or (self._is_waiting and not len(self._reader.speech.new))
             )
 
     @property
@@ -216,7 +217,6 @@ class LiveSession:
         try:
             await self._decoder.finish()
             async with self._changed:
-                self._reader.speech.close()
                 self._input_ended = True
                 self._changed.notify_all()
             await self._reading
@@ -258,13 +258,32 @@ class LiveSession:
             raise
 
     async def _next_window(self) -> Window | None:
-        async with self._changed:
-            while (window := self._window()) is None and not self._input_ended:
+        speech = self._reader.speech
+        while True:
+            await self._look_for_speech()
+            async with self._changed:
+                is_over = self._input_ended and not len(speech.new)
+                if is_over:
+                    speech.close()
+                if (window := self._window()) is not None or is_over:
+                    return window
+                if len(speech.new):  # has come in the meantime
+                    continue
                 self._is_waiting = True
                 self._changed.notify_all()
                 await self._changed.wait()
-            self._is_waiting = False
-            return window
+                self._is_waiting = False
+
+    async def _look_for_speech(self) -> None:
+        """In what has come since the last time. The detector is the engine's, its state ours."""
+        speech = self._reader.speech
+        if not len(samples := speech.new):
+            return
+        detected = await self._engine.detect(samples, self._vad)
+        self._vad = detected.state
+        async with self._changed:
+            speech.look(detected.chances)
+            self._changed.notify_all()
 
     def _window(self) -> Window | None:
         # Steps that are shorter than turns would only queue up.

@@ -1,13 +1,14 @@
 """The audio of a live session that is still needed, and where in it somebody speaks."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.engine import Samples
-from echostream.engine.vad import SpeechDetector
+from echostream.engine.vad import FRAME_SAMPLES
 
 # Silero's own thresholds: speech begins above the first and goes on until it falls below the other.
 _SPEECH, _STILL_SPEECH = 0.5, 0.35
@@ -30,10 +31,10 @@ class SpeechBuffer:
     them when the caller says so."""
 
     def __init__(self) -> None:
-        self._detector = SpeechDetector()
         self._pcm = bytearray()
         self._start = 0
-        self._looked_at = 0
+        self.seen = 0
+        """How many samples speech has been looked for in."""
         self._last_speech = 0
         self.utterances: deque[Utterance] = deque()
         """Those that have not been dropped, in order; only the last may still go on."""
@@ -49,13 +50,20 @@ class SpeechBuffer:
         return len(self._pcm) // _SAMPLE_BYTES
 
     def append(self, samples: Samples) -> None:
-        """Look for speech in what comes next."""
+        """Keep what comes next; speech is yet to be looked for in it."""
         self._pcm += samples.astype("<i2", copy=False).tobytes()
-        frame = self._detector.frame_samples
-        whole = self._looked_at + (self.end - self._looked_at) // frame * frame
-        for chance in self._detector.probabilities(self.samples(self._looked_at, whole)):
-            self._look(chance, self._looked_at, self._looked_at + frame)
-            self._looked_at += frame
+
+    @property
+    def new(self) -> Samples:
+        """Whole frames that have not been looked at."""
+        whole = (self.end - self.seen) // FRAME_SAMPLES * FRAME_SAMPLES
+        return self.samples(self.seen, self.seen + whole)
+
+    def look(self, chances: Sequence[float]) -> None:
+        """Find speech by how likely it is in each of the next frames."""
+        for chance in chances:
+            self._note(chance, self.seen, self.seen + FRAME_SAMPLES)
+            self.seen += FRAME_SAMPLES
         self._drop()
 
     def close(self) -> None:
@@ -82,7 +90,7 @@ class SpeechBuffer:
     def _speaking(self) -> bool:
         return bool(self.utterances) and self.utterances[-1].end is None
 
-    def _look(self, chance: float, start: int, end: int) -> None:
+    def _note(self, chance: float, start: int, end: int) -> None:
         if self._speaking:
             if chance >= _STILL_SPEECH:
                 self._last_speech = end
@@ -94,7 +102,7 @@ class SpeechBuffer:
             self._last_speech = end
 
     def _drop(self) -> None:
-        keep = self.utterances[0].start if self.utterances else self._looked_at - _PAD
+        keep = self.utterances[0].start if self.utterances else self.seen - _PAD
         if keep > self._start:
             del self._pcm[: (keep - self._start) * _SAMPLE_BYTES]
             self._start = keep

@@ -1,9 +1,9 @@
-"""One of several API processes on a port. `cluster.py` starts it and looks after it."""
+"""One of several API processes on a port, and the process that they are forked from. `cluster.py`
+starts them and looks after them."""
 
 import os
 import shutil
 import signal
-import socket
 import sys
 import threading
 import time
@@ -16,8 +16,9 @@ from echostream.engine.client import RemoteEngine
 from echostream.engine.process import SOCKET
 from echostream.errors import EchoStreamError
 from echostream.lifeline import on_parent_end
-from echostream.pipeline import build_pipeline
+from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
+from echostream.web import fork_server
 from echostream.web.app import create_app
 from echostream.web.cluster import IMPOSSIBLE, UP, stop_s
 from echostream.web.listener import SharedListener, Turn
@@ -25,39 +26,43 @@ from echostream.web.peers import Peers
 from echostream.web.server import Server
 
 
-def serve(settings: Settings, number: int, folder: Path, descriptor: int) -> None:
-    """Serve on the socket `descriptor` until a signal, or until the parent is gone. Exits with
-    IMPOSSIBLE for settings that do not fit together, the reason told to the parent."""
+def serve(settings: Settings, folder: Path, requests: int, port: int) -> None:
+    """Fork processes for those who ask at the socket `requests`, and be one of them in each: serve
+    on the socket `port` until a signal, or until the parent is gone. Exits with IMPOSSIBLE, and a
+    line on stderr, for settings that do not fit together."""
+    try:
+        # Before processes are forked, so that they share what it brings along.
+        pipeline = build_pipeline(settings, RemoteEngine(folder / SOCKET))
+    except EchoStreamError as error:
+        print(f"echostream: {error}", file=sys.stderr)
+        sys.exit(IMPOSSIBLE)
+    number = fork_server.serve(requests)
+    if number is not None:
+        _serve(settings, pipeline, Peers(folder, number), port)
+
+
+def _serve(settings: Settings, pipeline: Pipeline, peers: Peers, port: int) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as in server.serve
     orphaned = threading.Event()
     on_parent_end(lambda: _end(orphaned, stop_s(settings)))
-    peers = Peers(folder, number)
-    structlog.contextvars.bind_contextvars(process=number)
+    structlog.contextvars.bind_contextvars(process=peers.number)
     try:
         with suppress(KeyboardInterrupt):
-            turn = Turn(folder / "turn", settings.web_concurrency)
+            turn = Turn(peers.folder / "turn", settings.web_concurrency)
             # The worker is the parent's.
             ours = settings.model_copy(update={"run_worker": False})
-            _serve(ours, peers, SharedListener(descriptor, number, turn))
+            app = create_app(ours, lambda _settings: pipeline, peers)
+            sockets = [SharedListener(port, peers.number, turn), peers.listen()]
+            Server(app, ours, on_up=_tell_up).run(sockets)
     finally:
-        peers.socket_path(number).unlink(missing_ok=True)
+        peers.socket_path(peers.number).unlink(missing_ok=True)
         if orphaned.is_set():
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(peers.folder, ignore_errors=True)
 
 
-def _serve(settings: Settings, peers: Peers, listener: socket.socket) -> None:
-    try:
-        pipeline = build_pipeline(settings, RemoteEngine(peers.folder / SOCKET))
-    except EchoStreamError as error:
-        _report(str(error))
-        sys.exit(IMPOSSIBLE)
-    app = create_app(settings, lambda _settings: pipeline, peers)
-    Server(app, settings, on_up=lambda: _report(UP)).run([listener, peers.listen()])
-
-
-def _report(line: str) -> None:
+def _tell_up() -> None:
     """Tell the parent, which reads our stdout for this one line."""
-    os.write(1, f"{line}\n".encode())
+    os.write(1, f"{UP}\n".encode())
     os.dup2(2, 1)
 
 

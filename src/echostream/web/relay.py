@@ -8,6 +8,7 @@ the session, by its private Unix socket.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import socketio
 
 from echostream.errors import ResumeFailed
@@ -30,9 +31,6 @@ class Relay:
 
     async def open(self, peers: Peers, owner: int, token: str | None) -> None:
         """Connect to process `owner`. Raises ResumeFailed when it is gone."""
-        # Here, since few processes ever need it.
-        import aiohttp
-
         connector = aiohttp.UnixConnector(str(peers.socket_path(owner)))
         self._http = aiohttp.ClientSession(connector=connector)
         self._socket = socketio.AsyncClient(
