@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from echostream.insights.lexicon import FIRST_NAMES, TALK
-from echostream.insights.sentences import TERMINAL
+from echostream.insights.offline.lexicon import FIRST_NAMES, TALK
+from echostream.insights.offline.sentences import TERMINAL
 
 _CANDIDATES = 60
 _LONGEST_CHARS = 40

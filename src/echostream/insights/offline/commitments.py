@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from echostream.domain import ActionItem, Point
-from echostream.insights.lexicon import STATES, STEERING
-from echostream.insights.people import cased, is_named, subject_of
-from echostream.insights.sentences import TERMINAL, Sentence
+from echostream.insights.offline.lexicon import STATES, STEERING
+from echostream.insights.offline.people import cased, is_named, subject_of
+from echostream.insights.offline.sentences import TERMINAL, Sentence
 
 _SOON = r"(?:also |then |now |just |probably |definitely |please |still |each )*"
 _MODAL = (

@@ -21,11 +21,11 @@ from echostream.domain import (
     Transcript,
 )
 from echostream.insights.base import no_speech
-from echostream.insights.commitments import as_sentence, find, find_questions, is_question
 from echostream.insights.evidence import tokens_of
-from echostream.insights.lexicon import TALK
-from echostream.insights.sentences import Sentence, sentences_of
-from echostream.insights.topics import topics_of
+from echostream.insights.offline.commitments import as_sentence, find, find_questions, is_question
+from echostream.insights.offline.lexicon import TALK
+from echostream.insights.offline.sentences import Sentence, sentences_of
+from echostream.insights.offline.topics import topics_of
 from echostream.scripts import joined_texts
 
 _KEY_POINTS = 8
@@ -82,7 +82,7 @@ def _analyse(transcript: Transcript) -> Insights:
 
 def _central(sentences: Sequence[Sentence]) -> list[int]:
     """Places of the most central sentences, the first being the most central."""
-    from echostream.insights.lexrank import centrality  # lazily: it loads numpy
+    from echostream.insights.offline.lexrank import centrality  # lazily: it loads numpy
 
     bags = [_content(sentence.text) for sentence in sentences]
     scores = centrality(bags)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from echostream.domain import Segment
-from echostream.insights.lexicon import FIRST_NAMES
+from echostream.insights.offline.lexicon import FIRST_NAMES
 from echostream.scripts import joined_texts
 
 _END = re.compile(

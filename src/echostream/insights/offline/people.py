@@ -7,7 +7,7 @@ the position in the clause.
 
 import re
 
-from echostream.insights.lexicon import FIRST_NAMES, NOT_NAMES
+from echostream.insights.offline.lexicon import FIRST_NAMES, NOT_NAMES
 
 _ROLE = (
     "team|department|group|committee|board|council|panel|crew|squad|staff|manager|managers|"
