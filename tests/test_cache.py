@@ -192,7 +192,7 @@ class TestRedisCache:
                 assert await redis_cache.get("a") is None
                 clock.now_s += 5.9
         assert [(line["log_level"], line["event"]) for line in logs] == [
-            ("warning", "cache in Redis fails, going on without")
+            ("warning", "cache in Redis failed, continuing without it")
         ]
         clock.now_s += 5
         with capture_logs() as logs:
