@@ -1,7 +1,7 @@
-"""What the speech engine of a machine is to those who use it, in this process or in another.
+"""The protocol of a machine's speech engine, in this process or in another one.
 
-Everybody who wants something transcribed asks for a place first. Places are few, so that a busy
-machine refuses at once what it would only get to late.
+Whoever wants something transcribed asks for a place first. There are few places, so that a busy
+machine refuses at once what would have to wait for long.
 """
 
 from collections.abc import AsyncGenerator
@@ -17,8 +17,8 @@ from echostream.errors import EchoStreamError
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What is known of an engine without asking it. Both names are `none` until it is loaded;
-    `error` is why it could not be."""
+    """What is known about an engine without asking it. Both names are `none` until it is loaded;
+    `error` says why it could not be loaded."""
 
     engine: str = "none"
     model: str = "none"
@@ -33,26 +33,26 @@ class EngineState:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What has come since the last time. `anew` says that the reading has begun again, so that
-    what came before no longer counts."""
+    """New segments since the last time. If `starts_over` is true, the engine reads the recording
+    from its start again, and earlier segments no longer count."""
 
     segments: tuple[Segment, ...]
     report: Report
-    anew: bool = False
+    starts_over: bool = False
 
 
 class Place(Protocol):
     """The right to have recordings transcribed, one at a time."""
 
     async def load(self) -> EngineState:
-        """The state once the engine is loaded: seconds at first. Raises EngineError."""
+        """Waits until the engine is loaded, at first for seconds. Raises EngineError."""
 
     def transcribe(
         self, samples: Samples, options: TranscribeOptions
     ) -> AsyncGenerator[Heard, None]:
-        """What is heard in `samples`, in order of time. Leaving it stops the work.
+        """Yields what is heard in `samples`, in order of time. Closing it stops the work.
 
-        Raises InvalidRequest for options that the engine cannot serve, EngineError when it breaks.
+        Raises InvalidRequest if the engine does not support the options, EngineError if it fails.
         """
 
 
@@ -61,7 +61,7 @@ class LivePlace(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the engine; `none` until it is loaded."""
+        """The engine's name; `none` until it is loaded."""
 
     @property
     def model(self) -> str: ...
@@ -69,15 +69,15 @@ class LivePlace(Protocol):
     async def read(
         self, samples: Samples, options: TranscribeOptions
     ) -> tuple[list[Segment], Report]:
-        """The segments of up to 30 s, and what is to be said of them. Raises as
-        `Place.transcribe` does."""
+        """The segments of up to 30 s of audio, and the report on them. Raises the same errors as
+        `Place.transcribe`."""
 
     def close(self) -> None:
-        """Give the place back."""
+        """Gives the place back."""
 
 
 class Shelf(Protocol):
-    """Bytes by key, kept for all who use the engine; neither method raises."""
+    """Stores bytes by key for all users of the engine; no method raises."""
 
     async def get(self, key: str) -> bytes | None: ...
 
@@ -85,31 +85,31 @@ class Shelf(Protocol):
 
 
 class Engine(Protocol):
-    """Made anywhere; started, used and closed in one event loop."""
+    """It may be created anywhere, and is started, used and closed in one event loop."""
 
     @property
     def state(self) -> EngineState: ...
 
     @property
     def socket(self) -> Path | None:
-        """Where other processes of this machine reach it; None if they cannot."""
+        """The socket where other processes of this machine reach it; None if they cannot."""
 
     async def start(self) -> None:
-        """Get ready to be used; does not wait for the model."""
+        """Makes it ready for use; does not wait for the model."""
 
     async def load(self) -> EngineState:
-        """The state once the model is loaded: seconds at first. Raises EngineError."""
+        """Waits until the model is loaded, at first for seconds. Raises EngineError."""
 
     def warm_up(self) -> None:
-        """Load the model in the background, unless that is under way."""
+        """Loads the model in the background, unless it is already being loaded."""
 
     def check(self) -> None:
-        """Raise ServerBusy if all places are taken and as many wait as may."""
+        """Raises ServerBusy if all places are taken and the queue for them is full."""
 
     def take(self, *, patient: bool = False) -> AbstractAsyncContextManager[Place]:
-        """Wait for a place, first come first served; ServerBusy as in `check`, unless `patient`."""
+        """Waits for a place, first come, first served. Raises ServerBusy unless `patient`."""
 
     async def live(self) -> LivePlace:
-        """A place for a live session; ServerBusy if there is none."""
+        """A place for a live session. Raises ServerBusy if there is none."""
 
     async def aclose(self) -> None: ...
