@@ -23,9 +23,8 @@ _LEAST_SHARE = 0.02
 
 @dataclass(slots=True)
 class Report:
-    """What an engine reports besides segments while it works. The engine's thread writes it, and any
-    thread may read it. `language` is `und` until it is known; `batches` counts the batches begun.
-    """
+    """What an engine reports besides segments while it works. The engine's thread writes it, any
+    thread may read it. `language` is `und` until it is known; `batches` counts batches begun."""
 
     language: str = "und"
     warnings: list[Caution] = field(default_factory=list)
