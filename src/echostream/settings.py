@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     """Least severity that is logged."""
 
     asr_engine: Literal["auto", "whisper", "pocketsphinx"] = "auto"
-    """Speech engine. `auto`: Whisper if its model is available, else pocketsphinx, with a warning."""
+    """Speech engine. `auto`: Whisper if its model is available, else pocketsphinx and a warning."""
 
     whisper_model: str = "base"
     """A faster-whisper size, a Hugging Face Hub id, or a folder with a CTranslate2 model."""

@@ -33,7 +33,7 @@ def percent(stage: Stage, share: float) -> int:
 
 
 @asynccontextmanager
-async def told(job: ActiveJob, announcer: JobAnnouncer) -> AsyncIterator[Progress]:
+async def reporting(job: ActiveJob, announcer: JobAnnouncer) -> AsyncIterator[Progress]:
     """A progress callback for any thread, which reports to the queue and to listeners.
 
     Without it, Redis would be called for every segment, and a slow Redis would slow down the work.

@@ -17,7 +17,7 @@ from echostream.results import StoredResult
 from echostream.schema import JobData
 from echostream.storage import Storage
 from echostream.worker.metrics import WorkerMetrics
-from echostream.worker.progress import told
+from echostream.worker.progress import reporting
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class JobRunner:
         if await self._storage.read_result(job.job_id) is None:
             self._metrics.waited(job.waited_s)
             started = time.monotonic()
-            async with told(job, self._announcer) as progress:
+            async with reporting(job, self._announcer) as progress:
                 stored = await self._run(data, progress)
             await self._storage.write_result(job.job_id, stored.dump())
             self._metrics.ran(time.monotonic() - started)
