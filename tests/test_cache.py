@@ -46,7 +46,7 @@ from redis_server import RedisServer
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that only moves when told to."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0

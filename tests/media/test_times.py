@@ -1,4 +1,4 @@
-"""Sound lies where its timestamps say, as far as they can be believed."""
+"""Sound is placed by its timestamps, unless they are implausible."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ async def test_clocks_that_begin_at_ten_hours(media: MakeMedia, name: str, pictu
 @both
 @pytest.mark.parametrize("name", ["part.ts", "part.mpg", "part.ogg", "part.mp3", "part.aac"])
 async def test_recordings_joined_into_one_file(media: MakeMedia, tmp_path: Path, name: str) -> None:
-    """Time begins anew in each."""
+    """The clock starts again in each."""
     codec = {"mpg": ("-c:a", "mp2"), "ogg": ("-c:a", "libvorbis")}.get(name.split(".")[1], ())
     part = media(name, *steps(3), *codec).read_bytes()
     (tmp_path / "joined").write_bytes(part * 3)
