@@ -92,7 +92,7 @@ async def test_a_title_that_lies_about_tracks(media: MakeMedia, name: str) -> No
     file = media(name, *steps(2), *said, "-metadata:s:a:0", f"title={LIES}")
 
     assert pitches(await decode(file, **LIMITS))[:2] == [400, 500]
-    with pytest.raises(InvalidRequest, match="the file has one"):
+    with pytest.raises(InvalidRequest, match="the file has only track 0"):
         await decode(file, **LIMITS, track=1)
 
 

@@ -137,7 +137,7 @@ def _decoder(encoding: str) -> "zlib._Decompress | None":
         return None
     if encoding in ("gzip", "x-gzip", "deflate"):
         return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
-    raise UrlFetchFailed("The server of the URL used an unknown compression.")
+    raise UrlFetchFailed("The server of the URL compressed its answer in an unknown format.")
 
 
 def _decoded(chunk: bytes, decoder: "zlib._Decompress | None") -> Iterator[bytes]:
