@@ -1,6 +1,6 @@
-"""Voice activity detection in audio of any length, with limited memory.
+"""Voice activity detection over audio of any length in bounded memory.
 
-The detector is Silero VAD v6, which faster-whisper includes as ONNX.
+The detector is Silero VAD v6, which faster-whisper carries as ONNX.
 """
 
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from echostream.domain import SAMPLE_RATE_HZ
 from echostream.engine.base import Samples
 
 _INT16_SCALE = np.float32(1 / 32768)
-# Silero's own thresholds: speech starts above the first and continues until below the second.
+# Silero's own thresholds: speech begins above the first and goes on until it falls below the other.
 SPEECH, STILL_SPEECH = 0.5, 0.35
 _MIN_SILENCE_S = 0.16
 _BLOCK_S = 30.0
 _LATER_IS_BETTER = 0.2
-"""A bonus, in probability of speech, for cutting a long region at its end, not its middle."""
+"""What it is worth, in probability of speech, to cut a long region at its end, not its middle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A range of samples, `start` inclusive, `end` exclusive."""
+    """A stretch of samples, `start` inclusive, `end` exclusive."""
 
     start: int
     end: int
@@ -34,17 +34,17 @@ class Region:
 
 
 def to_float32(samples: Samples) -> NDArray[np.float32]:
-    """PCM16 as values from -1 to 1, which models read."""
+    """PCM16 to the range -1 to 1 that models read."""
     return samples.astype(np.float32) * _INT16_SCALE
 
 
 def speech_regions(
     samples: Samples, *, max_region_s: float, min_silence_s: float = _MIN_SILENCE_S
 ) -> Iterator[Region]:
-    """Yields regions of speech in order, without padding, each as soon as it is found.
+    """Regions of speech in order, without any padding, each found as it is asked for.
 
-    If speech has no pause within `max_region_s`, it is cut where speech is least probable, which is
-    usually between two words.
+    Speech without a pause in `max_region_s` is cut where it is least certain to be speech, which is
+    between two words rather than in one.
     """
     frame = SpeechDetector.frame_samples
     detector = SpeechDetector()
@@ -73,12 +73,12 @@ class _OpenRegion:
         self._quiet = 0
 
     def take(self, chance: float) -> Region | None:
-        """Takes the next frame's probability of speech; returns the region that ends there."""
+        """The next frame's probability of speech; gives the region that it ends."""
         self._frame += 1
         if not self._chances and chance < SPEECH:
             return None
         self._chances.append(chance)
-        # As in Silero: once below the lower threshold, only the higher one counts.
+        # As Silero has it: once below the lower threshold, only the higher one counts.
         is_quiet = chance < (SPEECH if self._quiet else STILL_SPEECH)
         self._quiet = self._quiet + 1 if is_quiet else 0
         if self._quiet >= self._min_silence:
@@ -88,7 +88,7 @@ class _OpenRegion:
         return None
 
     def close(self) -> Region | None:
-        """Ends the region, if there is one, where its speech ends."""
+        """End the region, if there is one, where its speech ends."""
         if not self._chances:
             return None
         start = self._frame - len(self._chances)
@@ -107,13 +107,13 @@ class _OpenRegion:
 
 
 class SpeechDetector:
-    """Silero VAD on a stream of any length; each frame of 32 ms is read once."""
+    """Silero VAD over a stream of any length; each frame of 32 ms is looked at once."""
 
     frame_samples = 512
     _context_samples = 64
 
     def __init__(self) -> None:
-        """The first one in a process loads the model, which all detectors share."""
+        """Loads the model, which all detectors share, at the first call in a process."""
         from faster_whisper.vad import get_vad_model
 
         self._run = get_vad_model().session.run
@@ -121,8 +121,8 @@ class SpeechDetector:
         self._context = np.zeros(self._context_samples, np.float32)
 
     def probabilities(self, samples: Samples) -> list[float]:
-        """The probability of speech in each frame. `samples` continue the previous ones; their
-        number must be a multiple of `frame_samples`."""
+        """How likely each frame is speech. `samples` go on where the last ones ended; their number
+        must be a multiple of `frame_samples`."""
         if not len(samples):
             return []
         frames = to_float32(samples).reshape(-1, self.frame_samples)
