@@ -1,10 +1,10 @@
-# make demo   the main job on this machine: no Redis, no keys, no Docker
+# make demo   transcribe a sample on this machine: no Redis, no keys, no Docker
 # make test   lint, types, layers, tests
 # make check  lint, types, layers and the tests that start no programs: under a minute
 # make up     the API and the web frontend, until Ctrl-C
-# make lint   lint (of the Dockerfile too), types and layers alone
-# make bench  benchmarks, into benchmarks/RESULTS.md: MODELS="base tiny.en" SPEECH=folder
-# make lock   resolve the pins again
+# make lint   only lint (also of the Dockerfile), types and layers
+# make bench  run the benchmarks, write benchmarks/RESULTS.md: MODELS="base tiny.en" SPEECH=folder
+# make lock   pin the dependencies again
 
 PYTHON ?= python3
 MODELS ?= base

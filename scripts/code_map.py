@@ -1,7 +1,6 @@
-"""Draw the rooms of the code and what each stands on into `docs/explanation/code-map.md`, from the
-imports themselves.
+"""Draw the packages and their imports into `docs/explanation/code-map.md`.
 
-A test fails when the picture is out of date; run `python scripts/code_map.py` to mend that.
+A test fails if the picture is out of date; run `python scripts/code_map.py` to update it.
 """
 
 import tomllib
@@ -20,15 +19,15 @@ def main() -> None:
 
 
 def drawn_into(page: str) -> str:
-    """The page with its picture as the code is now."""
+    """The page with an up-to-date picture."""
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return f"{before}{_BEGIN}```mermaid\n{picture()}```\n{_END}{after}"
 
 
 def picture() -> str:
-    """A Mermaid flow chart: a row a layer, an arrow from each room to those that it imports. What
-    follows from other arrows is left out."""
+    """A Mermaid flow chart: a row per layer, and arrows from each package to those it imports.
+    Arrows that follow from others are left out."""
     layers = _layers()
     arrows = _arrows({room for layer in layers for room in layer})
     lines = ["flowchart TD"]
@@ -41,11 +40,11 @@ def picture() -> str:
 
 
 def _layers() -> list[list[str]]:
-    """The rooms from top to bottom, as the import contract has them."""
+    """The packages from top to bottom, from the import contract."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
     [layers] = [each["layers"] for each in contracts if each.get("containers") == [PACKAGE]]
-    # `__main__` only calls the command line, and is no name for a node.
+    # `__main__` only calls the command line, and Mermaid does not allow it as a name.
     return [layer.split(" | ") for layer in layers if layer != "__main__"]
 
 
@@ -66,7 +65,7 @@ def _room(module: str) -> str:
 
 
 def _needed(arrows: dict[str, set[str]]) -> set[tuple[str, str]]:
-    """The arrows that no path through others stands for."""
+    """The arrows that do not follow from a path of other arrows."""
     return {
         (start, end)
         for start, ends in arrows.items()

@@ -46,7 +46,7 @@ from redis_server import RedisServer
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that only moves when told to."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -192,7 +192,7 @@ class TestRedisCache:
                 assert await redis_cache.get("a") is None
                 clock.now_s += 5.9
         assert [(line["log_level"], line["event"]) for line in logs] == [
-            ("warning", "cache in Redis fails, going on without")
+            ("warning", "cache in Redis failed, continuing without it")
         ]
         clock.now_s += 5
         with capture_logs() as logs:

@@ -1,8 +1,8 @@
-"""Transcripts and insights by content, so that the same audio is not worked through twice.
+"""Transcripts and insights by content, so that the same audio is not processed twice.
 
-A cache may forget at any time and may never fail a request: whatever goes wrong is a miss. Keys
-carry a format version and everything the value depends on, so that nothing is ever invalidated;
-what nobody asks for again runs out.
+A cache may forget at any time and never makes a request fail: any error counts as a miss. Keys
+include a format version and everything that the value depends on, so entries never have to be
+invalidated; they expire.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# To be raised whenever equal inputs would now give other values, or values in another shape.
+# Increase this whenever the same inputs give other values, or values in another format.
 _FORMAT: Final = 3
 
 _MEMORY_BYTES = 64 * 1024 * 1024
@@ -42,21 +42,21 @@ _INSIGHTS = TypeAdapter(Insights)
 
 
 class Cache(Protocol):
-    """Bytes by key for a limited time. Used from one event loop; neither method raises."""
+    """Stores bytes by key for a limited time. Used from one event loop; no method raises."""
 
     async def get(self, key: str) -> bytes | None:
-        """The value, or None when there is none or it cannot be had."""
+        """The value, or None if it is missing or cannot be read."""
 
     async def put(self, key: str, value: bytes) -> None:
-        """Keep the value, if that is possible."""
+        """Stores the value if possible."""
 
     async def aclose(self) -> None:
-        """Close connections."""
+        """Closes connections."""
 
 
 def load_cache(settings: Settings) -> Cache:
-    """The cache that the settings ask for: in Redis where that is there for the queue, else in
-    memory. Quick: connects at first use."""
+    """The cache that the settings ask for: in Redis if that is used for the queue, else in memory.
+    It connects on first use."""
     if settings.cache_ttl_s == 0:
         return NoCache()
     if settings.use_queue:
@@ -78,7 +78,7 @@ class NoCache:
 
 
 class MemoryCache:
-    """In this process. Over `max_bytes` of keys and values, what was read least recently goes."""
+    """A cache in this process. Above `max_bytes`, the least recently read entries are dropped."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class MemoryCache:
         return value
 
     async def put(self, key: str, value: bytes) -> None:
-        """Keep the value; one larger than the whole cache is not kept and displaces nothing."""
+        """Stores the value, unless it is larger than the whole cache."""
         self._drop(key)
         size_bytes = len(key) + len(value)
         if size_bytes > self._max_bytes:
@@ -124,22 +124,22 @@ class MemoryCache:
 
 
 class RedisCache:
-    """In Redis, shared by all processes. `url` is a redis:// URL.
+    """A cache in Redis, shared by all processes. `url` is a redis:// URL.
 
-    A request waits 2 s at most for a Redis that is away or hung. After that, for 5 s, everyone is
-    told "miss" at once; then one request tries again, alone.
+    If Redis hangs or cannot be reached, a request waits for at most 2 s. For the next 5 s every
+    request is a miss at once; then a single request tries again.
     """
 
     def __init__(
         self, url: str, ttl_s: float, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        # Slow to import, and of no use to a process that has no Redis.
+        # Imported here because it is slow to import and not needed without Redis.
         import redis.asyncio as redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
         self._faults = (redis.RedisError, OSError)
-        # What says that Redis is away, as against that it does not want this command.
+        # Errors that mean that Redis cannot be reached, not that it refuses a command.
         self._outages = (redis.ConnectionError, redis.TimeoutError, OSError)
         self._redis: Any = redis.Redis.from_url(
             url,
@@ -164,14 +164,14 @@ class RedisCache:
         await self._redis.aclose()
 
     async def _guarded(self, command: Callable[[], Awaitable[T]]) -> T | None:
-        """The answer to a command; None at any fault, and at once while Redis is known away."""
+        """The answer to a command; None on an error, and at once while Redis is down."""
         if self._away:
             if self._clock() < self._next_try_at:
                 return None
-            # This request tries; those that come while it waits do not wait with it.
+            # Only this request tries; others that come meanwhile do not wait.
             self._next_try_at = self._clock() + _BACK_OFF_S
         try:
-            # The client's own time-outs hold for single reads; names and handshakes come on top.
+            # The client's time-outs apply to single reads, not to name look-ups and handshakes.
             async with asyncio.timeout(_OPERATION_S):
                 answer = await command()
         except self._faults as fault:
@@ -187,15 +187,16 @@ class RedisCache:
             self._next_try_at = now + _BACK_OFF_S
         if now >= self._next_log_at:
             self._next_log_at = now + _LOG_EVERY_S
-            log.warning("cache in Redis fails, going on without", fault=repr(fault))
+            log.warning("cache in Redis failed, continuing without it", fault=repr(fault))
 
 
 def transcript_key(
     channels: Sequence[NDArray[np.int16]], engine: str, model: str, options: TranscribeOptions
 ) -> str:
-    """Key of the transcript of `channels` that are read apart, shape `(n,)` each.
+    """The key of the transcript of `channels`, each of shape `(n,)` and read separately.
 
-    Hashes 115 MB for an hour of audio, in well under a second and without the GIL: for a thread.
+    Call it in a thread: it hashes 115 MB for an hour of audio, in well under a second and without
+    the GIL.
     """
     lengths = [len(samples) for samples in channels]
     # Its name is that of the model that was used, whether a request gave it or not.
@@ -206,41 +207,41 @@ def transcript_key(
 
 
 def insights_key(transcript: Transcript, provider: str, model: str | None) -> str:
-    """Key of what `provider` says of `transcript`. Takes all of the transcript in, so that it stays
-    right whatever a provider comes to read."""
+    """The key of the insights of `transcript` by `provider`. It covers the whole transcript, so it
+    stays correct whichever parts a provider reads."""
     digest = _digest([provider, model, _TRANSCRIPT.dump_python(transcript)])
     return f"insights:{digest.hexdigest()}"
 
 
 def dump_transcript(transcript: Transcript) -> bytes:
-    """To be read back by `load_transcript`. A long one, with words, takes some 100 ms."""
+    """The bytes for `load_transcript`. A long transcript with words takes about 100 ms."""
     return _pack(_TRANSCRIPT.dump_python(transcript))
 
 
 def load_transcript(dumped: bytes | None) -> Transcript | None:
-    """Equal to what was dumped; None for a miss and for what is no transcript of this version."""
+    """The transcript that was dumped; None for a miss or another format."""
     return _load(_TRANSCRIPT, dumped)
 
 
 def dump_insights(insights: Insights) -> bytes:
-    """To be read back by `load_insights`."""
-    # The flat action items follow from the details and cannot be given to the constructor.
+    """The bytes for `load_insights`."""
+    # The flat action items are computed from the details; the constructor does not accept them.
     return _pack(_INSIGHTS.dump_python(insights, exclude={"action_items"}))
 
 
 def load_insights(dumped: bytes | None) -> Insights | None:
-    """Equal to what was dumped; None for a miss and for what is no insights of this version."""
+    """The insights that were dumped; None for a miss or another format."""
     return _load(_INSIGHTS, dumped)
 
 
 def _digest(inputs: list[Any]) -> "hashlib._Hash":
-    # A JSON list shows where it ends, so what is hashed after it cannot be taken for a part of it.
+    # A JSON list marks its own end, so data that is hashed after it cannot be mistaken for it.
     return hashlib.sha256(json.dumps([_FORMAT, *inputs]).encode())
 
 
 def _pack(content: Any) -> bytes:
     # Not pydantic's own JSON, which refuses lone surrogates and turns infinities into null.
-    # Compressed, as Redis gives the cache the memory that it also needs for the job queue.
+    # Compressed, because in Redis the cache and the job queue share the memory.
     return zlib.compress(json.dumps(content).encode(), 1)
 
 

@@ -1,4 +1,4 @@
-"""What both the API's settings and the web frontend's are held against, and how a fault is told."""
+"""Checks of settings that the API and the web frontend share, and how errors are reported."""
 
 from urllib.parse import urlsplit
 
@@ -8,17 +8,17 @@ _PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secr
 
 
 def check_token(token: str) -> None:
-    """Raises ValueError, without the token in its message, for one that protects nothing."""
+    """Raises ValueError if the token protects nothing. The message does not contain it."""
     if token.lower() in _PLACEHOLDERS:
         raise ValueError("is a placeholder; set a token of your own or leave it unset")
-    # Headers carry nothing else, so that no client could ever send it.
+    # Headers cannot carry anything else, so no client could send it.
     if not token.isascii() or not token.isprintable() or token != token.strip() or not token:
         raise ValueError("must be printable ASCII without spaces around it")
 
 
 def check_url(url: str, *schemes: str) -> None:
-    """Raises ValueError, without the URL in its message since it may hold a password, for one that
-    has another scheme, no host, or a port that is none."""
+    """Raises ValueError if the URL has another scheme, no host or an invalid port. The message does
+    not contain the URL, which may have a password."""
     wanted = " or ".join(f"{scheme}://" for scheme in schemes)
     if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise ValueError(f"must begin with {wanted}")
@@ -28,12 +28,12 @@ def check_url(url: str, *schemes: str) -> None:
     except ValueError:
         is_whole = False
     if not is_whole:
-        raise ValueError(f"must be {wanted} with a host and, where it has one, a valid port")
+        raise ValueError(f"must be {wanted} with a host and, optionally, a valid port")
 
 
 def complaint(error: ValidationError) -> str:
-    """The first thing that is wrong with the settings, as a line for the user."""
+    """The first error in the settings, as a line for the user."""
     first = error.errors()[0]
     said = first["msg"].removeprefix("Value error, ")
-    # Where two do not go together there is no name but what is said.
+    # If two settings contradict each other, only the message names them.
     return f"setting {str(first['loc'][0]).upper()}: {said}" if first["loc"] else f"setting {said}"

@@ -1,4 +1,4 @@
-"""Child processes that are kept alive, and the worker that `RUN_WORKER=true` starts as one."""
+"""Child processes that are restarted when they end; `RUN_WORKER=true` starts a worker like this."""
 
 import asyncio
 import signal
@@ -13,8 +13,8 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-# -P: with -m Python would otherwise look for modules in the folder that the user is in, and run
-# whatever is called `queue.py` there.
+# -P: otherwise Python with -m looks for modules in the current folder, and would run a `queue.py`
+# that it finds there.
 PYTHON = (sys.executable, "-P")
 ECHOSTREAM = (*PYTHON, "-m", "echostream")
 _LONGEST_PAUSE_S = 30.0
@@ -43,8 +43,8 @@ class Running(Protocol):
 class Child(ABC):
     """Starts its process again whenever it ends, after a pause that grows while it ends quickly.
 
-    The process reads a pipe from us, whose end it takes as the order to stop: it cannot outlive
-    this one, whatever ends that. `stop_s` is how long it may take to stop before it is killed.
+    The process reads a pipe from us and stops at its end, so it cannot outlive this process.
+    `stop_s` is how long it may take to stop before it is killed.
     """
 
     what = "child"
@@ -58,7 +58,7 @@ class Child(ABC):
         self._task = asyncio.create_task(self._keep_alive())
 
     async def aclose(self) -> None:
-        """Let the process finish what it does, and end."""
+        """Lets the process finish its work, and stops it."""
         if self._task is None:
             return
         self._task.cancel()
@@ -71,7 +71,7 @@ class Child(ABC):
             started = loop.time()
             try:
                 status = await self._run_once()
-            except OSError as error:  # the machine has no room for it
+            except OSError as error:  # no memory or process left for it
                 status = error.errno or 1
             if self._is_over(status):
                 return
@@ -99,7 +99,7 @@ class Child(ABC):
             process.send_signal(signal.SIGTERM)
 
     def _is_over(self, _status: int) -> bool:
-        """Whether a process that ended with this status is not to be started again."""
+        """Whether a process with this exit status must not be restarted."""
         return False
 
     async def _killed_if_late(self, process: Running) -> None:
@@ -130,7 +130,7 @@ class Program(Child):
 
 
 def worker_command(engine: Path | None = None) -> tuple[str, ...]:
-    """A worker that shares the engine at a socket, or has one of its own."""
+    """The command of a worker that uses the engine at a socket, or starts its own."""
     return (*ECHOSTREAM, "worker", "--lifeline", *(("--engine", str(engine)) if engine else ()))
 
 

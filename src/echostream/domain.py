@@ -1,4 +1,4 @@
-"""The words of the domain: what audio becomes. Frozen, no third-party types, times in seconds."""
+"""The domain's types: transcripts and insights. Frozen, no third-party types, times in seconds."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -13,8 +13,8 @@ Stage = Literal["fetching", "decoding", "transcribing", "analysing", "done"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How far the work is: the share of its stage that is done, 0 to 1, and while transcribing the
-    text so far and the time that is left, None while it cannot be told."""
+    """The progress of the work: the share of the stage that is done, 0 to 1, and while transcribing
+    the text so far and the remaining time, None if unknown."""
 
     stage: Stage
     share: float = 0.0
@@ -23,13 +23,13 @@ class Step:
 
 
 Progress = Callable[[Step], None]
-"""Told each step. Called from any thread; must not raise."""
+"""Called with each step, from any thread; must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One spoken word with its punctuation. `text` carries no surrounding space; `space_before`
-    says whether one stands between it and the word before it, as the engine wrote it."""
+    """One spoken word with its punctuation. `text` has no surrounding spaces; `space_before` says
+    whether the engine wrote a space between the previous word and this one."""
 
     start_s: float
     end_s: float
@@ -40,11 +40,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A sentence or a part of one, and how sure the decoder was of it.
+    """A sentence or a part of one, and how confident the decoder was.
 
-    `words` is empty only where the engine cannot time words. `channel` counts from 0 and is set
-    where channels were transcribed apart; `language` is None where it is that of the transcript.
-    The last five fields are Whisper's own terms; engines without them leave the neutral values.
+    `words` is only empty if the engine cannot time words. `channel` counts from 0 and is set if
+    channels were transcribed separately. `language` is None if it is that of the transcript. The
+    last five fields are Whisper's; other engines leave the neutral values.
     """
 
     id: int
@@ -64,8 +64,8 @@ class Segment:
 
 
 def joined(pieces: Iterable[Word | Segment]) -> str:
-    """Words or segments as text: the one rule by which text is put together, so that French
-    `C'est`, `70 %` and Japanese stand as the engine wrote them."""
+    """Words or segments as text. Text is only joined here, so that French `C'est`, `70 %` and
+    Japanese stay as the engine wrote them."""
     text: list[str] = []
     for piece in pieces:
         if stripped := piece.text.strip():
@@ -80,9 +80,9 @@ class TranscribeOptions:
     """What a caller may ask of an engine.
 
     `model` is a name that the engine offers, or None for its default. `language` is an ISO 639-1
-    code, or None to detect it for each part of the audio; then `expected_language` is that of parts
-    too short or unclear to tell. `hotwords` are names and terms that are likely to be said, given
-    to every part. A `draft` is replaced by a later reading of the same audio, so nothing of it is
+    code, or None to detect it for each part of the audio; then parts that are too short or unclear
+    get `expected_language`. `hotwords` are names and terms that are likely to be said; every part
+    gets them. A `draft` will be replaced by a later reading of the same audio, so no part of it is
     tried twice.
     """
 
@@ -96,14 +96,14 @@ class TranscribeOptions:
     model: str | None = None
 
     def with_vocabulary(self, words: Iterable[str]) -> "TranscribeOptions":
-        """The same with further names and terms after its own."""
+        """The same options, with more names and terms after their own."""
         return replace(self, hotwords=tuple(dict.fromkeys((*self.hotwords, *words))))
 
 
 @dataclass(frozen=True, slots=True)
 class AudioOptions:
-    """What is listened to in a file: all of its audio tracks mixed or the one of number `track`,
-    from 0; all channels mixed, or each one transcribed apart as a speaker of its own."""
+    """Which sound of a file is used: all audio tracks mixed, or only `track`, counted from 0; all
+    channels mixed, or each channel transcribed separately as one speaker."""
 
     track: int | None = None
     channels: Literal["mix", "separate"] = "mix"
@@ -114,8 +114,8 @@ SPEECH_WITHOUT_TEXT = "speech_without_text"
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """Something about a transcript that its reader should know, such as speech without text.
-    `code` is for programs, `message` a sentence; times are None where it is about the whole."""
+    """Something that readers of a transcript should know, such as speech without text. `code` is
+    for programs, `message` is a sentence. Times are None if it concerns the whole transcript."""
 
     code: str
     message: str
@@ -125,7 +125,7 @@ class Caution:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Somebody who speaks, with all the time of their segments. `name` is None while unknown."""
+    """A speaker, with the total time of their segments. `name` is None if unknown."""
 
     id: str
     seconds: float
@@ -135,9 +135,9 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """All segments of one piece of audio, in order of time. `duration_s` is that of the audio.
+    """All segments of some audio, in order of time. `duration_s` is the length of the audio.
 
-    `language` is the one most is said in, `languages` are all, the most spoken first.
+    `language` is the most used language; `languages` are all, the most used first.
     """
 
     segments: tuple[Segment, ...]
@@ -155,7 +155,7 @@ class Transcript:
 
     @property
     def unread_s(self) -> float:
-        """Seconds of speech that no words were found for."""
+        """Seconds of speech without text."""
         return sum(
             each.end_s - each.start_s
             for each in self.warnings
@@ -171,7 +171,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Sentiment:
-    """`score` is the confidence of the label, 0 to 1."""
+    """`score` is the confidence in the label, 0 to 1."""
 
     label: SentimentLabel
     score: float
@@ -179,7 +179,7 @@ class Sentiment:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A statement drawn from the transcript, with the ids of the segments that bear it out."""
+    """A statement about the transcript, with the ids of the segments that support it."""
 
     text: str
     evidence: tuple[int, ...]
@@ -187,7 +187,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
-    """Something somebody will do. `owner` and `due` are None where nobody said them."""
+    """A task for somebody. `owner` and `due` are None if nobody said them."""
 
     text: str
     owner: str | None
@@ -206,7 +206,7 @@ class SentimentAt:
 
 @dataclass(frozen=True, slots=True)
 class InsightsMeta:
-    """How insights came about. `coverage` is the share of the transcript's text that was read."""
+    """How insights were made. `coverage` is the share of the transcript's text that was read."""
 
     provider: str
     model: str | None
@@ -217,7 +217,7 @@ class InsightsMeta:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Everything the flat fields of `Insights` are projected from."""
+    """All insights with their evidence; the flat fields of `Insights` repeat a part of them."""
 
     title: str
     key_points: tuple[Point, ...]
@@ -230,7 +230,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Insights:
-    """`summary`, `topics`, `action_items` and `sentiment` are the shape existing clients read."""
+    """`summary`, `topics`, `action_items` and `sentiment` are the fields of the first clients."""
 
     summary: str
     topics: tuple[str, ...]

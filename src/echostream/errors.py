@@ -1,4 +1,4 @@
-"""Every fault EchoStream reports, as one tree.
+"""Every error that EchoStream reports, as one tree.
 
     EchoStreamError
     ├── InvalidRequest            the caller's request is malformed
@@ -8,34 +8,34 @@
     │   ├── InvalidAudio          not decodable, no audio stream, or empty
     │   ├── AudioTooLarge         more bytes than MAX_UPLOAD_MB
     │   └── AudioTooLong          more seconds than MAX_AUDIO_SECONDS
-    ├── FetchError                audioUrl could not be had
-    │   ├── UrlNotAllowed         scheme or address is refused
-    │   └── UrlFetchFailed        the remote end failed
-    ├── LiveError                 a live session cannot go on as the client wants
-    │   ├── TooFast               audio comes faster than it can be read
-    │   ├── AudioIdTaken          a live session of somebody else's has this audioId
-    │   └── ResumeFailed          no such session, or not the secret that was handed out for it
-    ├── ServerBusy                every place in the queue is taken
-    ├── QueueUnavailable          no job queue
-    ├── ModelNotFound             no model of that name
-    ├── JobNotFound               no job of that id, or no longer
+    ├── FetchError                audioUrl could not be fetched
+    │   ├── UrlNotAllowed         its scheme or address is refused
+    │   └── UrlFetchFailed        the remote server failed
+    ├── LiveError                 a live session cannot do what the client wants
+    │   ├── TooFast               audio arrives faster than it can be read
+    │   ├── AudioIdTaken          another live session has this audioId
+    │   └── ResumeFailed          no such session, or the wrong secret
+    ├── ServerBusy                too many requests are waiting
+    ├── QueueUnavailable          there is no job queue
+    ├── ModelNotFound             there is no model of that name
+    ├── JobNotFound               there is no such job, or no longer
     ├── EngineError               the speech engine failed
     │   ├── ModelUnavailable      its model cannot be loaded
-    │   └── EngineRestarted       its process ended and is being started again
+    │   └── EngineRestarted       its process ended and is being restarted
     ├── StorageFull               no room for the upload
-    ├── StorageUnavailable        the storage of jobs cannot be reached or refuses
+    ├── StorageUnavailable        the job storage cannot be reached or refuses access
     ├── StagedAudioMissing        a job's audio is gone
-    ├── WebhookFailed             a callbackUrl did not take its message; never reaches a client
-    ├── Cancelled                 the caller asked for the work to stop
-    └── InsightsError             a provider failed; the pipeline falls back on it
+    ├── WebhookFailed             a callbackUrl did not accept its message; never reaches a client
+    ├── Cancelled                 the caller asked to stop the work
+    └── InsightsError             a provider failed; another one is used
 
-`code` is the word clients match on, `status` its HTTP status, `retryable` whether the same request
-may succeed later. Each is mapped to a response in one place per transport.
+Clients match on `code`. `status` is the HTTP status, and `retryable` says whether the same request
+may succeed later. Each transport maps errors to responses in one place.
 """
 
 
 class EchoStreamError(Exception):
-    """Root of all errors a client may see. `str(error)` is a sentence fit for the client."""
+    """Root of all errors that clients may see. `str(error)` is a sentence for them."""
 
     code = "process_failed"
     status = 500
@@ -52,7 +52,7 @@ class InvalidRequest(EchoStreamError):
 
 
 class MissingAudio(InvalidRequest):
-    """Nothing to transcribe. `code` depends on the endpoint, as clients expect."""
+    """There is nothing to transcribe. `code` depends on the endpoint, as clients expect."""
 
     code = "missing_audioUrl_or_audio"
     status = 400
@@ -117,7 +117,7 @@ class AudioIdTaken(LiveError):
 
 
 class ResumeFailed(LiveError):
-    """Says the same for both, so that nobody learns which ids there are."""
+    """The same error for both causes, so that nobody learns which ids exist."""
 
     code = "resume_failed"
     status = 404
@@ -168,7 +168,7 @@ class StorageFull(EchoStreamError):
 
 
 class StorageUnavailable(EchoStreamError):
-    """The storage does not answer, or refuses."""
+    """The storage does not answer or refuses access."""
 
     code = "storage_unavailable"
     status = 503
@@ -176,7 +176,7 @@ class StorageUnavailable(EchoStreamError):
 
 
 class StagedAudioMissing(EchoStreamError):
-    """A job's audio is not in the storage, so the job can never succeed."""
+    """A job's audio is not in the storage, so the job cannot succeed."""
 
     code = "staged_audio_missing"
     status = 410
@@ -188,16 +188,16 @@ class Cancelled(EchoStreamError):
 
 
 class InsightsError(EchoStreamError):
-    """A provider gave no usable insights; never reaches a client, the pipeline degrades instead."""
+    """A provider gave no usable insights. Clients never see it: they get degraded insights."""
 
     code = "insights_failed"
     status = 502
 
 
 class WebhookFailed(EchoStreamError):
-    """One attempt failed; never reaches a client. `retryable` and `retry_after_s` say what next.
+    """One attempt failed. Clients never see it. `retryable` and `retry_after_s` say what is next.
 
-    `answer_status` is the HTTP status of the receiver, None if it gave none.
+    `answer_status` is the receiver's HTTP status; None if it sent none.
     """
 
     code = "webhook_failed"

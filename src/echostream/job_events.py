@@ -1,7 +1,7 @@
-"""How jobs go, told by workers to the API's processes while it happens.
+"""Progress messages from workers to the API's processes.
 
-What is told is a hint: it may be lost, and nothing depends on it. Whoever hears that a job has
-ended looks at the job itself, so results never pass through Redis' memory.
+These messages are hints: they may be lost, and nothing depends on them. Whoever receives the news
+that a job has ended reads the job itself, so results never pass through Redis' memory.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from redis.exceptions import RedisError
 log = structlog.get_logger(__name__)
 
 _TELL_S = 1.0
-"""Longest that telling may hold a worker up."""
+"""How long sending a message may delay a worker."""
 _RECONNECT_S = 1.0
 _FAULTS = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
 class JobNews:
-    """A job has come to `progress` percent or, where that is None, has ended.
+    """A job has reached `progress` percent or, if that is None, has ended.
 
-    `stage` and the seconds that are left are None where they are not known. `has_new_text` says
-    that there is more of the transcript; it lies beside the job, for those who want to read it.
+    `stage` and the remaining seconds are None if unknown. `has_new_text` says that the transcript
+    has grown; its text is stored beside the job.
     """
 
     job_id: str
@@ -44,7 +44,7 @@ class JobNews:
 
     @classmethod
     def load(cls, dumped: bytes) -> "JobNews | None":
-        """Read what `dump` gave, also where it knew less; None for anything else."""
+        """Reads what `dump` returned, also that of earlier versions; None for anything else."""
         try:
             found = json.loads(dumped)
         except (ValueError, RecursionError):
@@ -63,7 +63,7 @@ class JobNews:
 
 
 class JobAnnouncer:
-    """The workers' side. Never raises, and takes no longer than `_TELL_S` whatever Redis does."""
+    """The workers' side. It never raises, and no call takes longer than `_TELL_S`."""
 
     def __init__(self, redis_url: str, queue_name: str) -> None:
         self._redis = _client(redis_url, answer_s=_TELL_S / 2)
@@ -71,7 +71,7 @@ class JobAnnouncer:
         self._complained = False
 
     async def ended(self, job_id: str) -> None:
-        """To be told once the queue knows it, since who hears this looks there."""
+        """Call this after the queue knows it, because the receiver reads the job there."""
         await self.tell(JobNews(job_id, None))
 
     async def aclose(self) -> None:
@@ -79,7 +79,7 @@ class JobAnnouncer:
 
     async def tell(self, news: JobNews) -> None:
         try:
-            # The client's own time-outs hold for single reads; names and handshakes come on top.
+            # The client's time-outs apply to single reads, not to name look-ups and handshakes.
             async with asyncio.timeout(_TELL_S):
                 await self._redis.publish(self._channel, news.dump())
         except _FAULTS as fault:
@@ -91,9 +91,9 @@ class JobAnnouncer:
 
 
 class JobListener:
-    """An API process' side: gives what is told to `heard`, from `start` until `aclose`.
+    """The API's side: passes each message to `heard`, from `start` until `aclose`.
 
-    A Redis that is away is waited for; what is told meanwhile is missed.
+    If Redis cannot be reached, it keeps trying; messages sent meanwhile are lost.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class JobListener:
     async def aclose(self) -> None:
         self._closing.set()
         if self._task is not None:
-            # The event too, since redis-py can swallow a cancellation while it connects.
+            # The event is set too, because redis-py can swallow a cancellation while it connects.
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._redis.aclose()
@@ -123,7 +123,7 @@ class JobListener:
             try:
                 await self._listen_once()
             except _FAULTS as fault:
-                if not complained or self.is_listening.is_set():  # once in an outage
+                if not complained or self.is_listening.is_set():  # once per outage
                     log.warning("job_events_not_heard", reason=repr(fault))
                 complained = True
             self.is_listening.clear()
@@ -131,7 +131,7 @@ class JobListener:
                 await asyncio.wait_for(self._closing.wait(), _RECONNECT_S)
 
     async def _listen_once(self) -> None:
-        """Until closed or the connection breaks."""
+        """Listens until closed or until the connection breaks."""
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(self._channel)
             self.is_listening.set()
@@ -143,7 +143,7 @@ class JobListener:
 
 
 def _client(redis_url: str, *, answer_s: float) -> Redis:
-    """Without retries, which would hold up or hide what has to be known at once."""
+    """A client without retries: failures must be known at once."""
     return Redis.from_url(
         redis_url,
         socket_connect_timeout=answer_s,
@@ -154,6 +154,6 @@ def _client(redis_url: str, *, answer_s: float) -> Redis:
 
 
 def _channel(redis: Redis, queue_name: str) -> str:
-    """One for each queue. Unlike keys, channels are shared by all databases of a Redis."""
+    """One channel per queue. Unlike keys, channels are shared by all databases of a Redis."""
     database = redis.connection_pool.connection_kwargs.get("db") or 0
     return f"echostream:{database}:{queue_name}:jobs"

@@ -1,4 +1,4 @@
-"""How a child process learns that the process which started it is gone: its stdin ends."""
+"""Tells a child process when its parent has ended: its stdin ends."""
 
 import os
 import threading
@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 
 def on_parent_end(call: Callable[[], object]) -> None:
-    """Call it, in a thread, at the end of stdin: a pipe whose other end the parent holds and which
-    the system closes for it, whatever ends it."""
+    """Calls `call` in a thread when stdin ends. Stdin is a pipe from the parent, which the system
+    closes when the parent ends for any reason."""
 
     def read() -> None:
         # Not sys.stdin: a thread inside its lock would abort the interpreter's shutdown.

@@ -1,6 +1,6 @@
-"""A client of a server's live transcription: sends audio as it comes, survives broken connections.
+"""A client for a server's live transcription. It sends audio, and survives broken connections.
 
-It knows the server by its public Socket.IO events alone, as any other client does.
+Like any other client, it only uses the server's public Socket.IO events.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ Message = dict[str, Any]
 
 
 class LiveFailed(EchoStreamError):
-    """The server cannot be reached, or refuses; the message is its own, and so is the code but for
-    `unreachable`."""
+    """The server cannot be reached (code `unreachable`), or it refused the session, with its own
+    message and code."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -38,8 +38,8 @@ class LiveFailed(EchoStreamError):
 async def pieces_of_file(
     path: Path, *, speed: float, max_audio_s: float, timeout_s: float
 ) -> AsyncIterator[bytes]:
-    """The audio of a file as PCM16 at 16 kHz, as fast as it was spoken times `speed`; 0 is as fast
-    as it is taken. Raises AudioError."""
+    """The audio of a file as PCM16 at 16 kHz, in real time multiplied by `speed`; 0 means without
+    delays. Raises AudioError."""
     samples = await decode(path, max_audio_s=max_audio_s, timeout_s=timeout_s)
     step = int(_PIECE_S * SAMPLE_RATE_HZ)
     clock = asyncio.get_running_loop().time
@@ -51,14 +51,14 @@ async def pieces_of_file(
 
 
 async def pieces_of_stdin() -> AsyncIterator[bytes]:
-    """Standard input as it comes, such as the pipe of a microphone."""
+    """The bytes of standard input, for instance from a microphone, as they arrive."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     try:
         transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
         )
-    except ValueError:  # a file, which cannot be waited for and need not be
+    except ValueError:  # a file, which asyncio cannot wait for
         while piece := os.read(sys.stdin.fileno(), _READ_BYTES):
             yield piece
         return
@@ -70,9 +70,9 @@ async def pieces_of_stdin() -> AsyncIterator[bytes]:
 
 
 class LiveClient:
-    """One live session. `on_partial` is told each `partial_transcript`, once each, `on_fault` what
-    the server could not make sense of, and `on_link` whether there is a connection, at each change
-    once the session has begun."""
+    """One live session. `on_partial` gets each `partial_transcript` once, and `on_fault` the
+    server's message about audio that it could not read. Once the session has started, `on_link`
+    gets each change of the connection."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class LiveClient:
         on_fault: Callable[[str], None],
         on_link: Callable[[bool], None] = lambda _is_up: None,
     ) -> None:
-        """`start` is what `start_audio` says."""
+        """`start` has the fields of `start_audio`."""
         self._url = url
         self._auth = {"token": token} if token else None
         self._start = start
@@ -99,7 +99,7 @@ class LiveClient:
         self._socket: socketio.AsyncClient
 
     def _connect_with(self, http: aiohttp.ClientSession) -> None:
-        # Its own way with Ctrl-C is to cancel every task of the program.
+        # By default it handles Ctrl-C by cancelling all tasks of the program.
         self._socket = socketio.AsyncClient(handle_sigint=False, http_session=http)
         for event, handler in (
             ("connect", self._begin),
@@ -112,9 +112,9 @@ class LiveClient:
             self._socket.on(event, handler)
 
     async def run(self, pieces: AsyncIterator[bytes]) -> Message:
-        """Send all pieces; gives `audio_final`. Raises LiveFailed, and what `pieces` raises."""
-        piece = await anext(pieces, None)  # before there is a session that would be left behind
-        # The library would leave a session of its own open when it cannot connect.
+        """Sends all pieces; returns `audio_final`. Raises LiveFailed, and what `pieces` raises."""
+        piece = await anext(pieces, None)  # if it raises, there is no session yet
+        # If it cannot connect, the library would leave its own HTTP session open.
         async with aiohttp.ClientSession() as http:
             self._connect_with(http)
             try:
@@ -136,23 +136,25 @@ class LiveClient:
         finally:
             if not self._final.done():
                 with suppress(socketio.exceptions.SocketIOError):
-                    await self._socket.emit("end_audio", {})  # or the server would wait for us
-            await self._socket.shutdown()  # also while it tries to connect again
+                    await self._socket.emit(
+                        "end_audio", {}
+                    )  # otherwise the server would wait for us
+            await self._socket.shutdown()  # also if it is reconnecting
 
     async def _until_done(self, event: str, data: Message) -> None:
-        """Send one event until the server has it, over however many connections that takes."""
+        """Sends one event until the server has it, if necessary over several connections."""
         while not self._final.done():
             await self._started.wait()
             try:
                 answer = await self._socket.call(event, data, timeout=_ACK_S)
             except socketio.exceptions.SocketIOError:
-                await asyncio.sleep(_PAUSE_S)  # broken off; the library connects again
+                await asyncio.sleep(_PAUSE_S)  # disconnected; the library reconnects
                 continue
             if answer["ok"]:
                 return
             if answer["error"] == "audio_too_long":
                 self._on_fault(answer["message"])
-                await asyncio.wait({self._final})  # the server ends the session with what it has
+                await asyncio.wait({self._final})  # the server ends the session
                 return
             if answer["error"] != "too_fast":
                 raise LiveFailed(answer["message"], answer["error"])
@@ -180,7 +182,7 @@ class LiveClient:
             self._last_seq = message["seq"]
         try:
             self._on_partial(message)
-        except Exception as error:  # such as a pipe that nobody reads any more
+        except Exception as error:  # for instance a closed pipe
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
@@ -193,12 +195,12 @@ class LiveClient:
             self._final.set_result(message)
 
     async def _fault(self, message: Message) -> None:
-        if message["error"] == "invalid_audio":  # others are answers to what was sent
+        if message["error"] == "invalid_audio":  # other errors also come as acknowledgements
             self._on_fault(message["message"])
 
 
 async def stopped_by(stop: asyncio.Event, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces until `stop` is set."""
+    """Yields the pieces until `stop` is set."""
     stopping = asyncio.create_task(stop.wait())
     try:
         while True:

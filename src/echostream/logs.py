@@ -12,9 +12,9 @@ _SECRET_KEYS = ("token", "api_key", "apikey", "authorization", "password", "secr
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Send our logs and those of libraries, from `level` up, to `stream`, stderr by default.
+    """Sends our logs and those of libraries, from `level` up, to `stream` (by default stderr).
 
-    stdout stays free for what the command line prints, so that it can be piped.
+    stdout is left to the output of commands, so that it can be piped.
     """
     stream = stream or sys.stderr
     on_terminal = stream.isatty()
@@ -56,7 +56,7 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
 def mask_secrets(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """structlog processor: values under a secret's name become `***`."""
+    """A structlog processor that replaces the values of secret keys by `***`."""
     for key in event:
         if any(secret in key.lower() for secret in _SECRET_KEYS):
             event[key] = "***"

@@ -1,4 +1,4 @@
-"""Transcripts put together: channels that were read apart, and text that was there before."""
+"""Joins transcripts: of channels that were read separately, and of earlier and new text."""
 
 import re
 from collections import defaultdict
@@ -13,8 +13,8 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n+")
 
 
 def merged_channels(channels: Sequence[Transcript]) -> Transcript:
-    """The channels of one recording as one transcript in order of time. Each is a speaker: `A` is
-    who speaks first. What somebody says in two channels at once stays, one after the other."""
+    """The channels of one recording as one transcript in order of time. Each channel is a speaker;
+    `A` speaks first. Speech that is in two channels at once is kept twice, one after the other."""
     in_time = sorted(
         (
             replace(segment, channel=number)
@@ -65,9 +65,9 @@ def letters(place: int) -> str:
 
 
 def text_segments(text: str) -> tuple[Segment, ...]:
-    """Text without times as segments, one a line or sentence, so that insights can point at it.
+    """Text without times as segments, one per line or sentence, so that insights can refer to them.
 
-    Joined they give the text back, but for the kind of its white space.
+    Joined, they give the same text, apart from the kind of white space.
     """
     segments: list[Segment] = []
     end = 0
@@ -82,7 +82,7 @@ def text_segments(text: str) -> tuple[Segment, ...]:
 
 
 def with_text_before(given: str, transcript: Transcript) -> Transcript:
-    """The text `given`, then the transcript."""
+    """The text `given`, followed by the transcript."""
     before = text_segments(given)
     after = [
         replace(segment, id=number)

@@ -1,10 +1,10 @@
-"""HTTP to a URL that a stranger chose: downloads and webhooks go out through here alone.
+"""HTTP requests to untrusted URLs. All downloads and webhooks go through this module.
 
-The danger is the server's own network: a URL, a redirect or a DNS answer that leads to an internal
+The danger is the server's own network: a URL, a redirect or a DNS answer may lead to an internal
 address. So every connection goes through `_CheckedBackend`: it resolves the name once, refuses it
-if any answer is not public, and connects to an address it has just checked. Above it HTTP and TLS
-still work with the name, so certificates are verified as usual. There is no second way out:
-no proxy, cookie or credential is taken from the environment or carried to another host.
+if any answer is not public, and connects to an address it has just checked. HTTP and TLS above it
+still use the name, so certificates are verified as usual. Nothing can bypass this: no proxy, cookie
+or credential is taken from the environment or sent to another host.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NAT64 = ip_network("64:ff9b::/96")
 _GLOBAL_UNICAST_V6 = ip_network("2000::/3")
 
-# Global by the letter of the registries, yet not somewhere a public file can be.
+# Global according to the registries, but no place for a public file.
 _REFUSED = (
     ip_network("168.63.129.16/32"),  # Azure's platform address, reachable from its machines only
     ip_network("192.0.0.0/24"),  # protocol assignments; Oracle Cloud's metadata is here
@@ -41,11 +41,11 @@ _REFUSED = (
 )
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Gives all addresses of a host name and port; raises OSError if there are none."""
+"""Returns all addresses of a host name and port; raises OSError if there are none."""
 
 
 async def system_resolve(host: str, port: int) -> list[str]:
-    """Ask the operating system, in a thread of the event loop's pool."""
+    """Asks the operating system, in a thread of the event loop's pool."""
     loop = asyncio.get_running_loop()
     answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in answers]
@@ -53,7 +53,7 @@ async def system_resolve(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What lies under HTTP: names to addresses, sockets, trust. Tests bring their own."""
+    """The layers below HTTP: name resolution, sockets, certificates. Tests replace them."""
 
     resolve: Resolve = system_resolve
     backend: httpcore2.AsyncNetworkBackend = field(default_factory=httpcore2.AnyIOBackend)
@@ -64,10 +64,10 @@ class Network:
 async def checked_pool(
     network: Network, allow_private: bool
 ) -> AsyncIterator[httpcore2.AsyncConnectionPool]:
-    """Connections to public addresses only, to any address with `allow_private`.
+    """A pool that only connects to public addresses, or to any address with `allow_private`.
 
-    Within it UrlNotAllowed is raised for an address that is refused, and what goes wrong with a
-    connection becomes UrlFetchFailed. No message names an address.
+    Inside the context, a refused address raises UrlNotAllowed, and connection errors become
+    UrlFetchFailed. No message names an address.
     """
     backend = _CheckedBackend(network, allow_private)
     try:
@@ -91,8 +91,8 @@ async def exchange(
     headers: Iterable[tuple[str, str]],
     body: bytes | None = None,
 ) -> AsyncIterator[httpcore2.Response]:
-    """Send one request to a URL from `checked_url`; gives the response with its body unread."""
-    # The parts as already parsed and checked: a second parser might read the text otherwise.
+    """Sends one request to a URL from `checked_url`; yields the response with an unread body."""
+    # Uses the parsed and checked parts: another parser might read the text differently.
     target = httpcore2.URL(
         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
     )
@@ -117,13 +117,13 @@ def header(response: httpcore2.Response, name: str) -> str:
 
 
 def status_text(status: int) -> str:
-    """A status as a sentence can have it: `404 (Not Found)`, `599`."""
+    """A status for a sentence: `404 (Not Found)`, `599`."""
     known = status in HTTPStatus.__members__.values()
     return f"{status} ({HTTPStatus(status).phrase})" if known else str(status)
 
 
 def checked_url(url: str | httpx2.URL) -> httpx2.URL:
-    """Parse an absolute http(s) URL; raises UrlNotAllowed for anything of doubtful reading."""
+    """Parses an absolute http(s) URL; raises UrlNotAllowed for anything ambiguous."""
     try:
         parsed = httpx2.URL(url.strip() if isinstance(url, str) else url)
     except (httpx2.InvalidURL, UnicodeError) as error:
@@ -135,16 +135,16 @@ def checked_url(url: str | httpx2.URL) -> httpx2.URL:
         raise UrlNotAllowed("The URL must not contain a user name or password.")
     if not _HOST.fullmatch(host) or not 0 < _port(parsed) < 65536:
         raise UrlNotAllowed("The URL is malformed.")
-    # Resolvers take 2130706433, 0x7f.1 and 0177.0.0.1 for addresses; nobody types them in earnest.
+    # Resolvers accept 2130706433, 0x7f.1 and 0177.0.0.1 as addresses; no honest URL has them.
     if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) and _literal(host) is None:
         raise UrlNotAllowed("The URL is malformed.")
     return parsed
 
 
 def check_url(url: str, *, allow_private: bool) -> None:
-    """What can be said of a URL before it is used, without asking a resolver.
+    """Checks a URL before it is used, without resolving its name.
 
-    Raises UrlNotAllowed as `checked_url` does, and for a private address written out.
+    Raises UrlNotAllowed like `checked_url`, and also for a literal private address.
     """
     host = checked_url(url).raw_host.decode("ascii")
     literal = _literal(host)
@@ -171,7 +171,7 @@ def _literal(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address is of the public Internet, going by an IPv4 address embedded in it."""
+    """Whether an address is public. For an IPv6 address with an embedded IPv4 one, that counts."""
     if isinstance(address, IPv6Address):
         if address in _NAT64:
             return is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
@@ -184,7 +184,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 class _CheckedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects to checked addresses only. One per pool."""
+    """Connects only to checked addresses. One per pool."""
 
     def __init__(self, network: Network, allow_private: bool) -> None:
         self._network = network
@@ -209,7 +209,7 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
         raise failure
 
     async def _addresses(self, host: str, port: int) -> list[str]:
-        """Resolve once; all answers must be public, for a mix of both is an attack."""
+        """Resolves once. All answers must be public: a mix of both would be an attack."""
         try:
             found = [host] if _literal(host) else await self._network.resolve(host, port)
             addresses = [ip_address(address) for address in found]

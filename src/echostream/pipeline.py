@@ -285,12 +285,12 @@ class _Reading:
         return Result(whole, None, time.perf_counter() - started)
 
     def _take(self, heard: Heard) -> None:
-        if heard.anew:
+        if heard.starts_over:
             self._segments = []
         self._report = heard.report
         for segment in heard.segments:
             self._segments.append(segment)
-            # What has been told once is not told again by an engine that begins anew.
+            # When the engine starts over, segments that were shown are not shown again.
             if self._on_segment and segment.end_s > self._shown_s:
                 self._shown_s = segment.end_s
                 self._on_segment(segment)

@@ -1,4 +1,4 @@
-"""Scripts that are written without spaces between words."""
+"""Writing systems without spaces between words, and how texts are joined."""
 
 import re
 from collections.abc import Iterable
@@ -24,13 +24,13 @@ _SPACELESS = re.compile(
 
 
 def is_unspaced(letter: str) -> bool:
-    """Whether a letter, or a punctuation mark, is of a script that puts no spaces between words."""
+    """Whether a letter or punctuation mark belongs to a script without spaces between words."""
     return bool(_UNSPACED.fullmatch(letter))
 
 
 def space_between(before: str, after: str) -> bool:
-    """Whether two texts that nobody has joined yet take a space: not where either side of the seam
-    is of a script without spaces, nor where there is nothing on one side."""
+    """Whether a space belongs between two texts: not if either side of the seam has a script
+    without spaces, and not if one text is empty."""
     before, after = before.rstrip(), after.lstrip()
     if not before or not after:
         return False
@@ -38,7 +38,7 @@ def space_between(before: str, after: str) -> bool:
 
 
 def joined_texts(texts: Iterable[str]) -> str:
-    """Texts that nobody has joined yet as one, such as sentences of a summary."""
+    """Joins texts, such as the sentences of a summary, with a space where one belongs."""
     whole = ""
     for text in texts:
         whole += f"{' ' if space_between(whole, text) else ''}{text}"
@@ -46,6 +46,6 @@ def joined_texts(texts: Iterable[str]) -> str:
 
 
 def needs_no_space(before: str, after: str) -> bool:
-    """Whether a space that an engine wrote between two texts is to go. Chinese and Japanese have
-    none at all; Thai and its neighbours have one between sentences."""
+    """Whether a space that an engine wrote between two texts must be removed. Chinese and Japanese
+    have no spaces at all; Thai and its neighbours have them between sentences."""
     return bool(_SPACELESS.match(before[-1:]) and _SPACELESS.match(after[:1]))

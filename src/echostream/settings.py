@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     """Least severity that is logged."""
 
     asr_engine: Literal["auto", "whisper", "pocketsphinx"] = "auto"
-    """Speech engine. `auto`: Whisper when its model can be had, else pocketsphinx and a warning."""
+    """Speech engine. `auto`: Whisper if its model is available, else pocketsphinx and a warning."""
 
     whisper_model: str = "base"
     """A faster-whisper size, a Hugging Face Hub id, or a folder with a CTranslate2 model."""
@@ -86,11 +86,11 @@ class Settings(BaseSettings):
     """Names and terms that are likely to be said in any recording, separated by commas."""
 
     model_fetch_timeout_s: float = Field(5.0, gt=0)
-    """How long `ASR_ENGINE=auto` tries to reach the model hub before pocketsphinx stands in."""
+    """How long `ASR_ENGINE=auto` tries to reach the model hub before it uses pocketsphinx."""
 
     insights_provider: Literal["auto", "gemini", "openai", "extractive", "none"] = "auto"
-    """Who draws insights. `auto`: Gemini with a key, else an OpenAI-compatible endpoint if one is
-    configured, else `extractive`, which works offline."""
+    """What generates insights. `auto`: Gemini with a key, else an OpenAI-compatible endpoint if one
+    is configured, else `extractive`, which works offline."""
 
     gemini_api_key: SecretStr | None = None
     """Google AI key."""
@@ -108,22 +108,22 @@ class Settings(BaseSettings):
     """Model name sent to that server."""
 
     insights_timeout_s: float = Field(60.0, gt=0)
-    """Longest wait for one answer of an insights provider."""
+    """How long to wait for one answer of an insights provider."""
 
     insights_context_tokens: int = Field(100_000, ge=1_000)
     """Transcript tokens sent in one call; a longer transcript is split on segments and merged."""
 
     max_upload_mb: int = Field(500, ge=1)
-    """Largest upload or download, in MiB; over it 413 `audio_too_large`."""
+    """Largest upload or download, in MiB; above it 413 `audio_too_large`."""
 
     max_audio_seconds: int = Field(14_400, ge=1)
-    """Longest audio; over it 413 `audio_too_long`."""
+    """Longest audio; above it 413 `audio_too_long`."""
 
     decode_timeout_s: float = Field(600.0, gt=0)
     """Longest time ffmpeg may take for one file."""
 
     fetch_timeout_s: float = Field(120.0, gt=0)
-    """Longest time a download of `audioUrl` may take in all."""
+    """Longest time a download of `audioUrl` may take in total."""
 
     allow_private_urls: bool = False
     """Let `audioUrl` and `callbackUrl` reach private addresses. For development only."""
@@ -133,19 +133,19 @@ class Settings(BaseSettings):
     together: two for each CPU, eight at most."""
 
     max_waiting: int = Field(16, ge=0)
-    """Requests that may wait for a free transcription; past it 503 `server_busy`."""
+    """Requests that may wait for a free transcription; beyond that 503 `server_busy`."""
 
     max_live_sessions: int | None = Field(None, ge=1)
-    """Live sessions this host accepts; past it `server_busy`. Unset: two for each CPU."""
+    """Live sessions this host accepts; beyond that `server_busy`. Unset: two for each CPU."""
 
     live_resume_s: float = Field(60.0, gt=0)
     """How long a live session waits for a client whose connection has dropped."""
 
     live_idle_s: float = Field(300.0, gt=0)
-    """How long a live session waits for audio before it is ended."""
+    """How long a live session waits for audio before it ends."""
 
     shutdown_grace_s: float = Field(25.0, ge=0)
-    """How long running requests may go on after SIGTERM before they are ended with an error."""
+    """How long running requests may continue after SIGTERM before they end with an error."""
 
     use_queue: bool = False
     """Connect the job queue."""
@@ -160,7 +160,7 @@ class Settings(BaseSettings):
     """Start a worker beside the API, one for all of its processes."""
 
     storage_url: str = "file://./data"
-    """Where staged audio and results of jobs lie: an fsspec URL (`file://`, `s3://`), shared by API
+    """Where audio and results of jobs are stored: an fsspec URL (`file://`, `s3://`), shared by API
     hosts and workers."""
 
     job_timeout_s: float = Field(14_400.0, gt=0)
@@ -170,20 +170,19 @@ class Settings(BaseSettings):
     """How long finished jobs and their results are kept."""
 
     job_lock_s: float = Field(60.0, gt=0)
-    """A worker that has not been heard of for this long has lost its job."""
+    """A worker that sends no sign of life for this long loses its job."""
 
     job_stalled_check_s: float = Field(15.0, gt=0)
-    """How often workers look for jobs that others have lost."""
+    """How often workers check for jobs that others have lost."""
 
     webhook_secret: SecretStr | None = None
-    """Signs webhooks (`whsec_` and base64, as Standard Webhooks has it). Needed for `callbackUrl`.
-    """
+    """Signs webhooks (`whsec_` and base64, as in Standard Webhooks). Needed for `callbackUrl`."""
 
     worker_metrics_port: int = Field(0, ge=0, le=65535)
-    """Port of a worker's Prometheus metrics; 0 leaves them out."""
+    """Port of a worker's Prometheus metrics; 0 turns them off."""
 
     cache_ttl_s: int = Field(86_400, ge=0)
-    """How long transcripts and insights are kept by content; 0 turns the cache off."""
+    """How long the cache keeps transcripts and insights; 0 turns it off."""
 
     @field_validator("cors_origins", "vocabulary", "whisper_models", mode="before")
     @classmethod

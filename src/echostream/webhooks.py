@@ -1,7 +1,7 @@
-"""Tell a `callbackUrl` how a job ended, as the Standard Webhooks specification says.
+"""Sends the end of a job to its `callbackUrl`, following the Standard Webhooks specification.
 
-One call is one attempt; when to try again is the caller's business, and `WebhookFailed` says
-whether and after how long. https://github.com/standard-webhooks/standard-webhooks/blob/main/spec
+One call is one attempt. The caller decides when to try again; `WebhookFailed` says whether to and
+after how long. https://github.com/standard-webhooks/standard-webhooks/blob/main/spec
 """
 
 import asyncio
@@ -36,20 +36,20 @@ _MAX_REPLY_BYTES = 4096
 _MAX_RETRY_AFTER_S = 86_400.0
 _GONE = 410
 
-# A full stop would make it unclear where the signed text's parts begin.
+# No full stops: they separate the parts of the signed text.
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_:-]{1,256}")
 
 
 def check_callback_url(url: str, *, allow_private: bool = False) -> None:
-    """The cheap checks at request time; the address is checked at each delivery.
+    """The cheap checks at request time. The address itself is checked at each delivery.
 
-    Raises UrlNotAllowed for a URL that could never be delivered to.
+    Raises UrlNotAllowed if no delivery to this URL could ever work.
     """
     check_url(url, allow_private=allow_private)
 
 
 class WebhookSender:
-    """Signs and posts. Keeps no connections; any number of sends may run at once."""
+    """Signs and posts messages. Keeps no connections; any number of sends may run at once."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class WebhookSender:
         allow_private: bool = False,
         network: Network | None = None,
     ) -> None:
-        """`timeout_s` covers one whole attempt. Raises ValueError for a secret that is none."""
+        """`timeout_s` covers one whole attempt. Raises ValueError if the secret is malformed."""
         self._webhook: Webhook | None = None
         if secret is not None:
             check_webhook_secret(secret.get_secret_value())
@@ -77,10 +77,10 @@ class WebhookSender:
         data: dict[str, Any],
         occurred_at: datetime | None = None,
     ) -> int:
-        """Deliver once; gives the receiver's status, which is 2xx. Redirects are not followed.
+        """Tries to deliver once; returns the receiver's status, which is 2xx. Follows no redirects.
 
-        `message_id` (up to 256 letters, digits and `_:-`), `data` and `occurred_at` (aware; now, if
-        not given) should be the same at each attempt. Raises WebhookFailed.
+        `message_id` (up to 256 letters, digits and `_:-`), `data` and `occurred_at` (with a time
+        zone; the default is now) should be the same at each attempt. Raises WebhookFailed.
         """
         body = _body(event, data, occurred_at or datetime.now(UTC))
         headers = self._signed_headers(message_id, body)
@@ -98,7 +98,9 @@ class WebhookSender:
 
     def _signed_headers(self, message_id: str, body: str) -> list[tuple[str, str]]:
         if self._webhook is None:
-            raise WebhookFailed("There is no WEBHOOK_SECRET to sign with.", retryable=False)
+            raise WebhookFailed(
+                "WEBHOOK_SECRET is not set, so nothing can be signed.", retryable=False
+            )
         if not _MESSAGE_ID.fullmatch(message_id):
             raise WebhookFailed("The id of the message is malformed.", retryable=False)
         now = datetime.now(UTC)
@@ -120,7 +122,7 @@ class WebhookSender:
                 reply = _Reply(response.status, header(response, "retry-after"))
                 await _let_it_finish(response)
         except (TimeoutError, UrlFetchFailed):
-            if reply is None:  # else the receiver has given its answer, all but the body
+            if reply is None:  # otherwise the status has arrived, and only the body is missing
                 raise
         return reply
 
@@ -131,7 +133,7 @@ class _Reply:
     retry_after: str
 
     def raise_unless_delivered(self) -> None:
-        """As the specification has it: any status but 2xx is a failure, and only 410 is final."""
+        """As specified: every status except 2xx is a failure, and only 410 is final."""
         if 200 <= self.status < 300:
             return
         retryable = self.status != _GONE
@@ -150,7 +152,7 @@ def _body(event: Event, data: dict[str, Any], occurred_at: datetime) -> str:
 
 
 async def _let_it_finish(response: httpcore2.Response) -> None:
-    """Read a short answer to its end, so that its sender sees no broken connection."""
+    """Reads a short answer to its end, so that the receiver sees no broken connection."""
     read_bytes = 0
     async with aclosing(response.aiter_stream()) as chunks:
         async for chunk in chunks:
@@ -160,13 +162,13 @@ async def _let_it_finish(response: httpcore2.Response) -> None:
 
 
 def _retry_after_s(value: str) -> float | None:
-    """The header in either of its forms, seconds or a date; a day at most, None if unreadable."""
+    """The header, as seconds or a date. At most a day; None if it cannot be parsed."""
     try:
         if value.isdecimal():
             wait_s = float(value)
         else:
             until = parsedate_to_datetime(value)
-            # A date whose zone is unknown is read as UTC, the only one HTTP allows.
+            # A date without a zone counts as UTC, the only zone that HTTP allows.
             until = until if until.tzinfo else until.replace(tzinfo=UTC)
             wait_s = (until - datetime.now(UTC)).total_seconds()
     except (ValueError, OverflowError):

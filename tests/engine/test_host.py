@@ -277,7 +277,7 @@ async def test_a_recording_that_ends_the_engine_is_tried_once_more(own: OwnEngin
     async with own.take() as place:
         found = place.transcribe(SECONDS, TranscribeOptions(prompt="once"))
         async for one in found:
-            heard = [] if one.anew else heard
+            heard = [] if one.starts_over else heard
             heard += [segment.text for segment in one.segments]
     assert heard == [f"word{number}" for number in range(6)]
 

@@ -1,4 +1,4 @@
-"""Whisper through the real path, on the tiny model of `tests/tools`."""
+"""Whisper through the real path, on the tiny model that `tools/` made."""
 
 from concurrent.futures import ThreadPoolExecutor
 

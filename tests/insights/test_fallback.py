@@ -13,23 +13,17 @@ from echostream.errors import InsightsError
 from echostream.insights import (
     ExtractiveInsights,
     FallbackInsights,
+    InsightsProvider,
+    ModelInsights,
     choose_provider,
     load_insights,
 )
-from echostream.insights.base import InsightsProvider, RetryPolicy
-from echostream.insights.gemini import GeminiInsights
-from echostream.insights.openai_compat import OpenAIInsights
+from echostream.llm.base import RetryPolicy
+from echostream.llm.gemini import GeminiModel
+from echostream.llm.openai_compat import OpenAIModel
 from echostream.settings import Settings
-from insights.standins import (
-    KEY,
-    Reply,
-    answer,
-    gemini_error,
-    gemini_reply,
-    meeting,
-    openai_reply,
-    standing_in,
-)
+from insights.meeting import answer, meeting
+from llm.standins import KEY, Reply, gemini_error, gemini_reply, openai_reply, standing_in
 
 QUICK = RetryPolicy(attempts=2, first_wait_s=0.01, longest_wait_s=1.0)
 
@@ -120,29 +114,24 @@ async def test_gemini_failing_on_the_wire_degrades(reply: Reply) -> None:
 )
 async def test_openai_failing_on_the_wire_degrades(reply: Reply) -> None:
     with standing_in(reply) as server:
-        primary = OpenAIInsights(
+        model = OpenAIModel(
             base_url=f"{server.url}/v1",
             api_key=None,
             model="llama",
             timeout_s=5.0,
-            context_tokens=10_000,
             retries=QUICK,
         )
-        insights = await analyse(primary)
+        insights = await analyse(ModelInsights(model, 10_000))
     assert insights.details.meta.degraded
     assert insights.details.meta.provider == "extractive"
     assert "unexpectedly" not in str(insights.details.meta.degraded_reason)
 
 
-def gemini_at(url: str) -> GeminiInsights:
-    return GeminiInsights(
-        SecretStr(KEY),
-        "gemini-3.8-flash",
-        timeout_s=5.0,
-        context_tokens=10_000,
-        base_url=url,
-        retries=QUICK,
+def gemini_at(url: str) -> ModelInsights:
+    model = GeminiModel(
+        SecretStr(KEY), "gemini-3.8-flash", timeout_s=5.0, base_url=url, retries=QUICK
     )
+    return ModelInsights(model, 10_000)
 
 
 async def analyse(primary: InsightsProvider) -> Insights:

@@ -7,11 +7,11 @@ import pytest
 
 from echostream.domain import Insights, Transcript
 from echostream.errors import InsightsError
-from echostream.insights.base import ProviderUnavailable, TooLong
-from echostream.insights.parts import analyse_with
-from echostream.insights.prompt import Prompt, most_tokens
-from echostream.insights.wire import Shape, WireInsights
-from insights.standins import answer, transcript
+from echostream.insights.parts import ModelInsights
+from echostream.insights.wire import WireInsights
+from echostream.llm.base import Prompt, ProviderUnavailable, Shape, TooLong
+from echostream.llm.tokens import most_tokens
+from insights.meeting import answer, transcript
 
 WINDOW = 1_000
 Fault = Callable[[list[int], str], InsightsError | None]
@@ -61,13 +61,16 @@ class Reader:
         )
         return shape.model_validate(read)
 
+    async def aclose(self) -> None:
+        pass
+
 
 def long(count: int = 150) -> Transcript:
     return transcript(*(f"Number {i}: we talk about the budget at length." for i in range(count)))
 
 
 async def read(model: Reader, spoken: Transcript | None = None) -> Insights:
-    return await analyse_with(model, spoken or long(), WINDOW)
+    return await ModelInsights(model, WINDOW).analyse(spoken or long())
 
 
 async def test_what_fits_takes_one_call() -> None:

@@ -74,7 +74,7 @@ class Client:
         ]
 
     def texts(self) -> list[str]:
-        """The texts so far, each time one was told."""
+        """The texts so far, in the order they were sent."""
         return [data["text"] for data in self.of("job_progress") if "text" in data]
 
     def ends(self) -> list[tuple[str, dict[str, Any]]]:
@@ -88,7 +88,7 @@ class Client:
                 await self._more.wait()
 
     async def ended(self, timeout_s: float = WAIT_S) -> tuple[str, dict[str, Any]]:
-        """The one end that was told."""
+        """The end of the job, which must be sent once."""
         await self.until(Client.ends, timeout_s)
         (end,) = self.ends()
         return end

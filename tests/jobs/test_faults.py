@@ -16,7 +16,7 @@ from redis_server import RedisServer
 
 SECONDS = 6
 BACK_S = LOCK_S + 8
-"""Longest time in which a lost job is back at work: its lock runs out, two checks find it."""
+"""The longest time until a lost job is active again: its lock expires, two checks find it."""
 IDLE_S = 60.0
 OUTAGE_S = 10.0
 
@@ -161,7 +161,7 @@ async def test_redis_hangs_for_a_while(fragile: Jobs, mortal: RedisServer) -> No
         status = await fragile.ended(job_id, 60)
         assert (status.state, status.attempts) == ("completed", 1)
     assert await fragile.text(job_ids[0]) == words(90)
-    # The worker had the job all the time, so being given it again is no reason to begin anew.
+    # The worker still had the job, so it must not start again when it gets the job again.
     assert len(fragile.place.events("transcribing", "running")) == 1
     assert worker.is_alive
     new = await fragile.add(prompt="new")

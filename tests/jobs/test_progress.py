@@ -1,4 +1,4 @@
-"""What is told of a job that is being worked on: over REST, over Socket.IO, and in between."""
+"""The progress of an active job, over REST, over Socket.IO, and in between."""
 
 import asyncio
 import itertools
@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from echostream.domain import Step
 from echostream.job_events import JobNews
 from echostream.jobs import SoFar, new_job_id
-from echostream.worker.progress import percent, told
+from echostream.worker.progress import percent, reporting
 from jobs.events_support import assert_in_order, client_of, serving
 from jobs.place import Jobs, until, words
 from redis_server import RedisServer
@@ -114,7 +114,7 @@ async def test_listeners_hear_the_text_as_it_grows(jobs: Jobs, api: str) -> None
         assert_in_order(early, job_id)
         assert_in_order(late, job_id)
         assert all(words(16).startswith(text) for text in early.texts())
-        # It is told about once a second, not with each step.
+        # It is sent about once a second, not with each step.
         assert len(early.texts()) <= 8 < len(early.of("job_progress"))
 
 
@@ -148,7 +148,7 @@ async def test_what_is_kept_expires_and_can_be_kept_in_part(jobs: Jobs, redis: R
 
 
 class Listener:
-    """Stands in for a job and its announcer, and keeps what they are told."""
+    """Stands in for a job and its announcer, and records what they get."""
 
     job_id = "job_1"
 
@@ -173,7 +173,7 @@ class Listener:
 async def test_a_long_text_is_kept_less_often_than_progress() -> None:
     listener = Listener()
     text = "word " * 40_000
-    async with told(listener, listener) as progress:
+    async with reporting(listener, listener) as progress:
         for share, come_to in ((0.1, 18), (0.2, 26), (0.3, 34)):
             text += "more "
             progress(Step("transcribing", share, text, 10.0))

@@ -1,4 +1,4 @@
-"""Sound lies where its timestamps say, as far as they can be believed."""
+"""Sound is placed by its timestamps, unless they are implausible."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ async def test_clocks_that_begin_at_ten_hours(media: MakeMedia, name: str, pictu
 @both
 @pytest.mark.parametrize("name", ["part.ts", "part.mpg", "part.ogg", "part.mp3", "part.aac"])
 async def test_recordings_joined_into_one_file(media: MakeMedia, tmp_path: Path, name: str) -> None:
-    """Time begins anew in each."""
+    """The clock starts again in each."""
     codec = {"mpg": ("-c:a", "mp2"), "ogg": ("-c:a", "libvorbis")}.get(name.split(".")[1], ())
     part = media(name, *steps(3), *codec).read_bytes()
     (tmp_path / "joined").write_bytes(part * 3)
@@ -76,7 +76,7 @@ async def test_recordings_joined_into_one_file(media: MakeMedia, tmp_path: Path,
 
 
 @both
-async def test_a_jump_that_cannot_be_is_not_believed(media: MakeMedia) -> None:
+async def test_an_implausible_jump_is_ignored(media: MakeMedia) -> None:
     file = media("jump.mkv", *steps(4), *gap(2, 36_000), "-c:a", "aac")
 
     assert pitches(await decode(file, **LIMITS))[:4] == [400, 500, 600, 700]
@@ -125,7 +125,7 @@ class TestTimeline:
         assert line.silence_before(300, 8_000) == 0  # 0.2 s too early
         assert line.silence_before(2_000, 8_000) == 16_000
 
-    def test_time_that_begins_anew(self) -> None:
+    def test_a_clock_that_starts_again(self) -> None:
         line = Timeline(16_000, 60)
         line.silence_before(10_000, 16_000)
         assert line.silence_before(0, 16_000) == 0

@@ -1,4 +1,4 @@
-"""Files with several audio tracks, and channels taken apart."""
+"""Files with several audio tracks, and separated channels."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ async def test_a_track_that_is_not_there(media: MakeMedia, function, track: int)
 
 
 async def test_a_second_track_of_a_file_with_one(tone: Path) -> None:
-    with pytest.raises(InvalidRequest, match="the file has one, which is number 0"):
+    with pytest.raises(InvalidRequest, match="the file has only track 0"):
         await decode(tone, **LIMITS, track=1)
 
 
@@ -92,7 +92,7 @@ async def test_a_title_that_lies_about_tracks(media: MakeMedia, name: str) -> No
     file = media(name, *steps(2), *said, "-metadata:s:a:0", f"title={LIES}")
 
     assert pitches(await decode(file, **LIMITS))[:2] == [400, 500]
-    with pytest.raises(InvalidRequest, match="the file has one"):
+    with pytest.raises(InvalidRequest, match="the file has only track 0"):
         await decode(file, **LIMITS, track=1)
 
 

@@ -1,4 +1,4 @@
-"""Live on OpenAI's tiny.en: what its readings leave out, repeat or cut off is none of the text."""
+"""Live with OpenAI's tiny.en: the text has no gaps, repetitions or cuts, whatever a reading has."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a speech engine is, to the rest of EchoStream."""
+"""The protocol of a speech engine, and its report on the work."""
 
 import math
 import time
@@ -17,16 +17,16 @@ Samples = NDArray[np.int16]
 """Mono audio at 16 kHz, shape (n,)."""
 
 _FIRST_BATCH_S = 10.0
-"""How long the first batch is thought to take."""
+"""The estimated duration of the first batch."""
 ENGLISH = frozenset({"en"})
 _LEAST_SHARE = 0.02
-"""A language that less than this of the speech is in was misheard, or is a name or a title."""
+"""A language with a smaller share of the speech was misheard, or is only a name or a title."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What an engine tells beside the segments while it works, written in its thread and read from
-    any. `language` is `und` while undetermined; `batches` counts the times it went to work."""
+    """What an engine reports besides segments while it works. The engine's thread writes it, any
+    thread may read it. `language` is `und` until it is known; `batches` counts batches begun."""
 
     language: str = "und"
     warnings: list[Caution] = field(default_factory=list)
@@ -38,44 +38,44 @@ class Report:
     _pace: float = 0.0
 
     def spoken(self, language: str, seconds: float) -> None:
-        """So much was said in a language."""
+        """Adds some seconds that were spoken in a language."""
         self._spoken_s[language] += seconds
         self.language = max(self._spoken_s, key=self._spoken_s.__getitem__)
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """All that were spoken, the one most is said in first."""
+        """All languages that were spoken, the most used first."""
         said_s = self._spoken_s
         least_s = _LEAST_SHARE * sum(said_s.values())
         in_order = sorted(said_s, key=said_s.__getitem__, reverse=True)
         return tuple(code for code in in_order if said_s[code] >= least_s)
 
     def begin(self, until_s: float) -> None:
-        """The audio up to `until_s` is at work."""
+        """Starts a batch: the audio up to `until_s`."""
         self._until_s, self._began = until_s, time.monotonic()
         self.batches += 1
 
     def end(self) -> None:
-        """It has been read."""
+        """Ends the batch: its audio has been read."""
         took_s = max(time.monotonic() - self._began, 1e-6)
         pace = (self._until_s - self._done_s) / took_s
-        # Batches differ in how much is said in them.
+        # Averaged, because batches differ in how much speech they have.
         self._pace = (self._pace + pace) / 2 if self._pace else pace
         self._done_s, self._began = self._until_s, 0.0
 
     def read_s(self) -> float:
-        """How much of the audio has been read. Within a batch, of which an engine tells nothing, an
-        estimate by the pace of those before it, that never reaches the batch's end."""
+        """How much of the audio has been read. Within a batch, where the engine reports nothing, it
+        is estimated from the pace of earlier batches, and never reaches the batch's end."""
         if not self._began:
             return self._done_s
         length_s = self._until_s - self._done_s
         at_work_s = time.monotonic() - self._began
         expected_s = length_s / self._pace if self._pace else _FIRST_BATCH_S
-        # At many times what was expected, rounding would make a whole of it.
+        # Limited, because after a very long time rounding would give a full 1.
         return self._done_s + length_s * min(0.999, 1 - math.exp(-1.5 * at_work_s / expected_s))
 
     def left_s(self, duration_s: float) -> float | None:
-        """How long the rest will take at this pace; None before the first batch is done."""
+        """How long the rest takes at this pace; None until the first batch is done."""
         return (duration_s - self.read_s()) / self._pace if self._pace else None
 
 
@@ -83,8 +83,8 @@ class Report:
 class Transcription:
     """An engine at work on one piece of audio.
 
-    `segments` decodes as it is read, in order of time; closing it stops the work. The report's
-    language is known by the time the first segment has come.
+    Reading `segments` does the decoding, in order of time; closing it stops the work. The report's
+    language is known when the first segment arrives.
     """
 
     segments: Generator[Segment]
@@ -119,7 +119,7 @@ class Transcriber(Protocol):
     """`whisper` or `pocketsphinx`."""
 
     model: str
-    """Name of the model in use, never a local path."""
+    """The name of the model, never a local path."""
 
     capabilities: Capabilities
     """Whoever calls `transcribe` checks its options against them first."""
@@ -127,11 +127,11 @@ class Transcriber(Protocol):
     def transcribe(
         self, samples: Samples, options: TranscribeOptions, *, live: bool = False
     ) -> Transcription:
-        """Start work on `samples`. Thread-safe; blocks the thread that reads the segments. Audio of
-        a live session is read before that of files.
+        """Starts work on `samples`. Thread-safe; blocks the thread that reads the segments. Audio
+        of a live session is read before that of files.
 
-        Raises EngineError when it breaks.
+        Raises EngineError if it fails.
         """
 
     def close(self) -> None:
-        """End child processes and free the model."""
+        """Ends child processes and frees the model."""

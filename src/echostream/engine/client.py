@@ -1,4 +1,4 @@
-"""The speech engine of another process, which may end at any time and is started again."""
+"""The speech engine in another process, which may end at any time and is restarted."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -35,10 +35,10 @@ from echostream.errors import EchoStreamError, EngineRestarted, ServerBusy
 log = structlog.get_logger(__name__)
 
 _START_S = 60.0
-"""How long an engine that is being started is waited for."""
+"""How long to wait for an engine that is being started."""
 _TRY_EVERY_S = 0.1
 _ATTEMPTS = 2
-"""At a recording. One that ends the engine twice is likely to be why it ends."""
+"""Per recording. If the engine ends twice, the recording is probably the reason."""
 _LIVE_ATTEMPTS = 5
 
 
@@ -100,7 +100,7 @@ class RemoteEngine:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def ask(self, first: object) -> Link:
-        """A connection whose first request has been granted. Raises what it was refused with, or
+        """A connection whose first request was granted. Raises the error if it was refused, or
         EngineRestarted."""
         for _ in range(_LIVE_ATTEMPTS):
             link = await self._connect()
@@ -117,7 +117,7 @@ class RemoteEngine:
         raise restarted()
 
     async def _connect(self) -> Link:
-        """Wait for an engine that is being started."""
+        """Connects; waits for an engine that is being started."""
         try:
             async with asyncio.timeout(_START_S):
                 while True:
@@ -137,7 +137,7 @@ class RemoteEngine:
                         self._state = answered(await link.receive())
                 finally:
                     link.close()
-                    # What it was is still what it will be, though nothing waits there any more.
+                    # The restarted engine will be the same, but nothing waits for it any more.
                     self._state = replace(self._state, waiting=0, is_full=False)
 
     async def _load_quietly(self) -> None:
@@ -146,8 +146,8 @@ class RemoteEngine:
 
 
 class HostCache:
-    """The cache that lies in the engine's process, for all processes of a machine. Whatever goes
-    wrong is a miss."""
+    """The cache in the engine's process, shared by all processes of a machine. Any error counts as
+    a miss."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
@@ -160,7 +160,7 @@ class HostCache:
         await self._ask(Put(key, value))
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Holds nothing to close."""
 
     async def _ask(self, question: object) -> object:
         try:
@@ -178,7 +178,7 @@ class HostCache:
 
 
 class _RemotePlace:
-    """Held by its connection."""
+    """A place that lasts as long as its connection."""
 
     def __init__(self, engine: RemoteEngine, link: Link) -> None:
         self._engine = engine
@@ -209,20 +209,19 @@ class _RemotePlace:
             except OSError:
                 log.warning("engine_lost", attempt=attempt + 1)
                 await self._take_again()
-                yield Heard((), Report(), anew=True)
+                yield Heard((), Report(), starts_over=True)
             else:
                 return
         raise restarted()
 
     async def _take_again(self) -> None:
         self._link.close()
-        # It had a place, so it is not refused one now.
+        # It had a place before, so it must not be refused now.
         self._link = await self._engine.ask(Take(patient=True))
 
 
 class _RemoteLive:
-    """A live session's place. The audio that it asks about is its own, so that it asks again when
-    the engine is lost."""
+    """A live session's place. The session keeps its audio, so a reading can be repeated."""
 
     def __init__(self, engine: RemoteEngine, options: TranscribeOptions, link: Link) -> None:
         self._engine = engine
@@ -261,7 +260,7 @@ class _RemoteLive:
 
 
 def answered(answer: Any) -> Any:
-    """An answer that is none of a fault, which is raised."""
+    """Returns the answer, or raises it if it is a fault."""
     if isinstance(answer, Fault):
         raise answer.error
     return answer
@@ -269,5 +268,5 @@ def answered(answer: Any) -> Any:
 
 def restarted() -> EngineRestarted:
     return EngineRestarted(
-        "the speech engine ended while it was at work and is being started again", retry_after_s=5
+        "the speech engine stopped unexpectedly and is being restarted", retry_after_s=5
     )

@@ -1,5 +1,4 @@
-"""Speech that no text covers: what a decoder has left out, found by holding its words against the
-regions of speech. Pure."""
+"""Finds speech without text: compares a decoder's words with the regions of speech."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -7,27 +6,27 @@ from echostream.domain import SAMPLE_RATE_HZ, SPEECH_WITHOUT_TEXT, Caution
 from echostream.engine.vad import Region
 
 LEAST_UNREAD_S = 0.6
-"""Shorter stretches are breaths, laughter and what the times of words may be off by."""
+"""Shorter gaps are breaths, laughter or errors in the times of words."""
 _MARGIN_S = 0.3
-"""Times of words are off by about this much."""
+"""The usual error in the times of words."""
 _WORD_S, _LETTER_S = 0.6, 0.1
-"""A word lasts no longer than this and so much a letter. Alignment stretches the last word before
-speech that it has no text for."""
+"""A word lasts at most this long, plus a time for each letter. Alignment stretches the last word
+before speech that has no text."""
 _JOIN_S = 0.4
-"""Uncovered speech on both sides of a pause shorter than this is one stretch."""
+"""Uncovered speech on both sides of a shorter pause is one stretch."""
 
 _LONGEST_S = 25.0
-"""A stretch is to be read at once."""
+"""A stretch must fit into one window."""
 
 Said = tuple[float, float, str]
-"""When a word starts and ends, in seconds, and its text."""
+"""Start and end of a word, in seconds, and its text."""
 
 
 def unread(
     speech: Iterable[Region], words: Iterable[Said], least_s: float = LEAST_UNREAD_S
 ) -> list[Region]:
-    """Stretches with at least `least_s` of speech that no word covers, in order. With the margins
-    of the words beside them, a stretch is about half a second more."""
+    """Stretches with at least `least_s` of speech that no word covers, in order. Because words have
+    margins, such a stretch is actually about half a second longer."""
     covered = sorted(map(_covered, words), key=lambda region: region.start)
     stretches: list[list[Region]] = []
     for region in speech:
@@ -44,7 +43,7 @@ def unread(
 
 
 def speech_without_text(region: Region) -> Caution:
-    """What is said of speech that stays without text."""
+    """The caution about speech that stays without text."""
     start_s, end_s = region.start / SAMPLE_RATE_HZ, region.end / SAMPLE_RATE_HZ
     return Caution(
         SPEECH_WITHOUT_TEXT,
@@ -69,7 +68,7 @@ def _covered(word: Said) -> Region:
 
 
 def _without(region: Region, covered: Sequence[Region]) -> Iterator[Region]:
-    """The parts of a region that lie in none of `covered`, which are in order of their start."""
+    """The parts of a region outside all of `covered`, which are sorted by their start."""
     start = region.start
     for each in covered:
         if each.start >= region.end:

@@ -1,4 +1,4 @@
-"""The process that has the engine of a machine, for all others that want something transcribed."""
+"""The process that holds the machine's engine and serves all other processes."""
 
 import asyncio
 import os
@@ -49,14 +49,14 @@ class _Gone(Exception):
 
 
 class EngineHost:
-    """Answers at a Unix socket. A client that goes away stops what it asked for."""
+    """Answers at a Unix socket. When a client disconnects, its work is stopped."""
 
     def __init__(self, engine: LocalEngine, shelf: Shelf) -> None:
         self._engine = engine
         self._shelf = shelf
 
     async def serve(self, path: Path, until: asyncio.Event) -> None:
-        """Answer at `path` until then; work that is under way is stopped."""
+        """Answers at `path` until `until` is set; then stops all work."""
         clients: set[asyncio.Task[None]] = set()
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -144,7 +144,7 @@ class EngineHost:
 
 
 class _Entered:
-    """A place, waited for as long as the client does."""
+    """A place, waited for as long as the client is connected."""
 
     def __init__(self, link: Link, engine: LocalEngine, patient: bool) -> None:
         self._link = link
@@ -158,7 +158,7 @@ class _Entered:
 
 
 async def _tell_all(link: Link, heard: Any) -> None:
-    """Each thing that is heard, and between them how far the engine is."""
+    """Sends everything that is heard, and in between the engine's progress."""
     last: list[Heard] = []
 
     async def tell_again() -> None:
@@ -179,7 +179,7 @@ async def _tell_all(link: Link, heard: Any) -> None:
 
 
 async def unless_gone(link: Link, work: Coroutine[Any, Any, T]) -> T:
-    """What comes of the work, which is cancelled when the client is gone; then raises _Gone."""
+    """The result of `work`. If the client disconnects, cancels the work and raises _Gone."""
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(link.gone.wait())
     try:
@@ -194,20 +194,20 @@ async def unless_gone(link: Link, work: Coroutine[Any, Any, T]) -> T:
 
 
 def run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine = load_transcriber) -> None:
-    """Serve at `path` until the process that started us closes our stdin, or is gone.
+    """Serves at `path` until the parent process closes our stdin or ends.
 
-    Signals are not for us: a terminal and service managers send them to all processes of a group,
-    and those who still have work for us are to finish it. We know that it is over by our stdin.
+    Signals are ignored: terminals and service managers send them to all processes of a group, but
+    the others must be able to finish their work here. The end of stdin says when to stop.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     structlog.contextvars.bind_contextvars(process="engine")
-    path.unlink(missing_ok=True)  # of one before us that was killed
-    with suppress(FileNotFoundError):  # they are gone already, and the folder with them
+    path.unlink(missing_ok=True)  # left by an engine that was killed
+    with suppress(FileNotFoundError):  # the parent has ended and removed the folder
         asyncio.run(_run(settings, path, shelf, load))
-    # Those who started us do this too, unless they were killed.
+    # The parent does this too, unless it was killed.
     shutil.rmtree(path.parent, ignore_errors=True)
-    # Nobody is left to wait for a model that is still being loaded.
+    # Does not wait for a model that is still being loaded.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""The engine's own process, as those see it who start it."""
+"""Starts the engine in a process of its own."""
 
 import tempfile
 from pathlib import Path
@@ -7,14 +7,14 @@ from echostream.children import ECHOSTREAM, Program, Running
 from echostream.engine.client import RemoteEngine
 
 SOCKET = "engine"
-"""Name of the socket in the private folder of a program."""
+"""Name of the socket in a program's private folder."""
 _STOP_S = 10.0
 _LONGEST_PATH = 80
-"""Paths of Unix sockets end at about a hundred characters."""
+"""Paths of Unix sockets are limited to about a hundred characters."""
 
 
 def private_folder() -> "tempfile.TemporaryDirectory[str]":
-    """A folder for sockets that nobody else can open."""
+    """A folder for sockets that only this user can open."""
     parent = tempfile.gettempdir()
     return tempfile.TemporaryDirectory(
         prefix="echostream-",
@@ -24,12 +24,12 @@ def private_folder() -> "tempfile.TemporaryDirectory[str]":
 
 
 class EngineChild(Program):
-    """Keeps the engine's process alive. It ends when its stdin does, and not on a signal."""
+    """Keeps the engine's process alive. It ends when its stdin ends, not on a signal."""
 
     what = "engine"
 
     def __init__(self, socket: Path, command: tuple[str, ...] = (*ECHOSTREAM, "engine")) -> None:
-        # A group of its own, so that Ctrl-C in a terminal does not reach what it starts either.
+        # In its own process group, so that Ctrl-C in a terminal does not reach its children either.
         super().__init__((*command, str(socket)), stop_s=_STOP_S, process_group=0, stdout=2)
 
     def _ask_to_end(self, process: Running) -> None:
@@ -38,7 +38,7 @@ class EngineChild(Program):
 
 
 class OwnEngine(RemoteEngine):
-    """An engine in a child process of ours, which lives as long as this."""
+    """An engine in a child process, which runs as long as this object is open."""
 
     def __init__(self, command: tuple[str, ...] = (*ECHOSTREAM, "engine")) -> None:
         self._folder = private_folder()

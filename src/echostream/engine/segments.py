@@ -1,4 +1,4 @@
-"""Words as segments: sentences or parts of them, none across a pause, none of more than 15 s."""
+"""Groups words into segments: sentences or parts of them, none across a pause or over 15 s."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -10,11 +10,11 @@ from echostream.scripts import is_unspaced, space_between
 LONGEST_S = 15.0
 _PAUSE_S = 1.0
 _LEAST_WORD_S = 0.02
-"""A step of the decoder's time: what it sees no time for takes one."""
+"""One time step of the decoder, which a word without a duration gets."""
 _TERMINAL = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।", "॥", "።", "។", "။")
 _CLAUSE = (",", ";", ":", "，", "、", "；", "：", "،", "؛", "–", "—")
 _CLOSING = "\"'”’»›)]}」』）》】"
-# What ends in a full stop and seldom ends a sentence.
+# They end in a full stop but seldom end a sentence.
 _ABBREVIATIONS = frozenset(
     (
         *("mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "approx", "dept"),
@@ -25,7 +25,7 @@ _ABBREVIATIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word in the time of the audio, with what the decoder knows of it and its window."""
+    """A word with its time in the audio, and what the decoder reports about it and its window."""
 
     word: Word
     language: str | None = None
@@ -35,12 +35,12 @@ class TimedWord:
     compression_ratio: float = 1.0
     no_speech_prob: float = 0.0
     begins_window: bool = False
-    """Nothing was before it when it was decoded, so the decoder could not tell of a space."""
+    """It was decoded first, so the decoder could not know whether a space comes before it."""
 
 
 class Segmenter:
-    """Words in, segments out, each as soon as it has ended. Words must come in order of time; their
-    times are made to keep within the audio and not to overlap."""
+    """Returns each segment as soon as it has ended. Words must come in order of time; their times
+    are corrected so that they stay within the audio and do not overlap."""
 
     def __init__(self, duration_s: float, *, longest_s: float = LONGEST_S) -> None:
         self._duration_s = duration_s if isinf(duration_s) else _down(duration_s)
@@ -52,11 +52,11 @@ class Segmenter:
 
     @property
     def open_words(self) -> list[Word]:
-        """Those of the segment that has not ended."""
+        """The words of the segment that has not ended."""
         return [each.word for each in self._open]
 
     def add(self, words: Iterable[TimedWord]) -> Iterator[Segment]:
-        """Take in words; gives the segments that they end."""
+        """Takes words; yields the segments that have ended."""
         for word in words:
             following = self._in_its_place(word)
             if self._open and self._ends_before(following):
@@ -66,7 +66,7 @@ class Segmenter:
             self._open.append(following)
 
     def close(self) -> Iterator[Segment]:
-        """No more words will come."""
+        """Call this after the last word; yields the last segment."""
         if self._open:
             yield self._closed(len(self._open))
 
@@ -121,7 +121,7 @@ class Segmenter:
 
 
 def ends_sentence(text: str, following: str) -> bool:
-    """Whether a word ends a sentence, seen together with the word after it."""
+    """Whether a word ends a sentence, given the word after it."""
     bare = text.rstrip(_CLOSING)
     if not bare.endswith(_TERMINAL):
         return False
@@ -133,8 +133,8 @@ def ends_sentence(text: str, following: str) -> bool:
 
 
 def _best_cut(words: list[TimedWord]) -> int:
-    """How many words to keep of a sentence that is too long: to the end of a clause in its second
-    half, else to the longest pause there."""
+    """After how many words to cut a sentence that is too long: at the end of a clause in its second
+    half, else at the longest pause there."""
     half = len(words) // 2
     if not half:
         return len(words)
@@ -147,5 +147,5 @@ def _best_cut(words: list[TimedWord]) -> int:
 
 
 def _down(seconds: float) -> float:
-    """To whole milliseconds, never up: no time may lie past the end of the audio."""
+    """Rounds down to milliseconds, so that no time is after the end of the audio."""
     return floor(seconds * 1000 + 1e-6) / 1000

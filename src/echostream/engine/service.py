@@ -1,7 +1,7 @@
-"""What the speech engine of a machine is to those who use it, in this process or in another.
+"""The protocol of a machine's speech engine, in this process or in another one.
 
-Everybody who wants something transcribed asks for a place first. Places are few, so that a busy
-machine refuses at once what it would only get to late.
+Whoever wants something transcribed asks for a place first. There are few places, so that a busy
+machine refuses at once what would have to wait for long.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -62,9 +62,9 @@ def model_named(models: Sequence[ModelState], name: str | None) -> ModelState:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What is known of an engine without asking it. `models` are those that may be asked for, the
-    default first, and none while nothing is known; `error` is why the default could not be loaded.
-    """
+    """What is known about an engine without asking it. `models` are those that may be asked for,
+    the default first, and none while nothing is known; `error` says why the default could not be
+    loaded."""
 
     models: tuple[ModelState, ...] = ()
     error: EchoStreamError | None = None
@@ -83,28 +83,28 @@ class EngineState:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What has come since the last time. `anew` says that the reading has begun again, so that
-    what came before no longer counts."""
+    """New segments since the last time. If `starts_over` is true, the engine reads the recording
+    from its start again, and earlier segments no longer count."""
 
     segments: tuple[Segment, ...]
     report: Report
-    anew: bool = False
+    starts_over: bool = False
 
 
 class Place(Protocol):
     """The right to have recordings transcribed, one at a time."""
 
     async def load(self, options: TranscribeOptions) -> ModelState:
-        """The model for `options`, once it is loaded: seconds at first, or as long as a download.
-        Raises InvalidRequest for what it cannot do, EngineError or ServerBusy if it cannot be
-        loaded."""
+        """Waits until the model for `options` is loaded: seconds at first, or as long as a
+        download. Raises InvalidRequest for what it cannot do, EngineError or ServerBusy if it
+        cannot be loaded."""
 
     def transcribe(
         self, samples: Samples, options: TranscribeOptions
     ) -> AsyncGenerator[Heard, None]:
-        """What is heard in `samples`, in order of time. Leaving it stops the work.
+        """Yields what is heard in `samples`, in order of time. Closing it stops the work.
 
-        Raises as `load` does, and EngineError when the engine breaks.
+        Raises the same errors as `load`, and EngineError if the engine fails.
         """
 
 
@@ -113,23 +113,23 @@ class LivePlace(Protocol):
 
     @property
     def used(self) -> ModelState:
-        """The model that it is read with."""
+        """The model that reads it."""
 
     async def read(
         self, samples: Samples, options: TranscribeOptions
     ) -> tuple[list[Segment], Report]:
-        """The segments of up to 30 s, and what is to be said of them. Raises as
-        `Place.transcribe` does. `options` name the session's model."""
+        """The segments of up to 30 s of audio, and the report on them. Raises the same errors as
+        `Place.transcribe`. `options` name the session's model."""
 
     async def detect(self, samples: Samples, state: VadState) -> Detected:
         """As `detect_speech`. Not while a `read` is under way."""
 
     def close(self) -> None:
-        """Give the place back."""
+        """Gives the place back."""
 
 
 class Shelf(Protocol):
-    """Bytes by key, kept for all who use the engine; neither method raises."""
+    """Stores bytes by key for all users of the engine; no method raises."""
 
     async def get(self, key: str) -> bytes | None: ...
 
@@ -137,32 +137,32 @@ class Shelf(Protocol):
 
 
 class Engine(Protocol):
-    """Made anywhere; started, used and closed in one event loop."""
+    """It may be created anywhere, and is started, used and closed in one event loop."""
 
     @property
     def state(self) -> EngineState: ...
 
     @property
     def socket(self) -> Path | None:
-        """Where other processes of this machine reach it; None if they cannot."""
+        """The socket where other processes of this machine reach it; None if they cannot."""
 
     async def start(self) -> None:
-        """Get ready to be used; does not wait for the model."""
+        """Makes it ready for use; does not wait for the model."""
 
     async def load(self) -> EngineState:
-        """The state once the default model is loaded: seconds at first. Raises EngineError."""
+        """Waits until the default model is loaded, at first for seconds. Raises EngineError."""
 
     def warm_up(self) -> None:
-        """Load the default model in the background, unless that is under way."""
+        """Loads the default model in the background, unless it is already being loaded."""
 
     def check(self) -> None:
-        """Raise ServerBusy if all places are taken and as many wait as may."""
+        """Raises ServerBusy if all places are taken and the queue for them is full."""
 
     def take(self, *, patient: bool = False) -> AbstractAsyncContextManager[Place]:
-        """Wait for a place, first come first served; ServerBusy as in `check`, unless `patient`."""
+        """Waits for a place, first come, first served. Raises ServerBusy unless `patient`."""
 
     async def live(self, options: TranscribeOptions) -> LivePlace:
-        """A place for a live session; ServerBusy if there is none. Raises InvalidRequest for what
+        """A place for a live session. Raises ServerBusy if there is none, InvalidRequest for what
         is known to be beyond the model that `options` ask for."""
 
     async def aclose(self) -> None: ...

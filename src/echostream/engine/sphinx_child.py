@@ -1,10 +1,10 @@
-"""Child process that runs pocketsphinx, one utterance after another.
+"""A child process that runs pocketsphinx, one utterance after another.
 
-pocketsphinx holds the GIL through every call, so in the server's own process one utterance would
-stop the event loop for seconds. The parent writes a 4-byte little-endian length and that many
-bytes of PCM16 to stdin and reads one line of JSON from stdout: a list of
-`[word, start_s, end_s, probability]`. End of input ends the process, so it never outlives its
-parent.
+pocketsphinx holds the GIL during every call, so in the server's process one utterance would stop
+the event loop for seconds. The parent writes a 4-byte little-endian length and that many bytes of
+PCM16 to stdin, and reads one line of JSON from stdout: a list of
+`[word, start_s, end_s, probability]`. The process ends at the end of its input, so it never
+outlives its parent.
 """
 
 import json
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def recognise(decoder: Any, pcm: bytes) -> list[tuple[str, float, float, float]]:
-    """Words of one utterance with times in seconds from its start; fillers are left out."""
+    """The words of one utterance, without fillers, with times in seconds from its start."""
     decoder.start_utt()
     decoder.process_raw(pcm, no_search=False, full_utt=True)
     decoder.end_utt()

@@ -1,7 +1,7 @@
-"""Speech as windows that an engine reads at once, and times in a window as times in the audio.
+"""Packs speech into windows that an engine reads at once, and converts their times to audio times.
 
-An engine such as Whisper reads up to 30 s at a time and costs the same for less, so the speech of a
-recording is packed: pauses are shortened, and a window ends in a pause. Pure but for the samples.
+An engine such as Whisper reads up to 30 s at a time, and less costs the same. So the speech of a
+recording is packed: pauses are shortened, and each window ends in a pause.
 """
 
 from bisect import bisect_right
@@ -17,39 +17,39 @@ from echostream.engine.base import Samples
 from echostream.engine.vad import Region, to_float32
 
 _PAD = int(0.4 * SAMPLE_RATE_HZ)
-"""Kept on either side of speech: the detector is late for soft beginnings, early for soft ends."""
+"""Audio kept on both sides of speech: the detector misses soft beginnings and soft ends."""
 WINDOW_S = 29.5
-"""Whisper's 30 s, less what rounding to its frames may add."""
+"""Whisper's 30 s, minus what rounding to its frames may add."""
 LONGEST_SPEECH_S = WINDOW_S - 2 * _PAD / SAMPLE_RATE_HZ
-"""The longest region of speech that a window has room for."""
+"""The longest region of speech that fits into a window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Stretches of the audio, in order and without overlap, that are read as one.
+    """Pieces of the audio, in order and without overlap, that are read together.
 
-    `speech` are the regions of speech in them, as the detector found them.
+    `speech` has the regions of speech in them, as found by the detector.
     """
 
     pieces: tuple[Region, ...]
     speech: tuple[Region, ...]
 
     def audio(self, samples: Samples) -> NDArray[np.float32]:
-        """The pieces one after the other, -1 to 1."""
+        """The pieces one after the other, with values from -1 to 1."""
         return to_float32(
             np.concatenate([samples[piece.start : piece.end] for piece in self.pieces])
         )
 
     @property
     def length(self) -> int:
-        """Samples in all pieces."""
+        """The number of samples in all pieces."""
         return sum(piece.length for piece in self.pieces)
 
     def place(self, start_s: float, end_s: float) -> tuple[float, float]:
-        """A stretch of the window's own time as a stretch of the audio, in seconds.
+        """Converts a time span in the window to one in the audio, in seconds.
 
-        The piece that its middle lies in holds all of it: a time on the seam of two pieces belongs
-        to either side of a pause that may have lasted for minutes.
+        The whole span is placed in the piece that contains its middle: a time at the seam of two
+        pieces belongs to both sides of a pause that may last for minutes.
         """
         starts = self._starts()
         middle = (start_s + end_s) / 2 * SAMPLE_RATE_HZ
@@ -63,7 +63,7 @@ class Window:
         return first / SAMPLE_RATE_HZ, last / SAMPLE_RATE_HZ
 
     def by_speech(self) -> list["Window"]:
-        """The window cut in the middle of each pause, with one region of speech in each part."""
+        """The window cut in the middle of each pause; each part has one region of speech."""
         cuts = [(before.end + after.start) // 2 for before, after in pairwise(self.speech)]
         parts = []
         for region, start, end in zip(
@@ -75,7 +75,7 @@ class Window:
 
     @classmethod
     def joined(cls, parts: Sequence["Window"]) -> "Window":
-        """Neighbours as one again."""
+        """Joins neighbouring windows."""
         pieces: list[Region] = []
         for piece in (piece for part in parts for piece in part.pieces):
             if pieces and pieces[-1].end == piece.start:
@@ -85,7 +85,7 @@ class Window:
         return cls(tuple(pieces), tuple(region for part in parts for region in part.speech))
 
     def _starts(self) -> list[int]:
-        """Where each piece begins in the window."""
+        """Where each piece starts in the window."""
         starts = [0]
         for piece in self.pieces:
             starts.append(starts[-1] + piece.length)
@@ -95,7 +95,7 @@ class Window:
 def padded(
     speech: Iterable[Region], total: int, pad: int = _PAD
 ) -> Iterator[tuple[Region, Region]]:
-    """Each region of speech with a piece of audio around it that overlaps no other one's."""
+    """Each region of speech with the audio around it, without overlaps."""
     regions = iter(speech)
     current = next(regions, None)
     start = 0
@@ -110,7 +110,7 @@ def padded(
 def windows(
     speech: Iterable[Region], total: int, *, window_s: float = WINDOW_S
 ) -> Iterator[Window]:
-    """Pack regions of speech, none longer than a window, into as few windows as their order allows.
+    """Packs regions of speech, none longer than a window, into as few windows as possible.
 
     `total` is the number of samples of the audio.
     """

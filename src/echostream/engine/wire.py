@@ -1,10 +1,11 @@
-"""Messages between the process that has the engine and those that use it.
+"""Messages between the process that holds the engine and those that use it.
 
-A message is a length and a pickle. Both ends are this program, run by the same user, and the socket
-lies in a folder that only this user can open; it is what `multiprocessing` does with its pipes.
+A message is a length and a pickle. That is safe, and `multiprocessing` does the same with its
+pipes: both ends are this program, run by the same user, and only this user can open the socket's
+folder.
 
-A connection is a place: it begins with `Take` or `Live`, and whoever has it asks and is answered in
-turn until the connection closes. So nothing is left behind by a client that is killed.
+A connection stands for a place: it starts with `Take` or `Live`, followed by requests and answers
+in turn, until it closes. So a client that is killed leaves nothing behind.
 """
 
 import asyncio
@@ -26,26 +27,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Tell the state now, and each time it changes."""
+    """Asks for the state now and whenever it changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Wait for a place, however many do already if `patient`."""
+    """Waits for a place; if `patient`, however many wait already."""
 
     patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A place for a live session, with the options that it begins with."""
+    """Asks for a place for a live session, with the options that it begins with."""
 
     options: TranscribeOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Tell the state when the default model is loaded."""
+    """Asks for the state when the default model is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Answered by `Heard` again and again, then by `Done`."""
+    """Answered by any number of `Heard`, then by `Done`."""
 
     samples: Samples
     options: TranscribeOptions
@@ -88,7 +89,7 @@ class Detect:
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """Answered by `Kept`: what lies on the shelf under a key."""
+    """Asks for the value of a key in the cache. Answered by `Kept`."""
 
     key: str
 
@@ -108,19 +109,18 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It is yours; or, there is no more."""
+    """The request is granted, or the answer is complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Instead of any other answer."""
+    """An error, in place of any other answer."""
 
     error: EchoStreamError
 
 
 class Link:
-    """One end of a connection. Reads ahead, so that it is known at once when the other end is
-    gone."""
+    """One end of a connection. It reads ahead, to notice at once when the other end has closed."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -130,14 +130,14 @@ class Link:
         self._reading = asyncio.create_task(self._read())
 
     async def send(self, message: object) -> None:
-        """Raises ConnectionError if the other end is gone."""
+        """Raises ConnectionError if the other end has closed."""
         data = pickle.dumps(message, protocol=5)
         self._writer.write(_LENGTH.pack(len(data)))
         self._writer.write(data)
         await self._writer.drain()
 
     async def receive(self) -> Any:
-        """The next message. Raises ConnectionError when the other end is gone."""
+        """The next message. Raises ConnectionError if the other end has closed."""
         message = await self._received.get()
         if message is None:
             self._received.put_nowait(None)

@@ -1,6 +1,6 @@
-"""Subtitle cues from the times of words: short enough to be read, and where the words are said.
+"""Subtitle cues from word times: short enough to read, and shown while the words are spoken.
 
-A segment is what somebody says; a cue is what fits on a screen for some seconds. Pure.
+A segment is a passage of speech; a cue is what fits on the screen for some seconds.
 """
 
 import unicodedata
@@ -13,13 +13,13 @@ from echostream.scripts import is_unspaced
 
 _MAX_LINES = 2
 _PAUSE_S = 1.0
-"""Words further apart are never in one cue."""
+"""Words that are further apart are never in one cue."""
 _LEAST_S = 1.0
 _CHARS_PER_S = 20
 _SENTENCE = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।")
 _CLAUSE = (",", ";", ":", "，", "、", "；", "：", "،", "؛", "–", "—")
 _CLOSING = "\"'”’»›)]}」』）》】"
-# Lines begin with these rather than end before them.
+# Lines may well start with these words.
 _LINKS = frozenset(
     [
         "and",
@@ -64,7 +64,7 @@ _LINKS = frozenset(
         "che",
     ]
 )
-# What may not begin a line in Japanese (JIS X 4051).
+# Characters that may not start a line in Japanese (JIS X 4051).
 _NEVER_FIRST = frozenset(
     "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶー々、。，．！？」』）】…・：；"
 )
@@ -72,8 +72,8 @@ _NEVER_FIRST = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CueOptions:
-    """Columns of a line, of which there are two at most, and seconds of a cue. A letter of Chinese
-    or Japanese takes two columns."""
+    """The longest line in columns and the longest cue in seconds. A cue has at most two lines. A
+    Chinese or Japanese letter takes two columns."""
 
     max_line_chars: int = 42
     max_cue_s: float = 7.0
@@ -89,7 +89,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What no line break may part."""
+    """Text that no line break may split."""
 
     text: str
     start_s: float
@@ -104,8 +104,8 @@ def cues(
     duration_s: float = float("inf"),
     with_names: bool = False,
 ) -> list[Cue]:
-    """Cues in order of time, none over another. `with_names` puts a speaker's name before what they
-    say, where the speaker changes."""
+    """Cues in order of time, without overlaps. With `with_names`, the speaker's name is put before
+    the text whenever the speaker changes."""
     found: list[Cue] = []
     for speaker, turn in groupby(segments, key=lambda one: one.speaker):
         pieces = [piece for segment in turn for piece in _pieces(segment, options)]
@@ -138,19 +138,19 @@ def _pieces(segment: Segment, options: CueOptions) -> Iterator[_Piece]:
 
 
 def _says_its_words(segment: Segment) -> bool:
-    """Whether the text is that of the words, and not one that somebody has edited."""
+    """Whether the text consists of the words, and has not been edited."""
     said = "".join(word.text for word in segment.words)
     return bool(said) and "".join(said.split()) == "".join(_said_in(segment).split())
 
 
 def _said_in(segment: Segment) -> str:
-    """The text without the name of who says it, which some write before it."""
+    """The text without the speaker's name, which some transcripts put before it."""
     return segment.text.strip().removeprefix(f"{segment.speaker}: ")
 
 
 def _spread(segment: Segment) -> Iterator[Word]:
-    """Words of a segment whose engine timed none, or whose text was edited: each has a share of the
-    segment's time by its letters."""
+    """Words of a segment without word times or with edited text. Each word gets a share of the
+    segment's time according to its length."""
     parts = list(_parts(_said_in(segment)))
     total = sum(len(part) for part, _spaced in parts) or 1
     length_s = segment.end_s - segment.start_s
@@ -162,7 +162,7 @@ def _spread(segment: Segment) -> Iterator[Word]:
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
-    """The words of a text; of scripts without spaces, its letters."""
+    """The words of a text, or its letters in scripts without spaces."""
     for word in text.split():
         spaced = True
         for unspaced, letters in groupby(word, key=is_unspaced):
@@ -183,7 +183,7 @@ def _between_pauses(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
 
 
 def _cues_of(pieces: list[_Piece], speaker: str | None, options: CueOptions) -> list[Cue]:
-    """The cheapest way to cut a passage, found from its end backwards."""
+    """The cheapest way to cut a passage into cues, computed from its end backwards."""
     best: list[tuple[float, int]] = [(0.0, 0)] * (len(pieces) + 1)
     for start in range(len(pieces) - 1, -1, -1):
         choices = []
@@ -204,7 +204,7 @@ def _cues_of(pieces: list[_Piece], speaker: str | None, options: CueOptions) -> 
 
 
 def _cost(pieces: list[_Piece], start: int, end: int, options: CueOptions) -> float | None:
-    """How far pieces are from a good cue; None where they do not fit in one."""
+    """How far the pieces are from a good cue; None if they do not fit into one."""
     said = pieces[start:end]
     length_s = said[-1].end_s - said[0].start_s
     if length_s > options.max_cue_s or _lines(said, options.max_line_chars) is None:
@@ -230,8 +230,8 @@ def _cost_of_break(before: _Piece, after: _Piece) -> float:
 
 
 def _lines(pieces: list[_Piece], widest: int) -> tuple[str, ...] | None:
-    """The pieces on one line or two, as even as their clauses allow; None where they do not fit. A
-    single piece always does."""
+    """The pieces on one or two lines, as even as their clauses allow; None if they do not fit. A
+    single piece always fits."""
     whole = _text(pieces)
     if columns(whole) <= widest or len(pieces) == 1:
         return (whole,)
@@ -254,7 +254,7 @@ def _text(pieces: list[_Piece]) -> str:
 
 
 def columns(text: str) -> int:
-    """Columns of a text on a screen: two for a wide letter, none for a mark on another one."""
+    """Columns of a text on a screen: two for a wide letter, none for a combining mark."""
     return sum(
         0
         if unicodedata.combining(letter)
@@ -266,7 +266,7 @@ def columns(text: str) -> int:
 
 
 def _in_time(found: list[Cue], duration_s: float) -> Iterator[Cue]:
-    """Each cue for as long as it takes to read, where nothing else is said meanwhile."""
+    """Shows each cue long enough to be read, unless the next one starts earlier."""
     in_order = sorted(found, key=lambda cue: cue.start_s)
     ended_s = 0.0
     for number, cue in enumerate(in_order):

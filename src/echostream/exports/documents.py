@@ -19,8 +19,8 @@ def export(
     with_words: bool = True,
     cue_options: CueOptions = CueOptions(),  # noqa: B008 - frozen
 ) -> str:
-    """The document in one format, ending in a newline. Subtitles and text leave insights out;
-    `with_words` is whether JSON has the times of words, `cue_options` are of subtitles."""
+    """The document in one format, with a newline at its end. Subtitles and text have no insights.
+    `with_words` says whether JSON has word times; `cue_options` apply to subtitles."""
     writers: dict[ExportFormat, Callable[[], str]] = {
         "txt": lambda: to_txt(transcript),
         "srt": lambda: to_srt(transcript, cue_options),
@@ -32,7 +32,7 @@ def export(
 
 
 def to_txt(transcript: Transcript) -> str:
-    """One line a segment."""
+    """One line per segment."""
     return "".join(f"{_one_line(segment.text)}\n" for segment in transcript.segments)
 
 
@@ -40,7 +40,7 @@ _DEFAULT = CueOptions()
 
 
 def to_srt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
-    """SubRip: numbered from 1, a comma before the milliseconds, names where speakers change."""
+    """SubRip: numbered from 1, a comma before the milliseconds, a name when the speaker changes."""
     found = cues(transcript.segments, options, duration_s=_end_of(transcript), with_names=True)
     return "\n".join(
         f"{number}\n{_times(cue, ',')}\n{_cue_text(cue)}\n"
@@ -49,7 +49,7 @@ def to_srt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
 
 
 def to_vtt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
-    """WebVTT, whose cue text must not hold `&` or `<` as they are. Speakers are its voices."""
+    """WebVTT: `&` and `<` are escaped, speakers are its voices."""
     found = cues(transcript.segments, options, duration_s=_end_of(transcript))
     return "WEBVTT\n" + "".join(
         f"\n{_times(cue, '.')}\n{_voice(cue)}{_escaped(_cue_text(cue))}\n" for cue in found
@@ -57,7 +57,7 @@ def to_vtt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
 
 
 def _end_of(transcript: Transcript) -> float:
-    """Of the audio; a transcript of unknown length ends with its last segment, at the earliest."""
+    """The end of the audio or of the last segment; infinite if the length is unknown."""
     last_s = max((segment.end_s for segment in transcript.segments), default=0.0)
     return max(transcript.duration_s, last_s) if transcript.duration_s else float("inf")
 
@@ -75,7 +75,7 @@ def _escaped(text: str) -> str:
 
 
 def to_json(transcript: Transcript, insights: Insights | None, *, with_words: bool = True) -> str:
-    """The same shape that the API answers with."""
+    """The same JSON as in the API's answers."""
     shape = TranscriptionShape.of(transcript, insights, with_words=with_words)
     return shape.model_dump_json(indent=2) + "\n"
 
@@ -83,8 +83,8 @@ def to_json(transcript: Transcript, insights: Insights | None, *, with_words: bo
 def to_markdown(
     transcript: Transcript, insights: Insights | None, *, done: Collection[int] = ()
 ) -> str:
-    """Insights first, then the transcript with a time before each segment. `done` are the places
-    of action items that are ticked off."""
+    """Insights first, then the transcript with a time before each segment. `done` has the indices
+    of the action items that are ticked off."""
     parts = [_insights_as_markdown(insights, done)] if insights else ["# Transcript\n"]
     if insights:
         parts.append("## Transcript\n")
@@ -132,7 +132,7 @@ def _one_line(text: str) -> str:
 
 
 def _cue_text(cue: Cue) -> str:
-    """`-->` would start another cue."""
+    """The text of a cue, without `-->`, which would start another cue."""
     return "\n".join(cue.lines).replace("-->", "->")
 
 

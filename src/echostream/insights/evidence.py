@@ -1,15 +1,35 @@
-"""Whether a statement is borne out by the transcript it claims to be drawn from."""
+"""Whether the transcript supports a statement that a model made about it."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from echostream.insights.lexicon import NOBODY, SMALL
 from echostream.insights.prompt import Line
 
 _TOKEN = re.compile(r"\w+")
 _NEAR = 2
-"""How many segments beside its evidence a due time may be said: "by when?" "Friday"."""
+"""How many segments away from its evidence a due time may be said: "by when?" "Friday"."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_SMALL = _words(
+    """
+    a an and are as at be before by due end for from her his i in is it its me my next of on or our
+    she that the their them they this to until us was we will with you your he him
+    """
+)
+"""Words that carry no content of a statement or a due time."""
+
+_NOBODY = _words(
+    """
+    i me we us you he she they him her them it someone somebody anyone nobody none null unknown
+    unassigned unspecified tbd
+    """
+)
+"""Owners that name nobody."""
 
 
 def fold(text: str) -> str:
@@ -23,7 +43,7 @@ def tokens_of(text: str) -> list[str]:
 
 
 class Evidence:
-    """The lines a model was shown, indexed for the checks of its answer."""
+    """The lines that a model was shown, indexed to check its answer against them."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         joined: dict[int, list[str]] = {}
@@ -36,11 +56,11 @@ class Evidence:
         self._all_tokens = set().union(*self._tokens.values())
 
     def behind(self, statement: str, claimed: Iterable[int]) -> tuple[int, ...]:
-        """The ids that bear `statement` out, in order of time; empty where there are none.
+        """The ids of the segments that support `statement`, in order of time; empty if none does.
 
-        Claimed ids count if they exist. Where none was claimed, the segment that shares most
-        content words counts, if it has at least half of them: small models forget the ids of
-        statements that are sound.
+        Claimed ids count if they exist. If none was claimed, the segment that shares the most
+        content words counts, provided it has at least half of them: small models make correct
+        statements but forget the ids.
         """
         claimed = list(claimed)
         if not claimed:
@@ -49,13 +69,13 @@ class Evidence:
         return tuple(sorted(known, key=self._place.__getitem__))
 
     def names(self, owner: str | None) -> bool:
-        """Whether `owner` is somebody the transcript names; a pronoun names nobody."""
-        if owner is None or fold(owner) in NOBODY:
+        """Whether the transcript names `owner`; a pronoun names nobody."""
+        if owner is None or fold(owner) in _NOBODY:
             return False
         return _said(owner, self._all_tokens, self._text.values())
 
     def says_near(self, phrase: str | None, ids: Sequence[int]) -> bool:
-        """Whether `phrase` is said in the segments `ids` or right beside them."""
+        """Whether `phrase` is said in the segments `ids` or close to them."""
         if phrase is None:
             return False
         near = {
@@ -68,7 +88,7 @@ class Evidence:
         return _said(phrase, tokens, (self._text[segment_id] for segment_id in near))
 
     def _closest(self, statement: str) -> tuple[int, ...]:
-        content = set(tokens_of(statement)) - SMALL
+        content = set(tokens_of(statement)) - _SMALL
         if not content:
             return ()
         best = max(self._order, key=lambda each: len(content & self._tokens[each]), default=None)
@@ -80,10 +100,10 @@ class Evidence:
 def _said(phrase: str, tokens: set[str], texts: Iterable[str]) -> bool:
     """Whether all content words of `phrase` are among `tokens`.
 
-    Scripts without spaces have no words to compare, so there the phrase is looked for as it is.
+    Scripts without spaces have no words to compare, so there the phrase itself is looked for.
     """
     words = set(tokens_of(phrase))
-    wanted = (words - SMALL) or words
+    wanted = (words - _SMALL) or words
     if wanted and wanted <= tokens:
         return True
     folded = fold(phrase).strip()

@@ -1,32 +1,31 @@
-"""A transcript through a language model: in one call where it fits, else in parts, then merged.
+"""Insights by a language model: in one call if the transcript fits, else part by part.
 
-The lists (key points, decisions, questions, action items, timeline) are joined by our code, so
-that each statement keeps its evidence; title, summary and topics need rewriting and take one more
-call. What could not be read lowers `meta.coverage`, it is never silently left out.
+Our code joins the lists of the parts (key points, decisions, questions, action items, timeline), so
+that each statement keeps its evidence. Title, summary and topics have to be rewritten, which takes
+one more call. Parts that could not be read lower `meta.coverage`; none is left out silently.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Protocol
 
 import structlog
 
 from echostream.domain import Details, Insights, InsightsMeta, Sentiment, Transcript
 from echostream.errors import InsightsError
-from echostream.insights.base import ProviderUnavailable, TooLong, no_speech
+from echostream.insights.base import no_speech
 from echostream.insights.prompt import (
     Line,
-    Prompt,
     halve,
     lines_of,
     merging_prompt,
-    most_tokens,
     reading_prompt,
     split,
 )
-from echostream.insights.wire import Shape, WireInsights, WireSummary, tidy_topics, to_insights
+from echostream.insights.wire import WireInsights, WireSummary, tidy_topics, to_insights
+from echostream.llm.base import LanguageModel, ProviderUnavailable, TooLong
+from echostream.llm.tokens import most_tokens
 from echostream.scripts import joined_texts
 
 _log = structlog.get_logger()
@@ -36,22 +35,54 @@ _HALVINGS = 5
 _SMALLEST_PART_TOKENS = 400
 
 
-class LanguageModel(Protocol):
-    """The one thing the providers with a model differ in."""
+class ModelInsights:
+    """Insights by `model`, which reads at most `context_tokens` of a transcript in one call."""
+
+    def __init__(self, model: LanguageModel, context_tokens: int) -> None:
+        self._model = model
+        self._context_tokens = context_tokens
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The provider's name."""
+        return self._model.name
 
     @property
-    def model(self) -> str | None: ...
+    def model(self) -> str | None:
+        """The model's id."""
+        return self._model.model
 
-    async def answer(self, prompt: Prompt, shape: type[Shape]) -> Shape:
-        """The model's validated answer, retries included. Raises InsightsError."""
+    async def analyse(self, transcript: Transcript) -> Insights:
+        """Insights of the whole transcript.
+
+        Parts that fail lower the coverage and mark the result degraded. Raises InsightsError if
+        all fail.
+        """
+        lines = lines_of(transcript)
+        if not lines:
+            return no_speech(self.name, self.model)
+        reader = _Reader(self._model, transcript.language)
+        readings = await reader.read_all(split(lines, self._context_tokens))
+        found = [reading for reading in readings if reading.insights is not None]
+        if not found:
+            raise next(reading.failure for reading in readings if reading.failure is not None)
+        meta = _meta(readings, self._model)
+        insights = [reading.insights for reading in found if reading.insights is not None]
+        if len(insights) == 1:
+            return replace_meta(insights[0], meta)
+        merged = _joined(insights, [reading.chars for reading in found], meta)
+        return await _summed_up(
+            self._model, merged, insights, transcript.language, self._context_tokens
+        )
+
+    async def aclose(self) -> None:
+        """Closes the model."""
+        await self._model.aclose()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What came of a run of lines: insights or the reason why there are none."""
+    """The result of reading some lines: insights, or why there are none."""
 
     chars: int
     insights: Insights | None
@@ -59,7 +90,7 @@ class _Reading:
 
 
 class _Reader:
-    """Reads the parts of one transcript, a few at once, until no further call can succeed."""
+    """Reads the parts of one transcript, several at once, until no further call can succeed."""
 
     def __init__(self, model: LanguageModel, language: str) -> None:
         self._model = model
@@ -68,7 +99,7 @@ class _Reader:
         self._unavailable: ProviderUnavailable | None = None
 
     async def read_all(self, parts: Sequence[Sequence[Line]]) -> list[_Reading]:
-        """The readings of all parts in order; parts that were halved give several."""
+        """The readings of all parts in order; a part that was halved gives several."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._read_in_turn(part)) for part in parts]
         return list(chain.from_iterable(task.result() for task in tasks))
@@ -98,30 +129,6 @@ class _Reader:
         return [_Reading(chars, to_insights(answer, part, meta))]
 
 
-async def analyse_with(
-    model: LanguageModel, transcript: Transcript, context_tokens: int
-) -> Insights:
-    """Insights of the whole transcript, at most `context_tokens` of it to a call.
-
-    Parts that fail lower the coverage and mark the result degraded; InsightsError is raised when
-    none succeeds.
-    """
-    lines = lines_of(transcript)
-    if not lines:
-        return no_speech(model.name, model.model)
-    reader = _Reader(model, transcript.language)
-    readings = await reader.read_all(split(lines, context_tokens))
-    found = [reading for reading in readings if reading.insights is not None]
-    if not found:
-        raise next(reading.failure for reading in readings if reading.failure is not None)
-    meta = _meta(readings, model)
-    insights = [reading.insights for reading in found if reading.insights is not None]
-    if len(insights) == 1:
-        return replace_meta(insights[0], meta)
-    merged = _joined(insights, [reading.chars for reading in found], meta)
-    return await _summed_up(model, merged, insights, transcript.language, context_tokens)
-
-
 def replace_meta(insights: Insights, meta: InsightsMeta) -> Insights:
     """The same insights with another `meta`."""
     details = replace(insights.details, meta=meta)
@@ -146,7 +153,7 @@ def _meta(readings: Sequence[_Reading], model: LanguageModel) -> InsightsMeta:
 
 
 def _joined(parts: Sequence[Insights], weights: Sequence[int], meta: InsightsMeta) -> Insights:
-    """The parts one after the other, without a further call."""
+    """The parts joined one after the other, without another call."""
     every = [part.details for part in parts]
     topics = tidy_topics(
         topic for rank in range(20) for part in parts for topic in part.topics[rank : rank + 1]
@@ -166,7 +173,7 @@ def _joined(parts: Sequence[Insights], weights: Sequence[int], meta: InsightsMet
 
 
 def _weighed(moods: Sequence[Sentiment], weights: Sequence[int]) -> Sentiment:
-    """The label with most confidence over most text, and that share as its score."""
+    """The label with the most confidence over the most text; its share is the score."""
     votes: dict[str, float] = {}
     for mood, weight in zip(moods, weights, strict=True):
         votes[mood.label] = votes.get(mood.label, 0.0) + mood.score * weight
@@ -181,7 +188,7 @@ async def _summed_up(
     language: str,
     context_tokens: int,
 ) -> Insights:
-    """`merged` with one title, summary and topics; if that fails, as joined and degraded."""
+    """`merged` with one title, summary and topics; unchanged but degraded if that call fails."""
     summaries = [
         Line(number, f"{part.summary} Topics: {', '.join(part.topics)}")
         for number, part in enumerate(parts, start=1)
@@ -198,12 +205,12 @@ async def _summed_up(
 async def _merge(
     model: LanguageModel, summaries: Sequence[Line], language: str, context_tokens: int
 ) -> WireSummary:
-    """One summary of many; in rounds, where they do not fit one call together."""
+    """One summary of many; in rounds if they do not all fit into one call."""
     groups = split(summaries, context_tokens)
     if len(groups) == 1:
         return await model.answer(merging_prompt(summaries, language), WireSummary)
     if len(groups) >= len(summaries):
-        raise InsightsError("no two of them fit one call")
+        raise InsightsError("no two of them fit into one call")
     merged = []
     for number, group in enumerate(groups, start=1):
         answer = await model.answer(merging_prompt(group, language), WireSummary)

@@ -1,15 +1,14 @@
-"""The JSON a language model answers with, and the way from there to `Insights`.
+"""The JSON that a language model answers with, and how it becomes `Insights`.
 
-Lenient about what does no harm (further fields, ids written as text, scores out of range), strict
-about what is needed: the four flat fields must be there and every element must have its type.
+Harmless faults are tolerated (unknown fields, ids written as text, scores out of range). What is
+needed is checked strictly: the four flat fields must be there and every element must have its type.
 """
 
-import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
 from echostream.domain import (
     ActionItem,
@@ -21,13 +20,13 @@ from echostream.domain import (
     SentimentAt,
     SentimentLabel,
 )
-from echostream.errors import InsightsError
 from echostream.insights.evidence import Evidence
 from echostream.insights.prompt import Line
+from echostream.llm.base import Answer
 
 MAX_TOPICS = 12
 _PASSED_OVER = 0.5
-"""Score of a segment that a model did not list: neutral, as asked for, but not said outright."""
+"""Score of a segment that the model did not list: neutral by our instructions, but not stated."""
 
 
 def _lower(value: object) -> object:
@@ -35,7 +34,7 @@ def _lower(value: object) -> object:
 
 
 def _clamped(value: object) -> object:
-    """A number moved into 0 to 1. Text that is a number counts as one; the rest is left alone."""
+    """A number moved into 0 to 1, also if written as text. Other text is left alone."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -47,7 +46,7 @@ def _clamped(value: object) -> object:
 
 
 def _ids(value: object) -> object:
-    """The whole numbers of a list, also as text such as `12` or `[12]`; junk is left out."""
+    """The whole numbers of a list, also as text such as `12` or `[12]`. The rest is dropped."""
     if value is None:
         return []
     if isinstance(value, int | str):
@@ -65,7 +64,7 @@ def _ids(value: object) -> object:
 
 
 def _plain(value: object) -> object:
-    """White space collapsed: no answer can bring line breaks into a one-line field."""
+    """White space collapsed, so that no answer puts line breaks into a one-line field."""
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
@@ -75,17 +74,7 @@ Score = Annotated[float, BeforeValidator(_clamped)]
 Ids = Annotated[list[int], BeforeValidator(_ids)]
 
 
-class Wire(BaseModel):
-    """Unknown fields are ignored when reading and ruled out in the schema that is sent."""
-
-    model_config = ConfigDict(
-        extra="ignore",
-        json_schema_extra={"additionalProperties": False},
-        json_schema_serialization_defaults_required=True,
-    )
-
-
-class WirePoint(Wire):
+class WirePoint(Answer):
     text: Text
     evidence: Ids = Field(default_factory=list)
 
@@ -95,7 +84,7 @@ class WireActionItem(WirePoint):
     due: Text | None = None
 
 
-class WireSentiment(Wire):
+class WireSentiment(Answer):
     label: Label
     score: Score
 
@@ -104,8 +93,8 @@ class WireSentimentAt(WireSentiment):
     segment: int
 
 
-class WireSummary(Wire):
-    """What merging parts asks for."""
+class WireSummary(Answer):
+    """The answer when the summaries of parts are merged."""
 
     title: Text = Field(default_factory=str)
     summary: Annotated[Text, Field(min_length=1)]
@@ -113,7 +102,7 @@ class WireSummary(Wire):
 
 
 class WireInsights(WireSummary):
-    """What reading a transcript, or a part of one, asks for."""
+    """The answer when a transcript, or a part of one, is read."""
 
     sentiment: WireSentiment
     action_items: list[WireActionItem]
@@ -123,41 +112,12 @@ class WireInsights(WireSummary):
     sentiment_timeline: list[WireSentimentAt] = Field(default_factory=list)
 
 
-Shape = TypeVar("Shape", bound=Wire)
-
-
-def schema_of(shape: type[Wire]) -> dict[str, Any]:
-    """The JSON schema of `shape` with every field required, as strict decoders want it.
-
-    Plain keywords only: lengths and defaults are refused by some servers and checked here anyway.
-    """
-    schema = shape.model_json_schema(mode="serialization")
-    _drop(schema, {"title", "default", "description", "minLength"})
-    return schema
-
-
-def read_answer(text: str, shape: type[Shape]) -> Shape:
-    """The answer in `text`, also out of a code fence or after a reasoning block.
-
-    Raises InsightsError, with the places at fault but none of the answer's content.
-    """
-    body = text.rpartition("</think>")[2]
-    start, end = body.find("{"), body.rfind("}")
-    if start < 0 or end < start:
-        raise InsightsError("the model's answer holds no JSON object")
-    try:
-        return shape.model_validate_json(body[start : end + 1])
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InsightsError(f"the model's answer is not valid: {_listed(faults)}") from error
-
-
 def to_insights(answer: WireInsights, lines: Sequence[Line], meta: InsightsMeta) -> Insights:
-    """`answer` tied to the `lines` it was drawn from.
+    """`answer` checked against the `lines` it is about.
 
-    Evidence outside of them is dropped, and with it every statement that has none left. A
-    statement that came without evidence is looked for in the lines and kept where it is found.
-    Owners and due times that nobody said become None.
+    Evidence that is not among them is dropped, and so is every statement that has none left. A
+    statement without evidence is looked for in the lines and kept if it is found. Owners and due
+    times that nobody said become None.
     """
     evidence = Evidence(lines)
     topics = tidy_topics(answer.topics)
@@ -175,7 +135,7 @@ def to_insights(answer: WireInsights, lines: Sequence[Line], meta: InsightsMeta)
 
 
 def tidy_topics(topics: Iterable[str]) -> tuple[str, ...]:
-    """At most 12 topics in their order, none empty, none twice (letter case aside)."""
+    """At most 12 topics in their order, without empty ones and repetitions (ignoring case)."""
     seen: dict[str, str] = {}
     for topic in topics:
         if topic:
@@ -213,29 +173,3 @@ def _timeline(listed: Iterable[WireSentimentAt], lines: Iterable[Line]) -> tuple
         label, score = (mood.label, mood.score) if mood else ("neutral", _PASSED_OVER)
         timeline[segment_id] = SentimentAt(segment_id, label, score)
     return tuple(timeline.values())
-
-
-def _listed(faults: Sequence[Any]) -> str:
-    places = [
-        f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['type']}"
-        for fault in faults[:5]
-    ]
-    return "; ".join(places)
-
-
-def _drop(node: Any, keys: set[str]) -> None:
-    """Removes `keys` of schema objects in place; property names of the same words stay."""
-    if isinstance(node, list):
-        for item in node:
-            _drop(item, keys)
-    elif isinstance(node, dict):
-        for key in keys & node.keys():
-            if not isinstance(node[key], dict):
-                del node[key]
-        for value in node.values():
-            _drop(value, keys)
-
-
-def schema_text(shape: type[Wire]) -> str:
-    """The schema for servers that can only be told it."""
-    return json.dumps(schema_of(shape), separators=(",", ":"))

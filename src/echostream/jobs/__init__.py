@@ -1,7 +1,7 @@
 """Background jobs. The only package that knows BullMQ and its keys in Redis.
 
-Names on the wire are Node BullMQ's, so that Node programs and Bull Board can read the queue, add
-jobs to it and work on them. What is in a job is small: audio and results lie in the storage.
+Names on the wire are those of BullMQ for Node, so that Node programs and Bull Board can read the
+queue, add jobs and work on them. Jobs are small: audio and results are in the storage.
 """
 
 from echostream.jobs.queue import STATES, JobQueue, JobState, JobStatus, new_job_id

@@ -1,4 +1,4 @@
-"""The producer's side of a queue: add jobs, look at them, cancel them."""
+"""The producer's side of a queue: add jobs, read their status, cancel them."""
 
 import asyncio
 import secrets
@@ -21,17 +21,17 @@ JobState = Literal["waiting", "active", "completed", "failed", "delayed"]
 STATES: tuple[JobState, ...] = ("active", "waiting", "delayed", "completed", "failed")
 
 _ANSWER_S = 2.5
-"""Longest a request waits for Redis, so that `queue_unavailable` comes within three seconds."""
+"""How long a request waits for Redis, so that `queue_unavailable` comes within three seconds."""
 _ATTEMPTS = 3
 _BACKOFF_MS = 2000
 _IDEMPOTENCY_S = 24 * 3600
 _CANCEL_KEY_S = 24 * 3600
 _SO_FAR_KEY_S = 3600
-"""For what a worker leaves that dies; while it works it keeps its text for longer and longer."""
+"""After a worker dies, its text is kept this long. A live worker writes it again and again."""
 _HINT_S = 1.0
-"""Longest that keeping a hint may take, since nothing depends on it."""
+"""How long storing a hint may take. Nothing depends on hints."""
 PREFIX = "bull"
-# BullMQ's states that clients are not told apart.
+# States of BullMQ that clients see as another one.
 _SHOWN_AS: dict[str, JobState] = {"prioritized": "waiting", "waiting-children": "waiting"}
 
 
@@ -39,7 +39,7 @@ _SHOWN_AS: dict[str, JobState] = {"prioritized": "waiting", "waiting-children": 
 class JobStatus:
     """A job as it is now. `result` is what its handler returned, `error` a code with its message.
 
-    Times are seconds since the epoch, None while they have not come. `so_far` is there while the
+    Times are seconds since the epoch, None if they have not been reached. `so_far` is set while the
     job is active, but not in lists of jobs.
     """
 
@@ -58,18 +58,18 @@ class JobStatus:
 
 
 def new_job_id() -> str:
-    """128 random bits: knowing one id tells nothing of another."""
+    """128 random bits, so that nobody can guess one id from another."""
     return f"job_{secrets.token_hex(16)}"
 
 
 class JobQueue:
-    """The producer's side of one queue: add, look, cancel. Raises QueueUnavailable, within three
-    seconds, from every method while Redis cannot be reached."""
+    """The producer's side of one queue. Every method raises QueueUnavailable within three seconds
+    if Redis cannot be reached, unless it says otherwise."""
 
     def __init__(self, name: str, redis_url: str, *, retention_s: int) -> None:
         self.name = name
         self._retention = {"age": retention_s}
-        # redis-py and BullMQ would otherwise try for minutes.
+        # By default redis-py and BullMQ would retry for minutes.
         self._redis = Redis.from_url(
             redis_url,
             decode_responses=True,
@@ -80,15 +80,15 @@ class JobQueue:
         self._queue = Queue(name, {"connection": self._redis, "prefix": PREFIX})
 
     async def ping(self) -> None:
-        """Raise QueueUnavailable unless Redis answers."""
+        """Raises QueueUnavailable if Redis does not answer."""
         async with _available():
             await self._redis.ping()
 
     async def id_for(self, idempotency_key: str | None) -> str:
-        """A new id, or the one that this key was given before (within a day)."""
+        """A new id, or the one that this key got earlier (within a day)."""
         if idempotency_key is None:
             return new_job_id()
-        # Hashed, since a key may be long or hold what Redis keys should not.
+        # Hashed, because a key may be long or contain characters that Redis keys should not.
         key = f"{PREFIX}:{self.name}:idempotency:{sha256(idempotency_key.encode()).hexdigest()}"
         async with _available():
             await self._redis.set(key, new_job_id(), nx=True, ex=_IDEMPOTENCY_S)
@@ -103,7 +103,7 @@ class JobQueue:
         attempts: int = _ATTEMPTS,
         backoff_ms: int = _BACKOFF_MS,
     ) -> None:
-        """Add a job. Adding an id that exists changes nothing, so it is safe to try again."""
+        """Adds a job. If the id exists already, nothing changes, so it is safe to try again."""
         options = {
             "jobId": job_id,
             "attempts": attempts,
@@ -121,9 +121,9 @@ class JobQueue:
     async def status(self, job_id: str) -> JobStatus:
         """Raises JobNotFound."""
         async with _available():
-            # In this order: a job that has ended must not be shown as it was before.
+            # The state is read first, so that a finished job is never shown with older data.
             state: Any = await self._queue.getJobState(job_id)
-            # An id may be the name of another key of the queue's, which holds no job.
+            # The id may be the name of another key of the queue, which holds no job.
             job = await self._queue.getJob(job_id) if state != "unknown" else None
             if job is None:
                 raise JobNotFound(f"there is no job {job_id!r}")
@@ -133,9 +133,9 @@ class JobQueue:
     async def page(
         self, states: tuple[JobState, ...], limit: int, cursor: str | None
     ) -> tuple[list[JobStatus], str | None]:
-        """Jobs state by state, the newest first, and the cursor of the next page or None.
+        """Jobs, state by state and newest first, and the cursor of the next page or None.
 
-        Jobs that move while a client turns pages may be seen twice or not at all.
+        Jobs that change state between two pages may appear twice or not at all.
         """
         place, offset = _read_cursor(cursor, len(states))
         found: list[JobStatus] = []
@@ -156,27 +156,27 @@ class JobQueue:
         return counts
 
     async def cancel(self, job_id: str) -> JobState | None:
-        """Remove a job that is not being worked on, giving None; ask the worker of an active one
-        to stop, giving `active`. Raises JobNotFound."""
+        """Removes a job that is not active and returns None. If it is active, asks its worker to
+        stop and returns `active`. Raises JobNotFound."""
         status = await self.status(job_id)
         async with _available():
             if status.state != "active" and await self._queue.remove(job_id):
-                # An `Idempotency-Key` may bring the id back.
+                # The id may come back through an `Idempotency-Key`.
                 await self._redis.delete(self._cancel_key(job_id))
                 return None
             await self._redis.set(self._cancel_key(job_id), "1", ex=_CANCEL_KEY_S)
         return "active"
 
     async def is_cancelled(self, job_id: str) -> bool:
-        """Whether `cancel` was asked for. False while Redis cannot be reached."""
+        """Whether `cancel` was called. False if Redis cannot be reached."""
         try:
             return bool(await self._redis.exists(self._cancel_key(job_id)))
         except (RedisError, OSError):
             return False
 
     async def keep_so_far(self, job_id: str, so_far: SoFar, *, with_text: bool) -> bool:
-        """Keep it for whoever looks at the job, its text only where asked; whether that was done.
-        A Redis that is away or slow costs no more than a second."""
+        """Stores it for whoever reads the job's status; returns whether that worked. It takes at
+        most a second if Redis is slow or cannot be reached."""
         key = self._so_far_key(job_id)
         fields: Any = so_far.dump(with_text=with_text)
         try:
@@ -189,7 +189,7 @@ class JobQueue:
         return True
 
     async def forget_so_far(self, job_id: str) -> None:
-        """When the job has ended; should Redis be away, the key expires."""
+        """Called when the job has ended. If Redis cannot be reached, the key expires later."""
         with suppress(RedisError, OSError):
             async with asyncio.timeout(_HINT_S):
                 await self._redis.delete(self._so_far_key(job_id))
@@ -210,7 +210,7 @@ class JobQueue:
 
 @asynccontextmanager
 async def _available() -> AsyncIterator[None]:
-    """Translate every way in which Redis can be away."""
+    """Turns every failure to reach Redis into QueueUnavailable."""
     try:
         async with asyncio.timeout(_ANSWER_S):
             yield
@@ -221,7 +221,7 @@ async def _available() -> AsyncIterator[None]:
 def _read_cursor(cursor: str | None, states: int) -> tuple[int, int]:
     place, _, offset = (cursor or "0.0").partition(".")
     if not (place.isdecimal() and offset.isdecimal() and int(place) < states):
-        return states, 0  # A cursor that is not ours leads nowhere: an empty last page.
+        return states, 0  # not a cursor of ours: gives an empty last page
     return int(place), int(offset)
 
 
@@ -245,7 +245,7 @@ def _status(job: Job, state: JobState) -> JobStatus:
 
 
 def data_of(job: Job) -> dict[str, Any]:
-    """Other programs may add jobs whose data is anything."""
+    """The job's data. Jobs added by other programs may have data of any type."""
     return job.data if isinstance(job.data, dict) else {}
 
 
@@ -255,10 +255,10 @@ def failure(error: EchoStreamError) -> str:
 
 
 def read_failure(reason: str) -> tuple[str, str]:
-    """Code and message of a failedReason, also of one that BullMQ or another worker wrote."""
+    """Code and message of a failedReason, including those that BullMQ or other workers write."""
     code, colon, message = reason.partition(": ")
     if colon and code.replace("_", "").isalpha() and code.islower():
         return code, message
     if "stalled" in reason:
-        return "job_stalled", "the job brought its worker down more than once, or lost it twice"
+        return "job_stalled", "the job's worker crashed or was lost more than once"
     return "process_failed", "the job could not be processed"

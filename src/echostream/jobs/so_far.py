@@ -1,7 +1,7 @@
-"""What has come of a job that is being worked on, kept in Redis beside the job.
+"""The partial result of an active job, stored in Redis beside the job.
 
-It is a hash of its own: Node reads the job's progress as a number, and a job is read whole by all
-who look at it, also in lists, while the text of a long recording is some 200 kB.
+It has its own hash, because Node expects a job's progress to be a number, and because jobs are
+always read as a whole, even in lists, while the text of a long recording is about 200 kB.
 """
 
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SoFar:
-    """The stage that an attempt at a job is in, the whole seconds that are left, and the transcript
-    as far as it goes. None where it is not known, as with workers that keep nothing."""
+    """The current stage of a job, the remaining time in whole seconds, and the transcript so far.
+    None if unknown, for instance with workers that store nothing."""
 
     stage: str | None = None
     left_s: int | None = None
     text: str = ""
 
     def dump(self, *, with_text: bool) -> dict[str, str]:
-        """As fields of a hash; those left out stay as they were."""
+        """The fields for the hash. Fields that are left out keep their value there."""
         left = "" if self.left_s is None else str(self.left_s)
         fields = {"stage": self.stage or "", "left_s": left}
         return fields | {"text": self.text} if with_text else fields
 
     @classmethod
     def load(cls, fields: dict[str, str]) -> "SoFar":
-        """Read what `dump` gave, also where nothing is kept."""
+        """Reads what `dump` returned. The hash may be empty."""
         left = fields.get("left_s", "")
         return cls(
             stage=fields.get("stage") or None,

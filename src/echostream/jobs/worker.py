@@ -1,4 +1,4 @@
-"""The consumer's side of a queue: runs a handler on each job, and guards it while it does."""
+"""The consumer's side of a queue: runs a handler on each job and supervises it."""
 
 import asyncio
 import time
@@ -29,9 +29,9 @@ _HAND_BACK_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How BullMQ guards jobs that are worked on; times in seconds.
+    """How BullMQ supervises active jobs; times in seconds.
 
-    A worker that dies is noticed after `lock_s` at most, plus `stalled_check_s`.
+    A dead worker is noticed after at most `lock_s` plus `stalled_check_s`.
     """
 
     concurrency: int
@@ -42,12 +42,12 @@ class WorkerOptions:
 
 
 class ActiveJob:
-    """A job in the hands of a worker."""
+    """A job that a worker is working on."""
 
     def __init__(self, job: Job, queue: JobQueue) -> None:
         self._job = job
         self._queue = queue
-        # What an earlier attempt came to, which a client has seen.
+        # Clients have seen the progress of an earlier attempt.
         self.progress = job.progress if isinstance(job.progress, int) else 0
         self.job_id: str = job.id
         self.name: str = job.name
@@ -55,8 +55,8 @@ class ActiveJob:
         self.is_last_attempt = job.attemptsMade + 1 >= (job.opts.get("attempts") or 1)
 
     async def tell_progress(self, percent: int) -> bool:
-        """Keep the progress, 0 to 100; whether it moved. It never goes back, not even in another
-        attempt, and Redis being away costs nothing."""
+        """Stores the progress, 0 to 100, and returns whether it increased. It never decreases, not
+        even in another attempt. If Redis cannot be reached, nothing is raised."""
         if percent <= self.progress:
             return False
         self.progress = percent
@@ -65,8 +65,8 @@ class ActiveJob:
         return True
 
     async def keep_so_far(self, so_far: SoFar, *, with_text: bool) -> bool:
-        """Keep what has come of it so far until it ends; whether that was done. Redis being away
-        costs nothing, as above."""
+        """Stores the partial result until the job ends; returns whether that worked. If Redis
+        cannot be reached, nothing is raised."""
         return await self._queue.keep_so_far(self.job_id, so_far, with_text=with_text)
 
     @property
@@ -76,14 +76,14 @@ class ActiveJob:
 
 
 class Permanent(Exception):
-    """Raised by a handler for a fault that another attempt would meet again."""
+    """Raised by a handler for a fault that would occur in another attempt too."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
 
 
 class Later(Exception):
-    """Raised by a handler that cannot work yet: the job comes back, without using an attempt."""
+    """Raised by a handler that cannot work yet. The job is repeated; the attempt does not count."""
 
     def __init__(self, delay_s: float) -> None:
         super().__init__(f"again in {delay_s} s")
@@ -92,7 +92,7 @@ class Later(Exception):
 
 Handler = Callable[[ActiveJob], Coroutine[Any, Any, dict[str, Any]]]
 OnEnd = Callable[[str, dict[str, Any], bool], Coroutine[Any, Any, None]]
-"""Told id, data and whether it completed when a job has ended for good. May be told twice."""
+"""Called with id, data and whether it completed when a job has ended. May be called twice."""
 
 
 class JobWorker:
@@ -126,9 +126,9 @@ class JobWorker:
         self.busy = 0
 
     async def run(self) -> None:
-        """Work until `close`. BullMQ's loop can end by itself; then it is built anew, and when
-        that happens too often RuntimeError is raised. A Redis that is away is waited for, one that
-        refuses us raises QueueUnavailable."""
+        """Works until `close`. If BullMQ's loop ends by itself, a new worker is built; RuntimeError
+        is raised if that happens too often. If Redis cannot be reached, this waits; if Redis
+        refuses our login, QueueUnavailable is raised."""
         quick_ends = 0
         while await self._redis_answers():
             started = time.monotonic()
@@ -143,8 +143,8 @@ class JobWorker:
             await self._worker.close(force=True)
 
     async def _redis_answers(self) -> bool:
-        """True once it does, False when closed before. BullMQ would wait too, but without a word,
-        at ever longer intervals, and not for ever."""
+        """Waits for Redis: True when it answers, False if closed before. BullMQ would wait too, but
+        silently, at growing intervals, and not indefinitely."""
         complained = False
         while not self._closing:
             try:
@@ -162,15 +162,15 @@ class JobWorker:
         return False
 
     async def close(self, grace_s: float) -> None:
-        """Take no new jobs, let running ones go on for `grace_s`, hand back what is left.
+        """Takes no new jobs, lets active ones continue for `grace_s`, then hands the rest back.
 
-        Done a few seconds later even if Redis is away; what could not be handed back then comes
-        back when its lock has run out.
+        Ends a few seconds later even if Redis cannot be reached. Jobs that could not be handed back
+        return to the queue when their locks expire.
         """
         self._closing = True
         if self._worker is None:
             return
-        # Told to close, BullMQ would renew no more locks, and lose what goes on for longer.
+        # `close` comes later: after it BullMQ renews no locks and would lose jobs that still run.
         await self._worker.pause(do_not_wait_active=True)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), grace_s)
@@ -195,7 +195,7 @@ class JobWorker:
                 "lockDuration": int(options.lock_s * 1000),
                 "stalledInterval": int(options.stalled_check_s * 1000),
                 "maxStalledCount": options.max_stalled,
-                # The default of 15 s would leave workers idle that long after Redis is back.
+                # With the default, workers would stay idle for 15 s after Redis is back.
                 "runRetryDelay": 1000,
             },
         )
@@ -203,13 +203,13 @@ class JobWorker:
         worker.on("failed", lambda job, error: self._failed(job, error))
         worker.on("stalled", self._on_stalled)
         worker.on("error", self._erred)
-        # BullMQ's own pauses grow to 20 s, in which a Redis that is back finds nobody.
+        # BullMQ's own pauses grow to 20 s; workers would be idle that long after Redis is back.
         for client in (worker.client, worker.bclient):
             client.set_retry(Retry(ConstantBackoff(_RECONNECT_S), _RECONNECTS))
         return worker
 
     async def _process(self, job: Job, token: str) -> dict[str, Any]:
-        """BullMQ's processor: the handler, until it ends, is cancelled, late, or handed back."""
+        """BullMQ's processor: runs the handler on a job, within its limits."""
         with structlog.contextvars.bound_contextvars(job_id=job.id):
             self.busy += 1
             self._idle.clear()
@@ -249,8 +249,8 @@ class JobWorker:
             await asyncio.gather(*watchers, return_exceptions=True)
 
     def _work(self, job: Job) -> asyncio.Task[dict[str, Any]]:
-        """The handler at work on the job. Once only: when Redis hangs for longer than the lock
-        lasts, this worker may be given a job again that it still has in hand."""
+        """The task that runs the handler on the job. There is only one: if Redis hangs for longer
+        than the lock lasts, BullMQ may give this worker a job that it is still working on."""
         if (work := self._works.get(job.id)) is None:
             work = self._works[job.id] = asyncio.create_task(
                 self._handler(ActiveJob(job, self._queue))
@@ -261,7 +261,7 @@ class JobWorker:
     async def _outcome(
         self, job: Job, token: str, work: asyncio.Task[dict[str, Any]]
     ) -> dict[str, Any]:
-        if work.cancelled():  # by the one who had the job in hand before
+        if work.cancelled():  # by the earlier `_handle` of the same job
             await self._put_back(job, token, 0.0)
         try:
             return work.result()
@@ -276,15 +276,15 @@ class JobWorker:
         raise AssertionError("unreachable")
 
     async def _put_back(self, job: Job, token: str, delay_s: float) -> None:
-        """Give the job back to the queue; the attempt does not count."""
+        """Puts the job back into the queue; the attempt does not count."""
         await job.moveToDelayed(round((time.time() + delay_s) * 1000), token)
         raise DelayedError
 
     async def _until_cancelled(self, job_id: str, ended: asyncio.Event) -> None:
-        """Until the job is cancelled, or has ended without.
+        """Waits until the job is cancelled or has ended.
 
-        Looking costs little and, unlike a message, cannot be lost while Redis is away. An event
-        ends this rather than a cancellation, which redis-py can swallow while it connects.
+        Polling costs little and, unlike a message, loses nothing while Redis cannot be reached. An
+        event ends this and not a cancellation, which redis-py can swallow while it connects.
         """
         while not ended.is_set() and not await self._queue.is_cancelled(job_id):
             with suppress(TimeoutError):
@@ -307,24 +307,24 @@ class JobWorker:
             self._afterwards(self._look_again(job))
 
     async def _look_again(self, job: Job) -> None:
-        """Whether a job has ended of which we could not hear so: Redis had done as it was told, and
-        was away before it could say that."""
+        """Checks whether the job has ended although its end was reported as an error: Redis may
+        have stored the end and lost the connection before it answered."""
         with suppress(JobNotFound, QueueUnavailable):
             status = await self._queue.status(job.id)
             if status.state in ("completed", "failed"):
                 await self._on_end(job.id, job.data, status.state == "completed")
 
     def _afterwards(self, what: Coroutine[Any, Any, None]) -> None:
-        """BullMQ's listeners are plain functions, so what follows runs in a task of its own."""
+        """Runs `what` in a task, because BullMQ's listeners are not coroutines."""
         task = asyncio.ensure_future(what)
         self._after.add(task)
         task.add_done_callback(self._after.discard)
 
 
 def connection_options(redis_url: str) -> dict[str, Any]:
-    """A Redis URL as the options BullMQ's worker makes its connections from.
+    """A Redis URL as the options from which BullMQ's worker makes its connections.
 
-    BullMQ blocks for up to 10 s in one command; redis-py's time-out of 5 s would break that off.
+    BullMQ blocks for up to 10 s in one command; redis-py's default time-out of 5 s would abort it.
     """
     parts = urlsplit(redis_url)
     options: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Getting at audio: downloading it, decoding it to samples, and making it fit for browsers."""
+"""Audio: downloading it, decoding it to samples, and converting it for browsers."""
 
 from echostream.media.decode import decode, decode_channels
 from echostream.media.fetch import fetch

@@ -1,4 +1,4 @@
-"""Any audio or video file to samples: all that can be heard in it, at the times it has there."""
+"""Decodes any audio or video file to samples, with all its tracks and at its own times."""
 
 import asyncio
 import logging
@@ -26,16 +26,16 @@ _MOST_CHANNELS = 16
 async def decode(
     audio: IO[bytes] | Path, *, max_audio_s: float, timeout_s: float, track: int | None = None
 ) -> NDArray[np.int16]:
-    """Decode a file to mono samples at 16 kHz, shape `(samples,)`.
+    """Decodes a file to mono samples at 16 kHz, shape `(samples,)`.
 
-    All its audio tracks are mixed, or the one of number `track` is taken, from 0. Gaps between
-    timestamps are silent, and so is the time before a sound that begins later than its picture,
-    unless the audio would become longer than `max_audio_s` by that alone: such timestamps are not
-    believed. What can be had of a damaged file is returned.
+    All audio tracks are mixed, or only `track` is used, counted from 0. Gaps between timestamps
+    become silence, and so does the time before sound that starts later than the picture. If that
+    silence alone made the audio longer than `max_audio_s`, the timestamps are considered wrong and
+    ignored. From a damaged file, everything that can be decoded is returned.
 
-    An open `audio` must be a real file with a descriptor, which may be unlinked; it is read from
-    its start, its position does not matter, and it stays open. Memory grows by the samples alone:
-    32 kB per second of audio.
+    An open `audio` must be a real file with a descriptor; it may be unlinked. It is read from its
+    start, whatever its position, and stays open. Memory grows only by the samples: 32 kB per second
+    of audio.
 
     Raises InvalidAudio if nothing can be decoded within `timeout_s`, AudioTooLong as soon as there
     are more than `max_audio_s` seconds, InvalidRequest if there is no such track. All child
@@ -47,15 +47,16 @@ async def decode(
 async def decode_channels(
     audio: IO[bytes] | Path, *, max_audio_s: float, timeout_s: float, track: int | None = None
 ) -> NDArray[np.int16]:
-    """As `decode`, but with each channel for itself, shape `(channels, samples)`.
+    """Like `decode`, but keeps the channels apart, shape `(channels, samples)`.
 
-    The channels of several tracks follow each other. Raises InvalidRequest for more than 16.
+    The channels of several tracks follow each other. Also raises InvalidRequest if there are more
+    than 16.
     """
     return await _decoded(audio, _Apart, max_audio_s, timeout_s, track)
 
 
 class _Collected(Protocol):
-    """What becomes of the blocks of a file, each of shape `(channels, samples)`."""
+    """Collects the blocks of a file, each of shape `(channels, samples)`."""
 
     def add(self, block: NDArray[np.int16]) -> None: ...
 
@@ -87,14 +88,14 @@ class _Apart:
     def add(self, block: NDArray[np.int16]) -> None:
         if len(block) > _MOST_CHANNELS:
             raise InvalidRequest(
-                f"The audio has {len(block)} channels; {_MOST_CHANNELS} at most can be taken apart."
+                f"The audio has {len(block)} channels; at most {_MOST_CHANNELS} can be separated."
             )
         self._channels = self._channels or [bytearray() for _ in block]
         for kept, samples in zip(self._channels, block, strict=True):
             kept += samples.tobytes()
 
     def result(self) -> NDArray[np.int16]:
-        # One by one, so that no more than one channel is held twice.
+        # One by one, so that only one channel is in memory twice.
         apart = np.empty((len(self._channels), len(self._channels[0]) // 2), np.int16)
         for number, row in enumerate(apart):
             row[:] = np.frombuffer(self._channels[number], np.int16)
@@ -115,7 +116,7 @@ async def _decoded(
                 try:
                     return await _collect(descriptor, track, collected(), max_audio_s, max_audio_s)
                 except GapsTooLong:
-                    _log.info("the gaps between timestamps are too long to be believed")
+                    _log.info("ignoring timestamps: the gaps between them are too long")
                     return await _collect(descriptor, track, collected(), max_audio_s, None)
         except TimeoutError:
             raise InvalidAudio(f"The file took longer than {timeout_s:g} s to decode.") from None
@@ -143,7 +144,7 @@ async def _collect(
 
 @contextmanager
 def _opened(audio: IO[bytes] | Path) -> Iterator[int]:
-    """Give the descriptor of a file that is not empty."""
+    """The file's descriptor. Raises InvalidAudio if it is empty or no file."""
     if isinstance(audio, Path):
         if not audio.is_file():  # opening a FIFO would block the event loop
             raise InvalidAudio(f"{audio.name} is not a file.")
@@ -151,7 +152,7 @@ def _opened(audio: IO[bytes] | Path) -> Iterator[int]:
             yield descriptor
         return
     descriptor = audio.fileno()  # moves a spooled file from memory to disk
-    audio.flush()  # the child sees what the system has, not our buffer
+    audio.flush()  # the child sees the file, not our buffer
     if os.fstat(descriptor).st_size == 0:
         raise InvalidAudio("The file is empty.")
     yield descriptor

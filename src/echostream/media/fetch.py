@@ -1,4 +1,4 @@
-"""Download a file from a URL that a stranger chose, with every address checked by `net`."""
+"""Downloads a file from an untrusted URL; `net` checks every address."""
 
 import asyncio
 import errno
@@ -37,14 +37,14 @@ async def fetch(
     allow_private: bool = False,
     network: Network | None = None,
 ) -> BinaryIO:
-    """Download `url` into an unlinked temporary file at its start, which the caller closes.
+    """Downloads `url` into an unlinked temporary file, at its start. The caller closes it.
 
-    Up to five redirects are followed, from https to http too, and each is checked like `url`.
+    Follows up to five redirects, also from https to http, and checks each like `url`.
 
-    Raises UrlNotAllowed for what is not a plain http(s) URL of a public address (any address with
-    `allow_private`), UrlFetchFailed if the server cannot be reached, answers other than 2xx or is
-    not done after `timeout_s`, AudioTooLarge past `max_bytes` of decoded body, InvalidAudio for a
-    web page, StorageFull if the disk is. No message names an address.
+    Raises UrlNotAllowed unless it is a plain http(s) URL with a public address (with
+    `allow_private`, any address), UrlFetchFailed if the server cannot be reached, does not answer
+    2xx or is not finished after `timeout_s`, AudioTooLarge after `max_bytes` of decoded body,
+    InvalidAudio for a web page, and StorageFull if the disk is full. No message names an address.
     """
     try:
         async with (
@@ -74,7 +74,7 @@ def _redirected(url: httpx2.URL, target: str) -> httpx2.URL:
     try:
         return checked_url(url.join(target))
     except (httpx2.InvalidURL, UnicodeError) as error:
-        raise UrlNotAllowed("The URL redirects to a malformed one.") from error
+        raise UrlNotAllowed("The URL redirects to a malformed URL.") from error
 
 
 def _check_head(response: httpcore2.Response, max_bytes: int) -> None:
@@ -95,7 +95,7 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
 
 
 async def _save(response: httpcore2.Response, max_bytes: int) -> BinaryIO:
-    """Write the body to a temporary file, a block at a time and off the event loop."""
+    """Writes the body to a temporary file, block by block, outside the event loop."""
     decoder = _decoder(header(response, "content-encoding").lower())
     file = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives this function
     try:
@@ -110,7 +110,7 @@ async def _save(response: httpcore2.Response, max_bytes: int) -> BinaryIO:
                         await asyncio.to_thread(_write, file, block)
                         written_bytes, block = written_bytes + len(block), bytearray()
         if decoder is not None:
-            block += decoder.flush()  # no more than the end of one match: 258 bytes
+            block += decoder.flush()  # at most the end of one match: 258 bytes
             if not decoder.eof:
                 raise UrlFetchFailed("The server of the URL broke off its answer.")
         await asyncio.to_thread(_write, file, block)
@@ -132,16 +132,16 @@ def _write(file: BinaryIO, block: bytearray) -> None:
 
 
 def _decoder(encoding: str) -> "zlib._Decompress | None":
-    """Servers may compress although asked not to: gzip and zlib are read, the rest refused."""
+    """For servers that compress although asked not to. Only gzip and zlib are accepted."""
     if encoding in ("", "identity"):
         return None
     if encoding in ("gzip", "x-gzip", "deflate"):
         return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
-    raise UrlFetchFailed("The server of the URL compressed its answer in an unknown way.")
+    raise UrlFetchFailed("The server of the URL compressed its answer in an unknown format.")
 
 
 def _decoded(chunk: bytes, decoder: "zlib._Decompress | None") -> Iterator[bytes]:
-    """Decompress in pieces of bounded size, so that a bomb is seen before it goes off."""
+    """Decompresses in pieces of limited size, so that a decompression bomb is noticed in time."""
     if decoder is None:
         yield chunk
         return

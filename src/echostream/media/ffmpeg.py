@@ -1,7 +1,7 @@
-"""ffmpeg as a child process that reads what strangers send.
+"""ffmpeg as a child process that reads untrusted files.
 
-It is given as little as possible: an open descriptor instead of a name, container formats that
-carry their own audio, no network, no environment.
+It gets as little as possible: an open descriptor instead of a name, only container formats that
+hold their own audio, no network and no environment.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from echostream.errors import EchoStreamError
 CHUNK_BYTES = 256 * 1024
 _COMPLAINT_BYTES = 4 * 1024
 
-# Containers that hold their audio themselves. Left out on purpose: whatever names other files or
-# hosts (hls, dash, concat, imf, sdp, rtsp), pictures, subtitles and devices. Names that an ffmpeg
-# build does not know are ignored by it.
+# Containers that hold their own audio. Left out on purpose: formats that refer to other files or
+# hosts (hls, dash, concat, imf, sdp, rtsp), pictures, subtitles and devices. ffmpeg ignores names
+# that it does not know.
 _CONTAINERS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,asf_o,au,avi,caf,dss,dts,dtshd,eac3,flac,flv,gsm,loas,"
     "matroska,webm,mov,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,ogg,rm,tak,tta,voc,w64,wav,wv"
@@ -30,7 +30,7 @@ _CONTAINERS = (
 
 @cache
 def ffmpeg_path() -> str:
-    """The system's ffmpeg, else the one that comes with imageio-ffmpeg.
+    """The system's ffmpeg, otherwise the one from imageio-ffmpeg.
 
     Raises EchoStreamError if there is neither.
     """
@@ -51,11 +51,11 @@ def ffmpeg_command(
     options: tuple[str, ...] = (),
     more_containers: str = "",
 ) -> list[str]:
-    """ffmpeg's argument list, from one audio track of an untrusted `source` to stdout.
+    """ffmpeg's argument list, to decode one audio track of an untrusted `source` to stdout.
 
-    What comes out is for `Packets` to read: PCM16 with the channels apart, and with times. None of
-    the arguments may come from a client. `options` are of the input, `more_containers` are allowed
-    beside those that hold audio themselves.
+    `Packets` reads the output: PCM16 with separate channels and with times. None of the arguments
+    may come from a client. `options` are options of the input; `more_containers` are allowed in
+    addition to those that hold their own audio.
     """
     return [
         *input_arguments(source, protocol, options=options, more_containers=more_containers),
@@ -68,7 +68,7 @@ def ffmpeg_command(
 def input_arguments(
     source: str, protocol: str, *, options: tuple[str, ...] = (), more_containers: str = ""
 ) -> list[str]:
-    """The same up to the `source`, whatever is to be made of it."""
+    """The first arguments, up to the `source`, whatever the output."""
     containers = f"{_CONTAINERS},{more_containers}" if more_containers else _CONTAINERS
     return [
         *(ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error"),
@@ -78,7 +78,7 @@ def input_arguments(
 
 
 class Child:
-    """One ffmpeg process that reads an open file; what it writes to stdout is for the caller."""
+    """One ffmpeg process that reads an open file. The caller reads its stdout."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -94,18 +94,18 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             pass_fds=(descriptor,),
-            env={},  # our secrets are none of its business, nor are FFREPORT and proxies
-            # Ctrl-C in a terminal must not end it early: cut audio would pass for a damaged file.
+            env={},  # it must not see our secrets, FFREPORT or proxies
+            # Ctrl-C in a terminal must not end it: shortened audio would look like a damaged file.
             start_new_session=True,
         )
         return cls(process)
 
     async def ended(self) -> tuple[int, str]:
-        """Wait for its end. Returns its exit status and the end of what it wrote to stderr."""
+        """Waits for its end; returns its exit status and the last part of its stderr."""
         return await self._process.wait(), await self._complaint
 
     async def reap(self) -> None:
-        """End it and read its pipes to their end, which is when asyncio closes them."""
+        """Kills it and reads its pipes to their end, so that asyncio closes them."""
         await asyncio.shield(self._reap())
 
     async def _reap(self) -> None:

@@ -1,6 +1,6 @@
-"""Lengths in the heads of files that say less, or more, than there is.
+"""Wrong lengths in the headers of files.
 
-ffmpeg believes these, and would leave out what lies behind them.
+ffmpeg trusts these lengths and would leave out the audio after them.
 """
 
 import os
@@ -16,21 +16,21 @@ _ID3_HEAD_BYTES = 10
 
 
 def input_options(descriptor: int) -> tuple[str, ...]:
-    """What ffmpeg must be told to read all of an open file."""
+    """The options that ffmpeg needs to read all of an open file."""
     head = os.pread(descriptor, _RIFF_HEAD_BYTES, 0)
     if head.startswith(b"RIFF") and head.endswith(b"WAVE") and _is_cut_short(descriptor):
         return ("-ignore_length", "1")
     if head.startswith(b"ID3") and _is_all_tag(descriptor, head):
-        # The name of the format, as ffmpeg looks for it behind the tag.
+        # The format is named, because ffmpeg would look for it after the tag.
         return ("-f", "mp3", "-skip_initial_bytes", str(_ID3_HEAD_BYTES))
     return ()
 
 
 def _is_cut_short(descriptor: int) -> bool:
-    """Whether sound goes on behind the samples that a WAV file admits to.
+    """Whether a WAV file has more sound than its header says.
 
-    A recorder that loses its power leaves the length of an earlier moment. What may properly
-    follow the samples is another chunk, which begins with its name, or padding with zeros.
+    A recorder that loses power leaves an earlier length in the header. After the samples there may
+    only be another chunk, which starts with its name, or padding with zeros.
     """
     at, end = _RIFF_HEAD_BYTES, os.fstat(descriptor).st_size
     for _ in range(_MOST_CHUNKS):
@@ -47,7 +47,7 @@ def _is_cut_short(descriptor: int) -> bool:
 
 
 def _is_all_tag(descriptor: int, head: bytes) -> bool:
-    """Whether an ID3 tag is said to be as long as the file, as a broken tagger leaves it."""
+    """Whether the ID3 tag claims to be as long as the file; broken taggers write that."""
     size = 0
     for digit in head[6:_ID3_HEAD_BYTES]:
         size = size << 7 | digit & 0x7F

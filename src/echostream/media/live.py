@@ -1,4 +1,4 @@
-"""The output of an ffmpeg that reads a live stream, to mono samples as they come."""
+"""The output of an ffmpeg that reads a live stream, as mono samples."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ _STEP_S = 0.064
 
 
 class LiveSamples:
-    """Reads what `ffmpeg_command` writes; the channels are mixed as those of a file are.
+    """Reads what `ffmpeg_command` writes; channels are mixed like those of a file.
 
-    The times are left aside: a decoder that begins in the middle of a stream would otherwise have
-    to be silent for as long as the stream has lasted.
+    Timestamps are ignored: a decoder that starts in the middle of a stream would otherwise first
+    produce silence for as long as the stream has lasted.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class LiveSamples:
         self._mixer: Mixer | None = None
 
     def feed(self, chunk: bytes) -> NDArray[np.int16]:
-        """Take the next bytes; give the samples that are ready. Raises InvalidAudio."""
+        """Takes the next bytes; returns the samples that are ready. Raises InvalidAudio."""
         pcm = b"".join(pcm for _, pcm in self._packets.feed(chunk))
         samples = np.frombuffer(pcm, "<i2").astype(np.int16, copy=False)
         if self._packets.channels <= 1:
@@ -33,5 +33,5 @@ class LiveSamples:
         return self._mixer.mix(samples.reshape(-1, self._packets.channels).T)
 
     def finish(self) -> NDArray[np.int16]:
-        """The samples that were held back, when the stream is over."""
+        """The samples that were held back; call this when the stream is over."""
         return self._mixer.finish() if self._mixer else np.zeros(0, np.int16)

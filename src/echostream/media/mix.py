@@ -1,9 +1,8 @@
-"""Many channels to one, without losing what any of them carries.
+"""Mixes many channels into one without losing the sound of any of them.
 
 A plain mean loses sound in two ways. Channels of opposite polarity (a balanced microphone on a
-stereo socket, one cable soldered the wrong way round, a mid-side recording) cancel each other. And
-a voice on one side only comes out at half its level, or a sixteenth of it among sixteen
-microphones.
+stereo socket, a cable with swapped wires, a mid-side recording) cancel each other. And a voice on
+one side only has half its level afterwards, or a sixteenth among sixteen microphones.
 """
 
 from typing import cast
@@ -14,38 +13,38 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _AROUND = 2
-"""Frames before and after one that help to decide on it, as one alone says little of noise."""
+"""Frames before and after one that are used to judge it: one frame of noise says little."""
 _BAND_BINS = 12
 _OPPOSITE, _NOT_OPPOSITE = -0.4, -0.1
-"""Two thresholds, so that unrelated channels, whose likeness wavers around zero, do not flutter."""
+"""Two thresholds (hysteresis), because the correlation of unrelated channels varies around zero."""
 _ALIKE = 0.9
 _DROWNED = 1e-4
-"""Of the power: what lies 40 dB under the rest can neither cancel it nor be heard beside it."""
+"""A share of the power: sound 40 dB below the rest neither cancels it nor is heard beside it."""
 _FULL_SCALE = 32_767
 
 
 class Mixer:
-    """Adds channels up as they come.
+    """Adds up channels block by block.
 
-    Polarity: by bands of frequency, 31 times a second at 16 kHz, a channel that is opposite to the
-    sum of those before it is inverted. Bands, because a delay between two microphones makes some
-    frequencies opposite and others not, and because two voices of a mid-side recording may be
-    told apart by them. Where nothing is opposite, the samples are added up as they are.
+    Polarity: 31 times a second at 16 kHz, and separately for each frequency band, a channel that is
+    opposite to the sum of those before it is inverted. Bands are needed because a delay between two
+    microphones makes some frequencies opposite and others not, and because they may separate two
+    voices of a mid-side recording. If nothing is opposite, the samples are added up unchanged.
 
     Level: the sum is scaled so that its peak is no higher than that of the loudest channel, by a
-    factor that starts at 1 and only falls. So nothing clips, two equal channels give the same
+    factor that starts at 1 and only decreases. So nothing clips, two equal channels give the same
     samples again, and one voice beside silent channels keeps its level.
     """
 
     def __init__(self, channels: int, *, rate_hz: int, step_s: float = 1.0) -> None:
-        """`step_s` is how much is worked on at a time: less comes out sooner, and costs more."""
+        """`step_s` is how much is processed at a time: less means a shorter delay but more work."""
         self._hop = 256 if rate_hz <= 24_000 else 512
         self._frames = max(1, round(step_s * rate_hz / self._hop))
         self._window = np.sqrt(np.hanning(2 * self._hop + 1)[:-1]).astype(np.float32)
         lead = (_AROUND + 1) * self._hop
         self._waiting = np.zeros((channels, lead), np.float32)
         self._to_skip = self._hop
-        """Samples of the lead that come out before the first sample of the sound."""
+        """Samples of the lead that come before the first sample of the sound."""
         bands = -(-(self._hop + 1) // _BAND_BINS)
         self._is_opposite = np.zeros((channels, bands), bool)
         self._tail = np.zeros(self._hop, np.float32)
@@ -54,12 +53,12 @@ class Mixer:
         self._given = 0
 
     def mix(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Take samples of shape `(channels, n)`; give those of the mix that are ready."""
+        """Takes samples of shape `(channels, n)`; returns the samples of the mix that are ready."""
         self._taken += samples.shape[1]
         return self._mixed(samples.astype(np.float32))
 
     def finish(self) -> NDArray[np.int16]:
-        """The rest of the mix, which then is as long as the channels were."""
+        """The rest of the mix, which is then as long as the channels."""
         missing = self._taken - self._given
         room = (self._frames + 2 * _AROUND + 2) * self._hop
         silence = np.zeros((len(self._waiting), missing + self._to_skip + room), np.float32)
@@ -93,7 +92,7 @@ class Mixer:
         return self._scaled(total, float(np.abs(channels).max()))
 
     def _may_cancel(self, context: Floats) -> bool:
-        """Whether a closer look is needed: not where one channel is heard, or all are alike."""
+        """Whether channels may cancel each other: not if only one has sound, or all are alike."""
         if self._is_opposite.any():
             return True
         total = context[0]
@@ -106,7 +105,7 @@ class Mixer:
         return False
 
     def _aligned(self, context: Floats) -> Floats:
-        """What must be added to the plain sum to turn the opposite parts round."""
+        """What must be added to the plain sum to invert the opposite parts."""
         cut = np.lib.stride_tricks.sliding_window_view(context, 2 * self._hop, axis=1)
         spectra = np.fft.rfft(cut[:, :: self._hop] * self._window, axis=2)
         total = spectra[0].copy()
@@ -134,18 +133,18 @@ class Mixer:
                 np.abs(channel) ** 2,
             )
         )
-        likeness = together / (np.sqrt(power * more) + 1)
-        # Between the thresholds a band stays as it was: the last clear frame is looked up.
-        clear = (likeness < _OPPOSITE) | (likeness > _NOT_OPPOSITE)
+        correlation = together / (np.sqrt(power * more) + 1)
+        # Between the thresholds a band keeps the state of the last clear frame.
+        clear = (correlation < _OPPOSITE) | (correlation > _NOT_OPPOSITE)
         frame = np.where(clear, np.arange(1, self._frames + 1)[:, None], 0)
         last = np.maximum.accumulate(frame, axis=0)
-        states = np.concatenate([self._is_opposite[number][None], likeness < _OPPOSITE])
+        states = np.concatenate([self._is_opposite[number][None], correlation < _OPPOSITE])
         opposite = cast(NDArray[np.bool_], np.take_along_axis(states, last, axis=0))
         self._is_opposite[number] = opposite[-1]
         return opposite
 
     def _overlapped(self, change: NDArray[np.complex64]) -> Floats:
-        """The samples of overlapping frames; keeps the half of the last one for the next step."""
+        """The samples of overlapping frames. Half of the last frame is kept for the next step."""
         out = np.zeros((self._frames + 1, self._hop), np.float32)
         if change.any():
             frames = np.fft.irfft(change, axis=1).astype(np.float32) * self._window
@@ -163,7 +162,7 @@ class Mixer:
 
 
 def _smoothed(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The sums over each frame and those around it."""
+    """The sums over each frame and its neighbours."""
     width = 2 * _AROUND + 1
     return cast(
         NDArray[np.float32],

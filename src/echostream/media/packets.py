@@ -1,7 +1,7 @@
-"""What ffmpeg writes for us: PCM16 in packets that carry the number of channels and their times.
+"""The output of our ffmpeg processes: PCM16 in packets, with times and the number of channels.
 
-The format is SMJPEG, an old and simple one that every ffmpeg can write to a pipe. Raw PCM has no
-times, and WAV neither; Matroska has them, at ten times the code.
+The format is SMJPEG, old and simple, which every ffmpeg can write to a pipe. Raw PCM and WAV have
+no times; Matroska has them but needs ten times the code.
 https://wiki.multimedia.cx/index.php/SMJPEG
 """
 
@@ -14,26 +14,26 @@ _MAGIC = b"\x00\x0aSMJPEG"
 _FILE_HEAD_BYTES = len(_MAGIC) + 8  # version and length follow
 _CHUNK = Struct(">4sI")
 _PACKET = Struct(">4siI")
-"""Name, time in milliseconds, bytes. ffmpeg writes the low 32 bits of the time, which may be below
-zero."""
+"""Name, time in milliseconds, number of bytes. ffmpeg writes the low 32 bits of the time, which may
+be negative."""
 _CHANNELS_AT = 3
-"""In the description of the sound: after 16 bits of sampling rate and 8 of bits per sample."""
+"""The position in the sound header: after 16 bits for the rate and 8 for the sample size."""
 _MOST_BYTES = 64 * 1024**2
 
 
 class Packets:
-    """Cuts the bytes of one ffmpeg process into packets. Holds no more than a packet."""
+    """Cuts the bytes of one ffmpeg process into packets. Keeps at most one packet."""
 
     def __init__(self) -> None:
         self.channels = 0
-        """0 until the head has been read; no packet comes before it."""
+        """0 until the header has been read. No packet comes before it."""
         self._bytes = b""
         self._has_begun = False
 
     def feed(self, chunk: bytes) -> Iterator[tuple[int, bytes]]:
-        """Give the packets that are complete: when each begins, in milliseconds, and its PCM16.
+        """The packets that are complete: when each starts, in milliseconds, and its PCM16.
 
-        Raises InvalidAudio if the bytes are not what ffmpeg was told to write.
+        Raises InvalidAudio if the bytes do not have the format that ffmpeg was told to write.
         """
         self._bytes += chunk
         if len(self._bytes) < _FILE_HEAD_BYTES:
@@ -56,7 +56,7 @@ class Packets:
 
 
 def _part(data: bytes, at: int) -> tuple[bytes, int, int, int] | None:
-    """Name, time, begin and end of the part of the stream at `at`; None if it is not complete."""
+    """Name, time, start and end of the part of the stream at `at`; None if it is incomplete."""
     name = data[at : at + 4]
     if name in (b"HEND", b"DONE"):
         return name, 0, at + 4, at + 4

@@ -1,4 +1,4 @@
-"""A copy of a recording that every browser plays, and seeks in exactly."""
+"""A copy of a recording that every browser can play and seek in exactly."""
 
 import asyncio
 import os
@@ -18,20 +18,20 @@ from echostream.media.tracks import Tracks, open_tracks
 
 SUFFIX = ".mp3"
 _RATE_HZ = 44_100
-# A constant rate, by which browsers reckon where a second lies in the file.
+# A constant bit rate, from which browsers compute the position of a second in the file.
 _ENCODING = ("-map_metadata", "-1", "-b:a", "96k", "-f", "mp3")
 
 
 async def make_playable(
     source: Path, target: Path, *, timeout_s: float, max_audio_s: float = 14_400
 ) -> None:
-    """Write the sound of `source` to `target` as MP3, all of it or nothing.
+    """Writes the sound of `source` to `target` as MP3, completely or not at all.
 
-    One hears what `decode` decodes, at the same times: all tracks and channels, mixed unless they
-    are two channels of one track. `max_audio_s` is what `decode` was given, which tells it gaps
-    that are not to be believed; there is no limit otherwise.
+    The copy has the sound that `decode` returns, at the same times: all tracks and channels, mixed
+    unless they are two channels of one track. `max_audio_s` is the value `decode` got, so that both
+    ignore the same gaps; it is no limit here.
 
-    Raises InvalidAudio when it cannot be decoded within `timeout_s`, EchoStreamError when the copy
+    Raises InvalidAudio if it cannot be decoded within `timeout_s`, and EchoStreamError if the copy
     cannot be written. All child processes have ended when this returns, raises or is cancelled.
     """
     unfinished = target.with_name(f".{target.name}.part")
@@ -42,7 +42,7 @@ async def make_playable(
                     await _copy(audio, copy, max_audio_s)
                 except GapsTooLong:
                     copy.truncate(0)
-                    copy.seek(0)  # the encoder shares our place in the file
+                    copy.seek(0)  # the encoder shares our file position
                     await _copy(audio, copy, None)
         unfinished.replace(target)
     except TimeoutError:
@@ -75,16 +75,16 @@ async def _encode(tracks: Tracks, encoder: "_Encoder") -> None:
 
 
 class _Encoder:
-    """An ffmpeg that turns our samples into MP3, in an open file."""
+    """An ffmpeg that writes our samples as MP3 into an open file."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._stdin = cast(asyncio.StreamWriter, process.stdin)
 
     async def write(self, samples: NDArray[np.int16]) -> None:
-        """Take samples of shape `(1, n)`, for both sides, or `(2, n)`."""
+        """Takes samples of shape `(2, n)`, or `(1, n)` for both sides."""
         pcm = np.broadcast_to(samples, (2, samples.shape[1])).T.astype("<i2").tobytes()
-        with suppress(ConnectionError):  # its exit status tells
+        with suppress(ConnectionError):  # `finish` reads its exit status
             self._stdin.write(pcm)
             await self._stdin.drain()
 

@@ -1,24 +1,25 @@
-"""Where sound lies in time, by the timestamps of the file that it comes from."""
+"""The position of sound in time, from the timestamps of its file."""
 
 _GAP_S = 0.1
-"""Timestamps of recorders jitter, and encoders begin some milliseconds early or late. A gap that
-is shorter than this is neither heard nor seen."""
-_ANEW_S = 1.0
+"""Recorders' timestamps jitter, and encoders start some milliseconds early or late. Shorter gaps
+than this make no difference to listeners or readers."""
+_RESTART_S = 1.0
+"""Timestamps that go back by more than this have started again."""
 
 
 class GapsTooLong(Exception):
-    """Silence in the place of gaps makes the audio longer than can be believed."""
+    """With its gaps as silence, the audio is too long: its timestamps are not plausible."""
 
 
 class Timeline:
-    """Tells how much silence belongs before each packet of one track.
+    """Computes the silence before each packet of one track.
 
-    Sound is never dropped: where timestamps overlap, what follows is later than they say, until
-    the next gap makes up for it.
+    Sound is never dropped. If timestamps overlap, the sound that follows is late until the next gap
+    makes up for it.
     """
 
     def __init__(self, rate_hz: int, fill_until_s: float | None) -> None:
-        """`fill_until_s` is the most that a file with gaps can last; None leaves no gap."""
+        """`fill_until_s` is the longest that a file with gaps may last; None ignores gaps."""
         self._rate_hz = rate_hz
         self._end = None if fill_until_s is None else int(fill_until_s * rate_hz)
         self._position = 0
@@ -26,13 +27,13 @@ class Timeline:
         self._has_gaps = False
 
     def silence_before(self, time_ms: int, count: int) -> int:
-        """The samples of silence before the `count` samples that begin at `time_ms`.
+        """How many samples of silence come before the `count` samples that start at `time_ms`.
 
-        Raises GapsTooLong if they end later than they can, and there was a gap.
+        Raises GapsTooLong if there was a gap and they end after `fill_until_s`.
         """
         late = time_ms * self._rate_hz // 1000 + self._shift - self._position
-        if late < -_ANEW_S * self._rate_hz:
-            # Time began anew, as in two recordings joined into one file.
+        if late < -_RESTART_S * self._rate_hz:
+            # The clock started again, as in two recordings joined into one file.
             self._shift -= late
         silence = late if self._end is not None and late > _GAP_S * self._rate_hz else 0
         self._position += silence + count

@@ -1,7 +1,7 @@
-"""The audio tracks of a file, decoded side by side.
+"""The audio tracks of a file, decoded in parallel.
 
-Each track has an ffmpeg of its own: one that cannot be decoded then takes no other with it, and
-all are read at the same pace, so that no more than a second of each is held.
+Each track has its own ffmpeg. So a track that cannot be decoded does not affect the others, and all
+are read at the same speed, with at most one second of each in memory.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ MOST_TRACKS = 16
 _SAMPLE_BYTES = 2
 _MOST_LIST_BYTES = 1024**2
 
-# In MPEG streams, whose clocks may begin anywhere, ffmpeg counts time from the first stream that it
-# uses. For the picture to count, and all tracks alike, they all must be used: here, for nothing.
-# Elsewhere that would make it read pictures that it otherwise skips.
+# In MPEG streams, whose clocks may start at any value, ffmpeg counts time from the first stream
+# that it uses. So that the picture and all tracks count, all of them are used here, with no output.
+# In other formats ffmpeg would then read pictures that it otherwise skips.
 _EVERYTHING = ("-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "null", "-")
 _TS_PACKET_BYTES, _TS_SYNC = 188, b"\x47"
 _PS_HEAD = b"\x00\x00\x01\xba"
 
 
 class Tracks:
-    """The tracks of one file, as blocks of samples in which all channels lie beside each other."""
+    """The tracks of one file, as blocks of samples that hold all their channels."""
 
     def __init__(self, tracks: list["_Track"]) -> None:
         self._tracks = tracks
@@ -48,13 +48,13 @@ class Tracks:
     async def read(self, count: int) -> NDArray[np.int16]:
         """The next `count` samples of every channel, shape `(channels, samples)`.
 
-        There are fewer only at the end, and none after it. A track that is over goes on as
-        silence. The number of channels is the same each time. Raises GapsTooLong.
+        There are fewer only at the end, and none after it. A track that has ended continues as
+        silence. The number of channels is always the same. Raises GapsTooLong.
         """
         if len(self._tracks) == 1:
             return await self._tracks[0].read(count)
         reads = (track.read(count) for track in self._tracks)
-        # All are waited for even if one raises, as nobody else may read from their ffmpegs then.
+        # All are awaited even if one raises, because their ffmpegs may have only one reader.
         parts = [_given(read) for read in await asyncio.gather(*reads, return_exceptions=True)]
         longest = max(part.shape[1] for part in parts)
         return np.concatenate(
@@ -62,9 +62,9 @@ class Tracks:
         )
 
     async def check(self) -> None:
-        """Raise InvalidAudio unless a track had samples and its ffmpeg did not crash.
+        """Raises InvalidAudio unless some track had samples and its ffmpeg did not crash.
 
-        To be called after the end.
+        Call this after the end.
         """
         faults = [await track.fault() for track in self._tracks]
         if None not in faults:
@@ -85,12 +85,12 @@ async def open_tracks(
     fill_until_s: float | None,
     rate_hz: int = SAMPLE_RATE_HZ,
 ) -> AsyncIterator[Tracks]:
-    """Start decoding all audio tracks of an open file, or the one of number `only`.
+    """Starts decoding all audio tracks of an open file, or only track `only`.
 
-    `fill_until_s` is as for `Timeline`.
+    `fill_until_s` is explained at `Timeline`.
 
-    Raises InvalidRequest if there is no such track, or if there are too many for one call. All
-    child processes have ended when this is left.
+    Raises InvalidRequest if there is no such track, or if there are too many tracks. All child
+    processes have ended when this is left.
     """
     options = input_options(descriptor)
     everything = _EVERYTHING if _is_mpeg(descriptor) else ()
@@ -104,14 +104,14 @@ async def open_tracks(
             stack.push_async_callback(child.reap)
             return _Track(child, Timeline(rate_hz, fill_until_s))
 
-        # The first one works ahead while the tracks are counted.
+        # The first one already decodes while the tracks are counted.
         tracks = [await start(max(only or 0, 0))]
         count = await _count(descriptor, options)
         if only is None:
             if count > MOST_TRACKS:
                 raise InvalidRequest(
-                    f"The file has {count} audio tracks; {MOST_TRACKS} at most can be heard "
-                    "together. Choose one of them."
+                    f"The file has {count} audio tracks; at most {MOST_TRACKS} can be mixed. "
+                    "Choose one of them."
                 )
             tracks += [await start(number) for number in range(1, count)]
         elif count and not 0 <= only < count:
@@ -124,7 +124,7 @@ def _name(descriptor: int) -> str:
 
 
 def _is_mpeg(descriptor: int) -> bool:
-    """Whether a file is an MPEG transport stream, M2TS included, or a programme stream."""
+    """Whether a file is an MPEG transport stream (also M2TS) or program stream."""
     head = os.pread(descriptor, 4 + 2 * _TS_PACKET_BYTES, 0)
     is_ts = head[:1] == head[_TS_PACKET_BYTES:][:1] == _TS_SYNC
     is_m2ts = head[4:5] == head[4 + 4 + _TS_PACKET_BYTES :][:1] == _TS_SYNC
@@ -133,15 +133,15 @@ def _is_mpeg(descriptor: int) -> bool:
 
 def _no_such_track(number: int, count: int) -> str:
     if count == 1:
-        return f"There is no audio track {number}: the file has one, which is number 0."
+        return f"There is no audio track {number}: the file has only track 0."
     return f"There is no audio track {number}: the file has {count}, numbered 0 to {count - 1}."
 
 
 async def _count(descriptor: int, options: tuple[str, ...]) -> int:
-    """How many audio tracks a file has, those included that cannot be decoded; 0 if unknown.
+    """How many audio tracks a file has, including those that cannot be decoded; 0 if unknown.
 
-    `framecrc` lists the tracks without a word of the file's own: what `ffmpeg -i` prints would
-    carry names and titles, in which a file can write whatever it likes.
+    `framecrc` lists the tracks without any text from the file. The output of `ffmpeg -i` has names
+    and titles, in which a file can put anything.
     """
     child = await Child.start(
         [
@@ -162,7 +162,7 @@ async def _count(descriptor: int, options: tuple[str, ...]) -> int:
 
 
 class _Track:
-    """One audio track, from its ffmpeg to samples that lie where their timestamps say."""
+    """One audio track: reads its ffmpeg and places the samples by their timestamps."""
 
     def __init__(self, child: Child, timeline: Timeline) -> None:
         self._child = child
@@ -174,7 +174,7 @@ class _Track:
         self._is_empty = True
 
     async def read(self, count: int) -> NDArray[np.int16]:
-        """As `Tracks.read`. A track without any sample has no channels."""
+        """See `Tracks.read`. A track without samples has no channels."""
         pcm = bytearray()
         while (missing := self._frame_bytes * count - len(pcm)) > 0 or not self._stream.channels:
             if self._silence_bytes:
@@ -190,7 +190,7 @@ class _Track:
         return samples.reshape(-1, max(self._stream.channels, 1)).T[: self._stream.channels]
 
     async def fault(self) -> str | None:
-        """Why there is nothing to be had of this track, if so."""
+        """Why this track gave no audio; None if it did."""
         status, complaint = await self._child.ended()
         if complaint:
             _log.debug("ffmpeg ended with status %d and said: %s", status, complaint)

@@ -1,8 +1,8 @@
-"""Audio waiting for its job and the results of jobs, in a place that API hosts and workers share.
+"""Audio that waits for its job, and the results of jobs, in a place shared by API and workers.
 
-STORAGE_URL names a folder (`file://./data`, or a plain path) or a bucket (`s3://bucket/prefix`).
-Below it lie `staged/<job id>` and `results/<job id>.json`. A file is there whole or not at all: it
-is written under a name that nobody reads, or as a multipart upload, and shown at the end.
+STORAGE_URL names a folder (`file://./data`, or a plain path) or a bucket (`s3://bucket/prefix`). It
+contains `staged/<job id>` and `results/<job id>.json`. Files are complete or absent: a file is
+written under a temporary name, or as a multipart upload, and gets its name at the end.
 """
 
 import asyncio
@@ -44,40 +44,40 @@ _OURS = re.compile(
 )
 
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# Of S3 servers that have an end: MinIO's disks and quotas, Ceph's quotas.
+# Codes of S3 servers with limited space: MinIO's disks and quotas, Ceph's quotas.
 _FULL_CODES = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"}
 
 
 class Storage:
-    """The files of jobs. `name` is a job id everywhere; InvalidRequest if it cannot be one.
+    """The files of jobs. `name` is always a job id; InvalidRequest is raised if it is malformed.
 
-    Every method may raise StorageUnavailable, and those that write StorageFull. Cancelling any of
-    them waits until its thread has stopped and cleaned up behind it.
+    Every method may raise StorageUnavailable, and those that write also StorageFull. A cancelled
+    method waits until its thread has stopped and cleaned up.
     """
 
     def __init__(self, url: str) -> None:
-        """Quick, and touches nothing. Raises ValueError if `url` is neither folder nor bucket."""
+        """Connects to nothing yet. Raises ValueError if `url` is neither a folder nor a bucket."""
         self._store = _open_store(url)
         self._probe: asyncio.Task[None] | None = None
 
     async def stage(self, name: str, file: BinaryIO) -> None:
-        """Store all of `file`, from its start, in place of what was staged under this name.
+        """Stores all of `file`, from its start; replaces a file staged earlier under this name.
 
-        Of two at a time under one name, one whole file stays. A cancelled `stage` leaves nothing
-        half-written; only if it was just done, the whole file.
+        If two calls use one name at the same time, one complete file remains. A cancelled `stage`
+        leaves no file, or the complete one if it had just finished.
         """
         path = _staged(name)
         await self._in_thread(lambda stop: self._store.write(path, blocks_of(file, stop)))
 
     @asynccontextmanager
     async def staged(self, name: str) -> AsyncIterator[BinaryIO]:
-        """The staged file, at its start, with a descriptor of its own; closed on leaving.
+        """The staged file, opened at its start; closed on leaving.
 
-        It stays readable when it is unstaged or replaced meanwhile. Raises StagedAudioMissing.
+        It stays readable even if it is unstaged or replaced meanwhile. Raises StagedAudioMissing.
         """
         path = _staged(name)
-        # The thread hands the file over here, where it is closed even if this task is cancelled
-        # while the thread is at it.
+        # The thread registers the file here, so that it is closed even if this task is cancelled
+        # while the thread opens it.
         with ExitStack() as opened:
             file = await self._in_thread(lambda stop: self._store.open(path, opened, stop))
             if file is None:
@@ -85,29 +85,30 @@ class Storage:
             yield file
 
     async def unstage(self, name: str) -> None:
-        """Remove a staged file, if there is one."""
+        """Removes a staged file, if it exists."""
         await self._delete(_staged(name))
 
     async def write_result(self, name: str, data: bytes) -> None:
-        """Store a result in place of an earlier one."""
+        """Stores a result; replaces an earlier one."""
         path = _result(name)
         await self._in_thread(lambda _: self._store.write(path, iter([data])))
 
     async def read_result(self, name: str) -> bytes | None:
-        """A result, None if there is none."""
+        """The result, or None."""
         path = _result(name)
         return await self._in_thread(lambda _: self._store.read(path))
 
     async def delete_result(self, name: str) -> None:
-        """Remove a result, if there is one."""
+        """Removes a result, if it exists."""
         await self._delete(_result(name))
 
     async def sweep(self, *, keep: Callable[[str], Awaitable[bool]], older_than_s: float) -> int:
-        """Remove files older than `older_than_s` whose job id `keep` does not want, and what broken
-        writes of that age left; gives the number removed.
+        """Removes files older than `older_than_s` unless `keep` returns true for their job id, and
+        the remains of broken writes of that age. Returns how many were removed.
 
-        Files of others are left alone. `older_than_s` must exceed the longest upload and the time
-        between staging a file and queueing its job. What `keep` raises ends the sweep.
+        Files that EchoStream did not write are left alone. `older_than_s` must be longer than the
+        longest upload and the time between staging a file and queueing its job. An exception from
+        `keep` ends the sweep.
         """
         removed = 0
         for path in await self._in_thread(lambda _: self._old_files(older_than_s)):
@@ -122,8 +123,8 @@ class Storage:
         return removed + await self._in_thread(lambda _: self._store.abort_uploads(older_than_s))
 
     async def check(self) -> None:
-        """Write and remove a small file; raises if that does not work within 5 s."""
-        # One probe for all who ask: on a hung storage each would hold a thread for 20 s.
+        """Writes and removes a small file; raises if that fails or takes longer than 5 s."""
+        # All callers share one probe: if the storage hangs, each probe holds a thread for 20 s.
         if self._probe is None or self._probe.done():
             self._probe = asyncio.create_task(self._in_thread(lambda _: self._write_probe()))
             self._probe.add_done_callback(_read_outcome)
@@ -149,8 +150,8 @@ class Storage:
         await self._in_thread(lambda _: self._store.delete(path))
 
     async def _in_thread(self, work: Callable[[threading.Event], T]) -> T:
-        """Run `work` in a thread and translate its faults. On cancellation its event is set and its
-        end awaited, so that it does not go on with a file that its owner has closed."""
+        """Runs `work` in a thread and translates its exceptions. When cancelled, sets its event and
+        waits for its end, so that it does not use a file that its owner has closed."""
         stop = threading.Event()
         future = asyncio.ensure_future(asyncio.to_thread(work, stop))
         try:
@@ -158,12 +159,12 @@ class Storage:
         except asyncio.CancelledError:
             stop.set()
             while not future.done():
-                with suppress(asyncio.CancelledError):  # asked twice; it is being done
+                with suppress(asyncio.CancelledError):  # cancelled again; the thread is stopping
                     await asyncio.wait([future])
             _read_outcome(future)
             raise
         except self._store.faults as fault:
-            log.warning("storage failed", fault=repr(fault))  # clients are told less
+            log.warning("storage failed", fault=repr(fault))  # clients see less
             raise _translated(fault) from fault
 
 
@@ -173,8 +174,8 @@ def _open_store(url: str) -> Store:
         return Folder(Path(url_to_fs(url)[1]))
     if scheme != "s3":
         raise ValueError("STORAGE_URL must be a folder (file://...) or a bucket (s3://...)")
-    # Not the instance that fsspec would share: its settings are ours. No cached listings, as other
-    # hosts write too.
+    # A new instance and not the one fsspec shares, because its settings are ours. Listings are not
+    # cached, because other hosts write too.
     retries = {"total_max_attempts": 2, "mode": "standard"}
     filesystem, root = url_to_fs(
         url,
@@ -202,13 +203,13 @@ def _checked(name: str) -> str:
 
 
 def _read_outcome(future: asyncio.Future[Any]) -> None:
-    """So that asyncio does not report an error as lost that nobody waits for any more."""
+    """Keeps asyncio from reporting an error that nobody awaits any more."""
     if not future.cancelled():
         future.exception()
 
 
 def _translated(fault: Exception) -> EchoStreamError:
-    """The fault as clients may see it; it names no path and no host."""
+    """The error as clients may see it, without paths and hosts."""
     if getattr(fault, "errno", None) in _FULL_ERRNOS or s3_code(fault) in _FULL_CODES:
         return StorageFull("There is no room left in the storage.")
     if isinstance(fault, FileNotFoundError):
@@ -217,4 +218,4 @@ def _translated(fault: Exception) -> EchoStreamError:
         return StorageUnavailable("The storage refuses access.")
     if isinstance(fault, TimeoutError):
         return StorageUnavailable("The storage does not answer.")
-    return StorageUnavailable("The storage does not answer as it should.")
+    return StorageUnavailable("The storage gave an unexpected answer.")

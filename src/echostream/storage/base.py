@@ -1,4 +1,4 @@
-"""What a place to store files in must do, and what all of them share."""
+"""The protocol of a place to store files, and what the two implementations share."""
 
 import secrets
 import threading
@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 FOLDERS = ("staged", "results")
 
-# Also the parts of multipart uploads, of which S3 allows 10,000 of 5 MiB or more.
+# Also the size of the parts of multipart uploads: S3 allows 10,000 parts of 5 MiB or more.
 BLOCK_BYTES = 8 * 1024 * 1024
 
 
@@ -20,12 +20,12 @@ class Entry:
 
 
 class Store(Protocol):
-    """Blocking file operations on paths relative to the root; they raise `faults`."""
+    """Blocking file operations on paths relative to the root. They raise `faults`."""
 
     faults: tuple[type[Exception], ...]
 
     def write(self, path: str, blocks: Iterable[bytes]) -> None:
-        """All of `blocks`, or nothing if they or the store raise. Each but the last is full."""
+        """Writes all of `blocks`, or nothing if it raises. Only the last one may be short."""
 
     def open(self, path: str, opened: ExitStack, stop: threading.Event) -> BinaryIO | None:
         """A real file on this machine, registered with `opened`; None if it is missing."""
@@ -33,17 +33,17 @@ class Store(Protocol):
     def read(self, path: str) -> bytes | None: ...
 
     def delete(self, path: str) -> None:
-        """Does not mind a missing file."""
+        """A missing file is no error."""
 
     def list(self, folder: str) -> Iterable[Entry]:
-        """The files directly in a folder; none if it is missing."""
+        """The files directly in a folder; none if the folder is missing."""
 
     def abort_uploads(self, older_than_s: float) -> int:
-        """End what broken writes left that is not a file; gives the number."""
+        """Removes the remains of broken writes that are not files; returns how many."""
 
 
 class Stopped(Exception):
-    """Ends a thread whose caller was cancelled; nobody sees it."""
+    """Ends a thread whose caller was cancelled. It reaches nobody."""
 
 
 def blocks_of(file: BinaryIO, stop: threading.Event) -> Iterator[bytes]:
@@ -59,6 +59,6 @@ def blocks_of(file: BinaryIO, stop: threading.Event) -> Iterator[bytes]:
 
 
 def part_of(path: str) -> str:
-    """A fresh name beside `path`, which `_OURS` knows for a leftover."""
+    """A new temporary name in the folder of `path`, which `_OURS` recognises as a remainder."""
     folder, _, name = path.rpartition("/")
     return f"{folder}/.{name}.{secrets.token_hex(8)}.part"

@@ -16,14 +16,14 @@ _LEAST_BYTES_PER_S = 100_000
 
 class Bucket:
     """Part of an S3 bucket. Endpoint, region and credentials come from the usual AWS_* variables,
-    which botocore reads; nothing is connected before the first use.
+    which botocore reads. It connects on first use.
 
-    Needs the rights GetObject, PutObject, DeleteObject, AbortMultipartUpload, ListBucket and
+    Needs the permissions GetObject, PutObject, DeleteObject, AbortMultipartUpload, ListBucket and
     ListBucketMultipartUploads.
     """
 
     def __init__(self, filesystem: Any, root: str) -> None:
-        # Loaded with s3fs, which only those pay for that have a bucket.
+        # These come with s3fs, which takes time to load, so only buckets import them.
         from aiohttp import ClientError as BrokenBody
         from botocore.exceptions import (  # type: ignore[import-untyped]
             BotoCoreError,
@@ -32,7 +32,8 @@ class Bucket:
 
         self.faults: tuple[type[Exception], ...] = (OSError, BotoCoreError, ClientError, BrokenBody)
         self._s3 = filesystem
-        # Only s3fs sees a body break off, only botocore a refused connection. So each tries twice.
+        # Only s3fs notices a body that breaks off, and only botocore a refused connection, so each
+        # of them tries twice.
         self._s3.retries = 2
         bucket, _, prefix = root.partition("/")
         self._bucket = bucket
@@ -54,7 +55,7 @@ class Bucket:
             done = {"Parts": parts}
             self._call("complete_multipart_upload", **target, MultipartUpload=done)
         except BaseException:
-            with suppress(*self.faults):  # with the server gone, `abort_uploads` finds it later
+            with suppress(*self.faults):  # if it fails, `abort_uploads` finds the upload later
                 self._call("abort_multipart_upload", **target)
             raise
 
@@ -63,8 +64,8 @@ class Bucket:
         return {"PartNumber": number, "ETag": sent["ETag"]}
 
     def _call(self, operation: str, body: bytes | None = None, /, **what: Any) -> dict[str, Any]:
-        """One S3 operation; raises TimeoutError when it takes longer than it should, retries
-        included. Needed because no time-out of botocore's holds before a body is sent."""
+        """One S3 operation. Raises TimeoutError if it takes too long, including retries; botocore
+        has no time limit for the time before a body is sent."""
         if body is not None:
             what["Body"] = body
         patience_s = _PATIENCE_S + len(body or b"") / _LEAST_BYTES_PER_S
@@ -72,7 +73,7 @@ class Bucket:
         return answer
 
     def open(self, path: str, opened: ExitStack, stop: threading.Event) -> BinaryIO | None:
-        """Download into an unlinked temporary file."""
+        """Downloads into an unlinked temporary file."""
         local = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         key = f"{self._bucket}/{self._prefix}{path}"
         try:
@@ -111,7 +112,7 @@ class Bucket:
             where["ContinuationToken"] = page["NextContinuationToken"]
 
     def abort_uploads(self, older_than_s: float) -> int:
-        """Of more than a thousand, the rest is left to the next sweep."""
+        """At most a thousand per folder; the next sweep aborts the rest."""
         aborted, now = 0, time.time()
         for folder in FOLDERS:
             where = {"Bucket": self._bucket, "Prefix": f"{self._prefix}{folder}/"}
@@ -124,7 +125,7 @@ class Bucket:
 
 
 def s3_code(fault: Exception) -> str | None:
-    """What S3 calls the fault; s3fs gives it as the cause of its own."""
+    """S3's code for the error. s3fs has it in the cause of its own exception."""
     for error in (fault, fault.__cause__):
         if isinstance(response := getattr(error, "response", None), dict):
             return cast(str | None, response.get("Error", {}).get("Code"))

@@ -14,7 +14,7 @@ from echostream.storage.base import Entry, part_of
 class Folder:
     """A folder on this machine or mounted on it.
 
-    Without fsspec, whose local files cannot be flushed to the disk before they take their name.
+    It does not use fsspec, whose local files cannot be flushed to disk before they get their name.
     """
 
     faults: tuple[type[Exception], ...] = (OSError,)
@@ -60,16 +60,16 @@ class Folder:
         except FileNotFoundError:
             return
         for entry in found:
-            with suppress(FileNotFoundError):  # somebody else has removed it meanwhile
+            with suppress(FileNotFoundError):  # removed by somebody else meanwhile
                 if entry.is_file(follow_symlinks=False):
                     yield Entry(f"{folder}/{entry.name}", now - entry.stat().st_mtime)
 
     def abort_uploads(self, older_than_s: float) -> int:
-        return 0  # here they are files, and listed as such
+        return 0  # in a folder these remains are files, which `list` includes
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new name in it outlast a power failure."""
+    """Makes sure that a new name in `folder` survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Live transcription: the sessions of clients that send audio while it is spoken."""
+"""Live transcription: sessions of clients that send audio while it is being spoken."""
 
 from echostream.streaming.session import Event, Final, Partial
 from echostream.streaming.sessions import Limits, Live, LiveSessions

@@ -1,7 +1,7 @@
-"""LocalAgreement-2: what two hypotheses in a row agree on is confirmed, and stays.
+"""LocalAgreement-2: words on which two consecutive hypotheses agree are confirmed for good.
 
 After Macháček, Dabre and Bojar, "Turning Whisper into Real-Time Transcription System", 2023
-(arXiv 2307.14743), section 3. Pure: words in, words out.
+(arXiv 2307.14743), section 3. Pure functions of words.
 """
 
 from collections.abc import Sequence
@@ -10,26 +10,26 @@ from itertools import takewhile
 from echostream.domain import Word
 
 _SECOND_COSTS = 1.0
-"""How many wrong words it takes to outweigh one second between two times of the same word."""
+"""How many wrong words weigh as much as a second between two times of the same word."""
 _MOST_MOVED_S = 1.0
-"""Two words that end further apart are not the same one, whatever they say."""
+"""Two words whose ends are further apart are different words, even with the same text."""
 
 
 class LocalAgreement:
-    """Confirms the words of one stretch of audio that is decoded again and again as it grows.
+    """Confirms the words of a piece of audio that grows and is decoded again and again.
 
-    Times may differ from one hypothesis to the next by some tenths of a second. What `confirm` and
-    `confirm_all` have given is never taken back: later hypotheses are matched with it, and only
-    what comes after it counts.
+    Times may differ by some tenths of a second between hypotheses. Words that `confirm` and
+    `confirm_all` have returned never change: later hypotheses are aligned with them, and only the
+    words after them count.
     """
 
     def __init__(self) -> None:
         self._confirmed: list[Word] = []
         self.tentative: tuple[Word, ...] = ()
-        """What the newest hypothesis has beyond the confirmed words."""
+        """The words of the latest hypothesis after the confirmed ones."""
 
     def confirm(self, hypothesis: Sequence[Word]) -> list[Word]:
-        """Take in a hypothesis; gives the words that it newly confirms, in its own spelling."""
+        """Takes a hypothesis; returns the words that it confirms, in its own spelling."""
         rest = self._beyond_confirmed(hypothesis)
         pairs = zip(rest, self.tentative, strict=False)
         agreed = [new for new, _old in takewhile(lambda pair: same(*pair), pairs)]
@@ -38,7 +38,7 @@ class LocalAgreement:
         return agreed
 
     def confirm_all(self, hypothesis: Sequence[Word], until_s: float = float("inf")) -> list[Word]:
-        """Confirm every word of a hypothesis that ends by `until_s`, agreed on or not."""
+        """Confirms every word of a hypothesis that ends by `until_s`, whether agreed on or not."""
         rest = self._beyond_confirmed(hypothesis)
         certain = list(takewhile(lambda word: word.end_s <= until_s, rest))
         self._confirmed += certain
@@ -46,7 +46,7 @@ class LocalAgreement:
         return certain
 
     def forget_before(self, time_s: float) -> None:
-        """Later hypotheses begin at `time_s`: words that end by then are in none of them."""
+        """Later hypotheses start at `time_s` and have no words that end before it."""
         self._confirmed = [word for word in self._confirmed if word.end_s > time_s]
 
     @property
@@ -59,12 +59,12 @@ class LocalAgreement:
 
 
 def overlap(confirmed: Sequence[Word], hypothesis: Sequence[Word]) -> int:
-    """How many words at the start of `hypothesis` are the confirmed ones once more.
+    """How many words at the start of `hypothesis` repeat the confirmed ones.
 
-    The start whose edit distance to the confirmed words, plus the time between the two ends, is
-    least. Times alone would repeat or lose a word that has moved a little, texts alone could not
-    tell "very very" from "very". Of equals the longest, since a repetition reads worse than a gap.
-    Where most of the words are no longer the same, only their times can tell.
+    The best length has the smallest sum of edit distance to the confirmed words and time between
+    both ends. Times alone would repeat or lose a word that has moved a little; texts alone could
+    not distinguish "very very" from "very". Among equally good lengths the longest wins, because a
+    repetition reads worse than a gap. If most words have changed, only their times decide.
     """
     if not confirmed:
         return 0
@@ -84,7 +84,7 @@ def overlap(confirmed: Sequence[Word], hypothesis: Sequence[Word]) -> int:
 
 
 def _distances(confirmed: Sequence[Word], hypothesis: Sequence[Word]) -> list[int]:
-    """The Levenshtein distance between all confirmed words and each start of the hypothesis."""
+    """The Levenshtein distance of all confirmed words to each prefix of the hypothesis."""
     distances = list(range(len(hypothesis) + 1))
     for row, old in enumerate(confirmed, start=1):
         diagonal, distances[0] = distances[0], row
@@ -96,7 +96,7 @@ def _distances(confirmed: Sequence[Word], hypothesis: Sequence[Word]) -> list[in
 
 
 def same(one: Word, other: Word) -> bool:
-    """Whether two hypotheses mean the same word, whatever their capitals and punctuation."""
+    """Whether two words are the same apart from capitals and punctuation."""
     return _bare(one.text) == _bare(other.text)
 
 

@@ -1,8 +1,8 @@
-"""A live client's bytes to samples, by an ffmpeg child process that lives as long as its stream.
+"""Decodes a live client's bytes to samples, with an ffmpeg process that runs as long as the stream.
 
-A client sends one continuous container stream cut anywhere (as MediaRecorder gives it: only its
-first piece has a header), or complete files one after the other, or raw PCM16. A piece that begins
-like a file begins a new stream; every other one goes on with the stream there is.
+A client sends one continuous container stream, cut anywhere (MediaRecorder does this: only the
+first piece has a header), or complete files one after the other, or raw PCM16. A piece that starts
+like a file starts a new stream; every other piece continues the current one.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from echostream.media import LiveSamples, ffmpeg_command
 log = structlog.get_logger(__name__)
 
 Sink = Callable[[Samples], Awaitable[None]]
-"""Takes samples; may wait until there is room for them, which slows the client down."""
+"""Takes samples. It may wait until there is room for them, which slows the client down."""
 OnFault = Callable[[InvalidAudio], None]
-"""Told of audio that could not be decoded; what comes after it still may be."""
+"""Called when some audio could not be decoded; later audio may still be decodable."""
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 384_000
 _SAMPLE_BYTES = 2
 _CHUNK_BYTES = 32 * 1024
 _MOST_HEAD_BYTES = 256 * 1024
 _MOST_RAW_BYTES = 1024 * 1024
-"""Raw audio is looked at for speech as soon as it comes, which takes time for a long piece."""
+"""Speech is detected in raw audio as soon as it arrives, which takes long for a long piece."""
 _EXIT_S = 5.0
-# Start at once: by default ffmpeg first collects seconds to look at. Not `-fflags nobuffer`, which
-# loses the first packet of a WAV file.
+# Starts at once: by default ffmpeg first collects seconds of audio to analyse. `-fflags nobuffer`
+# is not used, because it loses the first packet of a WAV file.
 _LIVE = ("-probesize", "32", "-analyzeduration", "0", "-formatprobesize", "16384")
 
 _EBML, _CLUSTER = b"\x1a\x45\xdf\xa3", b"\x1f\x43\xb6\x75"
@@ -41,9 +41,9 @@ _HEADERS = (_EBML, b"fLaC", b"ID3", b"#!AMR", b"caff", b"FORM", b".snd", b"\x30\
 
 
 def begins_a_file(piece: bytes) -> bool:
-    """Whether a piece begins with the header of a file, rather than in the middle of one."""
+    """Whether a piece starts with the header of a file."""
     if piece.startswith(b"OggS"):
-        # Every page of an Ogg stream begins so; the first one of a stream is marked.
+        # Every page of an Ogg stream starts like this; the first page of a stream has a flag.
         return len(piece) > 5 and bool(piece[5] & 0x02)
     if piece.startswith((b"RIFF", b"RF64")):
         return piece[8:12] == b"WAVE"
@@ -53,14 +53,14 @@ def begins_a_file(piece: bytes) -> bool:
 class StreamDecoder:
     """Decodes the pieces of one client, in order, into `sink`.
 
-    Nothing is queued without bound: one piece at most waits for ffmpeg, and ffmpeg for the sink.
-    One task at a time may call it.
+    The queue is bounded: at most one piece waits for ffmpeg, and ffmpeg waits for the sink. Only
+    one task at a time may call it.
     """
 
     def __init__(self, sink: Sink, on_fault: OnFault, *, raw_rate_hz: int | None = None) -> None:
-        """`raw_rate_hz` says that the pieces are PCM16, mono, little-endian, at that rate.
+        """With `raw_rate_hz`, the pieces are PCM16, mono, little-endian, at that rate.
 
-        Raises InvalidRequest for a rate that no audio has.
+        Raises InvalidRequest if the rate is out of range.
         """
         if raw_rate_hz is not None and not _MIN_RATE_HZ <= raw_rate_hz <= _MAX_RATE_HZ:
             raise InvalidRequest(f"sampleRate must be {_MIN_RATE_HZ} to {_MAX_RATE_HZ}")
@@ -72,10 +72,10 @@ class StreamDecoder:
         self._child: _Child | None = None
 
     async def feed(self, piece: bytes) -> None:
-        """Take a piece, as soon as the one before it is on its way.
+        """Takes a piece; waits until ffmpeg has accepted the one before.
 
-        A piece is taken whole or, when this raises or is cancelled, not at all. Raises
-        InvalidRequest for raw audio of over half a minute at a time.
+        A piece is taken completely, or not at all if this raises or is cancelled. Raises
+        InvalidRequest for more than half a minute of raw audio at once.
         """
         if self._raw_rate_hz == SAMPLE_RATE_HZ:
             await self._feed_samples(piece)
@@ -93,19 +93,19 @@ class StreamDecoder:
         child.write(piece)
 
     async def finish(self) -> None:
-        """Bring all that was fed to the sink. Nothing can be fed after this."""
+        """Sends everything that was fed to the sink. Nothing can be fed after this."""
         if self._child:
             await self._end_child()
 
     async def aclose(self) -> None:
-        """End the child, whatever it is at."""
+        """Ends the ffmpeg process at once."""
         if self._child:
             await self._child.kill()
             self._child = None
 
     async def _feed_samples(self, piece: bytes) -> None:
         if len(piece) > _MOST_RAW_BYTES:
-            raise InvalidRequest("raw audio is taken in pieces of up to 1 MiB")
+            raise InvalidRequest("raw audio must come in pieces of at most 1 MiB")
         pcm = self._odd_byte + piece
         whole = len(pcm) - len(pcm) % _SAMPLE_BYTES
         await self._sink(np.frombuffer(pcm[:whole], "<i2"))
@@ -121,15 +121,15 @@ class StreamDecoder:
 
 
 class Head:
-    """The header of a container stream, kept so that a new ffmpeg can go on in its middle."""
+    """The header of a container stream, kept so that a new ffmpeg can continue in its middle."""
 
     def __init__(self) -> None:
         self._seen = b""
         self.of_the_stream = b""
-        """All before the first audio; empty while it is not known, and for other containers."""
+        """All bytes before the first audio; empty if not yet known, and for other containers."""
 
     def watch(self, piece: bytes) -> None:
-        """Look at the next piece of the stream until the header is whole."""
+        """Reads the next piece of the stream, until the header is complete."""
         if self.of_the_stream or len(self._seen) > _MOST_HEAD_BYTES:
             return
         self._seen += piece
@@ -175,8 +175,8 @@ class _Child:
         return self._pumping.done()
 
     async def has_room(self) -> None:
-        """Until what was written before is on its way."""
-        with suppress(ConnectionError):  # it has ended, which is told when it is replaced
+        """Waits until ffmpeg has accepted what was written before."""
+        with suppress(ConnectionError):  # it has ended, which is reported when it is replaced
             await self._stdin.drain()
 
     def write(self, data: bytes) -> None:
@@ -184,7 +184,7 @@ class _Child:
             self._stdin.write(data)
 
     async def finish(self) -> None:
-        """Until all samples are in the sink and the process is gone."""
+        """Waits until all samples are in the sink and the process has ended."""
         self._is_closing = True
         self._stdin.close()
         await asyncio.shield(self._pumping)
@@ -211,7 +211,7 @@ class _Child:
             await sink(samples)
 
     async def _listen(self) -> None:
-        """Tell once of what ffmpeg cannot read; that a stream ends in the middle is no fault."""
+        """Reports once if ffmpeg cannot read something. A stream may end in the middle."""
         stderr = cast(asyncio.StreamReader, self._process.stderr)
         while chunk := await stderr.read(_CHUNK_BYTES):
             log.debug("live_decoder", says=chunk.decode(errors="replace")[:500])
@@ -223,7 +223,7 @@ class _Child:
         self._on_fault(InvalidAudio("part of the audio could not be decoded"))
 
     async def _reap(self) -> None:
-        """End the process if need be, and read its pipes to their end, so that asyncio closes
+        """Ends the process if necessary, and reads its pipes to their end so that asyncio closes
         them."""
         if self._process.returncode is None and not self._pumping.done():
             with suppress(ProcessLookupError):

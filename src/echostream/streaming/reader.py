@@ -1,5 +1,5 @@
-"""What of a session's speech is read next, and what a reading confirms. It asks no engine and waits
-for nothing."""
+"""Decides which part of a session's speech is read next, and which words a reading confirms. It
+calls no engine and never waits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,19 +10,19 @@ from echostream.streaming.speech import SpeechBuffer
 from echostream.streaming.text import GrowingText
 
 _WINDOW_S = 26.0
-"""Longest audio the engine is given at once: Whisper's window is 30 s."""
+"""The longest audio that the engine gets at once; Whisper's window is 30 s."""
 _TRIM_AFTER_S = 14.0
-"""An utterance longer than this loses the segments at its beginning that are confirmed,"""
+"""If an utterance is longer than this, confirmed segments at its start are cut off."""
 _TRIM_ANYWHERE_AFTER_S = 22.0
-"""and one longer than this all confirmed words, even in the middle of a segment."""
+"""If it is longer than this, all confirmed words are cut off, even in the middle of a segment."""
 _UNSURE_S = 1.0
-"""At the end of audio that is cut in the middle of speech, words are not to be trusted."""
+"""Where audio is cut in the middle of speech, the last words are unreliable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """Audio to be read, in samples. `is_final`: it reaches the end of its utterance. `is_cut`: the
-    utterance goes on behind it, and the engine is so far behind that it is read only once."""
+    utterance continues after it, and the engine is so far behind that it reads this only once."""
 
     start: int
     end: int
@@ -40,8 +40,8 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of a window: `text` is new and certain, `tentative` stands after it for now. Times
-    are those of the new text or, where there is none, of the tentative one."""
+    """The result of reading a window: `text` is new and final, `tentative` follows it and may still
+    change. Times are those of `text` or, if it is empty, of `tentative`."""
 
     text: str
     tentative: str
@@ -50,7 +50,7 @@ class Reading:
 
 
 class SpeechReader:
-    """Speech that waits to be read in `speech`, text that was read in `text`."""
+    """`speech` holds what is still to be read, `text` what has been read."""
 
     def __init__(self) -> None:
         self.speech = SpeechBuffer()
@@ -59,7 +59,7 @@ class SpeechReader:
         self._read_until = 0
 
     def window(self, step_s: float) -> Window | None:
-        """What is to be read next; None while there are less than `step_s` of new speech."""
+        """The next window to read; None if there are less than `step_s` of new speech."""
         if not self.speech.utterances:
             return None
         first = self.speech.utterances[0]
@@ -74,8 +74,8 @@ class SpeechReader:
         return Window(first.start, end)
 
     def take_in(self, window: Window, segments: Sequence[Segment]) -> Reading | None:
-        """What the engine made of a window, its times relative to that. None if it has changed
-        nothing."""
+        """Takes the engine's segments of a window, with times relative to it. Returns None if
+        nothing has changed."""
         words = [
             replace(word, start_s=word.start_s + window.start_s, end_s=word.end_s + window.start_s)
             for segment in segments
@@ -103,11 +103,11 @@ class SpeechReader:
     def _confirm(
         self, window: Window, words: list[Word], segment_ends_s: list[float]
     ) -> tuple[list[Word], float]:
-        """The newly confirmed words, and the time before which the audio has served its purpose."""
+        """The newly confirmed words, and the time before which the audio is no longer needed."""
         if window.is_final:
             return self._agreement.confirm_all(words), window.end_s
         if window.is_cut:
-            # Best between two segments, and not in the middle of a word.
+            # Preferably between two segments, so that no word is cut.
             half_s = (window.start_s + window.end_s) / 2
             last_s = window.end_s - _UNSURE_S
             cut_s = max((one for one in segment_ends_s[:-1] if one > half_s), default=last_s)
@@ -123,7 +123,7 @@ class SpeechReader:
         return confirmed, max(ends_s, default=window.start_s)
 
     def _forget(self, window: Window, cut_s: float) -> None:
-        """Drop the audio before `cut_s`, all of an utterance that has been read to its end."""
+        """Drops the audio before `cut_s`, or the whole utterance if it has been read completely."""
         if window.is_final:
             self.speech.drop_utterance()
             self._agreement = LocalAgreement()

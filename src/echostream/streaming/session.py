@@ -1,9 +1,9 @@
-"""One live client: its audio in, confirmed text out, and at the end the whole transcript.
+"""One live client: it sends audio, gets confirmed text, and at the end the whole transcript.
 
-Audio goes through the decoder into the `SpeechReader`. A task of the session's own has the engine
-read the speech again and again as it grows, and the reader says what of that is certain. The more
-the engine has to do, the longer a session waits for its turn and the more new audio each turn
-covers: under load there are fewer tentative texts, never less audio.
+Audio goes through the decoder into the `SpeechReader`. A task of the session asks the engine to
+read the speech again and again as it grows, and the reader says which words are certain. The busier
+the engine is, the longer a session waits for its turn and the more new audio each turn covers:
+under load there are fewer tentative texts, but no audio is lost.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ from echostream.streaming.reader import Reading, SpeechReader, Window
 log = structlog.get_logger(__name__)
 
 _MIN_STEP_S = 0.8
-"""New audio that is worth another look."""
+"""The least new audio that is worth another reading."""
 _STEP_TURNS = 1.5
-"""And in terms of how long the last turn took, the wait for it included: so the engine keeps a
-third of its time for what does not come evenly."""
+"""The least new audio relative to the duration of the last turn, including the wait. This leaves a
+third of the engine's time for irregular load."""
 _MOST_HELD_S = 60.0
-"""Audio that waits for the engine; when there is more, the client has to wait."""
+"""How much audio may wait for the engine; with more, the client has to wait."""
 _PATIENCE_S = 5.0
 _MOST_ARRIVALS = 4096
 _LEAST_SAMPLES = SAMPLE_RATE_HZ // 10
@@ -50,11 +50,11 @@ _LEAST_SAMPLES = SAMPLE_RATE_HZ // 10
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What a turn of the engine has brought.
+    """The result of one turn of the engine.
 
-    `text` is to be appended to the transcript as it is; `tentative` stands after it until the next
-    partial. `seq` counts those with a text. `lag_ms` is how long ago the end of the new text (or of
-    the tentative text, where there is no new one) arrived here.
+    `text` is appended to the transcript unchanged; `tentative` follows it until the next partial.
+    `seq` counts the partials with text. `lag_ms` is how long ago the end of the new text (or of the
+    tentative text, if there is no new text) arrived here.
     """
 
     text: str
@@ -67,7 +67,7 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """The end of a session. With an error, the transcript is what there is of it."""
+    """The end of a session. If there is an error, the transcript may be incomplete."""
 
     transcript: Transcript
     insights: Insights | None
@@ -80,7 +80,7 @@ Analyse = Callable[[Transcript], Awaitable[Insights | None]]
 
 
 class LiveSession:
-    """Create it in a running event loop, feed it, and `finish` it; then its `final` comes."""
+    """Create it in a running event loop, feed it, and `finish` it; then `final` is set."""
 
     def __init__(
         self,
@@ -93,8 +93,8 @@ class LiveSession:
         patience_s: float = _PATIENCE_S,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`patience_s` is how long a piece waits for room. `observe` is told of all that happens,
-        whether a client listens or not. Raises InvalidRequest for a rate that no audio has."""
+        """`patience_s` is how long a piece waits for room. `observe` gets all events, whether or
+        not a client listens. Raises InvalidRequest if `raw_rate_hz` is out of range."""
         self._engine = engine
         self._analyse = analyse
         self._observe = observe
@@ -116,18 +116,18 @@ class LiveSession:
         self._faults: set[asyncio.Task[None]] = set()
         self.listener: Listener | None = None
         self.partials: list[Partial] = []
-        """All that had a text, for a client that comes back."""
+        """All partials with text, for a client that resumes."""
         self.received_bytes = 0
         self.received_seq: int | None = None
         self.last_heard = time.monotonic()
         self.final: asyncio.Future[Final] = asyncio.get_running_loop().create_future()
 
     async def feed(self, piece: bytes, seq: int | None = None) -> None:
-        """Take a piece of audio: whole, or not at all when this raises or is cancelled.
+        """Takes a piece of audio completely, or not at all if this raises or is cancelled.
 
-        A piece whose `seq` has been taken before is passed over. Raises TooFast when there is no
-        room for it within some seconds, AudioTooLong when the session has had all it may, LiveError
-        when it has ended.
+        A piece whose `seq` was taken before is ignored. Raises TooFast if there is no room for it
+        within some seconds, AudioTooLong if the session has reached its limit, LiveError if it has
+        ended.
         """
         self.last_heard = time.monotonic()
         if self._finishing is not None:
@@ -140,17 +140,17 @@ class LiveSession:
             async with asyncio.timeout(self._patience_s):
                 await self._decoder.feed(piece)
         except TimeoutError:
-            raise TooFast("audio comes faster than it can be read; send it again later") from None
+            raise TooFast("audio arrives faster than it can be read; send it again later") from None
         self.received_bytes += len(piece)
         self.received_seq = seq if seq is not None else self.received_seq
 
     def finish(self) -> None:
-        """No more audio will come. Returns at once; `final` is set when all has been read."""
+        """Ends the input. Returns at once; `final` is set when everything has been read."""
         if self._finishing is None:
             self._finishing = asyncio.create_task(self._finish())
 
     async def aclose(self) -> None:
-        """Stop, whatever is under way; for a session that nobody wants any more."""
+        """Stops at once. For sessions that are no longer needed."""
         tasks = [self._reading, *([self._finishing] if self._finishing else []), *self._faults]
         for task in tasks:
             task.cancel()
@@ -159,7 +159,7 @@ class LiveSession:
         self.final.cancel()
 
     async def caught_up(self) -> None:
-        """Until what has arrived is read, as far as it can be before more comes."""
+        """Waits until the audio so far has been read, as far as possible without more audio."""
         async with self._changed:
             await self._changed.wait_for(
                 lambda: self._is_broken or (self._is_waiting and not len(self._reader.speech.new))
@@ -172,11 +172,11 @@ class LiveSession:
 
     @property
     def held_bytes(self) -> int:
-        """Audio kept in memory."""
+        """Size of the audio in memory."""
         return 2 * self._reader.speech.held
 
     async def _take(self, samples: Samples) -> None:
-        """The decoder's sink: waits while the engine has enough to do."""
+        """The decoder's sink. It waits while too much audio waits for the engine."""
         async with self._changed:
             await self._changed.wait_for(
                 lambda: self._reader.speech.held < _MOST_HELD_S * SAMPLE_RATE_HZ or self._is_broken
@@ -224,7 +224,7 @@ class LiveSession:
             await self._decoder.aclose()
 
     async def _insights(self, transcript: Transcript) -> Insights | None:
-        """A transcript without insights is worth more than none."""
+        """If the insights fail, the transcript is sent without them."""
         try:
             return await self._analyse(transcript) if self._analyse else None
         except Exception as error:
@@ -245,8 +245,8 @@ class LiveSession:
         )
 
     async def _read_all(self) -> None:
-        """Read until the input has ended and nothing is left. When that fails, the session ends
-        with what there is, and audio that still comes is no longer waited for."""
+        """Reads until the input has ended and nothing is left. If that fails, the session ends with
+        the text so far, and later audio no longer waits for room."""
         try:
             while window := await self._next_window():
                 await self._read(window)
@@ -286,7 +286,7 @@ class LiveSession:
             self._changed.notify_all()
 
     def _window(self) -> Window | None:
-        # Steps that are shorter than turns would only queue up.
+        # Steps that are shorter than turns would only pile up.
         return self._reader.window(max(_MIN_STEP_S, _STEP_TURNS * self._turn_s))
 
     async def _read(self, window: Window) -> None:
@@ -300,15 +300,15 @@ class LiveSession:
         if reading is None:
             return
         if window.is_final and reading.text:
-            # A short beginning may sound like any language, a whole utterance does not.
+            # The start of an utterance may sound like any language; a whole utterance does not.
             self._options = replace(self._options, expected_language=self._reader.text.language)
         await self._tell_reading(reading)
 
     async def _transcribe(self, samples: Samples, window: Window) -> list[Segment]:
         if len(samples) < _LEAST_SAMPLES:
             return []
-        # Of the sentence at work what is no longer in the audio, and nothing before it: Whisper
-        # leaves out of its text what its prompt has already, and says whole sentences again.
+        # The prompt only has the part of the current sentence that is no longer in the audio. With
+        # more, Whisper leaves out text that the prompt has, and repeats whole sentences.
         before = self._reader.text.unfinished_before(window.start_s)
         prompt = " ".join(part for part in (self._options.prompt, before) if part)
         is_last = window.is_final or window.is_cut
@@ -325,7 +325,7 @@ class LiveSession:
     ) -> tuple[list[Segment], Report]:
         try:
             return await self._engine.read(samples, options)
-        except EngineError as error:  # it may be better the next time
+        except EngineError as error:  # a second attempt may succeed
             log.warning("live_read_failed", reason=str(error))
             return await self._engine.read(samples, options)
 
@@ -350,7 +350,7 @@ class LiveSession:
 
 
 def moved(caution: Caution, by_s: float) -> Caution:
-    """A caution about a window as one about the session."""
+    """A caution about a window, with times of the session."""
     if caution.start_s is None or caution.end_s is None:
         return caution
     return replace(caution, start_s=caution.start_s + by_s, end_s=caution.end_s + by_s)

@@ -1,4 +1,4 @@
-"""The live sessions of one process: begun, left, resumed, and ended when nobody comes back."""
+"""The live sessions of one process. They can be resumed, and end if nobody does so."""
 
 import asyncio
 import secrets
@@ -16,13 +16,13 @@ from echostream.streaming.session import Analyse, Event, Final, Listener, LiveSe
 log = structlog.get_logger(__name__)
 
 _MOST_ENDED = 1000
-_TAKEN = "this audioId is in use; take another, or send its resumeSecret"
+_TAKEN = "this audioId is in use; use another one, or send its resumeSecret"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one process. A client that is gone for `resume_s`, or has been silent for `idle_s`, is not
-    waited for any longer; what came of its session is kept for `resume_s` more."""
+    """The limits of one process. If a client is disconnected for `resume_s` or sends nothing for
+    `idle_s`, its session is finished; the result is kept for another `resume_s`."""
 
     sessions: int
     audio_s: float
@@ -32,7 +32,7 @@ class Limits:
 
 @dataclass(slots=True, eq=False)
 class Live:
-    """A session with what a client must know to come back to it."""
+    """A session, with what a client needs to resume it."""
 
     audio_id: str
     name: str
@@ -43,12 +43,12 @@ class Live:
     left_at: float | None = None
     ended_at: float | None = None
     taking_turns: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a piece is taken, so that who resumes is told of all that has arrived."""
+    """Held while a piece is taken, so that a client that resumes learns of everything received."""
     telling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def attach(self, listener: Listener, last_seq: int | None = None) -> None:
-        """Tell `listener` from now on, and first what it has missed: all after `last_seq`, or after
-        what was last told where a client does not say. It replaces the listener before."""
+        """Sends events to `listener` from now on, in place of the previous one. First it gets the
+        partials it has missed: those after `last_seq`, or after the last one that was sent."""
         async with self.telling:
             missed = self.session.partials[self.told_seq if last_seq is None else last_seq :]
             self.left_at = None
@@ -61,7 +61,7 @@ class Live:
                 await listener(self.session.final.result())
 
     def detach(self) -> None:
-        """The client is gone; the session goes on without it."""
+        """Called when the client disconnects. The session continues without it."""
         self.session.listener = None
         self.left_at = time.monotonic()
 
@@ -70,12 +70,12 @@ class Live:
             if isinstance(event, Partial):
                 self.told_seq = max(self.told_seq, event.seq)
             elif isinstance(event, Final) and self.told_end_to is listener:
-                return  # who came while the session ended has it already
+                return  # it attached while the session ended, and has the end already
             await listener(event)
 
 
 class LiveSessions:
-    """Make it in a running event loop; `aclose` it there."""
+    """Create it in a running event loop, and call `aclose` there."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class LiveSessions:
         new_secret: Callable[[], str] = secrets.token_urlsafe,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`vocabulary` are names and terms likely in any session. `new_secret` makes what a client
-        must show to come back: it may tell which process has the session. `observe` is told of all
-        that happens in all of them."""
+        """`vocabulary` are names and terms that are likely in any session. `new_secret` makes the
+        secret that a client needs to resume; it may encode which process has the session.
+        `observe` gets all events of all sessions."""
         self._engine = engine
         self._analyse = analyse
         self._limits = limits
@@ -101,7 +101,7 @@ class LiveSessions:
 
     @property
     def active(self) -> list[Live]:
-        """Those that have not come to their end."""
+        """Sessions that have not ended."""
         return [live for live in self._lives.values() if not live.session.final.done()]
 
     async def start(
@@ -113,8 +113,8 @@ class LiveSessions:
         insights: bool,
         raw_rate_hz: int | None,
     ) -> Live:
-        """Begin a session, which nobody listens to yet. Raises ServerBusy, AudioIdTaken, or
-        InvalidRequest for a rate that no audio has."""
+        """Starts a session without a listener. Raises ServerBusy, AudioIdTaken, or InvalidRequest
+        if `raw_rate_hz` is out of range."""
         if len(self.active) >= self._limits.sessions:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
         audio_id = audio_id or f"live-{secrets.token_hex(8)}"
@@ -122,7 +122,7 @@ class LiveSessions:
             raise AudioIdTaken(_TAKEN)
         place = await self._engine.live(options)
         try:
-            if audio_id in self._lives:  # begun while we waited
+            if audio_id in self._lives:  # started by somebody else while we waited
                 raise AudioIdTaken(_TAKEN)
             session = LiveSession(
                 place,
@@ -141,14 +141,14 @@ class LiveSessions:
         return live
 
     def resume(self, audio_id: str, secret: str) -> Live:
-        """The session of this id, for whom has its secret. Raises ResumeFailed."""
+        """Returns the session if the caller has its secret. Raises ResumeFailed."""
         live = self._lives.get(audio_id)
         if live is None or not secrets.compare_digest(live.secret.encode(), secret.encode()):
             raise ResumeFailed("there is no such session to resume, or the secret is wrong")
         return live
 
     async def finish_all(self, within_s: float) -> None:
-        """End all sessions and wait for what comes of them; the process is to stop."""
+        """Ends all sessions and waits for their results, because the process is about to stop."""
         finals = [live.session.final for live in self.active]
         for live in self.active:
             live.session.finish()
@@ -166,7 +166,7 @@ class LiveSessions:
         live.ended_at = time.monotonic()
 
     async def _tidy(self) -> None:
-        """Finish what nobody will come back to, forget what nobody came back for."""
+        """Finishes sessions whose client has gone, and forgets results that nobody has fetched."""
         while True:
             await asyncio.sleep(min(1.0, self._limits.resume_s / 4, self._limits.idle_s / 4))
             now = time.monotonic()

@@ -1,4 +1,4 @@
-"""The audio of a live session that is still needed, and where in it somebody speaks."""
+"""The part of a live session's audio that is still needed, and where it has speech."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from echostream.domain import SAMPLE_RATE_HZ
 from echostream.engine import Samples
 from echostream.engine.vad import FRAME_SAMPLES
 
-# Silero's own thresholds: speech begins above the first and goes on until it falls below the other.
+# Silero's own thresholds: speech starts above the first and continues until below the second.
 _SPEECH, _STILL_SPEECH = 0.5, 0.35
 _END_OF_UTTERANCE = int(0.6 * SAMPLE_RATE_HZ)
 _PAD = int(0.3 * SAMPLE_RATE_HZ)
@@ -19,16 +19,16 @@ _SAMPLE_BYTES = 2
 
 @dataclass(slots=True)
 class Utterance:
-    """Speech between two pauses, in samples from the beginning of the session; `end` is None while
-    it goes on. `start` moves on as its text is confirmed."""
+    """Speech between two pauses, in samples from the start of the session. `end` is None while it
+    continues. `start` moves forward as its text is confirmed."""
 
     start: int
     end: int | None = None
 
 
 class SpeechBuffer:
-    """Samples in, utterances out. What lies between utterances is dropped at once, what lies in
-    them when the caller says so."""
+    """Finds utterances in samples. The audio between utterances is dropped at once, the audio of
+    utterances when the caller asks for it."""
 
     def __init__(self) -> None:
         self._pcm = bytearray()
@@ -37,20 +37,20 @@ class SpeechBuffer:
         """How many samples speech has been looked for in."""
         self._last_speech = 0
         self.utterances: deque[Utterance] = deque()
-        """Those that have not been dropped, in order; only the last may still go on."""
+        """Utterances that have not been dropped, in order; only the last may still continue."""
 
     @property
     def end(self) -> int:
-        """All samples there have ever been."""
+        """The number of samples received so far."""
         return self._start + len(self._pcm) // _SAMPLE_BYTES
 
     @property
     def held(self) -> int:
-        """The samples that are kept."""
+        """The number of samples in memory."""
         return len(self._pcm) // _SAMPLE_BYTES
 
     def append(self, samples: Samples) -> None:
-        """Keep what comes next; speech is yet to be looked for in it."""
+        """Takes the next samples; speech is detected in them later."""
         self._pcm += samples.astype("<i2", copy=False).tobytes()
 
     @property
@@ -67,7 +67,7 @@ class SpeechBuffer:
         self._drop()
 
     def close(self) -> None:
-        """No more samples will come: an utterance that goes on ends here."""
+        """Call this after the last samples: it ends an utterance that still continues."""
         if self._speaking:
             self.utterances[-1].end = self.end
 
@@ -77,12 +77,12 @@ class SpeechBuffer:
         return np.frombuffer(bytes(self._pcm[first:last]), "<i2")
 
     def drop_utterance(self) -> None:
-        """Forget the first utterance and its audio."""
+        """Drops the first utterance and its audio."""
         self.utterances.popleft()
         self._drop()
 
     def drop_before(self, start: int) -> None:
-        """Let the first utterance begin at `start`."""
+        """Moves the start of the first utterance to `start`."""
         self.utterances[0].start = start
         self._drop()
 

@@ -1,4 +1,4 @@
-"""Confirmed words as text that only grows, and as segments."""
+"""Confirmed words, as text that only grows and as segments."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from echostream.engine.segments import Segmenter, TimedWord
 
 
 class GrowingText:
-    """Puts words into segments: sentences or parts of them, and none across a pause."""
+    """Groups words into segments: sentences or parts of them, none across a pause."""
 
     def __init__(self) -> None:
         self._segmenter = Segmenter(float("inf"))
@@ -18,7 +18,7 @@ class GrowingText:
         self.language = "und"
 
     def add(self, words: Iterable[Word]) -> str:
-        """Take in words; gives what they add to the text, to be appended as it is."""
+        """Takes words; returns what must be appended to the text."""
         added = ""
         for word in words:
             self._spoken_s[self.language] += word.end_s - word.start_s
@@ -28,17 +28,17 @@ class GrowingText:
         return added
 
     def end_segment(self) -> None:
-        """What comes next begins a new segment."""
+        """The next word starts a new segment."""
         self._closed += self._segmenter.close()
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """Those that have ended."""
+        """The segments that have ended."""
         return tuple(self._closed)
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """All that were spoken, the one most is said in first."""
+        """All languages that were spoken, the most used first."""
         return tuple(
             code
             for code in sorted(self._spoken_s, key=self._spoken_s.__getitem__, reverse=True)
@@ -46,5 +46,5 @@ class GrowingText:
         )
 
     def unfinished_before(self, time_s: float) -> str:
-        """The words before `time_s` of the sentence that has begun and not ended."""
+        """The words before `time_s` of the sentence that has not ended yet."""
         return joined(word for word in self._segmenter.open_words if word.end_s <= time_s)

@@ -1,1 +1,1 @@
-"""The queue's worker process: takes jobs, runs them through the pipeline, tells how they go."""
+"""The worker process: takes jobs from the queue, runs the pipeline on them, reports progress."""

@@ -1,4 +1,4 @@
-"""What a worker does with a webhook: one message to one receiver."""
+"""Webhook deliveries: one message to one receiver each."""
 
 import time
 from datetime import UTC, datetime
@@ -14,11 +14,11 @@ from echostream.worker.metrics import WorkerMetrics
 _HOUR_S = 3600.0
 _DAY_S = 24 * _HOUR_S
 _NOT_ENDED_S = 0.25
-"""A webhook is queued just before its job ends, and looks again after this."""
+"""A webhook is queued just before its job ends; if it comes too early, it waits this long."""
 
 
 class WebhookRunner:
-    """Delivers what `JobRunner.ended` has queued. A delivery outlives the worker that queued it."""
+    """Delivers what `JobRunner` has queued. A delivery survives the worker that queued it."""
 
     def __init__(
         self, jobs: JobQueue, storage: Storage, sender: WebhookSender, metrics: WorkerMetrics
@@ -29,7 +29,7 @@ class WebhookRunner:
         self._metrics = metrics
 
     async def handle(self, job: ActiveJob) -> dict[str, Any]:
-        """Send one message; raises WebhookFailed, and the queue tries again later."""
+        """Sends one message. If it raises WebhookFailed, the queue tries again later."""
         job_id, url = str(job.data["jobId"]), str(job.data["url"])
         try:
             status = await self._jobs.status(job_id)
@@ -51,13 +51,13 @@ class WebhookRunner:
                 url, message_id=job.job_id, event=event, data=data, occurred_at=ended_at
             )
         except WebhookFailed as error:
-            # A receiver that names a time is asked again then, but not for ever.
+            # If the receiver names a time, the next attempt is made then, for up to a day.
             if error.retryable and error.retry_after_s and job.waited_s < _DAY_S:
                 raise Later(min(error.retry_after_s, _HOUR_S)) from error
             raise
         return {"status": answered}
 
     async def ended(self, _job_id: str, _data: dict[str, Any], completed: bool) -> None:
-        """Count the deliveries that were given up."""
+        """Counts deliveries that were given up."""
         if not completed:
             self._metrics.webhook_failures.inc()

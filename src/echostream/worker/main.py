@@ -1,4 +1,4 @@
-"""A worker from its start to its end."""
+"""Starts, runs and stops a worker."""
 
 import asyncio
 import signal
@@ -35,11 +35,11 @@ async def run_worker(
     until: asyncio.Event,
     make_pipeline: Callable[[Settings], Pipeline],
 ) -> None:
-    """Work on the queue until `until` is set, then finish or hand back. Raises what makes going on
-    impossible; a Redis that is away does not, it is waited for."""
+    """Works on the queue until `until` is set, then finishes its jobs or hands them back. Raises an
+    error if it cannot continue; if Redis cannot be reached, it waits."""
     storage = Storage(settings.storage_url)
     try:
-        await storage.check()  # rather than to find out when the first result is to be kept
+        await storage.check()  # so that a wrong setting is noticed before the first result
     except EchoStreamError as error:
         raise type(error)(f"STORAGE_URL: {error}") from error
     metrics = WorkerMetrics(settings)
@@ -88,7 +88,7 @@ async def run_worker(
         await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
         for task in running:
             if task.done():
-                task.result()  # raises what ended it
+                task.result()  # raises its error, if any
     finally:
         log.info("worker_stopping", grace_s=settings.shutdown_grace_s)
         await asyncio.gather(*(worker.close(settings.shutdown_grace_s) for worker in workers))
@@ -100,7 +100,7 @@ async def run_worker(
 
 
 async def _sweep(storage: Storage, jobs: JobQueue) -> None:
-    """Remove audio and results that no job owns: what a crash, or retention, has left."""
+    """Removes audio and results without a job, which remain after crashes and expired jobs."""
     while True:
         await asyncio.sleep(_SWEEP_EVERY_S)
         try:
@@ -119,12 +119,12 @@ def main(
     engine: Path | None = None,
     make_pipeline: Callable[[Settings], Pipeline] | None = None,
 ) -> int:
-    """Run a worker until SIGTERM or SIGINT; the exit status. With `lifeline` the end of stdin stops
-    it too, so that a worker never outlives the API that started it. It shares the engine at the
-    socket `engine`, or has one of its own."""
+    """Runs a worker until SIGTERM or SIGINT; returns the exit status. With `lifeline`, the end of
+    stdin also stops it, so that a worker never outlives the API that started it. It uses the engine
+    at the socket `engine`, or starts its own."""
 
     def with_engine(settings: Settings) -> Pipeline:
-        # Jobs have been accepted: beside a busy API they wait.
+        # Accepted jobs must not be refused: if the API is busy, they wait.
         shared = RemoteEngine(engine) if engine else OwnEngine()
         return build_pipeline(settings, shared, patient=True)
 

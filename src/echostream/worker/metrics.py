@@ -13,7 +13,7 @@ _RUN_BUCKETS_S = (0.5, 1, 5, 15, 60, 300, 900, 3600)
 
 
 class WorkerMetrics:
-    """Served at `WORKER_METRICS_PORT` where that is set; raises EchoStreamError if it is taken."""
+    """Served at `WORKER_METRICS_PORT` if that is set. Raises EchoStreamError if it is in use."""
 
     def __init__(self, settings: Settings) -> None:
         self._registry = registry = CollectorRegistry()
@@ -25,33 +25,33 @@ class WorkerMetrics:
         )
         self._run = Histogram(
             "echostream_job_run_seconds",
-            "Time that working on a job took.",
+            "Time that a job took, without waiting.",
             buckets=_RUN_BUCKETS_S,
             registry=registry,
         )
         self._unread_s = Counter(
             "echostream_speech_without_text_seconds_total",
-            "Seconds of speech that no words were found for.",
+            "Seconds of speech without text.",
             ["engine"],
             registry=registry,
         )
         self._ended = Counter(
-            "echostream_jobs_ended_total", "Jobs ended for good.", ["state"], registry=registry
+            "echostream_jobs_ended_total", "Jobs that have ended.", ["state"], registry=registry
         )
         self._stalled = Counter(
             "echostream_jobs_stalled_total", "Jobs that lost their worker.", registry=registry
         )
         self._retried = Counter(
             "echostream_jobs_retried_total",
-            "Attempts that failed and come again.",
+            "Failed attempts that are repeated.",
             registry=registry,
         )
         self.webhook_failures = Counter(
-            "echostream_webhook_failures_total", "Webhooks given up.", registry=registry
+            "echostream_webhook_failures_total", "Webhooks that were given up.", registry=registry
         )
         self._busy = Gauge(
             "echostream_worker_busy_share",
-            "Share of the worker's places in use.",
+            "Share of the worker's slots in use.",
             registry=registry,
         )
         if settings.worker_metrics_port:
@@ -76,7 +76,7 @@ class WorkerMetrics:
         self._retried.inc()
 
     def watch_busy(self, share: Callable[[], float]) -> None:
-        """Read the busy share whenever it is asked for."""
+        """Calls `share` whenever the metrics are read."""
         self._busy.set_function(share)
 
 

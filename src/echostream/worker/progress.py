@@ -1,5 +1,5 @@
-"""How a worker tells how far a job is: the newest step, a few times a second, in a task beside the
-work, which is never held up by it."""
+"""Reports a job's progress: the latest step, a few times a second, from a separate task that never
+delays the work."""
 
 import asyncio
 import time
@@ -13,10 +13,10 @@ from echostream.jobs import ActiveJob, SoFar
 _TELL_EVERY_S = 0.25
 _TEXT_EVERY_S = 1.0
 _TEXT_CHARS_A_S = 50_000
-"""The text is kept whole each time. That of four hours has some 200,000 characters, so that each
-second would be a burden to Redis; at this rate it is kept every four seconds."""
-# Where each stage starts and how much of the whole it is, in percent; transcription is the bulk,
-# so that 50 means that half the audio has been read.
+"""Each time the whole text is stored. Four hours of speech have about 200,000 characters, too much
+to store every second; at this rate they are stored every four seconds."""
+# Start and size of each stage, in percent of the job. Transcription has most of it, so that 50
+# means that half of the audio has been read.
 _SHARES: dict[Stage, tuple[int, int]] = {
     "fetching": (0, 5),
     "decoding": (5, 5),
@@ -27,16 +27,16 @@ _SHARES: dict[Stage, tuple[int, int]] = {
 
 
 def percent(stage: Stage, share: float) -> int:
-    """Progress of a stage as that of the whole job. 100 is left to the queue's `completed`."""
+    """The progress of the whole job, from that of a stage. 100 is only reached by `completed`."""
     start, width = _SHARES[stage]
     return start + int(width * min(1.0, max(0.0, share)))
 
 
 @asynccontextmanager
-async def told(job: ActiveJob, announcer: JobAnnouncer) -> AsyncIterator[Progress]:
-    """A progress callback for any thread; what it is told goes to the queue and to listeners.
+async def reporting(job: ActiveJob, announcer: JobAnnouncer) -> AsyncIterator[Progress]:
+    """A progress callback for any thread, which reports to the queue and to listeners.
 
-    Redis would otherwise hear of every segment, and a slow Redis would slow the work.
+    Without it, Redis would be called for every segment, and a slow Redis would slow down the work.
     """
     loop = asyncio.get_running_loop()
     teller = _Teller(job, announcer)
@@ -53,7 +53,7 @@ async def told(job: ActiveJob, announcer: JobAnnouncer) -> AsyncIterator[Progres
 
 
 class _Teller:
-    """Keeps the newest step of an attempt, and knows what of it has been told."""
+    """Holds the latest step of an attempt and what has already been reported."""
 
     def __init__(self, job: ActiveJob, announcer: JobAnnouncer) -> None:
         self._job = job
@@ -61,14 +61,14 @@ class _Teller:
         self._percent = 0
         self._so_far = SoFar()
         self._told = SoFar()
-        # Not even the empty one: that of an earlier attempt may still be kept.
+        # None: not even the empty text is stored yet, but that of an earlier attempt may be.
         self._told_text: str | None = None
         self._text_due_s = 0.0
-        # An event ends the task, since redis-py can swallow a cancellation.
+        # An event ends the task, because redis-py can swallow a cancellation.
         self.ended = asyncio.Event()
 
     def note(self, step: Step) -> None:
-        """In the loop's own thread. Only steps of transcription come with text."""
+        """Runs in the event loop's thread. Only steps of transcription have text."""
         self._percent = max(self._percent, percent(step.stage, step.share))
         left_s = None if step.left_s is None else max(0, round(step.left_s))
         self._so_far = SoFar(step.stage, left_s, step.text or self._so_far.text)
@@ -80,8 +80,8 @@ class _Teller:
                 await asyncio.wait_for(self.ended.wait(), _TELL_EVERY_S)
 
     async def _tell(self) -> None:
-        """Tell what is new. The text is for those who ask for the job; listeners hear that there is
-        more of it."""
+        """Reports what is new. The text is only stored with the job; listeners just learn that it
+        has grown."""
         so_far = self._so_far
         with_text = so_far.text != self._told_text and time.monotonic() >= self._text_due_s
         moved = await self._job.tell_progress(self._percent)

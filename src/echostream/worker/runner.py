@@ -1,4 +1,4 @@
-"""What a worker does with a job."""
+"""Runs the pipeline on a job and stores the result."""
 
 import time
 from collections.abc import AsyncIterator
@@ -17,17 +17,17 @@ from echostream.results import StoredResult
 from echostream.schema import JobData
 from echostream.storage import Storage
 from echostream.worker.metrics import WorkerMetrics
-from echostream.worker.progress import told
+from echostream.worker.progress import reporting
 
 log = structlog.get_logger(__name__)
 
 _WEBHOOK_ATTEMPTS = 12
-"""With five seconds that double: the last one is about six hours after the first."""
+"""Pauses start at five seconds and double: the last attempt is six hours after the first."""
 _WEBHOOK_BACKOFF_MS = 5000
 
 
 class JobRunner:
-    """What a worker does with a job. Every step may be done twice: delivery is at least once."""
+    """Works on jobs. Every step may happen twice, because the queue delivers at least once."""
 
     def __init__(
         self,
@@ -44,17 +44,17 @@ class JobRunner:
         self._metrics = metrics
 
     async def handle(self, job: ActiveJob) -> dict[str, Any]:
-        """Do the job and keep its result; gives a reference to it."""
+        """Does the job, stores its result and returns a reference to it."""
         data = _read(job)
-        # A worker that died between keeping the result and saying so has left it here.
+        # A worker that died after storing the result, but before reporting it, has left it here.
         if await self._storage.read_result(job.job_id) is None:
             self._metrics.waited(job.waited_s)
             started = time.monotonic()
-            async with told(job, self._announcer) as progress:
+            async with reporting(job, self._announcer) as progress:
                 stored = await self._run(data, progress)
             await self._storage.write_result(job.job_id, stored.dump())
             self._metrics.ran(time.monotonic() - started)
-        # Already now: when the queue has heard of the end, nobody may be left to do it.
+        # Done now, because this worker may die as soon as the queue knows that the job has ended.
         await self._settle(job.job_id, job.data)
         return {"result": f"results/{job.job_id}.json"}
 
@@ -96,13 +96,13 @@ class JobRunner:
             yield Url(data.audio_url) if data.audio_url else None
 
     async def ended(self, job_id: str, data: dict[str, Any], completed: bool) -> None:
-        """When a job has ended for good."""
+        """Called when a job has ended, after its last attempt."""
         self._metrics.ended(completed)
         await self._announcer.ended(job_id)
         await self._settle(job_id, data)
 
     async def _settle(self, job_id: str, data: dict[str, Any]) -> None:
-        """What follows the end of a job: its audio goes, its webhook is queued."""
+        """Queues the webhook of a finished job and removes its audio."""
         try:
             if isinstance(url := data.get("callbackUrl"), str):
                 await self._webhooks.add(

@@ -1,8 +1,9 @@
-"""Insights without a language model and without a network: what the text itself gives away.
+"""Insights without a language model and without a network.
 
-Topics by YAKE, sentiment by VADER, summary and key points by LexRank, action items, decisions and
-questions by turns of phrase. VADER and the turns of phrase know English only: in other languages
-sentiment is neutral at chance, and items are found only where English patterns happen to match.
+YAKE finds topics, VADER sentiment, LexRank the summary and key points, and phrase patterns the
+action items, decisions and questions. VADER and the patterns only know English: in other languages
+sentiment is neutral with the confidence of a guess, and only questions with a question mark are
+found.
 """
 
 import asyncio
@@ -21,29 +22,29 @@ from echostream.domain import (
     Transcript,
 )
 from echostream.insights.base import no_speech
-from echostream.insights.commitments import as_sentence, find, find_questions, is_question
 from echostream.insights.evidence import tokens_of
-from echostream.insights.lexicon import TALK
-from echostream.insights.sentences import Sentence, sentences_of
-from echostream.insights.topics import topics_of
+from echostream.insights.offline.commitments import as_sentence, find, find_questions, is_question
+from echostream.insights.offline.lexicon import TALK
+from echostream.insights.offline.sentences import Sentence, sentences_of
+from echostream.insights.offline.topics import topics_of
 from echostream.scripts import joined_texts
 
 _KEY_POINTS = 8
 _FEWEST_WORDS = 2
-"""Content words under which a sentence is a courtesy or an aside: "thank you for your time"."""
+"""A sentence with fewer content words is a courtesy or an aside: "thank you for your time"."""
 
 _ALIKE = 0.6
-"""Sentences that share this much of their words (Jaccard) say the same thing."""
+"""Sentences that share this much of their words (Jaccard index) say the same thing."""
 
 _THRESHOLD = 0.05
-"""VADER's own: its compound score beyond it is positive or negative."""
+"""VADER's own threshold: a compound score beyond it is positive or negative."""
 
 _UNKNOWN = Sentiment("neutral", 0.33)
-"""Where VADER does not know the language: one of three labels, at chance."""
+"""For languages that VADER does not know: one of three labels, at chance."""
 
 
 class ExtractiveInsights:
-    """Works offline and never fails on any transcript; hours of speech take a few seconds."""
+    """Works offline and fails on no transcript. Hours of speech take a few seconds."""
 
     name = "extractive"
     model = None
@@ -55,7 +56,7 @@ class ExtractiveInsights:
         return await asyncio.to_thread(_analyse, transcript)
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Holds nothing to close."""
 
 
 def _analyse(transcript: Transcript) -> Insights:
@@ -81,8 +82,8 @@ def _analyse(transcript: Transcript) -> Insights:
 
 
 def _central(sentences: Sequence[Sentence]) -> list[int]:
-    """Places of the most central sentences, the first being the most central."""
-    from echostream.insights.lexrank import centrality  # lazily: it loads numpy
+    """Indices of the most central sentences, the most central one first."""
+    from echostream.insights.offline.lexrank import centrality  # lazily: it loads numpy
 
     bags = [_content(sentence.text) for sentence in sentences]
     scores = centrality(bags)
@@ -102,7 +103,7 @@ def _central(sentences: Sequence[Sentence]) -> list[int]:
 
 
 def _summary(sentences: Sequence[Sentence], central: Sequence[int]) -> str:
-    """The most central sentences in the order they were said: three, more in long recordings."""
+    """The most central sentences in spoken order: three, or up to six in long recordings."""
     count = min(6, max(3, round(math.sqrt(len(sentences)) / 3)))
     return joined_texts(as_sentence(sentences[place].text) for place in sorted(central[:count]))
 
@@ -143,10 +144,10 @@ def _polarity() -> Callable[[str], dict[str, float]]:
 def _timeline(
     transcript: Transcript, sentences: Sequence[Sentence], compounds: Sequence[float]
 ) -> tuple[SentimentAt, ...]:
-    """The mood of each segment with text: that of its sentences. Without compounds, unknown.
+    """The sentiment of each segment with text, from its sentences; unknown without `compounds`.
 
-    Sentences are scored rather than segments, since VADER's score of a long text runs off to
-    either end, and its time grows with the square of the length.
+    Sentences are scored and not segments: VADER's score of a long text tends to an extreme, and
+    its time grows with the square of the length.
     """
     said: dict[int, list[float]] = {}
     for sentence, compound in zip(sentences, compounds, strict=False):
@@ -162,14 +163,14 @@ def _timeline(
 
 
 def _overall(sentences: Sequence[Sentence], compounds: Sequence[float]) -> Sentiment:
-    """The mood of the whole: the mean over sentences, weighted by their words."""
+    """The sentiment of the whole: the mean over all sentences, weighted by their words."""
     if not compounds:
         return _UNKNOWN
     return _labelled(fmean(compounds, [len(sentence.text.split()) for sentence in sentences]))
 
 
 def _labelled(compound: float) -> Sentiment:
-    """A label for VADER's -1 to 1 and how sure it is: 0.5 at the threshold, 1 farthest from it."""
+    """The label for VADER's -1 to 1. Its confidence is 0.5 at the threshold and 1 at the ends."""
     distance = abs(compound)
     if distance < _THRESHOLD:
         return Sentiment("neutral", round(1 - distance / _THRESHOLD / 2, 3))

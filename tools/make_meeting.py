@@ -1,7 +1,7 @@
 """Speak a short made-up meeting with flite: meeting.wav, meeting.txt and meeting.json.
 
 Needs only the standard library and the ``flite`` program (Debian's ``flite`` package).
-The result is the same on every run: ``python samples/make_meeting.py [folder]``.
+The result is the same on every run: ``python tools/make_meeting.py [folder]``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import wave
 from pathlib import Path
 
 RATE = 16_000
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 VOICES = {"Maria": "slt", "David": "rms", "Michael": "awb"}
 PAUSES = (0.6, 0.75, 0.5, 0.65, 0.45, 0.7, 0.55, 0.8)  # seconds between turns, in rotation
 EDGE = 0.3  # seconds of silence before the first turn and after the last
@@ -81,8 +82,8 @@ def speak(text: str, voice: str) -> tuple[array.array, float, float]:
 
 
 def main() -> None:
-    """Write the three files into the folder given, or beside this script."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    """Write the three files into the given folder, or into `samples/`."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES
     sound, turns = array.array("h", bytes(2 * round(EDGE * RATE))), []
     for number, (speaker, text) in enumerate(TURNS):
         samples, start, end = speak(text, VOICES[speaker])
@@ -96,7 +97,7 @@ def main() -> None:
                 "text": text,
             }
         )
-        # flite's own silence around the turn is cut, so that the pauses are those named above.
+        # flite's silence around the turn is cut off, so that only the pauses above remain.
         sound += samples[round(start * RATE) : round(end * RATE)]
         pause = EDGE if number == len(TURNS) - 1 else PAUSES[number % len(PAUSES)]
         sound += array.array("h", bytes(2 * round(pause * RATE)))

@@ -1,8 +1,11 @@
 """Meeting speech over a small vocabulary: random sentences and their flite recordings.
 
 The sentences come from a grammar of some 250 words that covers ``samples/meeting.txt``; the
-recordings carry exact word times, read off flite's phone durations. A pool of recordings is
-made once, as linear mel power per 10 ms frame; clips are then added up from it in memory.
+recordings come with exact word times, from flite's phone durations. A pool of recordings is made
+once, as linear mel power per 10 ms frame; clips are then added up from it in memory.
+
+``python meeting_corpus.py --count 20`` prints sentences that the model can read. Write new test
+speech from those words and shapes, in flite's voices slt, rms, awb or kal16.
 """
 
 from __future__ import annotations

@@ -10,36 +10,27 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from echostream.errors import InsightsError
-from echostream.insights.base import RetryPolicy
-from echostream.insights.openai_compat import OpenAIInsights
-from insights.standins import (
-    KEY,
-    Reply,
-    Request,
-    Script,
-    answer,
-    meeting,
-    openai_error,
-    openai_reply,
-    standing_in,
-    transcript,
-)
+from echostream.insights import ModelInsights
+from echostream.llm.base import RetryPolicy
+from echostream.llm.openai_compat import OpenAIModel
+from insights.meeting import answer, meeting, transcript
+from llm.standins import KEY, Reply, Request, Script, openai_error, openai_reply, standing_in
 
 QUICK = RetryPolicy(attempts=3, first_wait_s=0.01, longest_wait_s=1.0)
 
 
 @asynccontextmanager
 async def model_at(
-    url: str, timeout_s: float = 5.0, model: str | None = "llama"
-) -> AsyncIterator[OpenAIInsights]:
-    provider = OpenAIInsights(
+    url: str, timeout_s: float = 5.0, name: str | None = "llama", context_tokens: int = 100_000
+) -> AsyncIterator[ModelInsights]:
+    model = OpenAIModel(
         base_url=f"{url}/v1",
         api_key=SecretStr(KEY),
-        model=model,
+        model=name,
         timeout_s=timeout_s,
-        context_tokens=100_000,
         retries=QUICK,
     )
+    provider = ModelInsights(model, context_tokens)
     try:
         yield provider
     finally:
@@ -194,7 +185,7 @@ async def test_unset_model_is_the_only_one_of_the_server(names: list[str], outco
     models = [{"id": name, "object": "model", "created": 1, "owned_by": "me"} for name in names]
     listing = Reply(body={"object": "list", "data": models})
     with standing_in(listing, openai_reply(answer())) as server:
-        async with model_at(server.url, model=None) as provider:
+        async with model_at(server.url, name=None) as provider:
             if len(names) == 1:
                 insights = await provider.analyse(meeting())
                 assert insights.details.meta.model == outcome
@@ -204,9 +195,20 @@ async def test_unset_model_is_the_only_one_of_the_server(names: list[str], outco
     assert server.requests[0].path == "/v1/models"
 
 
+async def test_parts_read_at_once_ask_for_the_model_once() -> None:
+    listing = Reply(body={"object": "list", "data": [{"id": "only"}]})
+    long = transcript(*("We talk about the budget at length." for _ in range(40)))
+    with standing_in(listing, openai_reply(answer())) as server:
+        async with model_at(server.url, name=None, context_tokens=250) as provider:
+            await provider.analyse(long)
+    paths = [request.path for request in server.requests]
+    assert paths.count("/v1/models") == 1
+    assert paths.count("/v1/chat/completions") > 2
+
+
 async def test_no_speech_makes_no_request() -> None:
     with standing_in(openai_reply(answer())) as server:
-        async with model_at(server.url, model=None) as provider:
+        async with model_at(server.url, name=None) as provider:
             insights = await provider.analyse(transcript(""))
         assert server.requests == []
     assert insights.summary == ""
@@ -218,7 +220,7 @@ async def test_the_key_leaks_nowhere() -> None:
         async with model_at(server.url) as provider:
             with pytest.raises(InsightsError) as caught:
                 await provider.analyse(meeting())
-            assert KEY not in repr(provider)
+            assert KEY not in repr(vars(provider))
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY not in str(caught.value) + repr(caught.value) + repr(logs)
 

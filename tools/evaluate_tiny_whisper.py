@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=777_000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--samples", type=Path, default=Path(__file__).resolve().parents[2] / "samples"
+        "--samples", type=Path, default=Path(__file__).resolve().parents[1] / "samples"
     )
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--show", type=int, default=0, help="print so many wrong clips")

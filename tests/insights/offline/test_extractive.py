@@ -10,12 +10,12 @@ import pytest
 
 from echostream.domain import Insights, Transcript
 from echostream.insights import ExtractiveInsights
-from echostream.insights.commitments import action_item, due_of, find, is_question
-from echostream.insights.lexrank import centrality
-from echostream.insights.sentences import sentences_of
-from insights.standins import transcript
+from echostream.insights.offline.commitments import action_item, due_of, find, is_question
+from echostream.insights.offline.lexrank import centrality
+from echostream.insights.offline.sentences import sentences_of
+from insights.meeting import transcript
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "samples"
 
 PLANTED = (
     "okay good morning everybody let us start with the warehouse the rent of the warehouse went up",

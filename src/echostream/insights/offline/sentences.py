@@ -1,23 +1,23 @@
-"""Transcripts as sentences, also where the engine writes neither capitals nor punctuation."""
+"""Transcripts as sentences, even if the engine writes neither capitals nor punctuation."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from echostream.domain import Segment
-from echostream.insights.lexicon import FIRST_NAMES
+from echostream.insights.offline.lexicon import FIRST_NAMES
 from echostream.scripts import joined_texts
 
 _END = re.compile(
     r"(?<=[!?\u2026])\s+|(?<=\.)\s+(?=[^a-z\s])|(?<=[\u3002\uff01\uff1f\u061f\u0964])\s*|\n+"
 )
 TERMINAL = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f", "\u061f", "\u0964")
-"""What ends a sentence, in Chinese, Japanese, Arabic and Hindi too."""
+"""Marks that end a sentence, including those of Chinese, Japanese, Arabic and Hindi."""
 
 _LONG_WORDS = 11
 _LONGEST_WORDS = 45
 _SHORTEST_WORDS = 4
-_SHORTEST_CHARS = 80  # enough to count that many words, whatever follows
+_SHORTEST_CHARS = 80  # enough for that many words
 _ACTOR_WORDS = 2
 
 _NAMES = "|".join(sorted(FIRST_NAMES))
@@ -36,7 +36,7 @@ _CLAUSE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence, or the nearest thing to one, and the segments it was said in."""
+    """A sentence, or the closest thing to one, and the segments it was said in."""
 
     text: str
     segment_ids: tuple[int, ...]
@@ -45,8 +45,9 @@ class Sentence:
 def sentences_of(segments: Iterable[Segment]) -> list[Sentence]:
     """All sentences in order of time.
 
-    Engines that punctuate may end a segment within a sentence; its rest is then joined to it.
-    Those that do not give long runs of words, which are cut where a new clause seems to start.
+    An engine that punctuates may end a segment in the middle of a sentence; the rest is then joined
+    to it. An engine that does not gives long runs of words, which are cut where a clause seems to
+    start.
     """
     spoken = [segment for segment in segments if segment.text.strip()]
     ended = sum(segment.text.rstrip().endswith(TERMINAL) for segment in spoken)
@@ -79,7 +80,7 @@ def _joined(last: Sentence, text: str, segment_id: int) -> Sentence:
 
 
 def _clauses(text: str) -> Iterator[str]:
-    """`text` cut where somebody else begins to act, and into clauses if it is very long."""
+    """`text` cut where somebody else starts to act, and into clauses if it is very long."""
     for piece in _actors(text):
         words = len(piece.split())
         if words <= _LONG_WORDS or (piece.endswith(TERMINAL) and words <= _LONGEST_WORDS):
@@ -89,7 +90,7 @@ def _clauses(text: str) -> Iterator[str]:
 
 
 def _actors(text: str) -> Iterator[str]:
-    """`text` cut where somebody else begins to act; "sarah and david will" is one actor."""
+    """`text` cut where somebody else starts to act; "sarah and david will" has one actor."""
     start = 0
     for match in _NEW_ACTOR.finditer(text):
         if len(text[start : match.start()].split()) > _ACTOR_WORDS:
@@ -99,7 +100,7 @@ def _actors(text: str) -> Iterator[str]:
 
 
 def _cut(text: str) -> Iterator[str]:
-    """A long run of words, cut before the clauses in it and never over 45 words."""
+    """A long run of words, cut before its clauses, into pieces of at most 45 words."""
     start = 0
     for match in _CLAUSE.finditer(text):
         before = text[start : match.start()]

@@ -1,13 +1,13 @@
-"""Action items, decisions and questions by the turns of phrase that carry them in English."""
+"""Action items, decisions and questions, found by the phrases that English has for them."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from echostream.domain import ActionItem, Point
-from echostream.insights.lexicon import STATES, STEERING
-from echostream.insights.people import cased, is_named, subject_of
-from echostream.insights.sentences import TERMINAL, Sentence
+from echostream.insights.offline.lexicon import STATES, STEERING
+from echostream.insights.offline.people import cased, is_named, subject_of
+from echostream.insights.offline.sentences import TERMINAL, Sentence
 
 _SOON = r"(?:also |then |now |just |probably |definitely |please |still |each )*"
 _MODAL = (
@@ -104,7 +104,7 @@ _QUESTION_MARKS = ("?", "\uff1f", "\u061f")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a run of sentences commits to, in order of time, repetitions joined."""
+    """What was agreed or asked in some sentences, in order of time, with repetitions joined."""
 
     action_items: tuple[ActionItem, ...]
     decisions: tuple[Point, ...]
@@ -112,7 +112,7 @@ class Found:
 
 
 def find(sentences: Iterable[Sentence]) -> Found:
-    """Each sentence counts as one kind: a decision, else an action item, else a question."""
+    """Each sentence counts as one thing: a decision, else an action item, else a question."""
     items: dict[str, ActionItem] = {}
     decisions: dict[str, Point] = {}
     questions: dict[str, Point] = {}
@@ -130,7 +130,7 @@ def find(sentences: Iterable[Sentence]) -> Found:
 
 
 def find_questions(sentences: Iterable[Sentence]) -> Found:
-    """Only what ends in a question mark: all that can be told in a language other than English."""
+    """Only what ends in a question mark; in languages other than English nothing else is known."""
     questions: dict[str, Point] = {}
     for sentence in sentences:
         if sentence.text.endswith(_QUESTION_MARKS):
@@ -139,7 +139,7 @@ def find_questions(sentences: Iterable[Sentence]) -> Found:
 
 
 def action_item(text: str, segment_ids: tuple[int, ...]) -> ActionItem | None:
-    """The commitment in one sentence, None where it has none."""
+    """The action item in one sentence, or None."""
     for read in (_read_request, _read_handed, _read_acts, _read_passive):
         if (read_as := read(text)) is not None:
             start, owner = read_as
@@ -149,7 +149,7 @@ def action_item(text: str, segment_ids: tuple[int, ...]) -> ActionItem | None:
 
 
 def due_of(text: str) -> str | None:
-    """The time something is due, as it was said: "by friday" gives "friday"."""
+    """The due time as it was said: "by friday" gives "friday"."""
     matches = list(_DUE.finditer(text))
     if not matches:
         return None
@@ -158,14 +158,14 @@ def due_of(text: str) -> str | None:
 
 
 def is_question(text: str) -> bool:
-    """By its mark where there is punctuation, else by how it starts."""
+    """Judged by the question mark if there is punctuation, else by how the text starts."""
     if text.endswith(_QUESTION_MARKS):
         return True
     return not text.endswith((".", "!")) and _ASKS.match(text) is not None
 
 
 def as_sentence(text: str) -> str:
-    """`text` with a capital in front and an end."""
+    """`text` with a capital letter at its start and punctuation at its end."""
     text = text.strip()
     if not text:
         return ""
@@ -219,7 +219,7 @@ def _read_acts(text: str) -> tuple[int, str | None] | None:
 
 
 def _read_passive(text: str) -> tuple[int, str | None] | None:
-    """ "the report must be sent …": to be done by somebody nobody named."""
+    """ "the report must be sent …": without saying by whom."""
     if is_question(text) or not _PASSIVE.search(text):
         return None
     return 0, None

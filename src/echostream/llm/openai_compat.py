@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's chat completions, over the official SDK; its only importer."""
+"""Any server with OpenAI's chat completions, through the official SDK; its only importer."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import structlog
 from pydantic import SecretStr
 
-from echostream.domain import Insights, Transcript
 from echostream.errors import InsightsError
-from echostream.insights.base import (
+from echostream.llm.answers import read_answer, schema_of, schema_text
+from echostream.llm.base import (
+    Answer,
+    Prompt,
     ProviderUnavailable,
     RetryPolicy,
+    Shape,
     TooLong,
     Transient,
     with_retries,
 )
-from echostream.insights.parts import analyse_with
-from echostream.insights.prompt import Prompt, fewest_tokens
-from echostream.insights.wire import Shape, Wire, read_answer, schema_of, schema_text
+from echostream.llm.tokens import fewest_tokens
 
 if TYPE_CHECKING:
     import openai
@@ -34,15 +35,15 @@ Message: TypeAlias = dict[str, str]
 
 
 class _SchemaRefused(InsightsError):
-    """The server does not take the response format it was sent."""
+    """The server does not accept the response format it was sent."""
 
 
-class OpenAIInsights:
-    """Insights by a model behind an OpenAI-compatible server.
+class OpenAIModel:
+    """A model behind an OpenAI-compatible server; if `model` is None, the only one it offers.
 
-    Answers are constrained by a JSON schema where the server can; where it refuses the schema,
-    JSON mode with the schema in the instructions. An answer that does not validate is sent back
-    once to be repaired. Retries are ours alone, the SDK's are off: it would wait behind our back
+    The server constrains answers to a JSON schema. If it refuses the schema, JSON mode is used
+    with the schema in the instructions. An answer that does not validate is sent back once to be
+    repaired. Only our code retries, the SDK's retries are off: it would wait longer than we allow
     and repeat calls that time out.
     """
 
@@ -55,7 +56,6 @@ class OpenAIInsights:
         api_key: SecretStr | None,
         model: str | None,
         timeout_s: float,
-        context_tokens: int,
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
         # Imported here because it takes half a second that other providers need not pay.
@@ -63,25 +63,22 @@ class OpenAIInsights:
 
         self.model = model
         self._timeout_s = timeout_s
-        self._context_tokens = context_tokens
         self._retries = retries
         self._takes_schema = True
+        self._naming = asyncio.Lock()
         self._client = openai.AsyncOpenAI(
-            # Set even where it is the default: the SDK would otherwise read its own variables.
+            # Always set: otherwise the SDK would read its own environment variables.
             base_url=base_url or "https://api.openai.com/v1",
             api_key=api_key.get_secret_value() if api_key else "unused",
             timeout=timeout_s,
             max_retries=0,
         )
 
-    async def analyse(self, transcript: Transcript) -> Insights:
-        """Insights of the transcript; InsightsError when the server gave nothing usable."""
-        if self.model is None and transcript.text:
-            self.model = await with_retries(self._only_model, self._retries)
-        return await analyse_with(self, transcript, self._context_tokens)
-
     async def answer(self, prompt: Prompt, shape: type[Shape]) -> Shape:
-        """One validated answer, repaired once if need be. See `LanguageModel`."""
+        """See `LanguageModel`. The model may repair its answer once."""
+        async with self._naming:
+            if self.model is None:
+                self.model = await with_retries(self._only_model, self._retries)
         messages = [_message("system", prompt.system), _message("user", prompt.data)]
         text = await self._complete(messages, shape)
         try:
@@ -93,11 +90,11 @@ class OpenAIInsights:
         return read_answer(await self._complete(messages + shown, shape), shape)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         await self._client.close()
 
-    async def _complete(self, messages: list[Message], shape: type[Wire]) -> str:
-        """The answer's text. Learns whether the server takes a schema once it has said so."""
+    async def _complete(self, messages: list[Message], shape: type[Answer]) -> str:
+        """The answer's text. Remembers it if the server accepts no schema."""
         if self._takes_schema:
             schema = {"name": "insights", "schema": schema_of(shape), "strict": True}
             response_format = {"type": "json_schema", "json_schema": schema}
@@ -123,7 +120,7 @@ class OpenAIInsights:
         try:
             return _text_of(completion, "".join(message["content"] for message in messages))
         except (AttributeError, TypeError, LookupError) as error:
-            # The SDK does not check replies against its own types.
+            # The SDK does not check that replies have its types.
             raise InsightsError("the server's reply could not be read") from error
 
     async def _only_model(self) -> str:
@@ -137,11 +134,11 @@ class OpenAIInsights:
         return str(names[0])
 
     async def _call(self, request: Any) -> Any:
-        """Awaits a request of the SDK under the time-out, with its errors as ours."""
+        """Awaits a request of the SDK, within the time limit, and translates its errors."""
         import openai
 
         try:
-            # The SDK's limit is for each wait of its own; this one is for the whole call.
+            # The SDK's limit applies to each read or write; this one to the whole call.
             async with asyncio.timeout(self._timeout_s):
                 return await request
         except (TimeoutError, openai.APITimeoutError) as error:
@@ -159,14 +156,15 @@ def _message(role: str, content: str) -> Message:
 
 
 def _text_of(completion: "ChatCompletion", sent: str) -> str:
-    """The text of the first choice; InsightsError when there is none or it is not whole."""
+    """The text of the first choice. Raises InsightsError if it is missing or cut off."""
     choices = getattr(completion, "choices", None)
     if not choices or choices[0].message is None:
         raise InsightsError("the model gave no answer")
     choice = choices[0]
     usage = completion.usage
     if usage and usage.prompt_tokens and usage.prompt_tokens < fewest_tokens(sent):
-        # Ollama cuts a prompt to its window (`num_ctx`) without a word; its count tells.
+        # Ollama cuts a prompt to its window (`num_ctx`) and reports no error; only its token
+        # count shows it.
         raise TooLong("the server read only a part of the prompt; lower INSIGHTS_CONTEXT_TOKENS")
     if choice.finish_reason == "length":
         raise TooLong("the model's answer was cut off")
@@ -177,13 +175,13 @@ def _text_of(completion: "ChatCompletion", sent: str) -> str:
 
 
 def _translated(error: "openai.APIStatusError") -> InsightsError:
-    """Our word for the server's. Its text is not passed on: it may quote what it was sent."""
+    """Our error for the server's. Its text is not passed on: it may quote what it was sent."""
     code = error.status_code
     said = str(error.body or error.message).lower()
     if code in _NEVER:
         return ProviderUnavailable(f"the model's server {_NEVER[code]} ({code})")
     if code == 429 and "insufficient_quota" in said:
-        return ProviderUnavailable("the quota at the model's server is spent (429)")
+        return ProviderUnavailable("the quota at the model's server is used up (429)")
     if code in _RETRYABLE:
         return Transient(f"the model's server answered {code}", retry_after_s=_delay_s(error))
     if code in {400, 413} and "context" in said and ("length" in said or "size" in said):
@@ -196,7 +194,7 @@ def _translated(error: "openai.APIStatusError") -> InsightsError:
 
 
 def _delay_s(error: "openai.APIStatusError") -> float | None:
-    """`Retry-After` in seconds; a date there is rare and left to our own waits."""
+    """`Retry-After` in seconds. Dates are rare there; for those our own waits are used."""
     try:
         return max(0.0, float(error.response.headers["retry-after"]))
     except (KeyError, ValueError):

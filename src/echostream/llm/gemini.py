@@ -1,4 +1,4 @@
-"""Google Gemini over the google-genai SDK. The only module that imports it."""
+"""Google Gemini through the google-genai SDK. The only module that imports it."""
 
 import asyncio
 import re
@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 from pydantic import SecretStr
 
-from echostream.domain import Insights, Transcript
 from echostream.errors import InsightsError
-from echostream.insights.base import (
+from echostream.llm.answers import read_answer, schema_of
+from echostream.llm.base import (
+    Prompt,
     ProviderUnavailable,
     RetryPolicy,
+    Shape,
     TooLong,
     Transient,
     with_retries,
 )
-from echostream.insights.parts import analyse_with
-from echostream.insights.prompt import Prompt
-from echostream.insights.wire import Shape, read_answer, schema_of
 
 if TYPE_CHECKING:
     from google.genai import errors, types
@@ -28,11 +27,11 @@ _RETRYABLE = {408, 429, 500, 502, 503, 504}
 _NEVER = {401: "refused the API key", 403: "refused the API key", 404: "does not know the model"}
 
 
-class GeminiInsights:
-    """Insights by a Gemini model.
+class GeminiModel:
+    """A Gemini model. `base_url` overrides Google's endpoint (tests, proxies).
 
-    `base_url` overrides Google's endpoint (tests, proxies). Retries are ours alone: the SDK does
-    none unless told to, and knows nothing of the delay the server asks for.
+    Only our code retries: the SDK does not unless told to, and ignores the delay that the server
+    asks for.
     """
 
     name = "gemini"
@@ -43,7 +42,6 @@ class GeminiInsights:
         model: str,
         *,
         timeout_s: float,
-        context_tokens: int,
         base_url: str | None = None,
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
@@ -53,10 +51,9 @@ class GeminiInsights:
 
         self.model = model
         self._timeout_s = timeout_s
-        self._context_tokens = context_tokens
         self._retries = retries
-        # A transport of our own: the SDK picks httpx, httpx2 or aiohttp by what is installed,
-        # each with errors of its own, and retries by itself over the last.
+        # We pass a transport: otherwise the SDK picks httpx, httpx2 or aiohttp, whichever is
+        # installed; each has its own errors, and with aiohttp the SDK retries.
         self._http = httpx2.AsyncClient(timeout=timeout_s)
         self._client = genai.Client(
             vertexai=False,
@@ -68,16 +65,12 @@ class GeminiInsights:
             ),
         )
 
-    async def analyse(self, transcript: Transcript) -> Insights:
-        """Insights of the transcript; InsightsError when Gemini gave nothing usable."""
-        return await analyse_with(self, transcript, self._context_tokens)
-
     async def answer(self, prompt: Prompt, shape: type[Shape]) -> Shape:
-        """One validated answer. See `LanguageModel`."""
+        """See `LanguageModel`."""
         return await with_retries(lambda: self._answer_once(prompt, shape), self._retries)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         await self._client.aio.aclose()
         self._client.close()
         await self._http.aclose()
@@ -91,7 +84,7 @@ class GeminiInsights:
             response_json_schema=schema_of(shape),
         )
         try:
-            # The HTTP client's limit is for each wait of its own; this one is for the whole call.
+            # The HTTP client's limit applies to each read or write; this one to the whole call.
             async with asyncio.timeout(self._timeout_s):
                 response = await self._client.aio.models.generate_content(
                     model=self.model, contents=prompt.data, config=config
@@ -103,13 +96,13 @@ class GeminiInsights:
         except httpx2.HTTPError as error:
             raise Transient("Gemini could not be reached") from error
         except (ValueError, TypeError) as error:
-            # The SDK parses the reply itself: a body that is not JSON, or not its types.
+            # The SDK parses the reply itself: the body is not JSON or does not have its types.
             raise Transient("Gemini's reply could not be read") from error
         return read_answer(_text_of(response), shape)
 
 
 def _text_of(response: "types.GenerateContentResponse") -> str:
-    """The text of the first candidate; InsightsError when the model did not finish it."""
+    """The text of the first candidate. Raises InsightsError if the model did not finish it."""
     feedback = response.prompt_feedback
     if feedback is not None and feedback.block_reason:
         raise InsightsError(f"Gemini blocked the transcript: {_word(feedback.block_reason)}")
@@ -126,12 +119,12 @@ def _text_of(response: "types.GenerateContentResponse") -> str:
 
 
 def _word(reason: Any) -> str:
-    """The name of an enum member; newer members come as plain text."""
+    """The name of an enum member; members that the SDK does not know come as plain text."""
     return re.sub(r"\W", "", str(getattr(reason, "value", reason)))[:40]
 
 
 def _translated(error: "errors.APIError") -> InsightsError:
-    """Our word for the server's. Its text is not passed on: it may quote what it was sent."""
+    """Our error for the server's. Its text is not passed on: it may quote what it was sent."""
     code = error.code if isinstance(error.code, int) else 0
     if code in _NEVER:
         return ProviderUnavailable(f"Gemini {_NEVER[code]} ({code})")
@@ -141,7 +134,7 @@ def _translated(error: "errors.APIError") -> InsightsError:
     if code == 400 and "token count" in str(error.message).lower():
         return TooLong("the transcript does not fit the model's window (400)")
     if code == 429 and _daily(details):
-        return ProviderUnavailable("Gemini's quota for the day is spent (429)")
+        return ProviderUnavailable("Gemini's quota for the day is used up (429)")
     if code in _RETRYABLE:
         return Transient(f"Gemini answered {code}", retry_after_s=_delay_s(details))
     return InsightsError(f"Gemini answered {code}")
@@ -156,7 +149,7 @@ def _details(error: "errors.APIError") -> list[dict[str, Any]]:
 
 
 def _daily(details: list[dict[str, Any]]) -> bool:
-    """Whether a per-day quota is at fault, for instance `GenerateRequestsPerDayPerProject…`."""
+    """Whether a daily quota was exceeded, for instance `GenerateRequestsPerDayPerProject…`."""
     return any(
         "perday" in str(violation.get("quotaId", "")).lower().replace("_", "")
         for item in details

@@ -1,13 +1,13 @@
 """Who a clause is about, in text that may have neither capitals nor punctuation.
 
-"finish the report sarah will call" needs to know that `sarah` is a person and `report` is not.
-Capitals tell where there are any; the rest is left to common first names, nouns for roles and
-the position in the clause.
+To read "finish the report sarah will call", one must know that `sarah` is a person and `report` is
+not. Capitals show it if there are any; otherwise common first names, words for roles and the
+position in the clause decide.
 """
 
 import re
 
-from echostream.insights.lexicon import FIRST_NAMES, NOT_NAMES
+from echostream.insights.offline.lexicon import FIRST_NAMES, NOT_NAMES
 
 _ROLE = (
     "team|department|group|committee|board|council|panel|crew|squad|staff|manager|managers|"
@@ -33,10 +33,10 @@ def is_first_name(word: str) -> bool:
 
 
 def subject_of(left: str) -> tuple[bool, str | None]:
-    """What stands right before a verb: (whether it can act, its name if it has one).
+    """The subject right before a verb: (whether it can act, its name if it has one).
 
-    `left` is the clause up to the verb. Pronouns act but name nobody: who "I" is cannot be told
-    from a transcript without speakers.
+    `left` is the clause up to the verb. Pronouns act but name nobody: a transcript without speakers
+    does not show who "I" is.
     """
     left = left.strip(" ,")
     if match := _WITH_ME.search(left):
@@ -52,7 +52,7 @@ def subject_of(left: str) -> tuple[bool, str | None]:
 
 
 def cased(owner: str | None) -> str | None:
-    """`owner` with the capitals of a name, where the engine writes none; groups stay as said."""
+    """`owner` capitalised like a name if the engine writes no capitals; groups stay unchanged."""
     if owner is None or owner in {"everyone", "everybody"} or _GROUP.search(owner):
         return owner
     return " ".join(w if w == "and" or not w.islower() else w.capitalize() for w in owner.split())
@@ -76,14 +76,14 @@ def _single(left: str) -> str | None:
 
 
 def is_named(word: str) -> bool:
-    """Whether `word` looks like a name wherever it stands."""
+    """Whether `word` looks like a name, whatever its position."""
     if word.lower() in NOT_NAMES:
         return False
     return is_first_name(word) or (word[:1].isupper() and not word.isupper())
 
 
 def _is_name(word: str, left: str, start: int) -> bool:
-    """Whether `word` at `start` of `left` is a name; a bare word that opens a clause may be."""
+    """Whether `word` at `start` of `left` is a name. A word that opens a clause may be one."""
     if is_first_name(word):
         return True
     if word.lower() in NOT_NAMES:
@@ -92,6 +92,6 @@ def _is_name(word: str, left: str, start: int) -> bool:
         r"(?:^|[,;] |\b)(?:and|but|so|then|okay|also|well|now) $", left[:start], re.I
     )
     if opens:
-        # Plurals at the start are things or crowds: "sales will", "customers must".
+        # Plurals at the start are things or groups: "sales will", "customers must".
         return not word.lower().endswith("s") or word.lower() in FIRST_NAMES
     return word[:1].isupper() and not word.isupper()

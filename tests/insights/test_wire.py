@@ -9,16 +9,11 @@ from hypothesis import strategies as st
 
 from echostream.domain import Insights, InsightsMeta
 from echostream.errors import InsightsError
-from echostream.insights.base import RetryPolicy, Transient, with_retries
-from echostream.insights.prompt import Line, fewest_tokens, halve, lines_of, most_tokens, split
-from echostream.insights.wire import (
-    WireInsights,
-    WireSummary,
-    read_answer,
-    schema_of,
-    to_insights,
-)
-from insights.standins import answer, transcript
+from echostream.insights.prompt import Line, halve, lines_of, split
+from echostream.insights.wire import WireInsights, WireSummary, to_insights
+from echostream.llm.answers import read_answer, schema_of
+from echostream.llm.tokens import most_tokens
+from insights.meeting import answer, transcript
 
 META = InsightsMeta("fake", "fake", 1.0)
 LINES = lines_of(
@@ -245,22 +240,3 @@ def test_halves_of_a_line_hold_all_of_it(text: str) -> None:
     whole = "".join(line.text for line in (*first, *second))
     assert "".join(whole.split()) == "".join(text.split())
     assert {line.segment_id for line in (*first, *second)} == {7}
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_token_bounds_enclose(text: str) -> None:
-    assert fewest_tokens(text) <= most_tokens(text)
-
-
-async def test_retries_wait_longer_each_time_and_end() -> None:
-    calls = 0
-
-    async def failing() -> None:
-        nonlocal calls
-        calls += 1
-        raise Transient("not now")
-
-    with pytest.raises(Transient):
-        await with_retries(failing, RetryPolicy(attempts=4, first_wait_s=0.001))
-    assert calls == 4

@@ -1,4 +1,4 @@
-"""Which sentences say most of what the others say.
+"""Which sentences are most central: most similar to all the others.
 
 Continuous LexRank: Erkan and Radev, "LexRank: Graph-based Lexical Centrality as Salience in Text
 Summarization", JAIR 22 (2004), section 3.3. The matrix of similarities is never built: it is the
@@ -22,7 +22,7 @@ _MOST_STEPS = 100
 
 @dataclass(frozen=True, slots=True)
 class _Weights:
-    """A sparse matrix of unit rows, sentence by word, as its entries."""
+    """A sparse matrix, sentences by words, as a list of its entries. Its rows have length 1."""
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -47,7 +47,7 @@ def _sums(
 def centrality(sentences: Sequence[Sequence[str]]) -> list[float]:
     """A score for each sentence, given as its content words; they add up to 1.
 
-    Sentences without a word get what a random jump gives them.
+    Sentences without words get the share of a random jump.
     """
     count = len(sentences)
     if count == 0:
@@ -55,7 +55,8 @@ def centrality(sentences: Sequence[Sequence[str]]) -> list[float]:
     weights = _tf_idf(sentences)
     if weights.values.size == 0:
         return [1 / count] * count
-    # Less 1: a sentence does not vote for itself, else greetings, like nothing else, would win.
+    # Minus 1: a sentence does not vote for itself. Otherwise greetings, which are like nothing
+    # else, would win.
     degrees = weights.times(weights.transposed_times(np.ones(count))) - 1
     degrees[degrees < _TOLERANCE] = np.inf
     scores = np.full(count, 1 / count)
@@ -81,8 +82,8 @@ def _tf_idf(sentences: Sequence[Sequence[str]]) -> _Weights:
     table = np.array(entries, dtype=np.intp).reshape(-1, 3)
     rows, columns = table[:, 0], table[:, 1]
     frequency = np.array(list(spread.values()), dtype=np.float64)
-    # One is added so that a word of every sentence still counts: in short recordings that is
-    # often the very subject.
+    # One is added so that a word in every sentence still counts: in a short recording it is often
+    # the subject.
     idf = np.log(len(sentences) / frequency) + 1 if frequency.size else frequency
     values = (table[:, 2] * idf[columns]).astype(np.float64)
     norms = np.sqrt(_sums(rows, values**2, len(sentences)))

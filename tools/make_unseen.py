@@ -1,9 +1,9 @@
-"""Speech that the tiny Whisper was not trained on, for the tests that measure it.
+"""Record speech that the tiny Whisper was not trained on, for the tests that measure it.
 
-    python make_unseen.py ../data
+    python make_unseen.py ../tests/data
 
 writes `unseen.ogg` (four minutes of Opus, several voices) and `unseen.json`: its sentences and
-words with their times in seconds, by flite's own phone durations.
+words with their times in seconds, from flite's phone durations.
 """
 
 from __future__ import annotations

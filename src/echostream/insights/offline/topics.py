@@ -1,29 +1,29 @@
-"""What a recording is about, in a few short phrases: YAKE's candidates, tidied for speech."""
+"""What a recording is about, in a few short phrases: YAKE's candidates, adapted to speech."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from echostream.insights.lexicon import FIRST_NAMES, TALK
-from echostream.insights.sentences import TERMINAL
+from echostream.insights.offline.lexicon import FIRST_NAMES, TALK
+from echostream.insights.offline.sentences import TERMINAL
 
 _CANDIDATES = 60
 _LONGEST_CHARS = 40
 _COVERED = 0.5
-"""A word gives way to a phrase around it that has this share of its uses."""
+"""A word is replaced by a phrase that contains it and has at least this share of its uses."""
 
 
 def topics_of(sentences: Sequence[str], language: str, limit: int = 8) -> tuple[str, ...]:
-    """Up to `limit` phrases of one or two words, the most telling first, in their usual case."""
+    """Up to `limit` phrases of one or two words, the most important first, in their usual case."""
     import yake  # lazily: it loads numpy and networkx
 
     text = "\n".join(f"{sentence.rstrip('.')}." for sentence in sentences)
     extractor = yake.KeywordExtractor(
         lan=language[:2].lower() or "en", n=2, top=_CANDIDATES, dedup_lim=0.95
     )
-    # Lower case throughout: YAKE favours capitals, and speech has them for names and sentence
-    # starts only.
+    # In lower case, because YAKE favours capitals, which in speech only mark names and the starts
+    # of sentences.
     ranked = [str(phrase) for phrase, _ in extractor.extract_keywords(text.lower())]
     usable = [phrase for phrase in ranked if _is_topic(phrase)]
     uses = _uses(text, usable)
@@ -35,7 +35,7 @@ def topics_of(sentences: Sequence[str], language: str, limit: int = 8) -> tuple[
 def _is_topic(phrase: str) -> bool:
     words = phrase.split()
     if len(phrase) > _LONGEST_CHARS or any(end in phrase for end in TERMINAL):
-        return False  # in scripts without spaces YAKE takes a sentence for a word
+        return False  # in scripts without spaces YAKE treats a sentence as a word
     if any(word in FIRST_NAMES for word in words):
         return False
     return words[-1] not in TALK or (len(words) > 1 and words[0] not in TALK)
@@ -49,7 +49,7 @@ def _uses(text: str, phrases: Iterable[str]) -> Counter[str]:
 
 
 def _without_overlaps(phrases: Sequence[str], uses: Counter[str]) -> list[str]:
-    """No word twice: the phrase that covers most of its uses keeps it, else the word itself."""
+    """Each word once: in the phrase that covers most of its uses, else on its own."""
     covered = {
         word
         for phrase in phrases
@@ -68,6 +68,6 @@ def _without_overlaps(phrases: Sequence[str], uses: Counter[str]) -> list[str]:
 
 
 def _usual_case(phrase: str, text: str) -> str:
-    """How the text mostly writes it: `API`, `Berlin`, but `budget` although it opened a line."""
+    """The case most used in the text: `API`, `Berlin`, but `budget` even if it starts a line."""
     forms = Counter(re.findall(rf"(?<=\w ){re.escape(phrase)}\b", text, re.I))
     return forms.most_common(1)[0][0] if forms else phrase

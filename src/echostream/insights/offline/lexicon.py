@@ -1,4 +1,4 @@
-"""Word lists for reading English speech. All in lower case; none is complete, none need be."""
+"""Word lists for reading English speech, in lower case. None is complete or needs to be."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -35,7 +35,7 @@ FIRST_NAMES = _words(
     wayne wendy wesley william xavier yasmin yolanda yusuf zachary zoe
     """
 )
-"""Common first names, less those that are common words as well (bill, frank, will)."""
+"""Common first names, except those that are also common words (bill, frank, will)."""
 
 NOT_NAMES = _words(
     """
@@ -51,7 +51,7 @@ NOT_NAMES = _words(
     meeting project release report design schedule
     """
 )
-"""What may stand before a verb, or open a sentence with a capital, without being a name."""
+"""Words that may stand before a verb, or start a sentence, and are not names."""
 
 STATES = _words(
     """
@@ -60,7 +60,7 @@ STATES = _words(
     a an the this that
     """
 )
-"""After a modal these say how things are, not what somebody will do."""
+"""Verbs that, after a modal, say how things are and not what somebody will do."""
 
 STEERING = _words(
     """
@@ -68,7 +68,7 @@ STEERING = _words(
     face try be have know think imagine assume pause stop break
     """
 )
-"""After "let us" these steer the meeting itself."""
+"""Verbs that, after "let us", are about the meeting itself."""
 
 TALK = _words(
     """
@@ -91,20 +91,4 @@ TALK = _words(
     action actions decision decisions please really gonna wanna uh um
     """
 )
-"""Words that organise talk rather than name its subject; as parts of phrases they may stay."""
-
-SMALL = _words(
-    """
-    a an and are as at be before by due end for from her his i in is it its me my next of on or our
-    she that the their them they this to until us was we will with you your he him
-    """
-)
-"""Words that carry no content of a statement or a due time."""
-
-NOBODY = _words(
-    """
-    i me we us you he she they him her them it someone somebody anyone nobody none null unknown
-    unassigned unspecified tbd
-    """
-)
-"""Owners that name nobody."""
+"""Words that organise a talk and are not its subject; they may be part of a topic's phrase."""
