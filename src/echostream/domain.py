@@ -82,7 +82,8 @@ class TranscribeOptions:
     `language` is an ISO 639-1 code, or None to detect it for each part of the audio; then
     `expected_language` is that of parts too short or unclear to tell. `hotwords` are names and
     terms that are likely to be said, given to every part. A `draft` is replaced by a later reading
-    of the same audio, so nothing of it is tried twice.
+    of the same audio, so nothing of it is tried twice. `model` is the name of one, or None for the
+    default.
     """
 
     language: str | None = None
@@ -92,6 +93,7 @@ class TranscribeOptions:
     hotwords: tuple[str, ...] = ()
     temperature: float = 0.0
     draft: bool = False
+    model: str | None = None
 
     def with_vocabulary(self, words: Iterable[str]) -> "TranscribeOptions":
         """The same with further names and terms after its own."""
@@ -150,6 +152,10 @@ class Transcript:
     @property
     def text(self) -> str:
         return joined(self.segments)
+
+    def with_cautions(self, cautions: Iterable[Caution]) -> "Transcript":
+        """The same with further warnings after its own."""
+        return replace(self, warnings=(*self.warnings, *cautions))
 
     @property
     def unread_s(self) -> float:
