@@ -1,8 +1,8 @@
 """The options of a request: the one place where they are written down.
 
-REST's forms and JSON, jobs, `start_audio`, `/v1` and the web frontend are made from these models, and
-so is the OpenAPI document; a test holds the command line to them. A field added here is known in all
-of them, under its name in camelCase (under `/v1` as it stands).
+REST's forms and JSON, jobs, `start_audio`, `/v1` and the web frontend are made from these models,
+and so is the OpenAPI document; a test holds the command line to them. A field that is added here is
+known in all of them, under its name in camelCase (under `/v1` as it stands).
 """
 
 import json
@@ -104,7 +104,7 @@ class Options(BaseModel):
         None,
         min_length=1,
         max_length=200,
-        description="Name of the model that transcribes; the server's default when left out.",
+        description="Name of the model that transcribes; the default one when left out.",
     )
     language: Language | None = Field(None, description="ISO 639-1 code; detected when left out.")
     prompt: str | None = Field(

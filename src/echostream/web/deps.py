@@ -29,8 +29,8 @@ class Jobs:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that requests and Socket.IO events share. `jobs` is None without USE_QUEUE, `peers`
-    where there is one process. `abort` is set when what still runs has to end."""
+    """Everything that requests and Socket.IO events share. `jobs` is None without USE_QUEUE,
+    `peers` where there is one process. `abort` is set when what still runs has to end."""
 
     settings: Settings
     pipeline: Pipeline

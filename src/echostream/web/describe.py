@@ -1,5 +1,5 @@
-"""What the OpenAPI document says of routes that FastAPI cannot tell by itself: bodies, which are read
-as streams, and errors. Bodies come from the models that check them, errors from their classes."""
+"""What FastAPI cannot tell of a route for the OpenAPI document: its body, which is read as a
+stream, and its errors. Bodies come from the models that check them, errors from their classes."""
 
 from typing import Any, Literal
 

@@ -12,7 +12,7 @@ from echostream.options import JobData, MaxCueSeconds, MaxLineChars, RecordingOp
 from echostream.schema import WarningShape
 from echostream.settings import Settings
 from echostream.web.auth import require_token
-from echostream.web.deps import Jobs, JobsDep, Services
+from echostream.web.deps import JobsDep, Services
 from echostream.web.describe import JOB_ERRORS, QueuedShape, errors
 from echostream.web.job_shapes import JOB_ID, no_queue, result_of, shape_of
 from echostream.webhooks import check_callback_url
@@ -82,7 +82,9 @@ async def job(jobs: JobsDep, job_id: JobId) -> JSONResponse:
     return JSONResponse(body)
 
 
-@router.delete("/job/{job_id}", responses={202: {"description": "It is at work and being stopped."}})
+@router.delete(
+    "/job/{job_id}", responses={202: {"description": "It is at work and being stopped."}}
+)
 async def cancel(jobs: JobsDep, job_id: JobId) -> JSONResponse:
     """Cancel a job, or remove one that has ended together with its result."""
     state = await jobs.queue.cancel(job_id)

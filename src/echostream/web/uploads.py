@@ -71,8 +71,8 @@ def _content_type(request: Request) -> str:
 
 
 def _values(form: FormData, besides: str) -> dict[str, Any]:
-    """All fields but one. What comes several times, or with `[]` or `[0]` after its name, is a list. A
-    form has no null: an empty field is one that was left out."""
+    """All fields but one. What comes several times, or with `[]` or `[0]` after its name, is a
+    list. A form has no null: an empty field is one that was left out."""
     given: dict[str, list[Any]] = {}
     lists: set[str] = set()
     for name, value in form.multi_items():
