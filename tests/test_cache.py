@@ -291,13 +291,14 @@ class TestTranscriptKey:
             "hotwords": ("names",),
             "temperature": 0.2,
             "draft": True,
+            "model": "small",
         }
         assert set(others) == {field.name for field in fields(TranscribeOptions)}
         for name, value in others.items():
             keys.add(
                 transcript_key([SAMPLES], "whisper", "base", replace(options, **{name: value}))
             )
-        assert len(keys) == 13
+        assert len(keys) == 14
 
     def test_a_view_counts_as_what_it_shows(self) -> None:
         options = TranscribeOptions()

@@ -24,6 +24,16 @@ def test_the_map_of_the_code_is_up_to_date():
     assert page == code_map["drawn_into"](page), "run: python scripts/code_map.py"
 
 
+def test_an_upload_is_followed_through_at_most_eight_files():
+    page = (ROOT / "docs" / "explanation" / "code-map.md").read_text()
+    upload = page.partition("## One upload")[2].partition("\n## ")[0].partition("\n\n")[2]
+    steps = upload.partition("\n\n")[0]
+    named = re.findall(r"^\d+\. `([\w/]+\.py)`", steps, re.MULTILINE)
+    assert len(named) == len(re.findall(r"^\d+\.", steps, re.MULTILINE)) <= 8
+    assert set(named) == set(re.findall(r"`([\w/]+\.py)`", steps)), "no file beside these"
+    assert [name for name in named if not (ROOT / "src" / "echostream" / name).is_file()] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):

@@ -205,7 +205,7 @@ def validated(model: type[M], values: dict[str, Any]) -> M:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         reason = first["msg"].removeprefix("Value error, ")
-        raise InvalidRequest(f"{where}: {reason}") from error
+        raise InvalidRequest(f"{where}: {reason}" if where else reason) from error
 
 
 def _shown(name: str) -> str:
