@@ -26,12 +26,13 @@ def test_the_map_of_the_code_is_up_to_date():
 
 def test_an_upload_is_followed_through_at_most_eight_files():
     page = (ROOT / "docs" / "explanation" / "code-map.md").read_text()
-    upload = page.partition("## One upload")[2].partition("\n## ")[0].partition("\n\n")[2]
-    steps = upload.partition("\n\n")[0]
-    named = re.findall(r"^\d+\. `([\w/]+\.py)`", steps, re.MULTILINE)
-    assert len(named) == len(re.findall(r"^\d+\.", steps, re.MULTILINE)) <= 8
-    assert set(named) == set(re.findall(r"`([\w/]+\.py)`", steps)), "no file beside these"
-    assert [name for name in named if not (ROOT / "src" / "echostream" / name).is_file()] == []
+    upload = page.partition("## One upload")[2].partition("\n## ")[0]
+    steps = re.findall(r"^\d+\. .+(?:\n   .+)*", upload, re.MULTILINE)
+    named = [re.findall(r"`([\w/]+\.py)`", step) for step in steps]
+    assert [len(names) for names in named] == [1] * len(steps)
+    assert len(steps) <= 8
+    for [name] in named:
+        assert (ROOT / "src" / "echostream" / name).is_file(), name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
