@@ -62,7 +62,7 @@ class Options(UploadOptions):
 
     def as_json(self) -> Json:
         """Under the API's names."""
-        return self.model_dump(mode="json", by_alias=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)

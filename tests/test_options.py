@@ -1,14 +1,17 @@
 """Every way to ask for a transcription has every option: they are defined once."""
 
-from typing import Any, get_args
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
 
-import click
 import pytest
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
-from typer.main import get_command
+from typer.models import OptionInfo
 
-from echostream.cli import app as command_line
+from echostream.cli.live import live
+from echostream.cli.transcribe import transcribe
 from echostream.domain import AudioOptions, TranscribeOptions
 from echostream.errors import InvalidRequest
 from echostream.options import (
@@ -71,32 +74,47 @@ def test_every_kind_of_request_has_what_all_have(kind: type[Options]) -> None:
         assert (own.default, own.description) == (field.default, field.description)
 
 
-def options_of(command: str) -> dict[str, click.Option]:
-    group = get_command(command_line)
-    assert isinstance(group, click.Group)
-    parameters = group.commands[command].params
-    return {one.name: one for one in parameters if one.name and hasattr(one, "help")}  # type: ignore[misc]
+@dataclass(frozen=True)
+class Shown:
+    """An option of a command, as `--help` has it."""
+
+    about: OptionInfo
+    default: Any
+
+    @property
+    def limits(self) -> tuple[Any, Any]:
+        return self.about.min, self.about.max
 
 
-@pytest.mark.parametrize(
-    ("command", "kind"), [("transcribe", UploadOptions), ("live", LiveOptions)]
-)
-def test_the_command_line_has_every_option(command: str, kind: type[Options]) -> None:
+def options_of(command: Callable[..., None]) -> dict[str, Shown]:
+    hints = get_type_hints(command, include_extras=True)
+    parameters = inspect.signature(command).parameters
+    found = {name: getattr(hints[name], "__metadata__", (None,))[0] for name in parameters}
+    return {
+        name: Shown(about, parameters[name].default)
+        for name, about in found.items()
+        if isinstance(about, OptionInfo)
+    }
+
+
+@pytest.mark.parametrize(("command", "kind"), [(transcribe, UploadOptions), (live, LiveOptions)])
+def test_the_command_line_has_every_option(
+    command: Callable[..., None], kind: type[Options]
+) -> None:
     options = options_of(command)
     for name, field in kind.model_fields.items():
         if name in ARGUMENTS:
             continue
         option = options[IN_OTHER_WORDS.get(name, name)]
+        assert option.limits == limits(field.metadata), name
         if name not in IN_OTHER_WORDS:
-            assert option.help == field.description
-            assert option.default == field.default
-        assert limits_of(option) == limits(field.metadata), name
+            assert (option.about.help, option.default) == (field.description, field.default)
 
 
 def test_the_command_line_has_the_lengths_of_subtitles() -> None:
-    options = options_of("transcribe")
+    options = options_of(transcribe)
     for name, kind in (("max_line_chars", MaxLineChars), ("max_cue_seconds", MaxCueSeconds)):
-        assert limits_of(options[name]) == limits(get_args(kind)[1].metadata)
+        assert options[name].limits == limits(get_args(kind)[1].metadata)
         assert options[name].default == AudioFields.model_fields[name].default
 
 
@@ -104,10 +122,6 @@ def limits(metadata: list[Any]) -> tuple[Any, Any]:
     least = [each.ge for each in metadata if isinstance(each, Ge)]
     most = [each.le for each in metadata if isinstance(each, Le)]
     return (least or [None])[0], (most or [None])[0]
-
-
-def limits_of(option: click.Option) -> tuple[Any, Any]:
-    return getattr(option.type, "min", None), getattr(option.type, "max", None)
 
 
 def test_what_an_engine_and_a_decoder_are_told() -> None:

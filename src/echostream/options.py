@@ -126,7 +126,9 @@ class Options(BaseModel):
     def cautions(self) -> tuple[Caution, ...]:
         """One for each of the first fields that are not known."""
         return tuple(
-            Caution("unknown_field", f"There is no field '{_shown(name)}'; it was not used.")
+            Caution(
+                "unknown_field", f"There is no field '{name[:_LONGEST_NAME]}'; it was not used."
+            )
             for name in islice(self.model_extra or (), _MOST_CAUTIONS)
         )
 
@@ -206,8 +208,3 @@ def validated(model: type[M], values: dict[str, Any]) -> M:
         where = ".".join(str(part) for part in first["loc"])
         reason = first["msg"].removeprefix("Value error, ")
         raise InvalidRequest(f"{where}: {reason}" if where else reason) from error
-
-
-def _shown(name: str) -> str:
-    """A name that anybody may have sent, in a few characters that can be printed anywhere."""
-    return name[:_LONGEST_NAME].encode("ascii", "backslashreplace").decode()

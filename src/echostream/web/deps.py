@@ -42,6 +42,12 @@ class Services:
     jobs: Jobs | None
     peers: Peers | None
 
+    def require_jobs(self) -> Jobs:
+        """Raises QueueUnavailable without USE_QUEUE."""
+        if self.jobs is None:
+            raise no_queue()
+        return self.jobs
+
 
 def services_of(app: FastAPI) -> Services:
     """Those of an app that has started."""
@@ -54,13 +60,3 @@ async def _services(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
-
-
-async def _jobs(services: ServicesDep) -> Jobs:
-    if services.jobs is None:
-        raise no_queue()
-    return services.jobs
-
-
-JobsDep = Annotated[Jobs, Depends(_jobs)]
-"""QueueUnavailable where there is no queue."""

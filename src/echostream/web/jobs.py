@@ -12,9 +12,9 @@ from echostream.options import JobData, MaxCueSeconds, MaxLineChars, RecordingOp
 from echostream.schema import WarningShape
 from echostream.settings import Settings
 from echostream.web.auth import require_token
-from echostream.web.deps import JobsDep, Services
+from echostream.web.deps import Services, ServicesDep
 from echostream.web.describe import JOB_ERRORS, QueuedShape, errors
-from echostream.web.job_shapes import JOB_ID, no_queue, result_of, shape_of
+from echostream.web.job_shapes import JOB_ID, result_of, shape_of
 from echostream.webhooks import check_callback_url
 
 router = APIRouter(
@@ -43,21 +43,20 @@ async def enqueue(
     services: Services, asked: RecordingOptions, audio: BinaryIO | None, key: str | None
 ) -> JSONResponse:
     """Stage the audio and add the job. The same `Idempotency-Key` gives the same job."""
-    if services.jobs is None:
-        raise no_queue()
-    queue, storage = services.jobs.queue, services.jobs.storage
+    jobs = services.require_jobs()
     if asked.callback_url is not None:
         _check_callback(services.settings, asked.callback_url)
     # An empty key is none: it would give all who send one the same job.
-    job_id = await queue.id_for(key or None)
-    if not await queue.exists(job_id):
-        data = JobData.of(asked)
+    job_id = await jobs.queue.id_for(key or None)
+    if not await jobs.queue.exists(job_id):
+        job = JobData.of(asked)
         if audio is not None:
-            await storage.stage(job_id, audio)
-            data = data.model_copy(update={"audio": job_id})
+            await jobs.storage.stage(job_id, audio)
+            job = job.model_copy(update={"audio": job_id})
         # Audio staged for a job that cannot be added is not taken back: a time-out does not mean
         # that Redis has not stored the job. The workers' sweep removes what no job owns.
-        await queue.add(job_id, "transcribe", data.model_dump(by_alias=True, exclude_none=True))
+        data = job.model_dump(by_alias=True, exclude_none=True)
+        await jobs.queue.add(job_id, "transcribe", data)
     warnings = [WarningShape.of(caution) for caution in asked.cautions]
     queued = QueuedShape(jobId=job_id, warnings=warnings or None)
     return JSONResponse(queued.model_dump(exclude_none=True))
@@ -70,9 +69,10 @@ def _check_callback(settings: Settings, url: str) -> None:
 
 
 @router.get("/job/{job_id}")
-async def job(jobs: JobsDep, job_id: JobId) -> JSONResponse:
+async def job(services: ServicesDep, job_id: JobId) -> JSONResponse:
     """State and progress of a job; while it is active its `stage`, `secondsLeft` (null while that
     is not known) and the `text` so far; its result when completed, its error when failed."""
+    jobs = services.require_jobs()
     status = await jobs.queue.status(job_id)
     body = shape_of(status)
     if status.state == "completed":
@@ -85,8 +85,9 @@ async def job(jobs: JobsDep, job_id: JobId) -> JSONResponse:
 @router.delete(
     "/job/{job_id}", responses={202: {"description": "It is at work and being stopped."}}
 )
-async def cancel(jobs: JobsDep, job_id: JobId) -> JSONResponse:
+async def cancel(services: ServicesDep, job_id: JobId) -> JSONResponse:
     """Cancel a job, or remove one that has ended together with its result."""
+    jobs = services.require_jobs()
     state = await jobs.queue.cancel(job_id)
     if state == "active":
         body = {"success": True, "jobId": job_id, "state": state, "message": "Job is being stopped"}
@@ -100,26 +101,27 @@ async def cancel(jobs: JobsDep, job_id: JobId) -> JSONResponse:
 
 @router.get("/jobs")
 async def list_jobs(
-    jobs: JobsDep,
+    services: ServicesDep,
     state: JobState | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(pattern=r"^[0-9]\.[0-9]{1,9}$")] = None,
 ) -> JSONResponse:
     """Jobs without their results, those at work first, then waiting, delayed and ended ones."""
     states = STATES if state is None else (state,)
-    found, following = await jobs.queue.page(states, limit, cursor)
+    found, following = await services.require_jobs().queue.page(states, limit, cursor)
     return JSONResponse({"jobs": [shape_of(status) for status in found], "cursor": following})
 
 
 @router.get("/job/{job_id}/transcript.{as_format}")
 async def transcript(
-    jobs: JobsDep,
+    services: ServicesDep,
     job_id: JobId,
     as_format: ExportFormat,
     max_line_chars: Annotated[MaxLineChars, Query(alias="maxLineChars")] = 42,
     max_cue_seconds: Annotated[MaxCueSeconds, Query(alias="maxCueSeconds")] = 7.0,
 ) -> Response:
     """The transcript of a completed job as a document. The lengths are those of subtitles."""
+    jobs = services.require_jobs()
     status = await jobs.queue.status(job_id)
     if status.state != "completed":
         raise JobNotFound(f"job {job_id!r} has no transcript: it is {status.state}")
