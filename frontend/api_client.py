@@ -1,5 +1,6 @@
 """The API over HTTP: what the frontend asks of it, and its errors in words."""
 
+import json
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import BinaryIO
 
 import httpx2
 
+from echostream.options import UploadOptions
 from frontend.store import Json
 
 _STATUS_TIMEOUT_S = 3.0
@@ -53,26 +55,14 @@ class ApiError(Exception):
         return " ".join(part for part in (_sentence(str(self)), self.advice) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What may be asked for a recording; the API's defaults."""
+class Options(UploadOptions):
+    """What may be asked for a recording: all that the API knows, with its defaults but for one."""
 
-    language: str | None = None
-    task: str = "transcribe"
-    prompt: str | None = None
-    insights: bool = True
-    model: str | None = None
+    word_timestamps: bool = True  # subtitles are made from the times of words
 
     def as_json(self) -> Json:
         """Under the API's names."""
-        return {
-            "language": self.language,
-            "task": self.task,
-            "prompt": self.prompt,
-            "insights": self.insights,
-            "model": self.model,
-            "wordTimestamps": True,  # subtitles are made from the times of words
-        }
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +144,7 @@ class ApiClient:
         on_sent: Callable[[float], None],
         headers: dict[str, str] | None = None,
     ) -> Json:
-        asked = {name: value for name, value in request.items() if value not in (None, "")}
+        asked = {name: value for name, value in request.items() if value not in (None, "", [])}
         if isinstance(source, str):
             body = asked | {"audioUrl": source}
             return await self._send("POST", "/upload-audio", json=body, headers=headers)
@@ -196,7 +186,7 @@ class _Counted:
 
 
 def _as_form(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _json(response: httpx2.Response) -> Json:

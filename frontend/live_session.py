@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from echostream.live_client import LiveClient, LiveFailed
+from echostream.options import LiveOptions
 from frontend.intake import Intake
 from frontend.store import Json, Store, StoreError
 
@@ -269,6 +270,7 @@ class LiveSession:
 
 
 def _asked(request: Json) -> Json:
-    """Options of a transcription as `start_audio` has them."""
-    names = ("language", "prompt", "insights", "model")
-    return {name: request[name] for name in names if request.get(name) is not None}
+    """Those options of a transcription that `start_audio` has, too."""
+    options = LiveOptions.model_validate(request)
+    names = set(LiveOptions.model_fields)
+    return options.model_dump(mode="json", by_alias=True, include=names, exclude_defaults=True)

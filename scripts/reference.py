@@ -3,6 +3,7 @@
 A test fails when one is out of date; run `python scripts/reference.py` to mend that.
 """
 
+import json
 import textwrap
 from pathlib import Path
 from typing import Any, get_args
@@ -143,6 +144,10 @@ def _type(field: dict[str, Any]) -> str:
     return types if isinstance(types, str) else " or ".join(types)
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _bodies(operation: dict[str, Any]) -> list[str]:
     lines: list[str] = []
     for media, body in operation.get("requestBody", {}).get("content", {}).items():
@@ -151,8 +156,9 @@ def _bodies(operation: dict[str, Any]) -> list[str]:
         lines.append(f"`{media}`:\n")
         for name, field in schema["properties"].items():
             notes = [_type(field), *(["required"] if name in required else [])]
-            notes += [f"default `{str(field['default']).lower()}`"] if "default" in field else []
-            notes += [" or ".join(f"`{one}`" for one in field["enum"])] if "enum" in field else []
+            notes += [f"default `{_text(field['default'])}`"] if "default" in field else []
+            choices = field.get("enum", [field["const"]] if "const" in field else [])
+            notes += [" or ".join(f"`{one}`" for one in choices)] if choices else []
             about = f": {field['description']}" if "description" in field else ""
             lines.append(f"- `{name}` ({', '.join(notes)}){about}")
         lines.append("")

@@ -126,6 +126,14 @@ def test_a_private_url_is_refused_in_words():
     assert b"not public" in done.stderr
 
 
+def test_an_option_that_is_not_valid_is_one_line(clip):
+    done = run("transcribe", str(clip), "--language", "klingon!")
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        "echostream: language: must be an ISO 639-1 code such as 'en'\n"
+    )
+
+
 def test_usage_errors():
     assert run("transcribe").returncode == 2
     assert run("transcribe", "a.wav", "-f", "docx").returncode == 2

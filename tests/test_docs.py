@@ -24,6 +24,17 @@ def test_the_map_of_the_code_is_up_to_date():
     assert page == code_map["drawn_into"](page), "run: python scripts/code_map.py"
 
 
+def test_an_upload_is_followed_through_at_most_eight_files():
+    page = (ROOT / "docs" / "explanation" / "code-map.md").read_text()
+    upload = page.partition("## One upload")[2].partition("\n## ")[0]
+    steps = re.findall(r"^\d+\. .+(?:\n   .+)*", upload, re.MULTILINE)
+    named = [re.findall(r"`([\w/]+\.py)`", step) for step in steps]
+    assert [len(names) for names in named] == [1] * len(steps)
+    assert len(steps) <= 8
+    for [name] in named:
+        assert (ROOT / "src" / "echostream" / name).is_file(), name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):

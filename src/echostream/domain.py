@@ -153,6 +153,10 @@ class Transcript:
     def text(self) -> str:
         return joined(self.segments)
 
+    def with_cautions(self, cautions: Iterable[Caution]) -> "Transcript":
+        """The same with further warnings after its own."""
+        return replace(self, warnings=(*self.warnings, *cautions))
+
     @property
     def unread_s(self) -> float:
         """Seconds of speech without text."""

@@ -4,11 +4,9 @@ added, never renamed or dropped."""
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
 from echostream.domain import (
     ActionItem,
-    AudioOptions,
     Caution,
     Details,
     Insights,
@@ -16,8 +14,6 @@ from echostream.domain import (
     Segment,
     SentimentLabel,
     Speaker,
-    Task,
-    TranscribeOptions,
     Transcript,
     Word,
 )
@@ -233,42 +229,3 @@ class TranscriptionShape(_Shape):
             model=transcript.model,
             cached=cached,
         )
-
-
-class JobData(BaseModel):
-    """What a job in the queue says, under the names that requests use, so that other programs can
-    add jobs of their own. `audio` names staged audio; `transcript` and `audio_id` make the job
-    a finalize."""
-
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
-
-    audio: str | None = None
-    audio_url: str | None = None
-    language: str | None = None
-    task: Task = "transcribe"
-    prompt: str | None = None
-    hotwords: tuple[str, ...] = ()
-    word_timestamps: bool = False
-    audio_track: int | None = Field(None, ge=0)
-    channels: Literal["mix", "separate"] = "mix"
-    insights: bool = True
-    callback_url: str | None = None
-    transcript: str | None = None
-    audio_id: str | None = None
-
-    @property
-    def is_finalize(self) -> bool:
-        return self.transcript is not None or self.audio_id is not None
-
-    @property
-    def options(self) -> TranscribeOptions:
-        return TranscribeOptions(
-            language=self.language,
-            task=self.task,
-            prompt=self.prompt,
-            hotwords=self.hotwords,
-        )
-
-    @property
-    def audio_options(self) -> AudioOptions:
-        return AudioOptions(self.audio_track, self.channels)

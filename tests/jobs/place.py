@@ -26,8 +26,8 @@ from redis.asyncio import Redis
 
 import echostream
 from echostream.jobs import JobQueue, JobStatus, new_job_id
+from echostream.options import JobData
 from echostream.results import StoredResult
-from echostream.schema import JobData
 from echostream.storage import Storage
 
 TIMED_WORKER = Path(__file__).parent / "timed_worker.py"

@@ -164,12 +164,26 @@ def test_the_options_of_a_request_reach_the_engine(service: Service) -> None:
             prompt="Köln",
             wordTimestamps="true",
             insights="false",
+            keywords="Anouk, Kubernetes",
+            model="small",
         )
         result = ended(client, job_id)["result"]
     [options] = engine.calls
     assert (options.language, options.task, options.prompt) == ("de", "translate", "Köln")
+    assert (options.hotwords, options.model) == (("Anouk", "Kubernetes"), "small")
     assert result["segments"][0]["words"]
     assert result["insights"] is None
+
+
+def test_a_field_that_is_not_known_is_told_of_at_once(service: Service) -> None:
+    """It does not come into the job: it could pass for one of those that only jobs have."""
+    fields = {**USE_QUEUE, "audio": "somebody-elses", "transcript": "none", "langauge": "de"}
+    with service.api() as client, service.worker():
+        site = {"audioUrl": "http://127.0.0.1:1/talk.wav"}
+        answer = client.post("/upload-audio", json={**site, **fields}).json()
+        assert [one["code"] for one in answer["warnings"]] == ["unknown_field"] * 3
+        job = ended(client, answer["jobId"])
+    assert (job["state"], job["error"]) == ("failed", "url_fetch_failed")
 
 
 @pytest.mark.parametrize("with_audio", [True, False])

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from echostream.job_events import JobNews
 from echostream.jobs import new_job_id
-from echostream.web.job_rooms import JobRooms
+from echostream.web.deps import services_of
 from jobs.events_support import (
     announcing,
     app_of,
@@ -331,7 +331,7 @@ async def test_nothing_is_kept_of_sockets_that_are_gone(jobs: Jobs) -> None:
     job_ids = [await jobs.add() for _ in range(3)]
     before = asyncio.all_tasks()
     async with app_of(jobs.place) as (url, app):
-        rooms: JobRooms = app.state.job_rooms
+        rooms = services_of(app).job_rooms
         async with client_of(url) as one, client_of(url) as two:
             for job_id in job_ids:
                 await one.join(job_id)
@@ -344,11 +344,11 @@ async def test_nothing_is_kept_of_sockets_that_are_gone(jobs: Jobs) -> None:
             await two.join(new_job_id())
             assert rooms.watched == 1
         await until(lambda: rooms.watched == 0, 5)
-        assert app.state.sockets.manager.rooms == {}
+        assert services_of(app).sockets.manager.rooms == {}
         async with client_of(url) as three:
             await three.join(job_ids[1])
             assert rooms.watched == 1
-            await app.state.job_rooms.aclose()
+            await services_of(app).job_rooms.aclose()
             assert (await three.join(job_ids[1]))["error"] == "queue_unavailable"
     left = {str(task.get_coro()) for task in asyncio.all_tasks() - before}
     assert not [each for each in left if "Job" in each]

@@ -163,6 +163,14 @@ def test_a_finalize(service: Service, node: Node) -> None:
     assert job["result"]["audioId"] == "call-7"
 
 
+def test_a_field_that_is_not_known_is_told_of_in_the_result(service: Service, node: Node) -> None:
+    with service.api() as client, service.worker():
+        job = ended(client, node.add({"transcript": "Good morning.", "langauge": "de"}))
+    [warning] = job["result"]["warnings"]
+    assert warning["code"] == "unknown_field"
+    assert "'langauge'" in warning["message"]
+
+
 def test_what_is_no_job_fails_with_a_reason(
     service: Service, node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -82,9 +82,14 @@ async def connected(url: str, **options: Any) -> AsyncIterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+def oracle() -> OracleTranscriber:
+    return OracleTranscriber()
+
+
+@pytest.fixture(scope="module")
+def url(oracle: OracleTranscriber) -> Iterator[str]:
     settings = settings_of(api_bearer_token=TOKEN, max_live_sessions=4)
-    with running(settings, around(OracleTranscriber())) as base_url:
+    with running(settings, around(oracle)) as base_url:
         yield base_url
 
 
@@ -135,6 +140,26 @@ class TestWholeSession:
         final = await client.first("audio_final")
         assert (final["insights"], "error" in final) == (None, False)
         assert final["transcript"]
+
+    async def test_options_reach_the_engine(
+        self, client: Client, oracle: OracleTranscriber
+    ) -> None:
+        options = {"language": "en-GB", "prompt": "Friday", "keywords": ["Anouk"], "model": "small"}
+        answer = await client.start(**options)
+        assert "warnings" not in answer
+        await client.send(PCM[: 4 * SECOND])
+        await client.call("end_audio")
+        await client.first("audio_final")
+        asked = next(call for call in oracle.calls if call.model == "small")
+        assert (asked.language, asked.prompt, asked.hotwords) == ("en", "Friday", ("Anouk",))
+
+    async def test_a_field_that_is_not_known_is_told_of(self, client: Client) -> None:
+        answer = await client.start(wordTimestamps=True)
+        assert answer["ok"]
+        assert [one["code"] for one in answer["warnings"]] == ["unknown_field"]
+        assert (await client.first("audio_started"))["warnings"] == answer["warnings"]
+        await client.call("end_audio")
+        await client.first("audio_final")
 
     async def test_a_new_start_ends_the_session_before(self, client: Client) -> None:
         first = await client.start(audioName="one")
@@ -267,6 +292,7 @@ class TestRefused:
             ("start_audio", {"ext": "pcm", "sampleRate": 10**12}),
             ("start_audio", {"insights": "perhaps"}),
             ("start_audio", {"prompt": "x" * 2001}),
+            ("start_audio", {"model": "x" * 201}),
             ("start_audio", {"resumeSecret": "x"}),
             ("start_audio", {"lastSeq": -1}),
             ("audio_chunk", {"buffer": b"early"}),

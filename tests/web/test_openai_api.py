@@ -241,10 +241,10 @@ def test_what_the_sdk_sends_reaches_the_engine(
         "temperature": 0.5,
     }
     sdk.audio.transcriptions.create(**arguments, language="de")
-    expected = TranscribeOptions(language="de", prompt="Größe", temperature=0.5)
+    expected = TranscribeOptions(language="de", prompt="Größe", temperature=0.5, model="small")
     assert transcriber.calls[-1] == expected
     sdk.audio.translations.create(**arguments)
-    expected = TranscribeOptions(task="translate", prompt="Größe", temperature=0.5)
+    expected = TranscribeOptions(task="translate", prompt="Größe", temperature=0.5, model="small")
     assert transcriber.calls[-1] == expected
 
 
@@ -289,6 +289,29 @@ def test_a_model_by_its_name(sdk: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as missing:
         sdk.models.retrieve("org/other")
     assert missing.value.code == "model_not_found"
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"),
+    [
+        ("whisper-1", None),
+        ("gpt-4o-transcribe", None),
+        ("gpt-transcribe-2027-01-01", None),
+        ("whisper-large-v3", "whisper-large-v3"),
+        ("Systran/faster-whisper-small", "Systran/faster-whisper-small"),
+    ],
+)
+def test_names_of_openais_models_mean_the_default(
+    sdk: openai.OpenAI, transcriber: FakeTranscriber, named: str, wanted: str | None
+) -> None:
+    sdk.audio.transcriptions.create(file=FILE, model=named)
+    assert transcriber.calls[-1].model == wanted
+
+
+def test_a_prompt_of_any_length(sdk: openai.OpenAI, transcriber: FakeTranscriber) -> None:
+    """As at OpenAI's, whose models read the end of it."""
+    sdk.audio.transcriptions.create(file=FILE, model="whisper-1", prompt="and so on " * 1000)
+    assert len(transcriber.calls[-1].prompt or "") == 10_000
 
 
 def test_the_model_may_be_left_out(api: httpx.Client) -> None:
@@ -367,6 +390,8 @@ def test_what_a_model_does_not_offer_is_refused_by_name() -> None:
         ({"chunking_strategy": '{"type": "server_vad"}'}, "chunking_strategy"),
         ({"known_speaker_names[]": "Anouk"}, "known_speaker_names"),
         ({"vad_filter": "true"}, "vad_filter"),
+        ({"model": "x" * 201}, "model"),
+        ({"temperature": ["0", "1"]}, "temperature"),
     ],
 )
 @pytest.mark.parametrize("path", PATHS)

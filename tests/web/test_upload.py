@@ -106,6 +106,7 @@ def test_insights_have_the_promised_shape(send: Callable[..., httpx.Response]) -
         ({"prompt": "Sarah, Größe, 東京"}, TranscribeOptions(prompt="Sarah, Größe, 東京")),
         ({"hotwords": "Anouk, Kubernetes"}, TranscribeOptions(hotwords=("Anouk", "Kubernetes"))),
         ({"keywords": "Anouk"}, TranscribeOptions(hotwords=("Anouk",))),
+        ({"model": "small"}, TranscribeOptions(model="small")),
         ({"wordTimestamps": True}, TranscribeOptions()),
         ({"useQueue": False}, TranscribeOptions()),
         ({"unknown": "field"}, TranscribeOptions()),
@@ -119,6 +120,40 @@ def test_options_reach_the_engine(
 ) -> None:
     assert send(**options).status_code == 200
     assert transcriber.calls[-1] == expected
+
+
+def test_a_field_that_is_not_known_is_told_of(send: Callable[..., httpx.Response]) -> None:
+    """It does not fail the request: clients of other servers send more than is read here."""
+    [warning] = send(langauge="de", word_timestamps=True).json()["warnings"]
+    assert (warning["code"], warning["start"], warning["end"]) == ("unknown_field", None, None)
+    assert "'langauge'" in warning["message"]
+
+
+def test_names_of_unknown_fields_cannot_break_the_answer(api: httpx.Client, site: Site) -> None:
+    odd = {"\x1b[31m": 1, "x" * 10_000: 2, "": 3} | {f"field {n}": n for n in range(1000)}
+    response = api.post("/upload-audio", json={"audioUrl": site("/talk.wav"), **odd})
+    messages = [warning["message"] for warning in response.json()["warnings"]]
+    assert len(messages) == 20
+    assert max(map(len, messages)) < 200
+    broken = api.post("/upload-audio", content=b'{"transcript": "x", "\\ud800": 1}')
+    assert error_of(broken) == (422, "invalid_request")
+
+
+def test_lists_in_a_form(api: httpx.Client, transcriber: FakeTranscriber) -> None:
+    for fields in (
+        {"hotwords": ["Anouk", "Kubernetes, Inc."]},
+        {"hotwords[]": ["Anouk", "Kubernetes, Inc."]},
+        {"keywords[0]": "Anouk", "keywords[1]": "Kubernetes, Inc."},
+        {"hotwords": '["Anouk", "Kubernetes, Inc."]'},
+    ):
+        assert api.post("/upload-audio", files=audio(), data=fields).status_code == 200
+        assert transcriber.calls[-1].hotwords == ("Anouk", "Kubernetes, Inc.")
+
+
+def test_one_value_where_two_were_sent_is_not_chosen(api: httpx.Client) -> None:
+    response = api.post("/upload-audio", files=audio(), data={"language": ["de", "en"]})
+    assert error_of(response) == (422, "invalid_request")
+    assert response.json()["message"].startswith("language: ")
 
 
 def test_words_are_left_out_unless_asked_for(send: Callable[..., httpx.Response]) -> None:
@@ -140,6 +175,9 @@ def test_insights_can_be_turned_off(send: Callable[..., httpx.Response]) -> None
         ({"insights": "perhaps"}, "insights"),
         ({"useQueue": "perhaps"}, "useQueue"),
         ({"prompt": "x" * 2001}, "prompt"),
+        ({"model": "x" * 201}, "model"),
+        ({"audioTrack": 100}, "audioTrack"),
+        ({"channels": "left"}, "channels"),
     ],
 )
 def test_a_bad_option_is_named(
@@ -216,12 +254,11 @@ def test_openapi_shows_both_forms_with_an_example(api: httpx.Client) -> None:
     form = content["multipart/form-data"]["schema"]["properties"]
     options = {
         *("useQueue", "language", "task", "prompt", "wordTimestamps", "insights"),
-        *("hotwords", "audioTrack", "channels"),
+        *("hotwords", "audioTrack", "channels", "model", "callbackUrl", "audioUrl"),
     }
-    assert {"audio", "callbackUrl", *options} == set(form)
-    assert {"audioUrl", "callbackUrl", *options} == set(
-        content["application/json"]["schema"]["properties"]
-    )
+    assert {"audio", *options} == set(form)
+    assert options == set(content["application/json"]["schema"]["properties"])
+    assert "Idempotency-Key" in [found["name"] for found in operation["parameters"]]
     assert {"200", "400", "401", "413", "422", "500", "502", "503", "507"} <= set(
         operation["responses"]
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echostream.cli.common import fail, given, settings_of
+from echostream.cli.common import fail, settings_of
+from echostream.cli.options import Hotwords, Insights, Language, Model, Prompt, asked
 
 if TYPE_CHECKING:
     from echostream.settings import Settings
@@ -20,23 +21,35 @@ def live(
     url: Annotated[
         str | None, typer.Option(help="Of the server; else the one on this machine.")
     ] = None,
-    language: Annotated[str | None, typer.Option(help="ISO 639-1 code; else detected.")] = None,
+    model: Model = None,
+    language: Language = None,
+    prompt: Prompt = None,
+    hotwords: Hotwords = None,
+    insights: Insights = True,
     rate: Annotated[
         int | None, typer.Option(help="Stdin is raw PCM16, mono, at this rate.")
     ] = None,
     speed: Annotated[
         float, typer.Option(min=0, help="Of a file; 0 sends it as fast as it is taken.")
     ] = 1.0,
-    insights: Annotated[bool, typer.Option(help="Insights at the end, on a terminal.")] = True,
 ) -> None:
     """Send audio to a server as it is spoken, and read along.
 
     Ctrl-C ends the audio; what was said so far is still transcribed.
     """
     from echostream.errors import EchoStreamError
+    from echostream.options import LiveOptions
 
     settings = settings_of("warning")
-    start = given({"language": language, "insights": insights and sys.stdout.isatty()})
+    options = asked(
+        LiveOptions,
+        model=model,
+        language=language,
+        prompt=prompt,
+        hotwords=hotwords,
+        insights=insights and sys.stdout.isatty(),  # a pipe gets the text alone
+    )
+    start = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if source != "-" or rate is not None:
         start |= {"ext": "pcm", "sampleRate": rate or 16_000}
     try:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from echostream.cli.common import FAILED, fail, given, settings_of
+from echostream.cli.options import Hotwords, Insights, Language, Model, Prompt, asked
 
 if TYPE_CHECKING:
-    from echostream.domain import AudioOptions, TranscribeOptions
+    from echostream.options import UploadOptions
     from echostream.pipeline import Pipeline, Result, Source
     from echostream.settings import Settings
 
@@ -33,23 +34,27 @@ def transcribe(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write a file per source into DIR.")
     ] = None,
-    insights: Annotated[
-        bool, typer.Option(help="Insights, where the format has room for them.")
-    ] = True,
-    language: Annotated[str | None, typer.Option(help="ISO 639-1 code; else detected.")] = None,
-    task: Annotated[Literal["transcribe", "translate"], typer.Option()] = "transcribe",
-    prompt: Annotated[str | None, typer.Option(help="Names and terms likely to be said.")] = None,
-    hotwords: Annotated[
-        list[str] | None,
-        typer.Option("--hotword", help="A name or term likely to be said; may be repeated."),
-    ] = None,
-    words: Annotated[bool, typer.Option(help="Time each word (json).")] = False,
+    model: Model = None,
+    language: Language = None,
+    prompt: Prompt = None,
+    hotwords: Hotwords = None,
+    task: Annotated[
+        Literal["transcribe", "translate"],
+        typer.Option(help="`translate` gives the text in English."),
+    ] = "transcribe",
     audio_track: Annotated[
-        int | None, typer.Option(min=0, help="The audio track to listen to, from 0; else all.")
+        int | None,
+        typer.Option(
+            min=0,
+            max=99,
+            help="The one audio track to listen to, from 0; all are mixed when left out.",
+        ),
     ] = None,
     separate_channels: Annotated[
         bool, typer.Option(help="Transcribe each channel apart, as a speaker of its own.")
     ] = False,
+    word_timestamps: Annotated[bool, typer.Option("--words", help="Time each word.")] = False,
+    insights: Insights = True,
     max_line_chars: Annotated[
         int, typer.Option(min=10, max=200, help="Columns of a line of subtitles (srt, vtt).")
     ] = 42,
@@ -59,23 +64,29 @@ def transcribe(
     engine: Annotated[
         Literal["auto", "whisper", "pocketsphinx"] | None, typer.Option(help="ASR_ENGINE")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="WHISPER_MODEL")] = None,
 ) -> None:
     """Transcribe files or URLs to stdout, or into a folder."""
-    from echostream.domain import AudioOptions, TranscribeOptions
+    from echostream.options import UploadOptions
 
+    options = asked(
+        UploadOptions,
+        model=model,
+        language=language,
+        prompt=prompt,
+        hotwords=hotwords,
+        task=task,
+        audio_track=audio_track,
+        channels="separate" if separate_channels else "mix",
+        word_timestamps=word_timestamps,
+        insights=insights,
+    )
+    # Any model will do here: the engine is ours alone, and has no other.
     chosen = {"asr_engine": engine, "whisper_model": model}
     settings = settings_of("warning", **given(chosen))
-    options = TranscribeOptions(
-        language=language, task=task, prompt=prompt, hotwords=tuple(hotwords or ())
-    )
-    audio = AudioOptions(audio_track, "separate" if separate_channels else "mix")
     written = as_format or (None if sys.stdout.isatty() and output is None else "txt")
     targets = _targets(sources, output, written)
-    with_insights = insights and written in (None, "json", "md")
-    lengths = (max_line_chars, max_cue_seconds)
-    asked = _Asked(options, audio, written, with_insights, words, lengths)
-    if not asyncio.run(_transcribe_all(settings, targets, asked)):
+    work = _Work(options, written, (max_line_chars, max_cue_seconds))
+    if not asyncio.run(_transcribe_all(settings, targets, work)):
         raise typer.Exit(FAILED)
 
 
@@ -107,21 +118,21 @@ def _is_url(source: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is wanted of every source; without a format, something readable."""
+class _Work:
+    """What is done with every source; without a format, something readable is written."""
 
-    options: "TranscribeOptions"
-    audio: "AudioOptions"
+    options: "UploadOptions"
     as_format: Format | None
-    insights: bool
-    with_words: bool
     cue_lengths: tuple[int, float]
+
+    @property
+    def insights(self) -> bool:
+        """Where the format has room for them."""
+        return self.options.insights and self.as_format in (None, "json", "md")
 
 
 async def _transcribe_all(
-    settings: "Settings",
-    targets: list[tuple[str, Path | None]],
-    asked: "_Asked",
+    settings: "Settings", targets: list[tuple[str, Path | None]], work: _Work
 ) -> bool:
     """Whether every source was transcribed; a failed one does not stop those after it."""
     from echostream.errors import EchoStreamError
@@ -135,19 +146,19 @@ async def _transcribe_all(
     try:
         for name, target in targets:
             try:
-                result = await _with_progress(pipeline, name, asked)
+                result = await _with_progress(pipeline, name, work)
             except (EchoStreamError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 typer.echo(f"echostream: {name}: {reason}", err=True)
                 complete = False
             else:
-                _write(result, target, asked)
+                _write(result, target, work)
     finally:
         await pipeline.aclose()
     return complete
 
 
-async def _with_progress(pipeline: "Pipeline", name: str, asked: "_Asked") -> "Result":
+async def _with_progress(pipeline: "Pipeline", name: str, work: _Work) -> "Result":
     from rich.console import Console
 
     from echostream.show import WorkBar
@@ -157,9 +168,9 @@ async def _with_progress(pipeline: "Pipeline", name: str, asked: "_Asked") -> "R
     with _open(name) as source, WorkBar(Console(stderr=True), shown_name) as bar:
         return await pipeline.run(
             source,
-            asked.options,
-            audio=asked.audio,
-            insights=asked.insights,
+            work.options.transcribe_options,
+            audio=work.options.audio_options,
+            insights=work.insights,
             progress=bar.update,
         )
 
@@ -180,22 +191,22 @@ def _open(name: str) -> Iterator["Source"]:
             yield opened
 
 
-def _write(result: "Result", target: Path | None, asked: "_Asked") -> None:
+def _write(result: "Result", target: Path | None, work: _Work) -> None:
     from rich.console import Console
 
     from echostream.exports import CueOptions, export
     from echostream.schema import TranscriptionShape
     from echostream.show import show
 
-    if asked.as_format is None:
+    if work.as_format is None:
         show(TranscriptionShape.of(result.transcript, result.insights), Console())
         return
     text = export(
         result.transcript,
         result.insights,
-        asked.as_format,
-        with_words=asked.with_words,
-        cue_options=CueOptions(*asked.cue_lengths),
+        work.as_format,
+        with_words=work.options.word_timestamps,
+        cue_options=CueOptions(*work.cue_lengths),
     )
     if target is None:
         sys.stdout.write(text)

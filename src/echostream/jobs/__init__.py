@@ -11,7 +11,6 @@ from echostream.jobs.worker import (
     Handler,
     JobWorker,
     Later,
-    Permanent,
     WorkerOptions,
 )
 
@@ -24,7 +23,6 @@ __all__ = [
     "JobStatus",
     "JobWorker",
     "Later",
-    "Permanent",
     "SoFar",
     "WorkerOptions",
     "new_job_id",

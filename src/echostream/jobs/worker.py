@@ -75,13 +75,6 @@ class ActiveJob:
         return max(0.0, time.time() - float(self._job.timestamp) / 1000)
 
 
-class Permanent(Exception):
-    """Raised by a handler for a fault that would occur in another attempt too."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-
-
 class Later(Exception):
     """Raised by a handler that cannot work yet. The job is repeated; the attempt does not count."""
 
@@ -267,8 +260,6 @@ class JobWorker:
             return work.result()
         except Later as later:
             await self._put_back(job, token, later.delay_s)
-        except Permanent as error:
-            raise UnrecoverableError(str(error)) from error
         except EchoStreamError as error:
             log.warning("job_failed", code=error.code, reason=str(error))
             kind = RuntimeError if error.retryable else UnrecoverableError

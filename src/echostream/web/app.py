@@ -1,7 +1,5 @@
 """The FastAPI application: one per process, built from the settings."""
 
-import asyncio
-import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -18,19 +16,16 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echostream import __version__
-from echostream.children import WorkerChild, worker_command
-from echostream.engine import Engine
 from echostream.errors import EchoStreamError, InvalidRequest
-from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline, local_pipeline
 from echostream.settings import Settings
-from echostream.storage import Storage
-from echostream.streaming import Limits, LiveSessions
 from echostream.web import jobs, openai, routes
+from echostream.web.deps import services_of
 from echostream.web.forwarding import attach_forwarding
-from echostream.web.metrics import Metrics
+from echostream.web.lifespan import running_services
+from echostream.web.openai_shapes import error_body
 from echostream.web.peers import Peers
-from echostream.web.sockets import attach_sockets
+from echostream.web.sockets import SocketPath, socket_server
 
 log = structlog.get_logger(__name__)
 
@@ -47,20 +42,13 @@ def create_app(
     """The API. The pipeline lives as long as the app's lifespan; tests pass one with fakes. `peers`
     are the other processes on the port, if there are to be any."""
 
+    sockets = socket_server(settings)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.pipeline = pipeline = make_pipeline(settings)
-        await pipeline.start()
-        app.state.abort = asyncio.Event()
-        async with _job_queue(app, settings, pipeline.engine):
-            app.state.metrics = Metrics(pipeline, app.state.queue)
-            if settings.api_bearer_token is None:
-                log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
-            app.state.live = live = _live_sessions(app, pipeline, settings)
+        pipeline = make_pipeline(settings)
+        async with running_services(settings, pipeline, sockets, peers) as app.state.services:
             yield
-            await live.aclose()
-            await app.state.sockets.shutdown()
-        await pipeline.aclose()
 
     app = FastAPI(
         title="EchoStream",
@@ -68,8 +56,6 @@ def create_app(
         description="Transcribes audio and video locally and draws insights from the transcript.",
         lifespan=lifespan,
     )
-    app.state.settings = settings
-    app.state.peers = peers
     app.include_router(routes.open_router)
     app.include_router(routes.router)
     app.include_router(jobs.router)
@@ -84,58 +70,10 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
             expose_headers=["X-Request-Id", "Retry-After"],
         )
-    attach_sockets(app, settings)
+    app.add_middleware(SocketPath, server=sockets)
     if peers is not None:
-        attach_forwarding(app, peers)
+        attach_forwarding(app, sockets, peers)
     return app
-
-
-def _live_sessions(app: FastAPI, pipeline: Pipeline, settings: Settings) -> LiveSessions:
-    limits = Limits(
-        sessions=settings.live_sessions,
-        audio_s=settings.max_audio_seconds,
-        resume_s=settings.live_resume_s,
-        idle_s=settings.live_idle_s,
-    )
-    metrics: Metrics = app.state.metrics
-    peers: Peers | None = app.state.peers
-    sessions = LiveSessions(
-        pipeline.engine,
-        pipeline.analyse,
-        limits,
-        vocabulary=settings.vocabulary,
-        new_secret=peers.new_id if peers else secrets.token_urlsafe,
-        observe=metrics.observe_live,
-    )
-    metrics.watch_live(lambda: len(sessions.active))
-    return sessions
-
-
-@asynccontextmanager
-async def _job_queue(app: FastAPI, settings: Settings, engine: Engine) -> AsyncIterator[None]:
-    """The queue, the one of its webhooks, the storage, and a worker beside us if asked for; all
-    None without USE_QUEUE."""
-    app.state.queue = app.state.webhooks = app.state.storage = None
-    if not settings.use_queue:
-        yield
-        return
-    queues = [
-        JobQueue(name, settings.redis_url, retention_s=settings.job_retention_s)
-        for name in (settings.queue_name, settings.webhook_queue_name)
-    ]
-    app.state.queue, app.state.webhooks = queues
-    app.state.storage = Storage(settings.storage_url)
-    app.state.job_rooms.open(settings, app.state.queue, app.state.storage)
-    worker = WorkerChild(worker_command(engine.socket))
-    if settings.run_worker:
-        worker.start()
-    try:
-        yield
-    finally:
-        await app.state.job_rooms.aclose()
-        await worker.aclose()
-        for queue in queues:
-            await queue.aclose()
 
 
 def _answer_errors(app: FastAPI) -> None:
@@ -171,12 +109,12 @@ def error_response(
     """An error in the shape of the API it belongs to: ours, or OpenAI's under `/v1`."""
     if request.url.path == "/api/finalize" and code == EchoStreamError.code:
         code = "finalize_failed"
-    request.app.state.metrics.errors.labels(code).inc()
+    services_of(request.app).metrics.errors.labels(code).inc()
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, round(retry_after_s)))
     if request.url.path.startswith("/v1/"):
-        return JSONResponse(openai.error_body(code, status, message), status, headers)
+        return JSONResponse(error_body(code, status, message), status, headers)
     body = {"error": code, "message": message, "requestId": request.state.request_id}
     return JSONResponse(body, status, headers)
 
@@ -228,7 +166,7 @@ class RequestLog:
 
 
 def _record(scope: Scope, status: int, took_s: float) -> None:
-    metrics: Metrics = scope["app"].state.metrics
+    metrics = services_of(scope["app"]).metrics
     # The route's pattern, not the path, and known methods keep the number of label values bounded.
     route: Any = getattr(scope.get("route"), "path", "unmatched")
     method = scope["method"] if scope["method"] in _METHODS else "other"

@@ -6,12 +6,12 @@ from fastapi import Request
 
 from echostream.errors import Unauthorized
 from echostream.settings import Settings
+from echostream.web.deps import ServicesDep
 
 
-async def require_token(request: Request) -> None:
+async def require_token(request: Request, services: ServicesDep) -> None:
     """FastAPI dependency: Unauthorized unless the request carries the token, where one is set."""
-    settings: Settings = request.app.state.settings
-    if not is_authorized(settings, request.headers.get("authorization", "")):
+    if not is_authorized(services.settings, request.headers.get("authorization", "")):
         raise Unauthorized("a valid bearer token is required")
 
 

@@ -1,8 +1,11 @@
-"""What the OpenAPI page says of endpoints whose bodies are read as streams, not by FastAPI."""
+"""What FastAPI cannot tell of a route for the OpenAPI document: its body, which is read as a
+stream, and its errors. Bodies come from the models that check them, errors from their classes."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 
 from echostream.errors import (
     AudioTooLarge,
@@ -12,20 +15,35 @@ from echostream.errors import (
     InvalidAudio,
     InvalidRequest,
     JobNotFound,
-    MissingAudio,
-    MissingAudioOrTranscript,
-    ModelNotFound,
     ModelUnavailable,
     QueueUnavailable,
     ServerBusy,
     StorageFull,
     StorageUnavailable,
     Unauthorized,
-    UrlFetchFailed,
-    UrlNotAllowed,
 )
-from echostream.schema import TranscriptionShape
-from echostream.web.fields import LANGUAGE_PATTERN
+from echostream.schema import WarningShape
+
+_FILE = {
+    "type": "string",
+    "format": "binary",
+    "contentMediaType": "application/octet-stream",
+    "description": "Any audio or video that ffmpeg reads.",
+}
+
+AUDIO_ERRORS = (
+    Unauthorized,
+    InvalidRequest,
+    InvalidAudio,
+    AudioTooLarge,
+    AudioTooLong,
+    ServerBusy,
+    ModelUnavailable,
+    EngineRestarted,
+    StorageFull,
+)
+QUEUE_ERRORS = (QueueUnavailable, StorageUnavailable)
+JOB_ERRORS = (Unauthorized, JobNotFound, InvalidRequest, *QUEUE_ERRORS)
 
 
 class ErrorShape(BaseModel):
@@ -41,7 +59,10 @@ class QueuedShape(BaseModel):
 
     success: Literal[True] = True
     jobId: str  # noqa: N815
-    message: str
+    message: str = "Job queued for processing"
+    warnings: list[WarningShape] | None = Field(
+        None, description="There only where something was not understood."
+    )
 
 
 class OpenAIErrorFields(BaseModel):
@@ -57,84 +78,11 @@ class OpenAIErrorShape(BaseModel):
     error: OpenAIErrorFields
 
 
-_AUDIO_ERRORS = (
-    InvalidAudio,
-    AudioTooLarge,
-    AudioTooLong,
-    ServerBusy,
-    ModelUnavailable,
-    EngineRestarted,
-)
-
-_QUEUE: dict[str, Any] = {
-    "useQueue": {
-        "type": "boolean",
-        "default": False,
-        "description": "Answer at once with a job id and work in the background.",
-    },
-    "callbackUrl": {"type": "string", "description": "Told when a queued job ends."},
-}
-_QUEUE_HEADERS = {
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "schema": {"type": "string"},
-            "description": "Queued requests with the same key give the same job, for a day.",
-        }
-    ]
-}
-_HOTWORDS: dict[str, Any] = {
-    "type": ["string", "array"],
-    "items": {"type": "string", "minLength": 1, "maxLength": 200},
-    "maxItems": 500,
-    "description": "Names and terms that are likely to be said, separated by commas or as a list.",
-    "examples": ["Kubernetes, Anouk Desrosiers"],
-}
-_HEARD: dict[str, Any] = {
-    "hotwords": _HOTWORDS,
-    "audioTrack": {
-        "type": "integer",
-        "minimum": 0,
-        "maximum": 99,
-        "description": "The one audio track to listen to, from 0; all are mixed when left out.",
-    },
-    "channels": {
-        "type": "string",
-        "enum": ["mix", "separate"],
-        "default": "mix",
-        "description": "`separate` transcribes each channel apart, as a speaker of its own.",
-    },
-}
-_OPTIONS: dict[str, Any] = {
-    **_QUEUE,
-    "language": {
-        "type": "string",
-        "pattern": f"^{LANGUAGE_PATTERN}$",
-        "description": "ISO 639-1 code; detected when left out.",
-        "examples": ["en"],
-    },
-    "task": {"type": "string", "enum": ["transcribe", "translate"], "default": "transcribe"},
-    "prompt": {
-        "type": "string",
-        "maxLength": 2000,
-        "description": "Names and terms that are likely to be said.",
-    },
-    **_HEARD,
-    "wordTimestamps": {"type": "boolean", "default": False},
-    "insights": {"type": "boolean", "default": True},
-}
-_FILE = {
-    "type": "string",
-    "format": "binary",
-    "contentMediaType": "application/octet-stream",
-    "description": "Any audio or video that ffmpeg reads.",
-}
-
-
-def _errors(
+def errors(
     *errors: type[EchoStreamError], shape: type[BaseModel] = ErrorShape
 ) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these. Where several errors have one status,
+    clients tell them apart by their codes."""
     by_status: dict[int, list[str]] = {}
     for error in errors:
         by_status.setdefault(error.status, []).append(error.code)
@@ -144,163 +92,48 @@ def _errors(
     }
 
 
-def _body(**media: dict[str, Any]) -> dict[str, Any]:
-    names = {"form": "multipart/form-data", "json": "application/json"}
-    return {"requestBody": {"content": {names[kind]: media[kind] for kind in media}}}
+def body_of(form: dict[str, Any], json: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The `openapi_extra` of a route that takes a form, and where given JSON too."""
+    content = {"multipart/form-data": form} | ({"application/json": json} if json else {})
+    return {"requestBody": {"content": content}}
 
 
-def _object(properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+def form_of(fields: type[BaseModel], file: str, *, file_required: bool = True) -> dict[str, Any]:
+    """A form of these fields and a file. A field that may be there several times is shown with
+    `[]`, as OpenAI's are."""
+    shown = {
+        f"{name}[]" if schema.get("type") == "array" else name: schema
+        for name, schema in _properties(fields).items()
+    }
+    return {"schema": _object({file: _FILE, **shown}, (file,) if file_required else ())}
+
+
+def json_of(fields: type[BaseModel], required: str, example: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object of these fields."""
+    return {"schema": _object(_properties(fields), (required,)), "example": example}
+
+
+def _object(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     return schema | {"required": list(required)} if required else schema
 
 
-UPLOAD_AUDIO: dict[str, Any] = {
-    "response_model": TranscriptionShape | QueuedShape,
-    "responses": _errors(
-        MissingAudio,
-        UrlNotAllowed,
-        Unauthorized,
-        InvalidRequest,
-        *_AUDIO_ERRORS,
-        UrlFetchFailed,
-        QueueUnavailable,
-        StorageUnavailable,
-        StorageFull,
-        EchoStreamError,
-    ),
-    "openapi_extra": _body(
-        form={"schema": _object({"audio": _FILE, **_OPTIONS}, ("audio",))},
-        json={
-            "schema": _object(
-                {"audioUrl": {"type": "string", "format": "uri"}, **_OPTIONS}, ("audioUrl",)
-            ),
-            "example": {"audioUrl": "https://example.com/talk.mp3", "language": "en"},
-        },
-    )
-    | _QUEUE_HEADERS,
-}
+def _properties(fields: type[BaseModel]) -> dict[str, Any]:
+    properties: dict[str, Any] = fields.model_json_schema(schema_generator=_Schema)["properties"]
+    return properties
 
-_FINALIZE_FIELDS: dict[str, Any] = {
-    "audioId": {
-        "type": "string",
-        "maxLength": 200,
-        "description": "Given back; made up when left out.",
-    },
-    "transcript": {"type": "string", "description": "What was transcribed before."},
-    "language": _OPTIONS["language"],
-    **_HEARD,
-    **_QUEUE,
-}
 
-FINALIZE: dict[str, Any] = {
-    "responses": {
-        **_errors(
-            MissingAudioOrTranscript,
-            UrlNotAllowed,
-            Unauthorized,
-            InvalidRequest,
-            *_AUDIO_ERRORS,
-            QueueUnavailable,
-            StorageUnavailable,
-            StorageFull,
-        ),
-        500: {"model": ErrorShape, "description": "`finalize_failed`"},
-    },
-    "openapi_extra": _body(
-        form={"schema": _object({"audio": _FILE, **_FINALIZE_FIELDS})},
-        json={
-            "schema": _object(_FINALIZE_FIELDS, ("transcript",)),
-            "example": {"audioId": "call-7", "transcript": "We agreed to ship on Friday."},
-        },
-    )
-    | _QUEUE_HEADERS,
-}
+class _Schema(GenerateJsonSchema):
+    """Without null and without titles: null is the same as left out, and a form has none."""
 
-_OPENAI_FIELDS: dict[str, Any] = {
-    "file": _FILE,
-    "model": {
-        "type": "string",
-        "description": "One of `/v1/models`; the default when left out and for OpenAI's names.",
-    },
-    "language": _OPTIONS["language"],
-    "prompt": {"type": "string"},
-    "hotwords": _HOTWORDS,
-    "keywords": _HOTWORDS | {"description": "Another name of `hotwords`."},
-    "temperature": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
-    "response_format": {
-        "type": "string",
-        "enum": ["json", "text", "srt", "vtt", "verbose_json"],
-        "default": "json",
-    },
-    "stream": {"type": "boolean", "default": False},
-    "max_line_chars": {
-        "type": "integer",
-        "minimum": 10,
-        "maximum": 200,
-        "default": 42,
-        "description": "Columns of a line of subtitles, of which there are two.",
-    },
-    "max_cue_seconds": {
-        "type": "number",
-        "minimum": 1,
-        "maximum": 60,
-        "default": 7,
-        "description": "Longest time a subtitle is shown.",
-    },
-    "timestamp_granularities[]": {
-        "type": "array",
-        "items": {"type": "string", "enum": ["word", "segment"]},
-    },
-    "include[]": {
-        "type": "array",
-        "items": {"type": "string", "enum": ["logprobs"]},
-        "description": "`logprobs`: how sure the engine is of each word, in `json` and streams.",
-    },
-    "languages[]": {
-        "type": "array",
-        "items": _OPTIONS["language"],
-        "description": "Languages that may be spoken; one is the same as `language`.",
-    },
-    "chunking_strategy": {
-        "type": "string",
-        "enum": ["auto"],
-        "description": "Audio is always cut where nobody speaks.",
-    },
-}
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
 
-OPENAI_AUDIO: dict[str, Any] = {
-    "responses": {
-        200: {"content": {kind: {} for kind in ("text/plain", "text/vtt", "text/event-stream")}},
-        **_errors(
-            Unauthorized,
-            InvalidRequest,
-            *_AUDIO_ERRORS,
-            StorageFull,
-            EchoStreamError,
-            shape=OpenAIErrorShape,
-        ),
-    },
-    "openapi_extra": _body(form={"schema": _object(_OPENAI_FIELDS, ("file",))}),
-}
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        found = super().default_schema(schema)
+        if found.get("default") in (None, []):
+            found.pop("default", None)
+        return found
 
-OPENAI_MODELS: dict[str, Any] = {
-    "responses": _errors(Unauthorized, ModelUnavailable, shape=OpenAIErrorShape)
-}
-
-OPENAI_MODEL: dict[str, Any] = {
-    "responses": _errors(Unauthorized, ModelNotFound, ModelUnavailable, shape=OpenAIErrorShape)
-}
-
-JOB: dict[str, Any] = {
-    "responses": _errors(
-        Unauthorized, JobNotFound, InvalidRequest, QueueUnavailable, StorageUnavailable
-    )
-}
-
-CANCEL: dict[str, Any] = {
-    "responses": JOB["responses"] | {202: {"description": "It is at work and being stopped."}}
-}
-
-READY: dict[str, Any] = {
-    "responses": {503: {"description": "Not ready; the body says what is missing."}}
-}
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False

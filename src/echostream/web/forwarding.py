@@ -12,6 +12,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qs
 
 import httpx2 as httpx
+import socketio
 import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,9 +39,9 @@ _HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?", re.ASCII)
 _GOING_AWAY, _SERVICE_RESTART = 1001, 1012
 
 
-def attach_forwarding(app: FastAPI, peers: Peers) -> None:
+def attach_forwarding(app: FastAPI, sockets: socketio.AsyncServer, peers: Peers) -> None:
     """Have sessions carry our number, and requests for those of others go to them."""
-    engine = app.state.sockets.eio
+    engine = sockets.eio
     engine.generate_id = peers.new_id
     app.add_middleware(
         Forwarding, peers=peers, answer_s=engine.ping_interval + engine.ping_timeout + _MARGIN_S

@@ -20,7 +20,7 @@ from echostream.job_events import JobListener, JobNews
 from echostream.jobs import JobQueue, JobState, SoFar
 from echostream.settings import Settings
 from echostream.storage import Storage
-from echostream.web.jobs import JOB_ID, no_queue, result_of, shape_of
+from echostream.web.job_shapes import JOB_ID, no_queue, result_of, so_far_shape
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class _Watch:
 
     def shape(self, *, with_text: bool = True) -> dict[str, Any]:
         shape = {"jobId": self.job_id, "state": self.state, "progress": self.progress}
-        return shape | shape_of(self.so_far, with_text=with_text) if self.so_far else shape
+        return shape | so_far_shape(self.so_far, with_text=with_text) if self.so_far else shape
 
 
 def room_of(job_id: str) -> str:

@@ -3,16 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import socketio
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
-from echostream.domain import TranscribeOptions
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
+from echostream.options import LiveOptions, validated
 from echostream.schema import InsightsShape, SegmentShape, WarningShape
-from echostream.streaming import Event, Final, Live, LiveSessions, Partial
-from echostream.web.fields import HOTWORDS_NAMES, Hotwords, Language, validated
+from echostream.streaming import Event, Final, Live, Partial
+from echostream.web.deps import Services
 from echostream.web.peers import Peers
 from echostream.web.relay import Relay
 
@@ -24,20 +22,14 @@ Answer = dict[str, Any]
 Handler = Callable[[str, dict[str, Any]], Awaitable[Answer]]
 
 
-class StartAudio(BaseModel):
+class StartAudio(LiveOptions):
     """What `start_audio` may say. `resumeSecret` resumes the session of `audioId`; `lastSeq` is the
     `seq` of the last `partial_transcript` the client has."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
-
     audio_id: str | None = Field(None, min_length=1, max_length=200)
     audio_name: str | None = Field(None, max_length=500)
-    language: Language | None = None
     ext: str | None = Field(None, max_length=20)
     sample_rate: int | None = None
-    prompt: str | None = Field(None, max_length=2000)
-    hotwords: Hotwords = Field((), validation_alias=HOTWORDS_NAMES)
-    insights: bool = True
     resume_secret: str | None = Field(None, max_length=200)
     last_seq: int | None = Field(None, ge=0)
 
@@ -61,19 +53,12 @@ class LiveHandlers:
     `{ok: false, error, message}`; a fault is told by `audio_error` too, as not every client asks
     for acknowledgements."""
 
-    def __init__(
-        self,
-        server: socketio.AsyncServer,
-        sessions: Callable[[], LiveSessions],
-        peers: Peers | None,
-        token: str | None,
-    ) -> None:
-        """`sessions` gives those of the process, which come to be when the app starts. `peers` are
-        the others on this host, whose sessions are reached with `token`."""
-        self._server = server
-        self._sessions = sessions
-        self._peers = peers
-        self._token = token
+    def __init__(self, services: Services) -> None:
+        self._server = services.sockets
+        self._sessions = services.live
+        self._peers = services.peers
+        token = services.settings.api_bearer_token
+        self._token = token.get_secret_value() if token else None
         self._lives: dict[str, Live] = {}
         self._relays: dict[str, Relay] = {}
         for name, handler in (
@@ -81,7 +66,7 @@ class LiveHandlers:
             ("audio_chunk", self._chunk),
             ("end_audio", self._end),
         ):
-            server.on(name, self._answering(name, handler))
+            self._server.on(name, self._answering(name, handler))
 
     async def left(self, sid: str) -> None:
         """The client is gone; its session waits for it."""
@@ -118,25 +103,23 @@ class LiveHandlers:
             if self._peers and (owner := self._peers.other_owner(wanted.resume_secret)) is not None:
                 return await self._resume_elsewhere(sid, self._peers, owner, data)
             return await self._resume(sid, wanted)
-        live = await self._sessions().start(
+        live = await self._sessions.start(
             wanted.audio_id,
             wanted.audio_name,
-            TranscribeOptions(
-                language=wanted.language, prompt=wanted.prompt, hotwords=wanted.hotwords
-            ),
+            wanted.transcribe_options,
             insights=wanted.insights,
             raw_rate_hz=wanted.raw_rate_hz,
         )
         self._hold(sid, live)
-        return await self._tell_started(sid, live, resumed=False)
+        return await self._tell_started(sid, live, wanted, resumed=False)
 
     async def _resume(self, sid: str, wanted: StartAudio) -> Answer:
-        live = self._sessions().resume(wanted.audio_id or "", wanted.resume_secret or "")
+        live = self._sessions.resume(wanted.audio_id or "", wanted.resume_secret or "")
         for other in [other for other, its in self._lives.items() if its is live]:
             del self._lives[other]  # a connection whose end has not been noticed
         async with live.taking_turns:
             self._hold(sid, live)
-        return await self._tell_started(sid, live, resumed=True, last_seq=wanted.last_seq)
+        return await self._tell_started(sid, live, wanted, resumed=True)
 
     async def _resume_elsewhere(self, sid: str, peers: Peers, owner: int, data: Answer) -> Answer:
         relay = Relay(lambda event, message: self._emit(event, message, sid))
@@ -159,9 +142,9 @@ class LiveHandlers:
             self._lives[sid] = live
 
     async def _tell_started(
-        self, sid: str, live: Live, *, resumed: bool, last_seq: int | None = None
+        self, sid: str, live: Live, wanted: StartAudio, *, resumed: bool
     ) -> Answer:
-        started = {
+        started: Answer = {
             "audioId": live.audio_id,
             "audioName": live.name,
             "resumeSecret": live.secret,
@@ -169,7 +152,10 @@ class LiveHandlers:
             "receivedBytes": live.session.received_bytes,
             "receivedSeq": live.session.received_seq,
         }
+        if cautions := wanted.cautions:
+            started["warnings"] = [WarningShape.of(each).model_dump() for each in cautions]
         await self._emit("audio_started", started, sid)
+        last_seq = wanted.last_seq if resumed else None
         await live.attach(lambda event: self._tell(sid, live.audio_id, event), last_seq)
         if not self._server.manager.is_connected(
             sid, "/"

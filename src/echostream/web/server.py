@@ -16,6 +16,7 @@ from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web import preflight
 from echostream.web.app import create_app
+from echostream.web.deps import services_of
 from echostream.web.listener import open_listener, url_of
 from echostream.web.sockets import MAX_MESSAGE_BYTES, close_sockets, end_polls
 
@@ -56,7 +57,7 @@ class Server(uvicorn.Server):
         self._on_up()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await close_sockets(self._app, self._grace_s)
+        await close_sockets(services_of(self._app), self._grace_s)
         ending = asyncio.create_task(self._end_newcomers())
         try:
             await super().shutdown(sockets)
@@ -67,7 +68,7 @@ class Server(uvicorn.Server):
         """uvicorn shuts down the connections of one moment. One that was accepted just then, from a
         client that comes back at once, say, would be served on and waited for."""
         while True:
-            await end_polls(self._app.state.sockets)
+            await end_polls(services_of(self._app).sockets)
             await asyncio.sleep(0.1)
             for connection in list(self.server_state.connections):
                 if not connection.transport.is_closing():
@@ -80,7 +81,7 @@ class Server(uvicorn.Server):
 
     def _end_later(self, loop: asyncio.AbstractEventLoop) -> None:
         log.info("stopping", grace_s=self._grace_s)
-        loop.call_later(self._grace_s, self._app.state.abort.set)
+        loop.call_later(self._grace_s, lambda: services_of(self._app).abort.set())
 
 
 def serve(settings: Settings) -> None:

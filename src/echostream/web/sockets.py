@@ -2,20 +2,18 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import engineio
 import socketio
 from engineio.payload import Payload
-from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echostream.settings import Settings
-from echostream.streaming import LiveSessions
 from echostream.web.auth import is_authorized
-from echostream.web.job_rooms import JobRooms
+from echostream.web.deps import Services
 from echostream.web.live import LiveHandlers
 
 PATH = "/socket.io"
@@ -43,8 +41,8 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
         return _Engine
 
 
-def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
-    """Serve Socket.IO at `/socket.io` of `app`."""
+def socket_server(settings: Settings) -> socketio.AsyncServer:
+    """A server without events yet, to be served by `SocketPath`."""
     origins = list(settings.cors_origins)
     server = _Server(
         async_mode="asgi",
@@ -53,6 +51,14 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
         cors_allowed_origins="*" if "*" in origins else origins or None,
         max_http_buffer_size=MAX_MESSAGE_BYTES,
     )
+    _end_sessions_cleanly(server)
+    return server
+
+
+def serve_events(services: Services) -> None:
+    """Let in those who have the token, and answer the events of live audio. Those of jobs are
+    answered by `services.job_rooms`."""
+    settings = services.settings
 
     async def connect(_sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
@@ -61,24 +67,13 @@ def attach_sockets(app: FastAPI, settings: Settings) -> socketio.AsyncServer:
             # Anything but this exception would leave the client waiting.
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
 
-    token = settings.api_bearer_token
-    live = LiveHandlers(
-        server,
-        lambda: cast(LiveSessions, app.state.live),
-        app.state.peers,
-        token.get_secret_value() if token else None,
-    )
+    live = LiveHandlers(services)
 
     async def disconnect(sid: str, _reason: str) -> None:
         await live.left(sid)
 
-    server.on("connect", connect)
-    server.on("disconnect", disconnect)
-    app.state.job_rooms = JobRooms(server)
-    _end_sessions_cleanly(server)
-    app.state.sockets = server
-    app.add_middleware(SocketPath, server=server)
-    return server
+    services.sockets.on("connect", connect)
+    services.sockets.on("disconnect", disconnect)
 
 
 def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
@@ -100,12 +95,12 @@ def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
     engine.on("disconnect", disconnect)
 
 
-async def close_sockets(app: FastAPI, within_s: float) -> None:
+async def close_sockets(services: Services, within_s: float) -> None:
     """Let live sessions come to their end, then end all connections. Before the web server closes:
     it would cut connections off, and wait for polls that nobody answers."""
-    server: socketio.AsyncServer = app.state.sockets
-    await cast(LiveSessions, app.state.live).finish_all(within_s)
-    await asyncio.gather(*map(_close, list(server.eio.sockets.values())), return_exceptions=True)
+    await services.live.finish_all(within_s)
+    connections = list(services.sockets.eio.sockets.values())
+    await asyncio.gather(*map(_close, connections), return_exceptions=True)
 
 
 async def _close(socket: Any) -> None:

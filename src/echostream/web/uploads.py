@@ -1,17 +1,24 @@
 """Request bodies: forms whose files go to disk, and JSON, both bounded while they stream."""
 
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from fastapi import Request
+from pydantic import BaseModel
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from echostream.errors import AudioTooLarge, InvalidRequest, StorageFull
+from echostream.options import validated
+from echostream.web.deps import services_of
 from echostream.web.work import unless_stopping
+
+F = TypeVar("F", bound=BaseModel)
 
 _MAX_JSON_BYTES = 1024 * 1024
 _FORM_OVERHEAD_BYTES = 1024 * 1024
@@ -19,25 +26,68 @@ _MAX_FIELDS = 50
 _MAX_FILES = 4
 _MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
+_ARRAY_FIELD = re.compile(r"(\w+)\[\d*\]")
 
 
-def content_type(request: Request) -> str:
+@dataclass(frozen=True, slots=True)
+class Body(Generic[F]):
+    """What came with a request. `file` lies unlinked on disk, so that a process that dies leaves
+    nothing behind."""
+
+    fields: F
+    file: BinaryIO | None = None
+
+
+@asynccontextmanager
+async def read_body(request: Request, fields: type[F]) -> AsyncIterator[Body[F]]:
+    """A form with its file in `audio`, or JSON. Raises as `read_form` does."""
+    if is_form(request):
+        async with read_form(request, fields, "audio") as body:
+            yield body
+    else:
+        yield Body(validated(fields, await _read_json(request)))
+
+
+@asynccontextmanager
+async def read_form(request: Request, fields: type[F], file: str) -> AsyncIterator[Body[F]]:
+    """A form with its file in the field `file`, which is closed on leaving.
+
+    Raises AudioTooLarge, InvalidRequest for a malformed body or a field at fault, StorageFull,
+    ServerBusy at shutdown, and ClientDisconnect.
+    """
+    max_bytes = services_of(request.app).settings.max_upload_bytes
+    async with _parsed(request, max_bytes) as form:
+        values = _values(form, besides=file)
+        yield Body(validated(fields, values), _file_of(form, file, max_bytes))
+
+
+def is_form(request: Request) -> bool:
+    return _content_type(request) in (_MULTIPART, _URLENCODED)
+
+
+def _content_type(request: Request) -> str:
     """The media type of the body, lower-case and without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def is_form(request: Request) -> bool:
-    return content_type(request) in (_MULTIPART, _URLENCODED)
+def _values(form: FormData, besides: str) -> dict[str, Any]:
+    """All fields but one. What comes several times, or with `[]` or `[0]` after its name, is a
+    list. A form has no null: an empty field is one that was left out."""
+    given: dict[str, list[Any]] = {}
+    lists: set[str] = set()
+    for name, value in form.multi_items():
+        if not value or name == besides:
+            continue
+        match = _ARRAY_FIELD.fullmatch(name)
+        plain = match[1] if match else name
+        given.setdefault(plain, []).append(value)
+        if match or len(given[plain]) > 1:
+            lists.add(plain)
+    return {name: values if name in lists else values[0] for name, values in given.items()}
 
 
 @asynccontextmanager
-async def read_form(request: Request, max_file_bytes: int) -> AsyncIterator[FormData]:
-    """The fields and files of a form. Files lie unlinked on disk and are closed on leaving, so a
-    process that dies leaves nothing behind.
-
-    Raises AudioTooLarge, InvalidRequest for a malformed body, StorageFull, ServerBusy at shutdown,
-    and ClientDisconnect.
-    """
+async def _parsed(request: Request, max_file_bytes: int) -> AsyncIterator[FormData]:
     _refuse_declared_size(request, max_file_bytes)
     stream = _bounded(request, max_file_bytes + _FORM_OVERHEAD_BYTES, max_file_bytes)
     parser = _parser(request, stream)
@@ -56,7 +106,7 @@ async def read_form(request: Request, max_file_bytes: int) -> AsyncIterator[Form
 
 
 def _parser(request: Request, stream: AsyncGenerator[bytes]) -> MultiPartParser | FormParser:
-    if content_type(request) == _MULTIPART:
+    if _content_type(request) == _MULTIPART:
         return _WholeMultipart(request.headers, stream)
     return FormParser(request.headers, stream, max_fields=_MAX_FIELDS)
 
@@ -103,9 +153,8 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
     return AudioTooLarge(f"the upload is over the limit of {max_bytes // 1024 // 1024} MiB")
 
 
-async def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object of the body, empty when there is no body. Raises InvalidRequest, ServerBusy
-    at shutdown, and ClientDisconnect."""
+async def _read_json(request: Request) -> dict[str, Any]:
+    """The JSON object of the body, empty when there is no body."""
     body = await unless_stopping(request, _json_bytes(request))
     if not body.strip():
         return {}
@@ -127,7 +176,7 @@ async def _json_bytes(request: Request) -> bytearray:
     return body
 
 
-def file_of(form: FormData, field: str, max_file_bytes: int) -> BinaryIO | None:
+def _file_of(form: FormData, field: str, max_file_bytes: int) -> BinaryIO | None:
     """The uploaded file of a field, or None when it is absent. Raises AudioTooLarge, and
     InvalidRequest where the field is there but is no file."""
     value = form.get(field)

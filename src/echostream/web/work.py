@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from echostream.errors import Cancelled, EchoStreamError, ServerBusy
+from echostream.web.deps import services_of
 
 T = TypeVar("T")
 
@@ -31,9 +32,8 @@ Endings = dict[Coroutine[Any, Any, Any], EchoStreamError]
 
 
 def _stopping(request: Request) -> Endings:
-    abort: asyncio.Event = request.app.state.abort
     busy = ServerBusy("the server is stopping; send the request again", retry_after_s=10)
-    return {abort.wait(): busy}
+    return {services_of(request.app).abort.wait(): busy}
 
 
 async def _unless(endings: Endings, work: Coroutine[Any, Any, T]) -> T:

@@ -6,15 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 
 from echostream.domain import Progress
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.job_events import JobAnnouncer
-from echostream.jobs import ActiveJob, JobQueue, Permanent
+from echostream.jobs import ActiveJob, JobQueue
+from echostream.options import JobData, validated
 from echostream.pipeline import Pipeline, Source, Url
 from echostream.results import StoredResult
-from echostream.schema import JobData
 from echostream.storage import Storage
 from echostream.worker.metrics import WorkerMetrics
 from echostream.worker.progress import reporting
@@ -45,7 +44,7 @@ class JobRunner:
 
     async def handle(self, job: ActiveJob) -> dict[str, Any]:
         """Does the job, stores its result and returns a reference to it."""
-        data = _read(job)
+        data = validated(JobData, job.data)
         # A worker that died after storing the result, but before reporting it, has left it here.
         if await self._storage.read_result(job.job_id) is None:
             self._metrics.waited(job.waited_s)
@@ -64,7 +63,7 @@ class JobRunner:
                 result = await self._pipeline.finalize(
                     data.transcript or "",
                     source,
-                    data.options,
+                    data.transcribe_options,
                     audio=data.audio_options,
                     progress=progress,
                 )
@@ -73,14 +72,14 @@ class JobRunner:
             else:
                 result = await self._pipeline.run(
                     source,
-                    data.options,
+                    data.transcribe_options,
                     audio=data.audio_options,
                     insights=data.insights,
                     progress=progress,
                 )
         self._metrics.transcribed(result.transcript)
         return StoredResult(
-            result.transcript,
+            result.transcript.with_cautions(data.cautions),
             result.insights,
             result.cached,
             data.audio_id,
@@ -116,12 +115,3 @@ class JobRunner:
                 await self._storage.unstage(audio)
         except EchoStreamError as error:
             log.error("job_end_incomplete", job_id=job_id, reason=str(error))
-
-
-def _read(job: ActiveJob) -> JobData:
-    try:
-        return JobData.model_validate(job.data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Permanent(f"{InvalidRequest.code}: {where}: {first['msg']}") from error

@@ -1,0 +1,210 @@
+"""The options of a request: the one place where they are written down.
+
+REST's forms and JSON, jobs, `start_audio`, `/v1` and the web frontend are made from these models,
+and so is the OpenAPI document; a test holds the command line to them. A field that is added here is
+known in all of them, under its name in camelCase (under `/v1` as it stands).
+"""
+
+import json
+import re
+from dataclasses import fields
+from itertools import islice
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+
+from echostream.domain import AudioOptions, Caution, Task, TranscribeOptions
+from echostream.errors import InvalidRequest
+
+M = TypeVar("M", bound=BaseModel)
+
+_LANGUAGE = r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*"
+_MOST_HOTWORDS = 500
+_LONGEST_HOTWORD = 200
+_MOST_CAUTIONS = 20
+_LONGEST_NAME = 60
+"""Characters of an unknown field's name that are repeated to whoever sent it."""
+_OF_ENGINE: Final = {field.name for field in fields(TranscribeOptions)}
+
+
+def _normal_language(code: str) -> str:
+    """`en-US` and `EN` are both `en` to an engine."""
+    match = re.fullmatch(_LANGUAGE, code.strip())
+    if match is None:
+        raise ValueError("must be an ISO 639-1 code such as 'en'")
+    return match[1].lower()
+
+
+def _as_list(given: object) -> object:
+    """A form has names separated by commas or lines, or a JSON list; JSON has a list."""
+    if not isinstance(given, str):
+        return given
+    if given.lstrip().startswith("["):
+        try:
+            return json.loads(given)
+        except ValueError as error:
+            raise ValueError("must be names separated by commas, or a JSON list") from error
+    return [name.strip() for name in re.split(r"[,;\n]", given) if name.strip()]
+
+
+Language = Annotated[
+    str,
+    AfterValidator(_normal_language),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LANGUAGE}$", "examples": ["en"]}),
+]
+Hotword = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_HOTWORD),
+]
+Hotwords = Annotated[
+    tuple[Hotword, ...],
+    BeforeValidator(_as_list),
+    Field(max_length=_MOST_HOTWORDS),
+    WithJsonSchema(
+        {
+            "type": ["string", "array"],
+            "items": {"type": "string", "minLength": 1, "maxLength": _LONGEST_HOTWORD},
+            "maxItems": _MOST_HOTWORDS,
+            "examples": ["Kubernetes, Anouk Desrosiers"],
+        }
+    ),
+]
+WithInsights = Annotated[bool, Field(description="Generate insights from what was said.")]
+MaxLineChars = Annotated[
+    int, Field(ge=10, le=200, description="Columns of a line of subtitles, of which there are two.")
+]
+MaxCueSeconds = Annotated[
+    float, Field(ge=1, le=60, description="Longest time a subtitle is shown.")
+]
+
+
+class Options(BaseModel):
+    """What may be asked of every transcription, of a recording or of live audio.
+
+    A field that is not known does not fail a request: clients that were written for another server
+    may send more than is read here. `cautions` says so.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, frozen=True, extra="allow"
+    )
+
+    model: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Name of the model that transcribes; the default one when left out.",
+    )
+    language: Language | None = Field(None, description="ISO 639-1 code; detected when left out.")
+    prompt: str | None = Field(
+        None, max_length=2000, description="Names and terms that are likely to be said."
+    )
+    hotwords: Hotwords = Field(
+        (),
+        validation_alias=AliasChoices("hotwords", "keywords"),
+        description="Names and terms that are likely to be said, separated by commas or as a list;"
+        " `keywords` is another name for it.",
+    )
+
+    @property
+    def transcribe_options(self) -> TranscribeOptions:
+        """What an engine is told: the fields that have namesakes there."""
+        return TranscribeOptions(**self.model_dump(include=_OF_ENGINE))
+
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        """One for each of the first fields that are not known."""
+        return tuple(
+            Caution(
+                "unknown_field", f"There is no field '{name[:_LONGEST_NAME]}'; it was not used."
+            )
+            for name in islice(self.model_extra or (), _MOST_CAUTIONS)
+        )
+
+
+class LiveOptions(Options):
+    """What may be asked of live audio."""
+
+    insights: WithInsights = True
+
+
+class RecordingOptions(Options):
+    """What may be asked of every recording."""
+
+    task: Task = Field("transcribe", description="`translate` gives the text in English.")
+    audio_track: int | None = Field(
+        None,
+        ge=0,
+        le=99,
+        description="The one audio track to listen to, from 0; all are mixed when left out.",
+    )
+    channels: Literal["mix", "separate"] = Field(
+        "mix", description="`separate` transcribes each channel apart, as a speaker of its own."
+    )
+    use_queue: bool = Field(
+        False,
+        exclude=True,  # it is about the request; a job has no need of it
+        description="Answer at once with a job id and work in the background.",
+    )
+    callback_url: str | None = Field(None, description="Told when a queued job ends.")
+
+    @property
+    def audio_options(self) -> AudioOptions:
+        return AudioOptions(self.audio_track, self.channels)
+
+
+class UploadOptions(RecordingOptions):
+    """A recording that is to be transcribed."""
+
+    audio_url: str | None = Field(
+        None, json_schema_extra={"format": "uri"}, description="Where the recording is."
+    )
+    word_timestamps: bool = Field(False, description="Time each word.")
+    insights: WithInsights = True
+
+
+class FinalizeOptions(RecordingOptions):
+    """A transcript that ends with the text of a last recording."""
+
+    audio_id: str | None = Field(
+        None, max_length=200, description="Given back; made up when left out."
+    )
+    transcript: str | None = Field(None, description="What was transcribed before.")
+
+
+class JobData(UploadOptions, FinalizeOptions):
+    """What a job in the queue says, under the names that requests use, so that other programs can
+    add jobs of their own. `transcript` and `audio_id` make the job a finalize."""
+
+    audio: str | None = Field(None, description="Name of staged audio.")
+
+    @classmethod
+    def of(cls, asked: RecordingOptions) -> "JobData":
+        """A request as a job, without the fields that are not known."""
+        return cls(**asked.model_dump(include=set(type(asked).model_fields)))
+
+    @property
+    def is_finalize(self) -> bool:
+        return self.transcript is not None or self.audio_id is not None
+
+
+def validated(model: type[M], values: dict[str, Any]) -> M:
+    """`values` as a model. Raises InvalidRequest that names the first field at fault."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InvalidRequest(f"{where}: {reason}" if where else reason) from error

@@ -1,0 +1,62 @@
+"""What the API works with, made when the app starts, and how routes come by it."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+
+import socketio
+from fastapi import Depends, FastAPI, Request
+
+from echostream.jobs import JobQueue
+from echostream.pipeline import Pipeline
+from echostream.settings import Settings
+from echostream.storage import Storage
+from echostream.streaming import LiveSessions
+from echostream.web.job_rooms import JobRooms
+from echostream.web.job_shapes import no_queue
+from echostream.web.metrics import Metrics
+from echostream.web.peers import Peers
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """What background jobs need: their queue, that of their webhooks, and the storage."""
+
+    queue: JobQueue
+    webhooks: JobQueue
+    storage: Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that requests and Socket.IO events share. `jobs` is None without USE_QUEUE,
+    `peers` where there is one process. `abort` is set when what still runs has to end."""
+
+    settings: Settings
+    pipeline: Pipeline
+    metrics: Metrics
+    live: LiveSessions
+    sockets: socketio.AsyncServer
+    job_rooms: JobRooms
+    abort: asyncio.Event
+    jobs: Jobs | None
+    peers: Peers | None
+
+    def require_jobs(self) -> Jobs:
+        """Raises QueueUnavailable without USE_QUEUE."""
+        if self.jobs is None:
+            raise no_queue()
+        return self.jobs
+
+
+def services_of(app: FastAPI) -> Services:
+    """Those of an app that has started."""
+    services: Services = app.state.services
+    return services
+
+
+async def _services(request: Request) -> Services:
+    return services_of(request.app)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

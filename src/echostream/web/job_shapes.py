@@ -1,0 +1,47 @@
+"""Jobs as clients see them, over REST and Socket.IO alike."""
+
+from typing import Any
+
+from echostream.errors import JobNotFound, QueueUnavailable
+from echostream.jobs import JobStatus, SoFar
+from echostream.results import StoredResult
+from echostream.storage import Storage
+
+JOB_ID = r"^[A-Za-z0-9_-]{1,128}$"
+
+
+def shape_of(status: JobStatus) -> dict[str, Any]:
+    """A job without its result."""
+    body: dict[str, Any] = {
+        "jobId": status.job_id,
+        "state": status.state,
+        "progress": 100 if status.state == "completed" else status.progress,
+        "attempts": status.attempts,
+        "createdAt": status.created_s,
+        "startedAt": status.started_s,
+        "finishedAt": status.finished_s,
+    }
+    if status.state == "failed":
+        body |= {"error": status.error, "message": status.message}
+    if status.so_far is not None:
+        body |= so_far_shape(status.so_far)
+    return body
+
+
+def so_far_shape(so_far: SoFar, *, with_text: bool = True) -> dict[str, Any]:
+    """What clients see of an active job beside its progress."""
+    shape: dict[str, Any] = {"stage": so_far.stage, "secondsLeft": so_far.left_s}
+    return shape | {"text": so_far.text} if with_text else shape
+
+
+async def result_of(storage: Storage, job_id: str) -> StoredResult:
+    """Raises JobNotFound where it is gone or was never ours."""
+    data = await storage.read_result(job_id)
+    stored = StoredResult.load(data) if data else None
+    if stored is None:
+        raise JobNotFound(f"the result of job {job_id!r} is no longer kept")
+    return stored
+
+
+def no_queue() -> QueueUnavailable:
+    return QueueUnavailable("no job queue is connected; set USE_QUEUE=true and REDIS_URL")

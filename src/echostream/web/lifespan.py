@@ -1,0 +1,100 @@
+"""What the API works with, while it runs: opened when the app starts, closed when it ends."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import socketio
+import structlog
+
+from echostream.children import WorkerChild, worker_command
+from echostream.engine import Engine
+from echostream.jobs import JobQueue
+from echostream.pipeline import Pipeline
+from echostream.settings import Settings
+from echostream.storage import Storage
+from echostream.streaming import Limits, LiveSessions
+from echostream.web.deps import Jobs, Services
+from echostream.web.job_rooms import JobRooms
+from echostream.web.metrics import Metrics
+from echostream.web.peers import Peers
+from echostream.web.sockets import serve_events
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def running_services(
+    settings: Settings, pipeline: Pipeline, sockets: socketio.AsyncServer, peers: Peers | None
+) -> AsyncIterator[Services]:
+    """Everything that requests and events share. The pipeline is started, and closed at the end."""
+    await pipeline.start()
+    job_rooms = JobRooms(sockets)
+    async with _jobs(settings, pipeline.engine, job_rooms) as jobs:
+        metrics = Metrics(pipeline, jobs.queue if jobs else None)
+        if settings.api_bearer_token is None:
+            log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
+        services = Services(
+            settings=settings,
+            pipeline=pipeline,
+            metrics=metrics,
+            live=_live_sessions(settings, pipeline, metrics, peers),
+            sockets=sockets,
+            job_rooms=job_rooms,
+            abort=asyncio.Event(),
+            jobs=jobs,
+            peers=peers,
+        )
+        serve_events(services)
+        yield services
+        await services.live.aclose()
+        await sockets.shutdown()
+    await pipeline.aclose()
+
+
+def _live_sessions(
+    settings: Settings, pipeline: Pipeline, metrics: Metrics, peers: Peers | None
+) -> LiveSessions:
+    limits = Limits(
+        sessions=settings.live_sessions,
+        audio_s=settings.max_audio_seconds,
+        resume_s=settings.live_resume_s,
+        idle_s=settings.live_idle_s,
+    )
+    sessions = LiveSessions(
+        pipeline.engine,
+        pipeline.analyse,
+        limits,
+        vocabulary=settings.vocabulary,
+        new_secret=peers.new_id if peers else secrets.token_urlsafe,
+        observe=metrics.observe_live,
+    )
+    metrics.watch_live(lambda: len(sessions.active))
+    return sessions
+
+
+@asynccontextmanager
+async def _jobs(
+    settings: Settings, engine: Engine, job_rooms: JobRooms
+) -> AsyncIterator[Jobs | None]:
+    """The queues and the storage, and a worker beside us if asked for; None without USE_QUEUE."""
+    if not settings.use_queue:
+        yield None
+        return
+    queue, webhooks = (
+        JobQueue(name, settings.redis_url, retention_s=settings.job_retention_s)
+        for name in (settings.queue_name, settings.webhook_queue_name)
+    )
+    jobs = Jobs(queue, webhooks, Storage(settings.storage_url))
+    job_rooms.open(settings, queue, jobs.storage)
+    worker = WorkerChild(worker_command(engine.socket))
+    if settings.run_worker:
+        worker.start()
+    try:
+        yield jobs
+    finally:
+        await job_rooms.aclose()
+        await worker.aclose()
+        for each in (queue, webhooks):
+            await each.aclose()

@@ -1,0 +1,74 @@
+"""What may be asked under `/v1`: our options and OpenAI's own."""
+
+import re
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+
+from echostream.domain import Task, TranscribeOptions
+from echostream.exports import CueOptions
+from echostream.options import Language, MaxCueSeconds, MaxLineChars, Options
+
+Granularity = Literal["word", "segment"]
+ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
+
+_OPENAIS_OWN = re.compile(r"(whisper-\d+|gpt-.*)")
+"""Names of models that OpenAI has and we do not: what we have by default stands in for them."""
+
+# A list of one comes under a plain name, too.
+Several = BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
+
+
+class AudioFields(Options):
+    """Form fields of the two audio endpoints: our options, under their names as they stand, and
+    OpenAI's own. What cannot be honoured is refused by its name."""
+
+    model_config = ConfigDict(alias_generator=lambda name: name, extra="forbid")
+
+    # OpenAI takes any length, and its models read the end of it.
+    prompt: str | None = Field(None, description="Names and terms that are likely to be said.")
+    languages: Annotated[tuple[Language, ...], Several] = Field(
+        (), description="Languages that may be spoken; one is the same as `language`."
+    )
+    temperature: float = Field(0.0, ge=0.0, le=1.0)
+    response_format: ResponseFormat = "json"
+    stream: bool = False
+    max_line_chars: MaxLineChars = 42
+    max_cue_seconds: MaxCueSeconds = 7.0
+    timestamp_granularities: Annotated[tuple[Granularity, ...], Several] = ("segment",)
+    include: Annotated[tuple[Literal["logprobs"], ...], Several] = Field(
+        (),
+        description="`logprobs`: how sure the engine is of each word, in `json` and streams.",
+    )
+    chunking_strategy: Literal["auto"] | None = Field(
+        None, description="Audio is always cut where nobody speaks."
+    )
+
+    @field_validator("model")
+    @classmethod
+    def _openais_mean_the_default(cls, name: str | None) -> str | None:
+        return None if name and _OPENAIS_OWN.fullmatch(name) else name
+
+    @property
+    def wants_words(self) -> bool:
+        return self.response_format == "verbose_json" and "word" in self.timestamp_granularities
+
+    @property
+    def wants_logprobs(self) -> bool:
+        return "logprobs" in self.include
+
+    @property
+    def cue_options(self) -> CueOptions:
+        return CueOptions(self.max_line_chars, self.max_cue_seconds)
+
+    def options(self, task: Task) -> TranscribeOptions:
+        """Of several possible languages the first is that of parts too short to tell; one is all
+        that there is."""
+        only = self.languages[0] if len(self.languages) == 1 else None
+        return replace(
+            self.transcribe_options,
+            task=task,
+            language=self.language or only,
+            expected_language=self.languages[0] if len(self.languages) > 1 else None,
+        )

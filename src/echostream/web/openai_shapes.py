@@ -1,0 +1,94 @@
+"""Answers in the shapes that OpenAI's SDKs parse."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from echostream.domain import Segment, Task, Transcript
+from echostream.exports import to_srt, to_vtt
+from echostream.web.openai_fields import AudioFields
+
+_SEEK_FRAMES_PER_S = 100
+_LEAST_PROBABILITY = 1e-6
+
+
+def formatted(transcript: Transcript, fields: AudioFields, task: Task) -> Response:
+    match fields.response_format:
+        case "text":
+            return PlainTextResponse(transcript.text + "\n")
+        case "srt":
+            return PlainTextResponse(to_srt(transcript, fields.cue_options))
+        case "vtt":
+            return PlainTextResponse(to_vtt(transcript, fields.cue_options), media_type="text/vtt")
+        case "json":
+            return JSONResponse(_json(transcript, fields))
+        case "verbose_json":
+            return JSONResponse(_verbose(transcript, fields, task))
+
+
+def _json(transcript: Transcript, fields: AudioFields) -> dict[str, Any]:
+    body: dict[str, Any] = {"text": transcript.text}
+    if transcript.languages:
+        body["languages"] = [{"code": code} for code in transcript.languages]
+    if fields.wants_logprobs:
+        body["logprobs"] = logprobs(transcript.segments)
+    return body | {"usage": _usage(transcript)}
+
+
+def _usage(transcript: Transcript) -> dict[str, Any]:
+    return {"type": "duration", "seconds": round(transcript.duration_s, 3)}
+
+
+def logprobs(segments: Iterable[Segment]) -> list[dict[str, Any]]:
+    """One for each word, with the space before it: that is how sure the engine is of words. The
+    tokens put together are the text."""
+    found: list[dict[str, Any]] = []
+    for segment in segments:
+        for number, word in enumerate(segment.words):
+            first = segment if number == 0 else word
+            token = f" {word.text}" if found and first.space_before else word.text
+            logprob = round(math.log(max(word.probability, _LEAST_PROBABILITY)), 4)
+            found.append({"token": token, "logprob": logprob, "bytes": list(token.encode())})
+    return found
+
+
+def _verbose(transcript: Transcript, fields: AudioFields, task: Task) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "task": task,
+        "language": transcript.language,
+        "duration": round(transcript.duration_s, 3),
+        "text": transcript.text,
+        "segments": [_verbose_segment(segment) for segment in transcript.segments],
+    }
+    if fields.wants_words:
+        body["words"] = [
+            {"word": word.text, "start": word.start_s, "end": word.end_s}
+            for word in transcript.words
+        ]
+    return body | {"usage": _usage(transcript)}
+
+
+def _verbose_segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "id": segment.id,
+        "seek": round(segment.start_s * _SEEK_FRAMES_PER_S),
+        "start": segment.start_s,
+        "end": segment.end_s,
+        "text": segment.text,
+        "tokens": list(segment.tokens),
+        "temperature": segment.temperature,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob,
+    }
+
+
+def error_body(code: str, status: int, message: str) -> dict[str, Any]:
+    """An error in OpenAI's shape."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    if status == 401:
+        kind = "authentication_error"
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
