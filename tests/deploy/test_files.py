@@ -16,7 +16,7 @@ from prometheus_client import generate_latest
 from conftest import ROOT
 from echostream.settings import Settings
 from echostream.worker.metrics import WorkerMetrics
-from frontend.settings import FrontendSettings
+from echostream_ui.settings import FrontendSettings
 from web.support import serving, settings_of
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -139,7 +139,7 @@ def test_the_frontend_does_without_what_is_taken_out_of_its_image() -> None:
     }
     locked = (ROOT / "requirements-ui.lock").read_text().lower().replace("-", "_")
     assert all(re.search(rf"^{name}==", locked, re.M) for name in removed)
-    imported = third_party(sorted((ROOT / "frontend").rglob("*.py")))
+    imported = third_party(sorted((ROOT / "src" / "echostream_ui").rglob("*.py")))
     assert {"streamlit", "imageio_ffmpeg", "socketio"} <= imported
     assert not imported & removed
 

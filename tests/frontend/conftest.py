@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from frontend.sqlite_store import SqliteStore
-from frontend.store import Store
-from frontend.supabase_accounts import Accounts
-from frontend.supabase_client import SupabaseStore
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import Store
+from echostream_ui.library.supabase.accounts import Accounts
+from echostream_ui.library.supabase.store import SupabaseStore
 from postgres_server import PostgresServer
 from recordings import MONDAY, fill, media
 from supabase_standin.project import Project, prepare, supabase_project

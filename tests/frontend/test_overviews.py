@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from frontend.store import (
+from echostream_ui.library.store import (
     ActionItem,
     Facets,
     OpenItem,

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from frontend.store import MARK_END, MARK_START, Query
+from echostream_ui.library.store import MARK_END, MARK_START, Query
 from recordings import MONDAY, fill, found, ids, media
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import httpx2 as httpx
 import pytest
 
-from frontend.store import (
+from echostream_ui.library.store import (
     ActionItem,
     Page,
     Query,

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import httpx2 as httpx
 import pytest
 
-from frontend.store import Facets, Page, Query
-from frontend.supabase_client import SupabaseStore
+from echostream_ui.library.store import Facets, Page, Query
+from echostream_ui.library.supabase.store import SupabaseStore
 from recordings import answer, fill
 from supabase_standin.project import Project
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2 as httpx
 import pytest
 
-from frontend.store import Query, StoreError
-from frontend.supabase_accounts import Accounts
+from echostream_ui.library.store import Query, StoreError
+from echostream_ui.library.supabase.accounts import Accounts
 from recordings import answer, media
 
 EMAIL, PASSWORD = "ada@example.com", "a long password"

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from frontend.store import Query, StoreError
-from frontend.supabase_accounts import Accounts
+from echostream_ui.library.store import Query, StoreError
+from echostream_ui.library.supabase.accounts import Accounts
 from recordings import answer, fill, media
 from supabase_standin.project import Project, supabase_project
 
@@ -100,7 +100,7 @@ def test_migrations_that_have_not_run_are_told(postgres):
         with accounts_of(project) as accounts:
             error = refusal(lambda: accounts.sign_in(EMAIL, PASSWORD))
     assert str(error) == "A function of the library is missing in the Supabase project."
-    assert "frontend/supabase/migrations" in error.advice
+    assert "library/supabase/migrations" in error.advice
 
 
 def test_migrations_do_in_a_project_that_grants_nothing_by_itself(postgres):

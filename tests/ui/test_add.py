@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from conftest import SAMPLE, sample_pcm, sample_text, word_error_rate, write_wav
-from frontend.sqlite_store import SqliteStore
+from echostream_ui.library.sqlite.store import SqliteStore
 from redis_server import RedisServer
 from ui.conftest import whisper_api
 from ui.site import Site, site
@@ -157,7 +157,7 @@ def test_cancelled_and_tried_again(
 
 
 def _all(state: str = "completed"):
-    from frontend.store import Query
+    from echostream_ui.library.store import Query
 
     return Query(states=(state,))
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from frontend.sqlite_store import SqliteStore
+from echostream_ui.library.sqlite.store import SqliteStore
 from ui.seeded import seed
 from ui.site import Site
 

@@ -9,8 +9,8 @@ from typing import Any
 import docx
 import pytest
 
-from frontend import documents
-from frontend.store import ActionItem, Analysis, Media
+from echostream_ui import documents
+from echostream_ui.library.store import ActionItem, Analysis, Media
 
 MEDIA = Media(
     id="7",

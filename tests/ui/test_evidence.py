@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from echostream.pipeline import text_segments
-from frontend.evidence import mapped, places_of
-from frontend.transcript import Line, text_of
+from echostream_ui.library.transcript import Line, text_of
+from echostream_ui.recording.evidence import mapped, places_of
 
 
 def lines(*texts: str) -> tuple[Line, ...]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from frontend.api_client import ApiError
-from frontend.intake import Intake
-from frontend.staging import Staging
+from echostream_ui.api_client import ApiError
+from echostream_ui.intake import Intake
+from echostream_ui.intake.staging import Staging
 from ui.standins import ANSWER, FullStore, ScriptedApi, gone
 from web.support import WAIT_S, wait_until
 

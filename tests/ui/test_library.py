@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from frontend.sqlite_store import SqliteStore
-from frontend.store import Query
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import Query
 from ui.conftest import whisper_api
 from ui.seeded import seed
 from ui.site import Site, site

@@ -15,10 +15,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from conftest import ROOT, word_error_rate
-from frontend.services import Services
-from frontend.sqlite_store import SqliteStore
-from frontend.store import UNFINISHED, Media, Query
-from frontend.transcript import text_of
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import UNFINISHED, Media, Query
+from echostream_ui.library.transcript import text_of
+from echostream_ui.services import Services
 from ui.conftest import whisper_api
 from ui.microphone import QUESTION, SURVEY, LivePage, hearing, spoken
 from ui.site import Site, chromium, site
@@ -266,7 +266,7 @@ def test_a_microphone_that_cannot_be_had(alone: Site, flags: list[str], words: s
 
 def test_the_form(app_services: Services) -> None:
     assert app_services.library is not None
-    test = AppTest.from_file(str(ROOT / "frontend" / "pages" / "live.py")).run()
+    test = AppTest.from_file(str(ROOT / "src" / "echostream_ui" / "pages" / "live.py")).run()
     assert not test.exception
     assert test.title[0].value == "Live"
     assert test.text_input[0].label == "Title"

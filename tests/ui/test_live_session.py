@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from frontend.api_client import ApiClient, Options
-from frontend.intake import Intake
-from frontend.live_session import LiveSession, Target, Wanted
-from frontend.live_sessions import LiveSessions
-from frontend.remux import make_seekable
-from frontend.sqlite_store import SqliteStore
-from frontend.staging import Staging
-from frontend.tickets import Tickets
+from echostream_ui.api_client import ApiClient, Options
+from echostream_ui.intake import Intake
+from echostream_ui.intake.remux import make_seekable
+from echostream_ui.intake.staging import Staging
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.live.session import LiveSession, Target, Wanted
+from echostream_ui.live.sessions import LiveSessions
+from echostream_ui.tickets import Tickets
 
 _NOBODY = "http://127.0.0.1:1"
 

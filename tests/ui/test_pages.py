@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT
-from frontend.services import Services
-from frontend.store import Media, Query
+from echostream_ui.library.store import Media, Query
+from echostream_ui.services import Services
 from ui.seeded import seed
 from ui.standins import ANSWER
 
@@ -18,7 +18,9 @@ Open = Callable[[str], AppTest]
 @pytest.fixture
 def opened(app_services: Services) -> Open:
     def open_page(name: str, **query: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "frontend" / "pages" / "frame.py"), default_timeout=30)
+        app = AppTest.from_file(
+            str(ROOT / "src" / "echostream_ui" / "pages" / "frame.py"), default_timeout=30
+        )
         app.run()
         app.query_params.update(query)
         app.switch_page(f"{name}.py").run()

@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from conftest import TINY_WHISPER
-from frontend.sqlite_store import SqliteStore
-from frontend.store import Analysis
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import Analysis
 from ui.recordings import MEETING, add_recording, answer_of, long_answer
 from ui.site import Site, site
 from web.process import ServerProcess, server_process

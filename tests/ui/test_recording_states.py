@@ -12,14 +12,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT
-from frontend.services import services
-from frontend.sqlite_store import SqliteStore
-from frontend.store import ActionItem
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import ActionItem
+from echostream_ui.services import services
 from ui.recordings import add_recording, long_answer
 from ui.site import free_port
 from web.support import wait_until
 
-PAGE = str(ROOT / "frontend" / "pages" / "recording.py")
+PAGE = str(ROOT / "src" / "echostream_ui" / "pages" / "recording.py")
 Look = Callable[[str], AppTest]
 
 

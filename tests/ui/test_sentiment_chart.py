@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from frontend.sentiment_chart import bars_of, chart_of, described
-from frontend.transcript import Line, edited
+from echostream_ui.library.transcript import Line, edited
+from echostream_ui.recording.sentiment_chart import bars_of, chart_of, described
 
 
 def lines(count: int) -> dict[int, Line]:

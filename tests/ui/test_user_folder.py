@@ -51,7 +51,8 @@ def test_nothing_in_the_folder_is_run(tmp_path: Path) -> None:
             assert response.status_code == 200, response.text
             commands = " ".join(map(command_of, descendants_of(popen.pid)))
             assert all(
-                what in commands for what in (" engine ", " member ", "sphinx_child", "-m frontend")
+                what in commands
+                for what in (" engine ", " member ", "sphinx_child", "-m echostream_ui")
             )
             popen.send_signal(signal.SIGTERM)
             popen.wait(WAIT_S)

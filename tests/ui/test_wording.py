@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from frontend import wording
-from frontend.progress import Progress
+from echostream_ui.intake.progress import Progress
+from echostream_ui.words import wording
 
 
 @pytest.mark.parametrize(
