@@ -176,6 +176,17 @@ def module_files(name: str) -> list[Path]:
     return [file for file in (path.with_suffix(".py"), *packages) if file.is_file()]
 
 
+def test_programs_run_nothing_of_the_folder_they_start_in() -> None:
+    """With -m alone Python looks for modules there first, and in an image that is the volume."""
+    commands = [
+        *(json.loads(command) for command in re.findall(r"^CMD (.+)$", DOCKERFILE, re.M)),
+        *(service.get("startCommand", "").split() for service in RENDER["services"]),
+    ]
+    with_modules = [command for command in commands if "-m" in command]
+    assert len(with_modules) == 2
+    assert all("-P" in command for command in with_modules)
+
+
 def test_render_names_settings_that_there_are() -> None:
     groups = {group["name"]: group["envVars"] for group in RENDER["envVarGroups"]}
     other = {"API_HOSTPORT", "PYTHON_VERSION"}  # of the blueprint itself, and of Render

@@ -16,6 +16,9 @@ from echostream_ui.library.store import (
 )
 from echostream_ui.library.values import storable
 
+MEDIA = ", ".join(f"media.{field.name}" for field in fields(Media))
+"""The columns that `media_of` needs."""
+
 
 def action_item(found: Json) -> ActionItem:
     """An action item from its JSON."""

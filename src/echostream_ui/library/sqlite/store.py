@@ -1,29 +1,25 @@
 """The library in a local folder: a SQLite database, and a file of audio for each recording."""
 
 import json
-import re
 import shutil
 import sqlite3
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, fields
-from datetime import date, datetime, timedelta
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from echostream_ui.library.sqlite.database import Database, translated
+from echostream_ui.library.sqlite.overview import open_items, overview
 from echostream_ui.library.sqlite.rows import (
-    action_item,
+    MEDIA,
     analysis_columns,
     analysis_of,
     media_columns,
     media_of,
-    row_of,
-    week_of,
 )
+from echostream_ui.library.sqlite.search import search
 from echostream_ui.library.store import (
-    MARK_END,
-    MARK_START,
     Analysis,
     Facets,
     Json,
@@ -32,21 +28,11 @@ from echostream_ui.library.store import (
     Overview,
     Page,
     Query,
-    TopicInWeek,
 )
 from echostream_ui.library.transcript import action_items_of, text_of, title_of
 from echostream_ui.library.values import storable
 
-_MEDIA = ", ".join(f"media.{field.name}" for field in fields(Media))
-_MONDAY = "date(substr(created_at, 1, 10), '-6 days', 'weekday 1')"  # SQLite rounds up seconds
-_ORDER = {
-    "created_at": "media.created_at",
-    "title": "media.title COLLATE NOCASE",
-    "duration_s": "media.duration_s",
-}
 _ITS_ROW = "rowid = (SELECT number FROM media WHERE id = ?)"
-_EXCERPT_WORDS = 16
-_COUNTED = "FROM media JOIN analysis ON media_id = media.id WHERE state = 'completed'"
 
 
 class SqliteStore:
@@ -79,7 +65,7 @@ class SqliteStore:
 
     @translated
     def media(self, media_id: str) -> Media | None:
-        found = self._db.rows(f"SELECT {_MEDIA} FROM media WHERE id = ?", media_id)
+        found = self._db.rows(f"SELECT {MEDIA} FROM media WHERE id = ?", media_id)
         return media_of(found[0]) if found else None
 
     @translated
@@ -137,28 +123,7 @@ class SqliteStore:
 
     @translated
     def search(self, query: Query) -> Page:
-        words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", query.text))
-        where, values = _conditions(query)
-        tables = "media JOIN analysis ON analysis.media_id = media.id"
-        excerpt = "NULL"
-        if words:
-            tables += " JOIN search ON search.rowid = media.number"
-            where.append("search MATCH ?")
-            values.append(" ".join(f'"{word}"*' for word in words))
-            excerpt = f"snippet(search, 1, '{MARK_START}', '{MARK_END}', '…', {_EXCERPT_WORDS})"
-        elif query.text.strip():
-            return Page((), 0)  # nothing that could stand in a transcript
-        condition = " AND ".join(where) or "TRUE"
-        total = self._db.rows(f"SELECT count(*) FROM {tables} WHERE {condition}", *values)[0][0]
-        found = self._db.rows(
-            f"SELECT {_MEDIA}, topics, sentiment, sentiment_score, {excerpt} AS excerpt"
-            f" FROM {tables} WHERE {condition} ORDER BY {_order(query, bool(words))}"
-            " LIMIT ? OFFSET ?",
-            *values,
-            query.limit,
-            query.offset,
-        )
-        return Page(tuple(row_of(row) for row in found), total)
+        return search(self._db, query)
 
     @translated
     def facets(self) -> Facets:
@@ -177,7 +142,7 @@ class SqliteStore:
 
     @translated
     def unfinished(self) -> list[Media]:
-        sql = f"SELECT {_MEDIA} FROM media WHERE state IN ('waiting', 'active') ORDER BY created_at"
+        sql = f"SELECT {MEDIA} FROM media WHERE state IN ('waiting', 'active') ORDER BY created_at"
         return [media_of(row) for row in self._db.rows(sql)]
 
     @translated
@@ -203,72 +168,11 @@ class SqliteStore:
 
     @translated
     def overview(self, since: date | None, topics: int = 8) -> Overview:
-        after = f"{_COUNTED} AND created_at >= ?"
-        begin = (since or date.min).isoformat()
-        weeks = self._db.rows(
-            f"SELECT {_MONDAY} AS monday, count(*) AS recordings,"
-            " total(duration_s) AS duration_s, total(sentiment = 'positive') AS positive,"
-            " total(sentiment = 'neutral') AS neutral, total(sentiment = 'negative') AS negative"
-            f" {after} GROUP BY monday ORDER BY monday",
-            begin,
-        )
-        languages = self._db.rows(
-            f"SELECT language, count(*) AS n {after} AND language IS NOT NULL"
-            " GROUP BY language ORDER BY n DESC, language",
-            begin,
-        )
-        items = self._db.rows(
-            "SELECT total(NOT json_extract(each.value, '$.done')) AS open,"
-            " total(json_extract(each.value, '$.done')) AS done"
-            f" {after.replace('WHERE', ', json_each(action_items) AS each WHERE')}",
-            begin,
-        )[0]
-        return Overview(
-            recordings=sum(week["recordings"] for week in weeks),
-            duration_s=sum(week["duration_s"] for week in weeks),
-            weeks=tuple(week_of(row) for row in weeks),
-            topics=self._topics(after, begin, topics),
-            languages=tuple((row["language"], row["n"]) for row in languages),
-            open_items=int(items["open"]),
-            done_items=int(items["done"]),
-        )
-
-    def _topics(self, after: str, begin: str, limit: int) -> tuple[TopicInWeek, ...]:
-        each = after.replace("WHERE", ", json_each(topics) AS each WHERE")
-        found = self._db.rows(
-            f"WITH said AS (SELECT each.value AS topic, {_MONDAY} AS monday {each}),"
-            " top AS (SELECT topic, count(*) AS n FROM said GROUP BY topic"
-            "         ORDER BY n DESC, topic LIMIT ?)"
-            " SELECT said.topic, monday, count(*) AS recordings FROM said JOIN top"
-            " ON top.topic = said.topic GROUP BY said.topic, monday"
-            " ORDER BY top.n DESC, said.topic, monday",
-            begin,
-            limit,
-        )
-        return tuple(
-            TopicInWeek(row["topic"], date.fromisoformat(row["monday"]), row["recordings"])
-            for row in found
-        )
+        return overview(self._db, since, topics)
 
     @translated
     def open_items(self, limit: int = 100) -> list[OpenItem]:
-        found = self._db.rows(
-            "SELECT media.id, title, created_at, each.key AS place, each.value AS item"
-            " FROM media JOIN analysis ON media_id = media.id, json_each(action_items) AS each"
-            " WHERE state = 'completed' AND NOT json_extract(each.value, '$.done')"
-            " ORDER BY created_at DESC, media.id, place LIMIT ?",
-            limit,
-        )
-        return [
-            OpenItem(
-                media_id=row["id"],
-                media_title=row["title"],
-                created_at=datetime.fromisoformat(row["created_at"]),
-                index=row["place"],
-                item=action_item(json.loads(row["item"])),
-            )
-            for row in found
-        ]
+        return open_items(self._db, limit)
 
     @translated
     def keep_audio(self, media_id: str, path: Path) -> None:
@@ -296,39 +200,3 @@ def _index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None
         " SELECT number, ?, ? FROM media WHERE id = ?"
     )
     db.execute(sql, (title, text, media_id))
-
-
-def _conditions(query: Query) -> tuple[list[str], list[object]]:
-    where: list[str] = []
-    values: list[object] = []
-
-    def one_of(column: str, wanted: Sequence[str]) -> None:
-        if wanted:
-            where.append(f"{column} IN ({', '.join('?' * len(wanted))})")
-            values.extend(wanted)
-
-    def any_of(column: str, wanted: Sequence[str]) -> None:
-        if wanted:
-            places = ", ".join("?" * len(wanted))
-            where.append(f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value IN ({places}))")
-            values.extend(wanted)
-
-    one_of("media.language", query.languages)
-    one_of("media.state", query.states)
-    one_of("analysis.sentiment", query.sentiments)
-    any_of("media.tags", query.tags)
-    any_of("analysis.topics", query.topics)
-    if query.since:
-        where.append("media.created_at >= ?")
-        values.append(query.since.isoformat())
-    if query.until:
-        where.append("media.created_at < ?")
-        values.append((query.until + timedelta(days=1)).isoformat())
-    return where, values
-
-
-def _order(query: Query, is_search: bool) -> str:
-    if query.sort == "relevance" and is_search:
-        return "bm25(search, 4, 1), media.created_at DESC, media.id"
-    column = _ORDER.get(query.sort, _ORDER["created_at"])
-    return f"{column} {'DESC' if query.descending else 'ASC'} NULLS LAST, media.id"
