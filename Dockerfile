@@ -43,7 +43,6 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM build AS code
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
-COPY frontend frontend
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     python -m pip --python /opt/venv/bin/python install --no-deps --root /code .
@@ -89,7 +88,8 @@ USER 10001:10001
 EXPOSE 8501
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s \
     CMD ["python", "/opt/healthcheck.py", "FRONTEND_PORT", "8501", "/_stcore/health"]
-CMD ["python", "-m", "frontend"]
+# -P: the volume is the folder it runs in, and nothing in there is a program.
+CMD ["python", "-P", "-m", "echostream_ui"]
 
 FROM engine AS worker
 ENV WORKER_METRICS_PORT=9100

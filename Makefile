@@ -18,7 +18,7 @@ SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium pg_creat
 
 # Tests that start servers, browsers or real models.
 WHOLE := $(addprefix tests/,ui jobs sockets deploy test_cli.py test_cli_live.py test_demo.py \
-  test_storage.py test_webhooks.py frontend web/test_cluster.py web/test_lifecycle.py \
+  test_storage.py test_webhooks.py web/test_cluster.py web/test_lifecycle.py \
   web/test_schemathesis.py web/test_bad_input.py web/test_engine_killed.py streaming/test_session.py \
   streaming/test_real_live.py streaming/test_decoder.py engine/test_real_whisper.py \
   engine/test_sphinx.py engine/test_hub.py engine/test_host.py engine/test_unseen.py media)

@@ -10,8 +10,8 @@ import grimp
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "explanation" / "code-map.md"
-PACKAGE = "echostream"
-_BEGIN, _END = "<!-- drawn from the imports -->\n", "<!-- end of the drawing -->"
+PACKAGES = ("echostream", "echostream_ui")
+_BEGIN, _END = "<!-- drawn from the imports of {} -->\n", "<!-- end of the drawing -->"
 
 
 def main() -> None:
@@ -19,17 +19,19 @@ def main() -> None:
 
 
 def drawn_into(page: str) -> str:
-    """The page with an up-to-date picture."""
-    before, _, rest = page.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    return f"{before}{_BEGIN}```mermaid\n{picture()}```\n{_END}{after}"
+    """The page with up-to-date pictures."""
+    for package in PACKAGES:
+        before, begin, rest = page.partition(_BEGIN.format(package))
+        _, end, after = rest.partition(_END)
+        page = f"{before}{begin}```mermaid\n{picture(package)}```\n{end}{after}"
+    return page
 
 
-def picture() -> str:
-    """A Mermaid flow chart: a row per layer, and arrows from each package to those it imports.
-    Arrows that follow from others are left out."""
-    layers = _layers()
-    arrows = _arrows({room for layer in layers for room in layer})
+def picture(package: str) -> str:
+    """A Mermaid flow chart: a row per layer, and arrows from each room to those it imports. Arrows
+    that follow from others are left out."""
+    layers = _layers(package)
+    arrows = _arrows(package, {room for layer in layers for room in layer})
     lines = ["flowchart TD"]
     for number, layer in enumerate(layers):
         lines.append(f'  subgraph layer{number}[" "]')
@@ -39,17 +41,18 @@ def picture() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _layers() -> list[list[str]]:
-    """The packages from top to bottom, from the import contract."""
+def _layers(package: str) -> list[list[str]]:
+    """The rooms from top to bottom, from the import contract."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
-    [layers] = [each["layers"] for each in contracts if each.get("containers") == [PACKAGE]]
-    # `__main__` only calls the command line, and Mermaid does not allow it as a name.
-    return [layer.split(" | ") for layer in layers if layer != "__main__"]
+    [layers] = [each["layers"] for each in contracts if each.get("containers") == [package]]
+    # `__main__` only starts the program, and Mermaid does not allow it as a name.
+    rooms = [[room for room in layer.split(" | ") if room != "__main__"] for layer in layers]
+    return [layer for layer in rooms if layer]
 
 
-def _arrows(rooms: set[str]) -> dict[str, set[str]]:
-    graph = grimp.build_graph(PACKAGE)
+def _arrows(package: str, rooms: set[str]) -> dict[str, set[str]]:
+    graph = grimp.build_graph(package)
     arrows: dict[str, set[str]] = {room: set() for room in rooms}
     for module in graph.modules:
         start = _room(module)

@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from echostream.settings import Settings, cpu_count
 from echostream.web.app import create_app
-from frontend.settings import FrontendSettings
+from echostream_ui.settings import FrontendSettings
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"

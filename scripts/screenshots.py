@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 from playwright.sync_api import Browser, Page  # noqa: E402
 
 from conftest import SAMPLE  # noqa: E402
-from frontend.sqlite_store import SqliteStore  # noqa: E402
+from echostream_ui.library.sqlite.store import SqliteStore  # noqa: E402
 from ui.conftest import whisper_api  # noqa: E402
 from ui.microphone import SURVEY, LivePage, hearing  # noqa: E402
 from ui.seeded import seed  # noqa: E402

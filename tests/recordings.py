@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from frontend.store import Json, Media, Page, Query, Store
+from echostream_ui.library.store import Json, Media, Page, Query, Store
 
 MONDAY = datetime(2026, 11, 2, 9, 30, 15, 123456, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import ROOT
 from echostream.settings import Settings
-from frontend.settings import FrontendSettings
+from echostream_ui.settings import FrontendSettings
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 

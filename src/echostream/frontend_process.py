@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from echostream.children import PYTHON
 from echostream.errors import EchoStreamError
 
-COMMAND = (*PYTHON, "-m", "frontend")
+COMMAND = (*PYTHON, "-m", "echostream_ui")
 _END_S = 20.0
 _AGAIN_S = 5.0
 
@@ -26,7 +26,7 @@ class FrontendMissing(EchoStreamError):
 
 def check_installed() -> None:
     """Raises FrontendMissing."""
-    for module in ("frontend", "streamlit", "supabase", "docx"):
+    for module in ("echostream_ui", "streamlit", "supabase", "docx"):
         if importlib.util.find_spec(module) is None:
             raise FrontendMissing(
                 f"the web frontend needs {module!r}: pip install 'echostream[ui]'"

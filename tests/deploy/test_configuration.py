@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from echostream.settings import Settings
-from frontend.settings import FrontendSettings
+from echostream_ui.settings import FrontendSettings
 from redis_server import RedisServer
 
 PROGRAMS = {
     "api": ("-m", "echostream", "serve"),
     "worker": ("-m", "echostream", "worker"),
-    "frontend": ("-m", "frontend"),
+    "frontend": ("-m", "echostream_ui"),
 }
 WAIT_S = 60
 

@@ -16,7 +16,7 @@ from prometheus_client import generate_latest
 from conftest import ROOT
 from echostream.settings import Settings
 from echostream.worker.metrics import WorkerMetrics
-from frontend.settings import FrontendSettings
+from echostream_ui.settings import FrontendSettings
 from web.support import serving, settings_of
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -139,7 +139,7 @@ def test_the_frontend_does_without_what_is_taken_out_of_its_image() -> None:
     }
     locked = (ROOT / "requirements-ui.lock").read_text().lower().replace("-", "_")
     assert all(re.search(rf"^{name}==", locked, re.M) for name in removed)
-    imported = third_party(sorted((ROOT / "frontend").rglob("*.py")))
+    imported = third_party(sorted((ROOT / "src" / "echostream_ui").rglob("*.py")))
     assert {"streamlit", "imageio_ffmpeg", "socketio"} <= imported
     assert not imported & removed
 
@@ -174,6 +174,17 @@ def module_files(name: str) -> list[Path]:
     path = ROOT / "src" / name.replace(".", "/")
     packages = [folder / "__init__.py" for folder in (path, *path.parents)]
     return [file for file in (path.with_suffix(".py"), *packages) if file.is_file()]
+
+
+def test_programs_run_nothing_of_the_folder_they_start_in() -> None:
+    """With -m alone Python looks for modules there first, and in an image that is the volume."""
+    commands = [
+        *(json.loads(command) for command in re.findall(r"^CMD (.+)$", DOCKERFILE, re.M)),
+        *(service.get("startCommand", "").split() for service in RENDER["services"]),
+    ]
+    with_modules = [command for command in commands if "-m" in command]
+    assert len(with_modules) == 2
+    assert all("-P" in command for command in with_modules)
 
 
 def test_render_names_settings_that_there_are() -> None:

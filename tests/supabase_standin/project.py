@@ -30,7 +30,7 @@ from postgres_server import PostgresServer
 from supabase_standin import auth, rest, storage
 from supabase_standin.tokens import BadToken, Claims, signed, verified
 
-MIGRATIONS = sorted((ROOT / "frontend" / "supabase" / "migrations").glob("*.sql"))
+MIGRATIONS = sorted((ROOT / "src/echostream_ui/library/supabase/migrations").glob("*.sql"))
 _HERE = Path(__file__).parent
 _ANON: Claims = {"role": "anon"}
 _METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from conftest import TINY_WHISPER
-from frontend.services import Services, services
-from frontend.settings import FrontendSettings
+from echostream_ui.services import Services, services
+from echostream_ui.settings import FrontendSettings
 from ui.site import Site, chromium, site
 from web.process import ServerProcess, server_process
 

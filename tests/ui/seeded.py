@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from frontend.store import Json, Media, Store
+from echostream_ui.library.store import Json, Media, Store
 
 TOPICS = (
     "budget",

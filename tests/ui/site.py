@@ -39,7 +39,13 @@ class Site:
 def site(api_url: str, library: Path, **environment: str) -> Iterator[Site]:
     """A real frontend on a free port; ended on leaving, at the latest."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "frontend" / "app.py")]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(ROOT / "src" / "echostream_ui" / "app.py"),
+    ]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     settings = {"API_BASE_URL": api_url, "LIBRARY_PATH": str(library), **environment}
     log = library.with_suffix(".log")

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from frontend.api_client import ApiError, Status
-from frontend.sqlite_store import SqliteStore
-from frontend.store import Json, StoreError
+from echostream_ui.api_client import ApiError, Status
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import Json, StoreError
 
 ANSWER: Json = {
     "success": True,

@@ -11,8 +11,8 @@ import pytest
 
 from conftest import running
 from echostream.settings import Settings
+from echostream_ui.api_client import ApiClient, ApiError, Options
 from fakes import FakeTranscriber
-from frontend.api_client import ApiClient, ApiError, Options
 from sites import Site, answer
 from web.support import around
 

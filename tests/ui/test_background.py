@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from frontend.background import Background
+from echostream_ui.background import Background
 
 
 async def test_one_piece_of_work_of_a_name_at_a_time() -> None:

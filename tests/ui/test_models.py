@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from frontend.services import Services, services
+from frontend.store import Query
 from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT, running
@@ -12,8 +14,6 @@ from echostream.engine import LocalEngine, Model, Registry
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from fakes import FakeTranscriber
-from frontend.services import Services, services
-from frontend.store import Query
 from web.support import wait_until
 
 LABEL = "Model"

@@ -51,7 +51,9 @@ def test_both_are_there_and_end_together(tmp_path: Path, stop: signal.Signals) -
         reader.start()
         wait_until(lambda: answers(f"http://127.0.0.1:{frontend}/_stcore/health"), "it is up")
         wait_until(lambda: answers(f"http://127.0.0.1:{api}/health"), "the API is up")
-        frontends = [pid for pid in descendants_of(popen.pid) if "-m frontend" in command_of(pid)]
+        frontends = [
+            pid for pid in descendants_of(popen.pid) if "-m echostream_ui" in command_of(pid)
+        ]
         assert len(frontends) == 1
         with watched(frontends) as pidfds:
             popen.send_signal(stop)

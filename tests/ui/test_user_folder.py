@@ -52,7 +52,7 @@ def test_nothing_in_the_folder_is_run(tmp_path: Path) -> None:
             commands = " ".join(map(command_of, descendants_of(popen.pid)))
             assert all(
                 what in commands
-                for what in (" engine ", " members ", "sphinx_child", "-m frontend")
+                for what in (" engine ", " members ", "sphinx_child", "-m echostream_ui")
             )
             popen.send_signal(signal.SIGTERM)
             popen.wait(WAIT_S)

@@ -1,1 +1,0 @@
-"""Scripts that Streamlit runs: `frame` around each of the pages."""

@@ -1,0 +1,73 @@
+"""`python -m echostream_ui`: the web frontend with its own settings for Streamlit."""
+
+import os
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from echostream.checks import complaint
+from echostream.lifeline import on_parent_end
+from echostream_ui.settings import FrontendSettings
+
+_INTERRUPTED = 130
+_APP = Path(__file__).parent / "app.py"
+
+
+def main() -> int:
+    """Run until a signal; with `--lifeline` until the end of stdin too. The exit status."""
+    try:
+        settings = FrontendSettings()
+        check_port(settings)
+    except ValidationError as error:
+        return fail(complaint(error))
+    except OSError as error:
+        address = f"{settings.frontend_host}:{settings.frontend_port}"
+        return fail(f"cannot listen on {address}: {error.strerror}")
+    try:
+        check_library(settings)
+    except OSError as error:
+        return fail(f"LIBRARY_PATH: cannot write to {settings.library_path}: {error.strerror}")
+    if "--lifeline" in sys.argv:
+        on_parent_end(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    return run_streamlit(settings)
+
+
+def check_port(settings: FrontendSettings) -> None:
+    """Streamlit would take another port than the one that was asked for. Raises OSError."""
+    family = socket.AF_INET6 if ":" in settings.frontend_host else socket.AF_INET
+    with socket.socket(family) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tried.bind((settings.frontend_host, settings.frontend_port))
+
+
+def check_library(settings: FrontendSettings) -> None:
+    """With Supabase too, since recordings that are under way lie there. Raises OSError."""
+    settings.library_path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=settings.library_path):
+        pass
+
+
+def run_streamlit(settings: FrontendSettings) -> int:
+    from click import Abort
+    from streamlit.web.cli import main as streamlit
+
+    flags = {"server.port": settings.frontend_port, "server.address": settings.frontend_host}
+    arguments = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
+    try:
+        streamlit(["run", str(_APP), *arguments], standalone_mode=False)
+    except (Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    return 0
+
+
+def fail(message: str) -> int:
+    print(f"echostream: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

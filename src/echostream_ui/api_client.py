@@ -1,0 +1,219 @@
+"""The API over HTTP: what the frontend asks of it, and its errors in words."""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx2
+
+from echostream.options import UploadOptions
+from echostream_ui.library.store import Json
+
+_STATUS_TIMEOUT_S = 3.0
+_ANSWER_TIMEOUT_S = 6 * 3600.0
+"""A transcription that is answered directly may take as long as it takes."""
+
+_ADVICE = {
+    "unreachable": "Start it with `echostream serve`, or set `API_BASE_URL` to where it is.",
+    "unauthorized": "Set the frontend's `API_BEARER_TOKEN` to the one the API has.",
+    "invalid_audio": "Choose a file that plays, in any usual audio or video format.",
+    "invalid_request": "Change the options and try again.",
+    "audio_too_large": "Choose a smaller file, or raise the API's `MAX_UPLOAD_MB`.",
+    "audio_too_long": "Cut the recording into parts, or raise the API's `MAX_AUDIO_SECONDS`.",
+    "url_not_allowed": "Give a public http or https address of an audio or video file.",
+    "url_fetch_failed": "Open the address in a browser to see whether it is right and public.",
+    "server_busy": "It goes on as soon as there is room.",
+    "model_unavailable": "Look at the API's log: the speech model could not be loaded.",
+    "queue_unavailable": "Check that Redis is running; it goes on as soon as Redis is back.",
+    "storage_unavailable": "Check the API's `STORAGE_URL`.",
+    "storage_full": "Make room on the API's disk.",
+    "job_not_found": "Try again: the job has been removed or has expired.",
+    "finalize_failed": "Try again; if it fails again, look at the API's log.",
+    "process_failed": "Try again; if it fails again, look at the API's log.",
+}
+_PASSING = {"unreachable", "server_busy", "queue_unavailable", "storage_unavailable"}
+
+
+class ApiError(Exception):
+    """The API refuses, fails or cannot be reached. `code` is its own or `unreachable`; the message
+    is a sentence, `advice` what to do. `is_passing`: the same request may well succeed later."""
+
+    def __init__(self, code: str, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.advice = _ADVICE.get(code, "")
+        self.is_passing = code in _PASSING
+        self.retry_after_s = retry_after_s
+
+    @property
+    def words(self) -> str:
+        """The message and the advice."""
+        return " ".join(part for part in (_sentence(str(self)), self.advice) if part)
+
+
+class Options(UploadOptions):
+    """What may be asked for a recording: all that the API knows, with its defaults but for one."""
+
+    word_timestamps: bool = True  # subtitles are made from the times of words
+
+    def as_json(self) -> Json:
+        """Under the API's names."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the API is. `problems` are sentences, empty when all is well."""
+
+    has_queue: bool
+    problems: tuple[str, ...] = ()
+    is_loading: bool = False
+
+
+class ApiClient:
+    """For use within one event loop. Methods raise ApiError and nothing else."""
+
+    def __init__(self, base_url: str, token: str | None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        timeout = httpx2.Timeout(_ANSWER_TIMEOUT_S, connect=5.0, write=120.0)
+        self.base_url = base_url
+        self._http = httpx2.AsyncClient(base_url=base_url, headers=headers, timeout=timeout)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def status(self) -> Status:
+        response = await self._send("GET", "/ready", timeout=_STATUS_TIMEOUT_S, accept=(503,))
+        checks = response.get("checks", {})
+        wrong = {name: str(check["detail"]) for name, check in checks.items() if not check["ok"]}
+        is_loading = wrong.get("engine") == "loading"
+        if is_loading:
+            del wrong["engine"]  # it will be there in a moment
+        return Status(
+            has_queue=checks.get("queue", {}).get("detail") != "off",
+            problems=tuple(_sentence(detail) for detail in wrong.values()),
+            is_loading=is_loading,
+        )
+
+    async def models(self) -> tuple[str, ...]:
+        """Names that a recording may ask for, the default first; waits until that is loaded."""
+        found = await self._send("GET", "/v1/models")
+        return tuple(str(each["id"]) for each in found["data"])
+
+    async def transcribe(
+        self, source: Path | str, request: Json, on_sent: Callable[[float], None]
+    ) -> Json:
+        """The API's answer for a file or a URL. `on_sent` is told the share of the file that has
+        been sent, 0 to 1."""
+        return await self._upload(source, request, on_sent)
+
+    async def enqueue(
+        self, source: Path | str, request: Json, on_sent: Callable[[float], None], key: str
+    ) -> str:
+        """A job's id; the same `key` gives the same job."""
+        headers = {"Idempotency-Key": key}
+        answer = await self._upload(source, request | {"useQueue": True}, on_sent, headers)
+        return str(answer["jobId"])
+
+    async def job(self, job_id: str) -> Json:
+        """State and progress of a job, and its result or error."""
+        return await self._send("GET", f"/job/{job_id}", timeout=30.0)
+
+    async def cancel(self, job_id: str) -> None:
+        """Cancel a job, or remove it; one that does not exist is as good as cancelled."""
+        try:
+            await self._send("DELETE", f"/job/{job_id}", timeout=30.0)
+        except ApiError as error:
+            if error.code != "job_not_found":
+                raise
+
+    async def insights(self, text: str, language: str | None) -> Json:
+        """The answer of `/api/finalize` for a text: its `insights`, and the `segments` that their
+        evidence points at."""
+        body = {"transcript": text} | ({"language": language} if language else {})
+        return await self._send("POST", "/api/finalize", json=body)
+
+    async def _upload(
+        self,
+        source: Path | str,
+        request: Json,
+        on_sent: Callable[[float], None],
+        headers: dict[str, str] | None = None,
+    ) -> Json:
+        asked = {name: value for name, value in request.items() if value not in (None, "", [])}
+        if isinstance(source, str):
+            body = asked | {"audioUrl": source}
+            return await self._send("POST", "/upload-audio", json=body, headers=headers)
+        fields = {name: _as_form(value) for name, value in asked.items()}
+        with ExitStack() as open_files:
+            file = open_files.enter_context(source.open("rb"))
+            audio = (source.name, _Counted(file, on_sent))
+            return await self._send(
+                "POST", "/upload-audio", data=fields, files={"audio": audio}, headers=headers
+            )
+
+    async def _send(
+        self, method: str, path: str, *, accept: tuple[int, ...] = (), **kwargs: object
+    ) -> Json:
+        try:
+            response = await self._http.request(method, path, **kwargs)  # type: ignore[arg-type]
+        except httpx2.TransportError as error:
+            raise ApiError(
+                "unreachable", f"The API at {self.base_url} cannot be reached."
+            ) from error
+        if response.is_success or response.status_code in accept:
+            return _json(response)
+        raise _error(response)
+
+
+class _Counted:
+    """A file that tells how much of it has been read."""
+
+    def __init__(self, file: BinaryIO, on_read: Callable[[float], None]) -> None:
+        self._file = file
+        self._size = max(os.fstat(file.fileno()).st_size, 1)
+        self._on_read = on_read
+        self.seek, self.tell, self.fileno = file.seek, file.tell, file.fileno
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._file.read(size)
+        self._on_read(min(1.0, self._file.tell() / self._size))
+        return piece
+
+
+def _as_form(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _json(response: httpx2.Response) -> Json:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        return body
+    raise ApiError("unreachable", f"What answers at {response.url.host} is not EchoStream's API.")
+
+
+def _error(response: httpx2.Response) -> ApiError:
+    try:
+        body = response.json()
+        code, message = str(body["error"]), str(body["message"])
+    except (ValueError, KeyError, TypeError):
+        # Such as a proxy's page: its code says what it is, its text is not for people.
+        passing = response.status_code in (502, 503, 504)
+        code = "unreachable" if passing else "process_failed"
+        return ApiError(code, f"The API answered with status {response.status_code}.")
+    after = response.headers.get("retry-after", "")
+    return ApiError(code, message, retry_after_s=float(after) if after.isdigit() else None)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

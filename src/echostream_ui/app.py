@@ -1,0 +1,83 @@
+"""Entry point: `streamlit run app.py`. The pages, and what a browser needs beside them."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from streamlit import get_option
+from streamlit.starlette import App
+
+from echostream_ui.library.playable import served
+from echostream_ui.live.session import Target
+from echostream_ui.live.sessions import LiveSessions
+from echostream_ui.live.socket import LiveSockets
+from echostream_ui.services import services
+from echostream_ui.words.problems import words
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
+    """Work that an earlier run left is gone on with before anybody opens a page."""
+    shared = await run_in_threadpool(services)
+    address, port = get_option("server.address"), get_option("server.port")
+    print(f"Web frontend  http://{address or '0.0.0.0'}:{port}")  # noqa: S104 - says what is
+    print(f"API           {shared.settings.api_base_url}", flush=True)
+    token = shared.settings.api_bearer_token
+    target = Target(
+        shared.settings.api_base_url, token.get_secret_value() if token else None, shared.intake
+    )
+    sessions = LiveSessions(target)
+    yield {"live": LiveSockets(sessions, shared.live_tickets)}
+    await sessions.aclose()
+    await run_in_threadpool(shared.close)
+
+
+async def audio(request: Request) -> Response:
+    """A recording from the local library, from the disk and in any range: players seek in it."""
+    library = services().library
+    media_id = str(request.path_params["media_id"])
+    path = await run_in_threadpool(library.audio, media_id) if library else None
+    if path is None:
+        return Response("There is no such recording.", 404)
+    return FileResponse(served(path))
+
+
+async def visit(request: Request) -> Response:
+    return await services().visits.remember(request)
+
+
+def say(error: Exception) -> bool:
+    """An error that no page has dealt with, in words; the details are for the log."""
+    log.error("a page failed", exc_info=error)
+    st.error(words(error), icon=":material/error:")
+    return True
+
+
+async def live(websocket: WebSocket) -> None:
+    sockets: LiveSockets = app.state["live"]
+    await sockets.serve(websocket)
+
+
+# Streamlit puts its own routes below this path, and leaves those of others where they are.
+_base = f"/{get_option('server.baseUrlPath').strip('/')}".rstrip("/")
+
+app = App(
+    Path(__file__).parent / "pages" / "frame.py",
+    lifespan=lifespan,
+    on_script_error=say,
+    routes=[
+        Route(f"{_base}/audio/{{media_id:uuid}}", audio),
+        Route(f"{_base}/visit", visit, methods=["POST"]),
+        WebSocketRoute(f"{_base}/live/socket", live),
+    ],
+)

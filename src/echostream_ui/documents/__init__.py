@@ -1,0 +1,65 @@
+"""A recording as a document to take away: text, subtitles, JSON, Markdown or Word."""
+
+import json
+from typing import Literal, get_args
+
+from echostream import exports
+from echostream_ui.documents.domain import insights_of, transcript_of
+from echostream_ui.documents.word import to_docx
+from echostream_ui.library.store import Analysis, Json, Media
+from echostream_ui.words import wording
+
+Format = Literal["txt", "srt", "vtt", "json", "md", "docx"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+LABELS: dict[Format, str] = {
+    "txt": "Plain text (.txt)",
+    "srt": "Subtitles (.srt)",
+    "vtt": "Web subtitles (.vtt)",
+    "json": "Data (.json)",
+    "md": "Markdown (.md)",
+    "docx": "Word document (.docx)",
+}
+MEDIA_TYPES: dict[Format, str] = {
+    "txt": "text/plain",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "json": "application/json",
+    "md": "text/markdown",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+}
+
+
+def export(
+    media: Media,
+    analysis: Analysis,
+    as_format: Format,
+    timezone: str | None = None,
+    cue_options: exports.CueOptions = exports.CueOptions(),  # noqa: B008 - frozen
+) -> bytes:
+    """The document, with the user's edits and action items. `timezone` is that of the dates in it,
+    as `st.context.timezone` gives it; `cue_options` are of subtitles."""
+    transcript, insights = transcript_of(analysis), insights_of(analysis, media.title)
+    if as_format == "docx":
+        return to_docx(media, analysis, transcript, insights, timezone)
+    if as_format == "json":
+        return _json(analysis, exports.to_json(transcript, insights)).encode()
+    if as_format == "md":
+        done = {place for place, item in enumerate(analysis.action_items) if item.done}
+        return exports.to_markdown(transcript, insights, done=done).encode()
+    return exports.export(transcript, insights, as_format, cue_options=cue_options).encode()
+
+
+def file_name(media: Media, as_format: Format) -> str:
+    """Such as `Planning, week 12.srt`."""
+    return f"{wording.file_name(media.title)}.{as_format}"
+
+
+def _json(analysis: Analysis, text: str) -> str:
+    """What the API's shape has no place for: action items that are done."""
+    document: Json = json.loads(text)
+    if document["insights"]:
+        found = document["insights"]["details"]["action_items"]
+        for shape, item in zip(found, analysis.action_items, strict=True):
+            shape["done"] = item.done
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

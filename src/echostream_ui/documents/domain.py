@@ -1,0 +1,120 @@
+"""What is kept of a recording, in the words of EchoStream's domain: as exports want it."""
+
+from collections.abc import Iterable
+
+from echostream.domain import (
+    ActionItem,
+    Caution,
+    Details,
+    Insights,
+    InsightsMeta,
+    Point,
+    Segment,
+    Sentiment,
+    SentimentAt,
+    Speaker,
+    Transcript,
+    Word,
+)
+from echostream_ui.library.store import Analysis, Json
+from echostream_ui.library.transcript import Line, lines_of
+
+
+def transcript_of(analysis: Analysis) -> Transcript:
+    """With the user's edits, without segments that have no text left, and with the speaker's name
+    before a segment where there is one."""
+    response = analysis.response or {}
+    told = {segment["id"]: segment for segment in response.get("segments", [])}
+    return Transcript(
+        segments=tuple(
+            _segment(line, told[line.id])
+            for line in lines_of(response, analysis.edits, analysis.speakers)
+            if line.text
+        ),
+        language=response.get("language", ""),
+        duration_s=response.get("duration", 0.0),
+        engine=response.get("engine", ""),
+        model=response.get("model", ""),
+        languages=tuple(response.get("languages", ())),
+        warnings=tuple(
+            Caution(each["code"], each["message"], each.get("start"), each.get("end"))
+            for each in response.get("warnings", ())
+        ),
+        speakers=tuple(
+            Speaker(each["id"], each["seconds"], each.get("name"), each.get("channel"))
+            for each in response.get("speakers", ())
+        ),
+    )
+
+
+def insights_of(analysis: Analysis, title: str) -> Insights | None:
+    """The insights shown, with the action items as the user keeps them."""
+    insights = analysis.insights
+    if insights is None:
+        return None
+    details = insights.get("details") or {}
+    return Insights(
+        summary=insights.get("summary", ""),
+        topics=tuple(insights.get("topics", ())),
+        sentiment=_sentiment(insights.get("sentiment") or {}),
+        details=Details(
+            title=title,
+            key_points=_points(details.get("key_points", ())),
+            decisions=_points(details.get("decisions", ())),
+            questions=_points(details.get("questions", ())),
+            action_items=tuple(
+                ActionItem(item.text, item.owner, item.due, item.evidence)
+                for item in analysis.action_items
+            ),
+            sentiment_timeline=tuple(
+                SentimentAt(at["segment"], at["label"], at["score"])
+                for at in details.get("sentiment_timeline", ())
+            ),
+            meta=_meta(details.get("meta") or {}),
+        ),
+    )
+
+
+def _segment(line: Line, told: Json) -> Segment:
+    """`told` is what the API said of it; older answers have fewer fields."""
+    text = f"{line.speaker}: {line.text}" if line.speaker else line.text
+    # The words of an edited text would be those of another one.
+    kept = () if line.is_edited else told.get("words", ())
+    return Segment(
+        id=line.id,
+        start_s=line.start_s,
+        end_s=line.end_s,
+        text=text,
+        words=tuple(
+            Word(
+                word["start"],
+                word["end"],
+                word["word"],
+                word.get("probability", 1.0),
+                word.get("spaceBefore", True),
+            )
+            for word in kept
+        ),
+        space_before=told.get("spaceBefore", True),
+        language=told.get("language"),
+        channel=told.get("channel"),
+        speaker=line.speaker,
+    )
+
+
+def _points(found: Iterable[Json]) -> tuple[Point, ...]:
+    return tuple(Point(point["text"], tuple(point.get("evidence", ()))) for point in found)
+
+
+def _sentiment(found: Json) -> Sentiment:
+    return Sentiment(found.get("label", "neutral"), found.get("score", 0.0))
+
+
+def _meta(found: Json) -> InsightsMeta:
+    return InsightsMeta(
+        provider=found.get("provider", ""),
+        model=found.get("model"),
+        coverage=found.get("coverage", 1.0),
+        degraded=found.get("degraded", False),
+        degraded_reason=found.get("degraded_reason"),
+    )

@@ -1,0 +1,87 @@
+"""A recording as a Word document."""
+
+import io
+
+from docx import Document
+from docx.document import Document as DocumentType
+from docx.shared import Pt
+
+from echostream.domain import Insights, Transcript
+from echostream_ui.library.store import ActionItem, Analysis, Media
+from echostream_ui.words import wording
+from echostream_ui.words.languages import language_name
+
+
+def to_docx(
+    media: Media,
+    analysis: Analysis,
+    transcript: Transcript,
+    insights: Insights | None,
+    timezone: str | None,
+) -> bytes:
+    """What it is, the insights, and the transcript with times."""
+    document = Document()
+    document.core_properties.title = _clean(media.title)
+    document.core_properties.author = "EchoStream"
+    document.add_heading(_clean(media.title), level=0)
+    document.add_paragraph(" · ".join(_facts(media, transcript, timezone)))
+    if media.tags:
+        document.add_paragraph(_clean(f"Tags: {', '.join(media.tags)}"))
+    if insights:
+        _add_insights(document, insights, analysis.action_items)
+    document.add_heading("Transcript", level=1)
+    for segment in transcript.segments:
+        paragraph = document.add_paragraph()
+        paragraph.paragraph_format.space_after = Pt(4)
+        paragraph.add_run(f"{wording.clock(segment.start_s)}  ").bold = True
+        paragraph.add_run(_clean(segment.text))
+    if not transcript.segments:
+        document.add_paragraph("No speech was found in this recording.")
+    with io.BytesIO() as file:
+        document.save(file)
+        return file.getvalue()
+
+
+def _facts(media: Media, transcript: Transcript, timezone: str | None) -> list[str]:
+    facts = [wording.day_and_time(media.created_at, timezone)]
+    if media.duration_s is not None:
+        facts.append(wording.duration(media.duration_s))
+    if transcript.language:
+        facts.append(language_name(transcript.language))
+    return facts
+
+
+def _add_insights(
+    document: DocumentType, insights: Insights, items: tuple[ActionItem, ...]
+) -> None:
+    details = insights.details
+    if insights.summary:
+        document.add_heading("Summary", level=1)
+        document.add_paragraph(_clean(insights.summary))
+    if insights.topics:
+        document.add_heading("Topics", level=1)
+        document.add_paragraph(_clean(", ".join(insights.topics)))
+    for heading, entries in (
+        ("Key points", [point.text for point in details.key_points]),
+        ("Decisions", [point.text for point in details.decisions]),
+        ("Action items", [_item(item) for item in items]),
+        ("Questions", [point.text for point in details.questions]),
+    ):
+        if entries:
+            document.add_heading(heading, level=1)
+        for entry in entries:
+            document.add_paragraph(_clean(entry), style="List Bullet")
+    document.add_heading("Sentiment", level=1)
+    document.add_paragraph(wording.SENTIMENT_WORDS[insights.sentiment.label])
+
+
+def _item(item: ActionItem) -> str:
+    known = ", ".join(part for part in (item.owner, item.due) if part)
+    return f"{'☑' if item.done else '☐'} {item.text}{f' ({known})' if known else ''}"
+
+
+def _clean(text: str) -> str:
+    """Without what XML has no room for."""
+    return "".join(
+        sign for sign in text if sign in "\t\n" or (ord(sign) >= 32 and sign not in "\ufffe\uffff")
+    )

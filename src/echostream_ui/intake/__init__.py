@@ -1,0 +1,235 @@
+"""Recordings on their way into the library, in the background: leaving a page loses nothing.
+
+Each one is staged in a folder of its own before anything else happens, and its answer is written
+there before it goes to the store, so that neither a dead API nor a dead store nor a restart loses
+it. `resume` goes on with what an earlier run left.
+"""
+
+import asyncio
+import shutil
+import threading
+import uuid
+from collections.abc import Coroutine, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from echostream_ui.api_client import ApiClient, ApiError
+from echostream_ui.intake.answers import Answers
+from echostream_ui.intake.patience import Patience
+from echostream_ui.intake.progress import Progress, ProgressBoard
+from echostream_ui.intake.remux import make_seekable
+from echostream_ui.intake.staging import Staging
+from echostream_ui.library.store import UNFINISHED, Json, Media, Source, Store
+
+T = TypeVar("T")
+
+
+class Intake:
+    """Sends recordings to the API and keeps the answers. All methods may be called from any thread
+    and return at once, but for writing to the disk and to the store."""
+
+    def __init__(
+        self,
+        api: ApiClient,
+        staging: Staging,
+        *,
+        at_once: int,
+        poll_s: float = 0.5,
+        pause_s: float = 1.0,
+    ) -> None:
+        """`poll_s` lies between two looks at a job, `pause_s` before the first new attempt at what
+        failed. To be made in the event loop that does the work."""
+        self._api = api
+        self.staging = staging
+        self._loop = asyncio.get_running_loop()
+        self._board = ProgressBoard()
+        self._patience = Patience(self._board, pause_s)
+        self._answers = Answers(
+            api, staging, self._board, self._patience, at_once=at_once, poll_s=poll_s
+        )
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._live: set[str] = set()
+        self._lock = threading.Lock()
+
+    # What pages do
+
+    def add_file(
+        self,
+        store: Store,
+        name: str,
+        audio: BinaryIO,
+        request: Json,
+        source: Source = "file",
+        *,
+        title: str | None = None,
+    ) -> str:
+        """Take a file over; its id. Without a title it has its name. Raises OSError when it cannot
+        be staged, or StoreError."""
+        media_id = str(uuid.uuid4())
+        path = self.staging.place(media_id, name)
+        try:
+            with path.open("wb") as staged:
+                shutil.copyfileobj(audio, staged)
+            size = path.stat().st_size
+            media = self._media(media_id, name, source, size_bytes=size)
+            store.add(replace(media, title=title or name), request)
+        except BaseException:
+            self.staging.discard(media_id)
+            raise
+        self._start(store, media_id)
+        return media_id
+
+    def add_url(self, store: Store, url: str, request: Json) -> str:
+        media_id = str(uuid.uuid4())
+        store.add(self._media(media_id, url, "url"), request)
+        self._start(store, media_id)
+        return media_id
+
+    def progress(self, media_id: str) -> Progress | None:
+        """None when it is not under way."""
+        return self._board.get(media_id)
+
+    def cancel(self, store: Store, media_id: str) -> None:
+        """Stop work on a recording; what was staged stays, for a retry."""
+        self._call(self._cancel(store, media_id)).result()
+
+    def retry(self, store: Store, media_id: str) -> None:
+        store.update_media(media_id, state="waiting", error=None, message=None, job_id=None)
+        self._call(self._begin_again(store, media_id)).result()
+
+    def delete(self, store: Store, media_ids: Iterable[str]) -> None:
+        """Recordings with all that was made of them, those under way too."""
+        wanted = list(media_ids)
+        for media_id in wanted:
+            if media_id in self._tasks:
+                self.cancel(store, media_id)
+        store.delete(wanted)
+        for media_id in wanted:
+            self._live.discard(media_id)
+            self.staging.discard(media_id)
+
+    def resume(self, store: Store) -> None:
+        """Go on with everything in the store that is unfinished and not under way."""
+        for media in store.unfinished():
+            if media.id not in self._live:
+                self._start(store, media.id)
+
+    # Recordings that are still being spoken
+
+    def add_live(
+        self, store: Store, name: str, title: str | None, suffix: str, request: Json
+    ) -> tuple[str, Path]:
+        """A new one: its id, and the file that its audio is to be written to. Until it is given to
+        `save` or `reprocess` nothing else touches it. Raises OSError, or StoreError."""
+        media_id = str(uuid.uuid4())
+        path = self.staging.place(media_id, f"live{suffix}")
+        self._live.add(media_id)
+        try:
+            path.touch()
+            media = self._media(media_id, name, "live", state="active")
+            store.add(replace(media, title=title or name), request)
+        except BaseException:
+            self._live.discard(media_id)
+            self.staging.discard(media_id)
+            raise
+        return media_id, path
+
+    def save(self, store: Store, media_id: str, answer: Json) -> "Future[None]":
+        """Keep an answer that came another way, with the audio that was staged."""
+        self.staging.write_answer(media_id, answer)
+        self._live.discard(media_id)
+        return self._start(store, media_id)
+
+    def reprocess(self, store: Store, media_id: str) -> None:
+        """Send staged audio to the API as if it were a file that had been added."""
+        self._live.discard(media_id)
+        self._start(store, media_id)
+
+    async def aclose(self) -> None:
+        """Stop; what is under way is resumed by the next run."""
+        for task in list(self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    # Work, in the event loop
+
+    def _media(self, media_id: str, name: str, source: Source, **more: Any) -> Media:
+        return Media(media_id, name, datetime.now(UTC), source, name, **more)
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _start(self, store: Store, media_id: str) -> "Future[None]":
+        with self._lock:
+            self._board.begin(media_id)
+        return self._call(self._begin(store, media_id))
+
+    async def _begin(self, store: Store, media_id: str) -> None:
+        if media_id not in self._tasks:
+            self._tasks[media_id] = asyncio.create_task(self._run(store, media_id))
+
+    async def _begin_again(self, store: Store, media_id: str) -> None:
+        """The attempt that failed may have told so and not quite ended."""
+        if ending := self._tasks.get(media_id):
+            await asyncio.wait({ending})
+        self._board.begin(media_id)
+        await self._begin(store, media_id)
+
+    async def _run(self, store: Store, media_id: str) -> None:
+        try:
+            await self._take_in(store, media_id)
+        except ApiError as error:
+            await self._fail(store, media_id, error.code, error.words)
+        except OSError as error:
+            message = f"The recording cannot be read here: {error.strerror or error}."
+            await self._fail(store, media_id, "staging_failed", message)
+        finally:
+            self._tasks.pop(media_id, None)
+            self._board.end(media_id)
+
+    async def _take_in(self, store: Store, media_id: str) -> None:
+        media = await self._patience.with_store(media_id, lambda: store.media(media_id))
+        analysis = await self._patience.with_store(media_id, lambda: store.analysis(media_id))
+        if media is None or analysis is None:  # deleted meanwhile
+            self.staging.discard(media_id)
+            return
+        answer = self.staging.answer(media_id)
+        if answer is None:
+            await self._change(store, media_id, state="active")
+            answer = await self._answers.of(store, media, analysis.request)
+            await asyncio.to_thread(self.staging.write_answer, media_id, answer)
+        self._board.tell(media_id, "saving")
+        await self._patience.with_store(media_id, lambda: store.complete(media_id, answer))
+        if audio := self.staging.audio(media_id):
+            if media.source == "live":
+                await make_seekable(audio)
+            await self._patience.with_store_or_not(
+                media_id, lambda: store.keep_audio(media_id, audio)
+            )
+        await asyncio.to_thread(self.staging.discard, media_id)
+
+    async def _cancel(self, store: Store, media_id: str) -> None:
+        task = self._tasks.get(media_id)
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        media = await asyncio.to_thread(store.media, media_id)
+        if media is None or media.state not in UNFINISHED:
+            return
+        if media.job_id is not None:
+            with suppress(ApiError):  # the job runs on for nobody, and expires
+                await self._api.cancel(media.job_id)
+        changes: Json = {"state": "cancelled", "job_id": None}
+        await asyncio.to_thread(lambda: store.update_media(media_id, **changes))
+
+    async def _fail(self, store: Store, media_id: str, code: str, message: str) -> None:
+        changes: Json = {"state": "failed", "error": code, "message": message, "job_id": None}
+        await self._change(store, media_id, **changes)
+
+    async def _change(self, store: Store, media_id: str, **changes: Any) -> None:
+        await self._patience.with_store(media_id, lambda: store.update_media(media_id, **changes))

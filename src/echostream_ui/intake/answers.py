@@ -1,0 +1,127 @@
+"""The API's answers: a recording is sent, and followed through the queue if there is one."""
+
+import asyncio
+import uuid
+from pathlib import Path
+
+from echostream_ui.api_client import ApiClient, ApiError
+from echostream_ui.intake.patience import Patience
+from echostream_ui.intake.progress import ProgressBoard, Stage
+from echostream_ui.intake.staging import Staging
+from echostream_ui.library.store import Json, Media, Store
+
+_MOST_BREAKS = 3
+_TEXT_CHARS_A_S = 100_000
+
+
+class Answers:
+    """To be used in one event loop. Tells the board how far each recording is."""
+
+    def __init__(
+        self,
+        api: ApiClient,
+        staging: Staging,
+        board: ProgressBoard,
+        patience: Patience,
+        *,
+        at_once: int,
+        poll_s: float,
+    ) -> None:
+        """`at_once` recordings are sent at a time; `poll_s` lies between two looks at a job."""
+        self._api = api
+        self._staging = staging
+        self._board = board
+        self._patience = patience
+        self._slots = asyncio.Semaphore(at_once)
+        self._poll_s = poll_s
+
+    async def of(self, store: Store, media: Media, request: Json) -> Json:
+        """The answer for one recording. Raises ApiError when trying again cannot help."""
+        job_id = media.job_id
+        while True:
+            if job_id is None:
+                async with self._slots:
+                    answer, job_id = await self._send(store, media, request)
+                if answer is not None:
+                    return answer
+            assert job_id is not None  # noqa: S101 - for the type checker
+            try:
+                return await self._follow(media.id, job_id)
+            except ApiError as error:
+                if error.code != "job_not_found" or not self._source(media):
+                    raise
+                job_id = None  # such as a Redis that was emptied: the recording is sent again
+
+    async def _send(
+        self, store: Store, media: Media, request: Json
+    ) -> tuple[Json | None, str | None]:
+        """An answer, or the id of a job that was queued for it."""
+        source = self._source(media)
+        if source is None:
+            raise ApiError("staging_failed", "The audio of this recording is no longer here.")
+        breaks = 0
+        # Asking twice for the same, because an answer was lost, makes one job; a retry another.
+        key = f"{media.id}-{uuid.uuid4().hex[:8]}"
+
+        def on_sent(share: float) -> None:
+            stage: Stage = "uploading" if share < 1 else "transcribing"
+            self._board.tell(media.id, stage, share if share < 1 else None)
+
+        async def attempt() -> tuple[Json | None, str | None]:
+            nonlocal breaks
+            status = await self._api.status()
+            self._board.tell(
+                media.id, "uploading" if isinstance(source, Path) else "transcribing", None
+            )
+            if status.has_queue:
+                return None, await self._api.enqueue(source, request, on_sent, key)
+            try:
+                return await self._api.transcribe(source, request, on_sent), None
+            except ApiError as error:
+                breaks += error.code == "unreachable"
+                if breaks < _MOST_BREAKS:
+                    raise
+                message = f"The API broke off {breaks} times while it worked on this recording."
+                raise ApiError("process_failed", message) from error
+
+        answer, job_id = await self._patience.with_api(media.id, attempt)
+        if job_id is not None:
+            await self._patience.with_store(
+                media.id, lambda: store.update_media(media.id, job_id=job_id)
+            )
+        return answer, job_id
+
+    async def _follow(self, media_id: str, job_id: str) -> Json:
+        """The result of a job. Raises ApiError with the job's own error when it fails."""
+        while True:
+            job = await self._patience.with_api(media_id, lambda: self._api.job(job_id))
+            state = job["state"]
+            if state == "completed":
+                return dict(job["result"])
+            if state == "failed":
+                code, message = str(job.get("error")), str(job.get("message"))
+                raise ApiError(code, message)
+            if state == "active":
+                self._tell_active(media_id, job)
+            else:
+                self._board.tell(media_id, "queued")
+            # Each look brings the whole text so far, so that a long one is looked at less often.
+            await asyncio.sleep(self._poll_s + len(job.get("text") or "") / _TEXT_CHARS_A_S)
+
+    def _tell_active(self, media_id: str, job: Json) -> None:
+        """An API that is older than this frontend says no more than the share."""
+        left_s = job.get("secondsLeft")
+        self._board.tell(
+            media_id,
+            "analysing" if job.get("stage") == "analysing" else "transcribing",
+            _share(job.get("progress")),
+            left_s=left_s if isinstance(left_s, int | float) else None,
+            text=str(job.get("text") or ""),
+        )
+
+    def _source(self, media: Media) -> Path | str | None:
+        return media.source_name if media.source == "url" else self._staging.audio(media.id)
+
+
+def _share(progress: object) -> float | None:
+    return min(1.0, max(0.0, progress / 100)) if isinstance(progress, int | float) else None

@@ -1,0 +1,116 @@
+"""The local library's database: tables, one connection for all threads, faults as StoreError."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from echostream_ui.library.store import StoreError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# `search` has the rowid of its recording's `number`: FTS5 finds rows by nothing else.
+# Small columns stand before large ones: SQLite reads a row from its beginning, and lists need
+# neither the transcript nor the answer.
+_SCHEMA = """
+CREATE TABLE media (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  title TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  source TEXT NOT NULL,
+  source_name TEXT NOT NULL,
+  size_bytes INTEGER,
+  duration_s REAL,
+  language TEXT,
+  tags TEXT NOT NULL DEFAULT '[]',
+  state TEXT NOT NULL,
+  job_id TEXT,
+  error TEXT,
+  message TEXT
+);
+CREATE INDEX media_by_date ON media (created_at);
+CREATE INDEX media_by_title ON media (title COLLATE NOCASE);
+CREATE INDEX media_by_duration ON media (duration_s);
+CREATE INDEX media_by_state ON media (state);
+CREATE TABLE analysis (
+  media_id TEXT PRIMARY KEY REFERENCES media (id) ON DELETE CASCADE,
+  topics TEXT NOT NULL DEFAULT '[]',
+  sentiment TEXT,
+  sentiment_score REAL,
+  action_items TEXT NOT NULL DEFAULT '[]',
+  edits TEXT NOT NULL DEFAULT '{}',
+  speakers TEXT NOT NULL DEFAULT '{}',
+  request TEXT NOT NULL,
+  insights TEXT,
+  response TEXT
+);
+CREATE VIRTUAL TABLE search USING fts5 (
+  title, text, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3'
+);
+PRAGMA user_version = 1;
+"""
+
+
+def translated(method: Callable[P, T]) -> Callable[P, T]:
+    """Raise SQLite's errors as StoreError."""
+
+    @wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except sqlite3.OperationalError as error:
+            full = "full" in str(error)
+            advice = "Make room on the disk." if full else "Check that its folder can be written."
+            raise StoreError(
+                f"The library cannot be used: {error}.", advice, retryable=True
+            ) from error
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise StoreError(f"The library cannot be used: {error}.") from error
+
+    return call
+
+
+class Database:
+    """Serves all threads, one after the other."""
+
+    def __init__(self, file: Path) -> None:
+        """Raises StoreError when the file cannot be used."""
+        self._lock = threading.RLock()
+        self._connection = self._open(file)
+
+    @translated
+    def _open(self, file: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            file, check_same_thread=False, isolation_level=None, timeout=10
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # as safe with WAL, but for a power cut
+        connection.execute("PRAGMA foreign_keys = ON")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        return connection
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._connection.execute(sql, values).fetchall()

@@ -1,0 +1,92 @@
+"""Rows of the local library's tables, and the records that they hold."""
+
+import json
+import sqlite3
+from dataclasses import asdict, fields
+from datetime import UTC, date, datetime
+
+from echostream_ui.library.store import (
+    MARK_START,
+    ActionItem,
+    Analysis,
+    Json,
+    Media,
+    Row,
+    Week,
+)
+from echostream_ui.library.values import storable
+
+MEDIA = ", ".join(f"media.{field.name}" for field in fields(Media))
+"""The columns that `media_of` needs."""
+
+
+def action_item(found: Json) -> ActionItem:
+    """An action item from its JSON."""
+    return ActionItem(**found | {"evidence": tuple(found.get("evidence", ()))})
+
+
+def media_columns(changes: Json) -> Json:
+    """Fields of `Media` as columns."""
+    columns: Json = storable(changes)
+    if "created_at" in changes:  # all in one zone, so that they sort as text
+        columns["created_at"] = changes["created_at"].astimezone(UTC).isoformat()
+    if "tags" in changes:
+        columns["tags"] = json.dumps(columns["tags"], ensure_ascii=False)
+    return columns
+
+
+def analysis_columns(changes: Json) -> Json:
+    """Fields of `Analysis` as columns, with those that are derived from them."""
+    columns = dict(changes)
+    if "action_items" in changes:
+        columns["action_items"] = [asdict(item) for item in changes["action_items"]]
+    columns = storable(columns)
+    columns = {name: json.dumps(value, ensure_ascii=False) for name, value in columns.items()}
+    if "insights" in changes:
+        insights = storable(changes["insights"]) or {}
+        sentiment = insights.get("sentiment") or {}
+        columns |= {
+            "topics": json.dumps(insights.get("topics", []), ensure_ascii=False),
+            "sentiment": sentiment.get("label"),
+            "sentiment_score": sentiment.get("score"),
+        }
+    return columns
+
+
+def media_of(row: sqlite3.Row) -> Media:
+    values = {field.name: row[field.name] for field in fields(Media)}
+    values["created_at"] = datetime.fromisoformat(values["created_at"])
+    values["tags"] = tuple(json.loads(values["tags"]))
+    return Media(**values)
+
+
+def analysis_of(row: sqlite3.Row) -> Analysis:
+    values = {name: json.loads(row[name] or "null") for name in _ANALYSIS}
+    edits = {int(segment): text for segment, text in values["edits"].items()}
+    items = tuple(action_item(item) for item in values["action_items"])
+    return Analysis(**values | {"media_id": row["media_id"], "edits": edits, "action_items": items})
+
+
+_ANALYSIS = ("request", "response", "insights", "edits", "speakers", "action_items")
+
+
+def row_of(row: sqlite3.Row) -> Row:
+    excerpt = row["excerpt"]
+    return Row(
+        media=media_of(row),
+        topics=tuple(json.loads(row["topics"])),
+        sentiment=row["sentiment"],
+        sentiment_score=row["sentiment_score"],
+        excerpt=excerpt if excerpt and MARK_START in excerpt else None,
+    )
+
+
+def week_of(row: sqlite3.Row) -> Week:
+    return Week(
+        monday=date.fromisoformat(row["monday"]),
+        recordings=row["recordings"],
+        duration_s=row["duration_s"],
+        positive=int(row["positive"]),
+        neutral=int(row["neutral"]),
+        negative=int(row["negative"]),
+    )

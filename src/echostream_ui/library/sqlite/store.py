@@ -1,0 +1,202 @@
+"""The library in a local folder: a SQLite database, and a file of audio for each recording."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from echostream_ui.library.sqlite.database import Database, translated
+from echostream_ui.library.sqlite.overview import open_items, overview
+from echostream_ui.library.sqlite.rows import (
+    MEDIA,
+    analysis_columns,
+    analysis_of,
+    media_columns,
+    media_of,
+)
+from echostream_ui.library.sqlite.search import search
+from echostream_ui.library.store import (
+    Analysis,
+    Facets,
+    Json,
+    Media,
+    OpenItem,
+    Overview,
+    Page,
+    Query,
+)
+from echostream_ui.library.transcript import action_items_of, text_of, title_of
+from echostream_ui.library.values import storable
+
+_ITS_ROW = "rowid = (SELECT number FROM media WHERE id = ?)"
+
+
+class SqliteStore:
+    """A `Store` in a folder. One connection serves all threads, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises StoreError when the folder cannot be used."""
+        self._audio = folder / "audio"
+        self._make_folder()
+        self._db = Database(folder / "library.db")
+
+    @translated
+    def _make_folder(self) -> None:
+        self._audio.mkdir(parents=True, exist_ok=True)
+
+    def close(self) -> None:
+        self._db.close()
+
+    @translated
+    def add(self, media: Media, request: Json) -> None:
+        row = media_columns(asdict(media))
+        names = ", ".join(row)
+        places = ", ".join(f":{name}" for name in row)
+        with self._db.transaction() as db:
+            added = db.execute(f"INSERT OR IGNORE INTO media ({names}) VALUES ({places})", row)
+            if added.rowcount:
+                sql = "INSERT INTO analysis (media_id, request) VALUES (?, ?)"
+                db.execute(sql, (media.id, json.dumps(request)))
+                _index(db, media.id, row["title"], "")
+
+    @translated
+    def media(self, media_id: str) -> Media | None:
+        found = self._db.rows(f"SELECT {MEDIA} FROM media WHERE id = ?", media_id)
+        return media_of(found[0]) if found else None
+
+    @translated
+    def analysis(self, media_id: str) -> Analysis | None:
+        found = self._db.rows("SELECT * FROM analysis WHERE media_id = ?", media_id)
+        return analysis_of(found[0]) if found else None
+
+    @translated
+    def update_media(self, media_id: str, **changes: Any) -> None:
+        changes = media_columns(changes)
+        with self._db.transaction() as db:
+            _update(db, "media", "id", media_id, changes)
+            if "title" in changes:
+                sql = f"UPDATE search SET title = ? WHERE {_ITS_ROW}"
+                db.execute(sql, (changes["title"], media_id))
+
+    @translated
+    def complete(self, media_id: str, response: Json) -> None:
+        media, analysis = self.media(media_id), self.analysis(media_id)
+        if media is None or analysis is None:
+            return
+        response = storable(response)
+        done: Json = {"state": "completed", "error": None, "message": None, "job_id": None}
+        if analysis.response is not None:
+            self.update_media(media_id, **done)
+            return
+        insights = response.get("insights")
+        is_named = media.title != media.source_name
+        title = media.title if is_named else title_of(insights) or media.title
+        done |= {
+            "title": title,
+            "duration_s": response.get("duration"),
+            "language": response.get("language"),
+        }
+        with self._db.transaction() as db:
+            _update(db, "media", "id", media_id, done)
+            found = {"insights": insights, "action_items": action_items_of(insights)}
+            columns = analysis_columns(found) | {
+                "response": json.dumps(response, ensure_ascii=False)
+            }
+            _update(db, "analysis", "media_id", media_id, columns)
+            _index(db, media_id, title, text_of(response, {}))
+
+    @translated
+    def update_analysis(self, media_id: str, **changes: Any) -> None:
+        with self._db.transaction() as db:
+            _update(db, "analysis", "media_id", media_id, analysis_columns(changes))
+            if "edits" not in changes:
+                return
+            row = db.execute("SELECT response FROM analysis WHERE media_id = ?", (media_id,))
+            if found := row.fetchone():
+                text = text_of(json.loads(found["response"] or "{}"), changes["edits"])
+                text = storable(text)
+                db.execute(f"UPDATE search SET text = ? WHERE {_ITS_ROW}", (text, media_id))
+
+    @translated
+    def search(self, query: Query) -> Page:
+        return search(self._db, query)
+
+    @translated
+    def facets(self) -> Facets:
+        def most(column: str, source: str) -> tuple[str, ...]:
+            sql = (
+                f"SELECT {column} AS name FROM {source} WHERE name <> ''"
+                " GROUP BY name ORDER BY count(*) DESC, name"
+            )
+            return tuple(row["name"] for row in self._db.rows(sql))
+
+        return Facets(
+            languages=most("language", "media"),
+            tags=most("each.value", "media, json_each(media.tags) AS each"),
+            topics=most("each.value", "analysis, json_each(analysis.topics) AS each"),
+        )
+
+    @translated
+    def unfinished(self) -> list[Media]:
+        sql = f"SELECT {MEDIA} FROM media WHERE state IN ('waiting', 'active') ORDER BY created_at"
+        return [media_of(row) for row in self._db.rows(sql)]
+
+    @translated
+    def tag(self, media_ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None:
+        with self._db.transaction() as db:
+            for media_id in media_ids:
+                row = db.execute("SELECT tags FROM media WHERE id = ?", (media_id,)).fetchone()
+                if row:
+                    tags = dict.fromkeys([*json.loads(row["tags"]), *storable(add)])
+                    left = [tag for tag in tags if tag not in remove]
+                    changes = {"tags": json.dumps(left, ensure_ascii=False)}
+                    _update(db, "media", "id", media_id, changes)
+
+    @translated
+    def delete(self, media_ids: Sequence[str]) -> None:
+        with self._db.transaction() as db:
+            for media_id in media_ids:
+                db.execute(f"DELETE FROM search WHERE {_ITS_ROW}", (media_id,))
+                db.execute("DELETE FROM media WHERE id = ?", (media_id,))
+        for media_id in media_ids:
+            for path in self._audio.glob(f"{media_id}*"):
+                path.unlink(missing_ok=True)
+
+    @translated
+    def overview(self, since: date | None, topics: int = 8) -> Overview:
+        return overview(self._db, since, topics)
+
+    @translated
+    def open_items(self, limit: int = 100) -> list[OpenItem]:
+        return open_items(self._db, limit)
+
+    @translated
+    def keep_audio(self, media_id: str, path: Path) -> None:
+        kept = self._audio / f"{media_id}{path.suffix.lower() or '.audio'}"
+        shutil.move(path, kept)
+        for other in self._audio.glob(f"{media_id}.*"):
+            if other != kept:
+                other.unlink(missing_ok=True)
+
+    @translated
+    def audio(self, media_id: str) -> Path | None:
+        # Not a copy that was made of it, whose name has a further part.
+        found = self._audio.glob(f"{media_id}*")
+        return next((path for path in found if path.stem == media_id), None)
+
+
+def _update(db: sqlite3.Connection, table: str, key: str, media_id: str, changes: Json) -> None:
+    names = ", ".join(f"{name} = ?" for name in changes)
+    db.execute(f"UPDATE {table} SET {names} WHERE {key} = ?", (*changes.values(), media_id))
+
+
+def _index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None:
+    sql = (
+        "INSERT OR REPLACE INTO search (rowid, title, text)"
+        " SELECT number, ?, ? FROM media WHERE id = ?"
+    )
+    db.execute(sql, (title, text, media_id))

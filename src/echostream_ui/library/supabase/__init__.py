@@ -1,0 +1,1 @@
+"""The library in a Supabase project. Nothing else uses Supabase's own packages."""

@@ -1,0 +1,42 @@
+"""Records of the library as the rows of a Supabase project, which come and go as JSON."""
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from echostream_ui.library.store import ActionItem, Analysis, Json, Media, Row
+
+MEDIA = tuple(field.name for field in fields(Media))
+ANALYSIS = tuple(field.name for field in fields(Analysis))
+
+
+def rows_of(found: Any) -> list[Json]:
+    if not isinstance(found, list):
+        raise ValueError("the answer is not a list of rows")
+    return found
+
+
+def media_of(row: Json) -> Media:
+    values = {name: row[name] for name in MEDIA}
+    created_at = datetime.fromisoformat(row["created_at"])
+    return Media(**values | {"created_at": created_at, "tags": tuple(row["tags"])})
+
+
+def analysis_of(row: Json) -> Analysis:
+    edits = {int(segment): text for segment, text in row["edits"].items()}
+    items = tuple(action_item_of(item) for item in row["action_items"])
+    return Analysis(**row | {"edits": edits, "action_items": items})
+
+
+def action_item_of(found: Json) -> ActionItem:
+    return ActionItem(**found | {"evidence": tuple(found.get("evidence", ()))})
+
+
+def row_of(row: Json) -> Row:
+    return Row(
+        media=media_of(row),
+        topics=tuple(row["topics"]),
+        sentiment=row["sentiment"],
+        sentiment_score=row["sentiment_score"],
+        excerpt=row["excerpt"],
+    )

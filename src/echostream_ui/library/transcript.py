@@ -1,0 +1,95 @@
+"""A recording's text as the user sees it: the API's segments, with the user's edits over them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from echostream_ui.library.store import ActionItem, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One segment. `original` is what was recognised; `start_s` and `end_s` count from the start
+    of the audio."""
+
+    id: int
+    start_s: float
+    end_s: float
+    text: str
+    original: str
+    speaker: str | None = None
+
+    @property
+    def is_edited(self) -> bool:
+        return self.text != self.original
+
+
+def lines_of(
+    response: Json, edits: Mapping[int, str], speakers: Mapping[str, str]
+) -> tuple[Line, ...]:
+    """The lines of an answer, in order of time."""
+    return tuple(
+        Line(
+            id=segment["id"],
+            start_s=segment["start"],
+            end_s=segment["end"],
+            text=edits.get(segment["id"], segment["text"]).strip(),
+            original=segment["text"].strip(),
+            speaker=speakers.get(speaker := segment.get("speaker"), speaker),
+        )
+        for segment in response.get("segments", [])
+    )
+
+
+def edited(
+    response: Json, edits: Mapping[int, str], line_id: int, text: str | None
+) -> dict[int, str]:
+    """The edits with a new text for a line; None or its original text undoes its edit."""
+    original = next(line.original for line in lines_of(response, {}, {}) if line.id == line_id)
+    others = {number: kept for number, kept in edits.items() if number != line_id}
+    return others if text is None or text.strip() == original else others | {line_id: text.strip()}
+
+
+def text_of(response: Json, edits: Mapping[int, str]) -> str:
+    """The whole text, one line a segment."""
+    return "\n".join(line.text for line in lines_of(response, edits, {}) if line.text)
+
+
+def action_items_of(insights: Json | None) -> tuple[ActionItem, ...]:
+    """The action items of insights, as they were found."""
+    return tuple(
+        ActionItem(
+            text=item["text"],
+            owner=item.get("owner"),
+            due=item.get("due"),
+            evidence=tuple(item.get("evidence", ())),
+        )
+        for item in _details(insights).get("action_items", [])
+    )
+
+
+def merged_items(
+    insights: Json | None, kept: tuple[ActionItem, ...], found_before: Json | None
+) -> tuple[ActionItem, ...]:
+    """The action items of newer insights, without losing what the user did to the older ones: an
+    item of the same text stays as the user left it, and one that the newer insights leave out
+    stays if the user had changed it or ticked it off."""
+    untouched = action_items_of(found_before)
+    known = {_key(item.text): item for item in kept}
+    merged = [
+        replace(known.pop(_key(item.text), item), evidence=item.evidence)
+        for item in action_items_of(insights)
+    ]
+    return (*merged, *(item for item in known.values() if item not in untouched))
+
+
+def _key(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def title_of(insights: Json | None) -> str | None:
+    """The title that insights suggest."""
+    return " ".join((_details(insights).get("title") or "").split()) or None
+
+
+def _details(insights: Json | None) -> Json:
+    return (insights or {}).get("details") or {}

@@ -1,0 +1,276 @@
+"""One live recording.
+
+What a microphone gives is written to the disk first, and read to the API from there. So memory does
+not grow however far the API is behind, and whatever breaks, the browser, the API or this process,
+what was written ends in the library: if not with the text that came live, then as any other file.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from echostream.live_client import LiveClient, LiveFailed
+from echostream.options import LiveOptions
+from echostream_ui.intake import Intake
+from echostream_ui.library.store import Json, Store, StoreError
+
+log = logging.getLogger(__name__)
+
+_READ_BYTES = 64 * 1024
+_AWAY_S = 3.0
+"""How long one that has been stopped waits for an API whose connection broke."""
+
+_ANSWERED = ("transcript", "insights", "language", "duration", "segments", "engine", "model")
+
+_NO_TEXT = {
+    "unreachable": "The API cannot be reached.",
+    "server_busy": "Every place for live text is taken just now.",
+    "unauthorized": "The API refuses the frontend, which needs its `API_BEARER_TOKEN`.",
+    "resume_failed": "The API was started anew, and knows nothing of this recording.",
+}
+_GOES_ON = (
+    "There is no live text, but the recording goes on: it is transcribed once you have stopped it."
+)
+_LINK_BROKE = (
+    "The connection to the API broke. The recording goes on, and the text when the API is back."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A live recording that somebody has asked for: into whose library, under which name, and the
+    options of its transcription. `title` is the user's own, None to let the insights give one."""
+
+    store: Store
+    name: str
+    title: str | None
+    request: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The API, and what takes finished recordings in."""
+
+    url: str
+    token: str | None
+    intake: Intake
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """`saved`: with the text that came live. `later`: it is transcribed as a file. `nothing`: there
+    was no audio, and there is no recording."""
+
+    how: Literal["saved", "later", "nothing"]
+
+
+class LiveSession:
+    """One recording. Create it in a running event loop; everything happens there."""
+
+    def __init__(self, media_id: str, wanted: Wanted, audio: Path, target: Target) -> None:
+        """`audio` is the file to be written. Raises OSError when it cannot be."""
+        self.media_id = media_id
+        self.secret = secrets.token_urlsafe()
+        self.confirmed = ""
+        """All text so far that will not change."""
+        self.tentative = ""
+        self.lag_ms: int | None = None
+        self.pieces = 0
+        """How many are on the disk."""
+        self.notice: str | None = None
+        """What the user ought to know, while it lasts."""
+        self.ended: Ended | None = None
+        self._wanted = wanted
+        self._target = target
+        self._file = audio.open("wb", buffering=0)
+        self._reader = audio.open("rb")
+        self._size = 0
+        self._writing = asyncio.Lock()
+        self._stopped = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._is_linked = False
+        self._grace: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self._listening: asyncio.Task[Json | None] | None = None
+
+    # What the browser's connection does
+
+    @property
+    def news(self) -> asyncio.Event:
+        """Set at the next change of anything that is told to the browser."""
+        return self._changed
+
+    async def append(self, piece: bytes) -> None:
+        """The next piece of the container stream, which is on the disk when this returns."""
+        async with self._writing:
+            if self._stopped.is_set():
+                return
+            try:
+                await asyncio.to_thread(self._write, piece)
+            except OSError as error:
+                self.stop()
+                reason = error.strerror or error
+                self._note(f"The recording ends here, it cannot be written any more: {reason}.")
+                return
+            self._size += len(piece)
+            self.pieces += 1
+        self._tell()
+
+    async def settled(self) -> int:
+        """How many pieces are on the disk, once none is being written."""
+        async with self._writing:
+            return self.pieces
+
+    def stop(self) -> None:
+        """No more will come. What there is, is transcribed to its end and saved."""
+        self.stay()
+        self._stopped.set()
+        self._limit_patience()
+        self._tell()
+
+    def wait_for_return(self, grace_s: float) -> None:
+        """The browser's connection broke; stop if it is not back in time."""
+        self.stay()
+        self._grace = asyncio.get_running_loop().call_later(grace_s, self.stop)
+
+    def stay(self) -> None:
+        """The browser is there."""
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
+    # Its life
+
+    async def run(self) -> None:
+        """Until the recording has been handed over to the library. When cancelled, what is on the
+        disk is left to the next run of the frontend."""
+        self._listening = asyncio.create_task(self._listen())
+        try:
+            await asyncio.wait({self._listening})
+            answer = None if self._listening.cancelled() else self._listening.result()
+            if answer is None:
+                await self._stopped.wait()
+            self.stop()
+            async with self._writing:
+                self._file.close()
+            self.end(await self._hand_over(answer))
+        finally:
+            self._listening.cancel()
+            try:
+                await asyncio.gather(self._listening, return_exceptions=True)
+            finally:
+                self._close()
+
+    def _close(self) -> None:
+        self.stay()
+        if self._patience is not None:
+            self._patience.cancel()
+        self._file.close()
+        self._reader.close()
+
+    async def _listen(self) -> Json | None:
+        """The API's answer; None, and a notice that says why, where no text comes live."""
+        client = LiveClient(
+            self._target.url,
+            self._target.token,
+            {"audioName": self._wanted.name, **_asked(self._wanted.request)},
+            on_partial=self._take_text,
+            on_fault=self._note,
+            on_link=self._take_link,
+        )
+        try:
+            async with aclosing(self._read()) as pieces:
+                final = await client.run(pieces)
+        except LiveFailed as error:
+            reason = _NO_TEXT.get(error.code, f"The API says: {error}.")
+            self._note(f"{reason} {_GOES_ON}")
+            return None
+        except Exception:
+            log.exception("live text failed")
+            self._note(_GOES_ON)
+            return None
+        finally:
+            self._is_linked = False
+        if "error" in final:
+            return None  # the whole file may do better, and says in words what is wrong if not
+        return {"success": True, "cached": False} | {name: final.get(name) for name in _ANSWERED}
+
+    async def _read(self) -> AsyncGenerator[bytes, None]:
+        """The file as it grows, to its end."""
+        sent = 0
+        while True:
+            while sent < self._size:
+                piece = await asyncio.to_thread(self._reader.read, _READ_BYTES)
+                sent += len(piece)
+                yield piece
+            if self._stopped.is_set():
+                return
+            await self._changed.wait()
+
+    async def _hand_over(self, answer: Json | None) -> Ended:
+        store, intake = self._wanted.store, self._target.intake
+        if not self._size:
+            await asyncio.to_thread(intake.delete, store, [self.media_id])
+            return Ended("nothing")
+        await asyncio.to_thread(self._keep_size, store)
+        if answer is None:
+            await asyncio.to_thread(intake.reprocess, store, self.media_id)
+            return Ended("later")
+        await asyncio.to_thread(intake.save, store, self.media_id, answer)
+        return Ended("saved")
+
+    def _keep_size(self, store: Store) -> None:
+        try:
+            store.update_media(self.media_id, size_bytes=self._size)
+        except StoreError as error:
+            log.warning("the size of a live recording is not kept: %s", error)
+
+    def _write(self, piece: bytes) -> None:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def end(self, ended: Ended) -> None:
+        self.ended = ended
+        self._tell()
+
+    # What the API says
+
+    def _take_text(self, message: Json) -> None:
+        self.confirmed += message["text"]
+        self.tentative = message["tentative"]
+        self.lag_ms = message["lagMs"]
+        self._tell()
+
+    def _take_link(self, is_up: bool) -> None:
+        self._is_linked = is_up
+        self._limit_patience()
+        self._note(None if is_up else _LINK_BROKE)
+
+    def _limit_patience(self) -> None:
+        """An API that went away is waited for while somebody speaks, but not for ever after."""
+        if self._patience is not None:
+            self._patience.cancel()
+        if self._stopped.is_set() and not self._is_linked and self._listening is not None:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(_AWAY_S, self._listening.cancel)
+
+    def _note(self, notice: str | None) -> None:
+        self.notice = notice
+        self._tell()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+def _asked(request: Json) -> Json:
+    """Those options of a transcription that `start_audio` has, too."""
+    options = LiveOptions.model_validate(request)
+    names = set(LiveOptions.model_fields)
+    return options.model_dump(mode="json", by_alias=True, include=names, exclude_defaults=True)

@@ -1,0 +1,53 @@
+"""The live recordings of this process: begun, come back to, and left to the next run at its end."""
+
+import asyncio
+import logging
+
+from echostream_ui.live.session import Ended, LiveSession, Target, Wanted
+
+log = logging.getLogger(__name__)
+
+_GRACE_S = 30.0
+"""How long a recording waits for a browser whose connection broke."""
+
+
+class LiveSessions:
+    """All that are under way in this process, and those that have just ended."""
+
+    def __init__(self, target: Target, *, grace_s: float = _GRACE_S) -> None:
+        self.grace_s = grace_s
+        self._target = target
+        self._sessions: dict[str, LiveSession] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(self, wanted: Wanted, suffix: str) -> LiveSession:
+        """Raises OSError when it cannot be written to the disk, or StoreError."""
+        intake = self._target.intake
+        media_id, audio = await asyncio.to_thread(
+            intake.add_live, wanted.store, wanted.name, wanted.title, suffix, wanted.request
+        )
+        session = LiveSession(media_id, wanted, audio, self._target)
+        self._sessions[session.secret] = session
+        task = asyncio.create_task(self._run(session))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return session
+
+    def find(self, secret: str) -> LiveSession | None:
+        """The session that a browser comes back to; also one that ended while it was away."""
+        return self._sessions.get(secret)
+
+    async def aclose(self) -> None:
+        """Stop; the next run of the frontend goes on with what was recorded."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, session: LiveSession) -> None:
+        try:
+            await session.run()
+        except Exception:  # such as a full disk: what was recorded is staged for the next run
+            log.exception("a live recording could not be handed over")
+            session.end(Ended("later"))
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.grace_s, self._sessions.pop, session.secret, None)

@@ -1,0 +1,95 @@
+"""What can be done with several recordings at once: open, tag, export, delete."""
+
+import io
+import zipfile
+from collections.abc import Sequence
+
+import streamlit as st
+
+from echostream_ui.documents import FORMATS, LABELS, Format, export, file_name
+from echostream_ui.library.store import Media, Store
+from echostream_ui.services import services
+from echostream_ui.words.wording import count, plain
+
+
+def show(store: Store, chosen: Sequence[Media], known_tags: Sequence[str]) -> None:
+    """A row of buttons."""
+    st.markdown(f"**{count(len(chosen), 'recording')} selected**", width="content")
+    if st.button("Tag", icon=":material/label:"):
+        ask_tags(store, chosen, known_tags)
+    if st.button("Export", icon=":material/download:"):
+        ask_format(store, chosen)
+    if st.button("Delete", icon=":material/delete:"):
+        ask_delete(store, chosen)
+
+
+@st.dialog("Tag recordings")
+def ask_tags(store: Store, chosen: Sequence[Media], known: Sequence[str]) -> None:
+    carried = list(dict.fromkeys(tag for media in chosen for tag in media.tags))
+    add = st.multiselect(
+        "Add", list(known), accept_new_options=True, placeholder="Choose or type a tag"
+    )
+    remove = st.multiselect("Remove", carried, placeholder="Choose a tag") if carried else []
+    if st.button("Save", type="primary", disabled=not (add or remove)):
+        store.tag([media.id for media in chosen], [tag.strip() for tag in add], remove)
+        st.rerun()
+
+
+@st.dialog("Export recordings")
+def ask_format(store: Store, chosen: Sequence[Media]) -> None:
+    done = [media for media in chosen if media.state == "completed"]
+    if not done:
+        st.write("None of these is done yet.")
+        return
+    wanted = st.selectbox("Format", FORMATS, format_func=LABELS.__getitem__)
+    if len(done) < len(chosen):
+        st.caption(f"{count(len(chosen) - len(done), 'recording')} not done yet and left out.")
+    st.download_button(
+        f"Download {count(len(done), 'recording')}",
+        lambda: archive(store, done, wanted),
+        file_name="recordings.zip",
+        mime="application/zip",
+        on_click="ignore",  # a run of the dialog would take back what the browser is about to fetch
+        type="primary",
+        icon=":material/download:",
+    )
+
+
+def archive(store: Store, media: Sequence[Media], as_format: Format) -> bytes:
+    """A zip file with a document for each recording, under names that differ."""
+    packed = io.BytesIO()
+    names: set[str] = set()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for one in media:
+            analysis = store.analysis(one.id)
+            if analysis is not None and analysis.response is not None:
+                document = export(one, analysis, as_format, st.context.timezone)
+                file.writestr(unused(file_name(one, as_format), names), document)
+    return packed.getvalue()
+
+
+def unused(name: str, names: set[str]) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    number = 1
+    while name in names:
+        number += 1
+        name = f"{stem} ({number}){dot}{suffix}"
+    names.add(name)
+    return name
+
+
+@st.dialog("Delete recordings?")
+def ask_delete(store: Store, chosen: Sequence[Media]) -> None:
+    st.write(
+        f"{count(len(chosen), 'recording')} with audio, transcript and insights will be gone for"
+        " good:"
+    )
+    st.markdown("\n".join(f"- {plain(media.title)}" for media in chosen[:5]))
+    if len(chosen) > 5:
+        st.caption(f"and {len(chosen) - 5:,} more")
+    with st.container(horizontal=True):
+        if st.button("Delete", type="primary"):
+            services().intake.delete(store, [media.id for media in chosen])
+            st.rerun()
+        if st.button("Keep"):
+            st.rerun()

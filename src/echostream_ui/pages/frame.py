@@ -1,0 +1,57 @@
+"""Every page's frame: navigation, and how the API is."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from echostream_ui.pages.session import keep_signed_in, sign_out, signed_in
+from echostream_ui.services import services
+from echostream_ui.words.wording import plain
+
+# A file of ours: any other icon would have browsers ask for it outside.
+_ICON = Path(__file__).parent.parent / "icon.svg"
+
+st.set_page_config(page_title="EchoStream", page_icon=str(_ICON), layout="wide")
+# Streamlit leaves a third of a phone's screen empty above the title.
+st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }</style>")
+
+
+@st.fragment(run_every=3)
+def api_banner() -> None:
+    """Says when the API is away, also while a page stands open."""
+    state = services().api_seen()
+    if state.error is not None:
+        st.error(state.error.words, icon=":material/cloud_off:")
+    elif state.status is not None:
+        for problem in state.status.problems:
+            st.warning(problem, icon=":material/warning:")
+
+
+def pages() -> list[st.Page]:
+    if signed_in() is None:
+        return [st.Page("sign_in.py", title="Sign in", icon=":material/login:")]
+    return [
+        st.Page("library.py", title="Library", icon=":material/library_music:", default=True),
+        st.Page("add.py", title="Add", icon=":material/add_circle:"),
+        st.Page("live.py", title="Live", icon=":material/mic:"),
+        st.Page("dashboard.py", title="Dashboard", icon=":material/insights:"),
+        st.Page("recording.py", title="Recording", visibility="hidden"),
+    ]
+
+
+def account() -> None:
+    """Who is signed in, where people do."""
+    store = st.session_state.get("store")
+    if store is not None:
+        with (
+            st.container(horizontal=True, horizontal_alignment="right"),
+            st.popover(plain(store.email), icon=":material/person:"),
+        ):
+            st.button("Sign out", icon=":material/logout:", on_click=sign_out)
+
+
+page = st.navigation(pages(), position="top")
+keep_signed_in()
+account()
+api_banner()
+page.run()

@@ -1,0 +1,230 @@
+"""The library: find recordings, open one, or do something with several."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import pandas as pd
+import streamlit as st
+
+from echostream_ui.library.store import (
+    MARK_END,
+    MARK_START,
+    SENTIMENTS,
+    STATES,
+    Facets,
+    Query,
+    Row,
+    Sort,
+    Store,
+)
+from echostream_ui.pages import bulk
+from echostream_ui.pages.session import current_store
+from echostream_ui.words.languages import language_name
+from echostream_ui.words.wording import SENTIMENT_WORDS, STATE_WORDS, clock, count, local
+
+T = TypeVar("T")
+
+ROWS = 50
+ORDERS: dict[str, tuple[Sort, bool]] = {
+    "Newest first": ("created_at", True),
+    "Oldest first": ("created_at", False),
+    "Title": ("title", False),
+    "Longest first": ("duration_s", True),
+    "Shortest first": ("duration_s", False),
+    "Best match": ("relevance", True),
+}
+FILTERS = ("languages", "topics", "tags", "sentiments", "states", "since", "until")
+_WATCH_S = 3
+
+
+def main() -> None:
+    store = current_store()
+    st.title("Library", anchor=False)
+    if not store.search(Query(limit=1)).total:
+        show_empty_library()
+        return
+    facets = store.facets()
+    query = ask(facets)
+    found = store.search(query)
+    if not found.total:
+        show_no_match()
+        return
+    table = st.container()
+    pages = -(-found.total // ROWS)
+    if pages > 1:
+        place = st.pagination(pages, key="library_page", persist_state="session")
+        if place > pages:  # fewer recordings match now
+            place = pages
+        if place > 1:
+            found = store.search(replace(query, offset=(place - 1) * ROWS))
+    with table:
+        show_table(store, found.rows, found.total, query, facets)
+    watch(store, [media.id for media in store.unfinished()])
+
+
+def ask(facets: Facets) -> Query:
+    """What is to be shown, kept while the user looks at other pages."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search",
+            placeholder="Titles and transcripts",
+            key="library_text",
+            persist_state="session",
+            icon=":material/search:",
+            on_change=to_first_page,
+        )
+        order = st.selectbox(
+            "Order",
+            list(ORDERS),
+            key="library_order",
+            persist_state="session",
+            width=180,
+            on_change=to_first_page,
+        )
+        with st.popover("Filter", icon=":material/filter_list:"):
+            filtered = ask_filters(facets)
+    sort, descending = ORDERS[order]
+    return replace(filtered, text=text or "", sort=sort, descending=descending, limit=ROWS)
+
+
+def ask_filters(facets: Facets) -> Query:
+    return Query(
+        languages=choose("Language", "languages", facets.languages, language_name),
+        topics=choose("Topic", "topics", facets.topics),
+        tags=choose("Tag", "tags", facets.tags),
+        sentiments=choose("Sentiment", "sentiments", SENTIMENTS, SENTIMENT_WORDS.__getitem__),
+        states=choose("State", "states", STATES, STATE_WORDS.__getitem__),
+        since=day("From", "since"),
+        until=day("To", "until"),
+    )
+
+
+def choose(
+    label: str, name: str, options: Sequence[T], words: Callable[[T], str] = str
+) -> tuple[T, ...]:
+    chosen = st.multiselect(
+        label,
+        options,
+        format_func=words,
+        key=f"library_{name}",
+        persist_state="session",
+        on_change=to_first_page,
+        placeholder="Any",
+    )
+    return tuple(chosen)
+
+
+def day(label: str, name: str) -> date | None:
+    return st.date_input(
+        label,
+        None,
+        key=f"library_{name}",
+        persist_state="session",
+        on_change=to_first_page,
+        format="YYYY-MM-DD",
+    )
+
+
+def to_first_page() -> None:
+    st.session_state.pop("library_page", None)
+
+
+def clear() -> None:
+    for name in ("text", "page", *FILTERS):
+        st.session_state.pop(f"library_{name}", None)
+
+
+def show_empty_library() -> None:
+    with st.container(border=True):
+        st.subheader("Nothing here yet", anchor=False)
+        st.write("Recordings that you add stand here, with what was said and what matters in it.")
+        with st.container(horizontal=True):
+            if st.button("Add recordings", type="primary", icon=":material/add_circle:"):
+                st.switch_page("add.py")
+            if st.button("Record live", icon=":material/mic:"):
+                st.switch_page("live.py")
+
+
+def show_no_match() -> None:
+    with st.container(border=True):
+        st.write("No recording matches the search and the filters.")
+        st.button("Show all", on_click=clear)
+
+
+def show_table(store: Store, rows: Sequence[Row], total: int, query: Query, facets: Facets) -> None:
+    actions = st.container(horizontal=True, vertical_alignment="center")
+    # With another key the table forgets what was selected among rows that are gone.
+    shown = hash(tuple(row.media.id for row in rows))
+    selection = st.dataframe(
+        as_frame(rows, with_excerpts=bool(query.text.strip())),
+        hide_index=True,
+        key=f"library_table_{shown}",
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"],
+        column_config=columns(),
+        height=min(35 * len(rows) + 40, 720),
+        alt="Recordings, one a row",
+    ).selection
+    if selection.cells:
+        st.switch_page("recording.py", query_params={"id": rows[selection.cells[0][0]].media.id})
+    chosen = [rows[index].media for index in selection.rows if index < len(rows)]
+    with actions:
+        if chosen:
+            bulk.show(store, chosen, facets.tags)
+        else:
+            st.caption(f"{count(total, 'recording')}. Click one to open it, or select several.")
+
+
+def as_frame(rows: Sequence[Row], *, with_excerpts: bool) -> pd.DataFrame:
+    def when(time: datetime) -> datetime:
+        return local(time, st.context.timezone).replace(tzinfo=None)
+
+    frame = pd.DataFrame(
+        {
+            "Title": [row.media.title for row in rows],
+            "Found": [excerpt(row) for row in rows],
+            "Date": pd.to_datetime([when(row.media.created_at) for row in rows]),
+            "Length": [length(row.media.duration_s) for row in rows],
+            "Language": [language_name(row.media.language or "–") for row in rows],
+            "Topics": [list(row.topics) for row in rows],
+            "Sentiment": [SENTIMENT_WORDS[row.sentiment] if row.sentiment else "–" for row in rows],
+            "Tags": [list(row.media.tags) for row in rows],
+            "State": [STATE_WORDS[row.media.state] for row in rows],
+        }
+    )
+    return frame if with_excerpts else frame.drop(columns="Found")
+
+
+def length(duration_s: float | None) -> str:
+    return "–" if duration_s is None else clock(duration_s)
+
+
+def excerpt(row: Row) -> str:
+    return (row.excerpt or "in the title").replace(MARK_START, "»").replace(MARK_END, "«")
+
+
+def columns() -> dict[str, Any]:
+    config = st.column_config
+    return {
+        "Title": config.TextColumn(width="large"),
+        "Found": config.TextColumn(width="large", help="Where the words occur"),
+        "Date": config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        "Length": config.TextColumn(width="small"),
+        "Language": config.TextColumn(width="small"),
+        "Topics": config.ListColumn(width="medium"),
+        "Sentiment": config.TextColumn(width="small"),
+        "Tags": config.ListColumn(width="small"),
+        "State": config.TextColumn(width="small"),
+    }
+
+
+@st.fragment(run_every=_WATCH_S)
+def watch(store: Store, seen: list[str]) -> None:
+    """Shows the table again when a recording that was under way is done."""
+    if seen and [media.id for media in store.unfinished()] != seen:
+        st.rerun()
+
+
+main()

@@ -1,0 +1,120 @@
+"""*Live*: text while somebody speaks, and a recording in the library at the end."""
+
+import time
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from echostream_ui.api_client import Options
+from echostream_ui.components.recorder import recorder
+from echostream_ui.library.store import UNFINISHED, Analysis, Media
+from echostream_ui.live.session import Wanted
+from echostream_ui.pages import opening
+from echostream_ui.pages.session import current_store
+from echostream_ui.services import services
+from echostream_ui.words import wording
+from echostream_ui.words.languages import NAMES, language_name
+
+_RECORDER = "live_recorder"
+_POLL_S = 1.0
+
+
+def issue_ticket() -> None:
+    """For the recording that begins now, as the page stands."""
+    state = st.session_state
+    name = f"Live, {wording.day_and_time(datetime.now(UTC), st.context.timezone)}"
+    options = Options(language=state.live_language or None, model=state.get("live_model"))
+    wanted = Wanted(current_store(), name, state.live_title.strip() or None, options.as_json())
+    state.live_ticket = services().live_tickets.issue(wanted)
+    state.live_is_on = True
+    state.live_media_id = None
+
+
+def show_form() -> None:
+    """Title, language and model, which are settled once a recording has begun."""
+    state = st.session_state
+    if _RECORDER not in state:  # the page was left meanwhile, which ends a recording
+        state.live_is_on = False
+    title, language = st.columns([3, 2])
+    title.text_input(
+        "Title",
+        key="live_title",
+        placeholder="Taken from what is said",
+        disabled=state.live_is_on,
+    )
+    language.selectbox(
+        "Language spoken",
+        ["", *sorted(NAMES, key=NAMES.__getitem__)],
+        key="live_language",
+        format_func=lambda code: language_name(code) if code else "Detect",
+        disabled=state.live_is_on,
+    )
+    if len(offered := services().models) > 1:
+        st.selectbox("Model", offered, key="live_model", disabled=state.live_is_on)
+
+
+def show_recorder() -> None:
+    has_ended, media_id = recorder(_RECORDER, st.session_state.get("live_ticket"), issue_ticket)
+    if has_ended:
+        st.session_state.live_is_on = False
+        st.session_state.live_media_id = media_id
+        st.rerun()
+
+
+def show_outcome(media_id: str) -> None:
+    """What came of the last recording, as soon as it is known."""
+    media = current_store().media(media_id)
+    if media is None:
+        return
+    is_unfinished = media.state in UNFINISHED
+
+    def look() -> None:
+        now = current_store().media(media_id)
+        if now is not None and is_unfinished != (now.state in UNFINISHED):
+            st.rerun()
+        elif now is not None:
+            show(now)
+
+    st.fragment(look, run_every=_POLL_S if is_unfinished else None)()
+
+
+def show(media: Media) -> None:
+    with st.container(border=True):
+        st.subheader(wording.plain(media.title), anchor=False)
+        if media.state in UNFINISHED:
+            show_progress(media)
+        elif media.state != "completed":
+            st.error(media.message or "There is no text of this recording.")
+        elif analysis := current_store().analysis(media.id):
+            show_insights(analysis)
+        if st.button("Open the recording", type="primary", icon=":material/open_in_new:"):
+            opening.ask(media.id)
+
+
+def show_progress(media: Media) -> None:
+    progress = services().intake.progress(media.id)
+    if progress is None:
+        return
+    if progress.trouble:
+        st.warning(progress.trouble, icon=":material/hourglass_top:")
+    else:
+        st.markdown(f":material/hourglass_top: {wording.progress(progress, time.time())}")
+
+
+def show_insights(analysis: Analysis) -> None:
+    """In brief; the recording's own page has the rest."""
+    insights = analysis.insights or {}
+    if summary := insights.get("summary"):
+        st.text(summary)
+    if topics := insights.get("topics"):
+        st.caption("Topics: " + ", ".join(map(wording.plain, topics)))
+    if found := len(analysis.action_items):
+        st.caption(wording.count(found, "action item"))
+
+
+opening.follow()
+st.title("Live", anchor=False)
+show_form()
+show_recorder()
+if media_id := st.session_state.get("live_media_id"):
+    show_outcome(media_id)

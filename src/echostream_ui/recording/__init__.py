@@ -1,0 +1,1 @@
+"""What a page shows of one recording, part by part."""

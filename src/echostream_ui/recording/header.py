@@ -1,0 +1,133 @@
+"""What a recording is, and what can be done with it as a whole."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from echostream.exports import CueOptions
+from echostream_ui import documents
+from echostream_ui.library.store import Analysis, Json, Media, Store
+from echostream_ui.recording.told import told
+from echostream_ui.services import services
+from echostream_ui.words import wording
+from echostream_ui.words.languages import language_name
+
+
+def show(store: Store, media: Media, analysis: Analysis | None) -> None:
+    """Title, facts, tags and a row of actions; what needs a transcript only with `analysis`."""
+    if analysis is not None:
+        st.title(wording.plain(media.title), anchor=False)
+    st.caption(wording.plain(" · ".join(_facts(media, analysis.response if analysis else None))))
+    if media.tags:
+        with st.container(horizontal=True, gap="small"):
+            for tag in media.tags:
+                st.badge(wording.plain(tag), color="gray", icon=":material/label:")
+    with st.container(horizontal=True):
+        if analysis is not None:
+            _exports(media, analysis)
+        if st.button("Edit details", icon=":material/edit:"):
+            _edit_details(store, media)
+        speakers = speakers_of(analysis.response) if analysis else []
+        if analysis and speakers and st.button("Name speakers", icon=":material/group:"):
+            _name_speakers(store, analysis, speakers)
+        if st.button("Delete", icon=":material/delete:"):
+            _delete(store, media)
+
+
+def speakers_of(response: Json | None) -> list[str]:
+    """As the API calls them, in order of their first words."""
+    found = ((response or {}).get("segments") or []) if response else []
+    return list(dict.fromkeys(each["speaker"] for each in found if each.get("speaker")))
+
+
+def _facts(media: Media, response: Json | None) -> list[str]:
+    facts = [wording.day_and_time(media.created_at, st.context.timezone)]
+    if media.duration_s is not None:
+        facts.append(wording.duration(media.duration_s))
+    if media.language:
+        facts.append(language_name(media.language))
+    facts.append(media.source_name if media.source in ("file", "url") else "")
+    if not facts[-1]:
+        facts[-1] = wording.SOURCE_WORDS[media.source]
+    if response and response.get("engine"):
+        facts.append(f"Transcribed by {response['engine']}")
+    return facts
+
+
+def _exports(media: Media, analysis: Analysis) -> None:
+    timezone = st.context.timezone
+    with st.popover("Export", icon=":material/download:"):
+        line, seconds = st.columns(2)
+        cue_options = CueOptions(
+            line.number_input("Subtitles: characters a line", 10, 200, 42, key="cue-chars"),
+            seconds.number_input("Subtitles: longest, in seconds", 1.0, 60.0, 7.0, key="cue-s"),
+        )
+        for each in documents.FORMATS:
+            st.download_button(
+                documents.LABELS[each],
+                # Made when it is asked for: nobody wants all six on every look at the page.
+                partial(documents.export, media, analysis, each, timezone, cue_options),
+                file_name=documents.file_name(media, each),
+                mime=documents.MEDIA_TYPES[each],
+                on_click="ignore",
+                width="stretch",
+                key=f"export-{each}",
+            )
+
+
+@st.dialog("Edit details")
+@told
+def _edit_details(store: Store, media: Media) -> None:
+    known = store.facets().tags
+    with st.form("details", border=False):
+        title = st.text_input("Title", media.title, max_chars=300)
+        tags = st.multiselect(
+            "Tags",
+            list(dict.fromkeys([*media.tags, *known])),
+            list(media.tags),
+            accept_new_options=True,
+            placeholder="Choose tags or type new ones",
+        )
+        if not st.form_submit_button("Save", type="primary"):
+            return
+    title = " ".join(title.split())
+    if not title:
+        st.error("A recording needs a title.")
+        return
+    kept = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+    store.update_media(media.id, title=title, tags=kept)
+    st.rerun()
+
+
+@st.dialog("Name speakers")
+@told
+def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) -> None:
+    st.write("An empty name gives back the one that was recognised.")
+    with st.form("speakers", border=False):
+        names = {
+            speaker: st.text_input(speaker, analysis.speakers.get(speaker, ""), max_chars=100)
+            for speaker in speakers
+        }
+        if not st.form_submit_button("Save", type="primary"):
+            return
+    kept = {speaker: name.strip() for speaker, name in names.items() if name.strip()}
+    store.update_analysis(analysis.media_id, speakers=kept)
+    st.rerun()
+
+
+@st.dialog("Delete this recording?")
+@told
+def _delete(store: Store, media: Media) -> None:
+    st.write(
+        f"“{wording.plain(media.title)}” is deleted with its audio, its transcript and its"
+        " insights. This cannot be undone."
+    )
+    with st.container(horizontal=True):
+        wanted = st.button("Delete for good", type="primary", icon=":material/delete:")
+        if st.button("Keep it"):
+            st.rerun()
+    if not wanted:
+        return
+    services().intake.delete(store, [media.id])
+    st.switch_page("library.py")

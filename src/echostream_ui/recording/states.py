@@ -1,0 +1,69 @@
+"""A recording that has no transcript: missing, under way, failed or cancelled."""
+
+import time
+
+import streamlit as st
+
+from echostream_ui.library.store import UNFINISHED, Media, Store
+from echostream_ui.recording.told import told
+from echostream_ui.services import services
+from echostream_ui.words import wording
+from echostream_ui.words.wording import plain
+
+_LOOK_S = 1.0
+
+
+def missing() -> None:
+    st.title("Recording", anchor=False)
+    st.info(
+        "This recording is not in the library. It may have been deleted; choose another one there.",
+        icon=":material/search_off:",
+    )
+    if st.button("Go to the library", type="primary"):
+        st.switch_page("library.py")
+
+
+def under_way(store: Store, media: Media) -> None:
+    st.title(plain(media.title), anchor=False)
+    _progress(store, media.id)
+    if st.button("Cancel", icon=":material/cancel:"):
+        with st.spinner("Cancelling…"):
+            services().intake.cancel(store, media.id)
+        st.rerun()
+
+
+@st.fragment(run_every=_LOOK_S)
+@told
+def _progress(store: Store, media_id: str) -> None:
+    """Looks again and again, until the recording is no longer under way."""
+    media = store.media(media_id)
+    if media is None or media.state not in UNFINISHED:
+        st.rerun()
+    now = services().intake.progress(media_id)
+    label = wording.progress(now, time.time())
+    if now is not None and now.share is not None:
+        st.progress(now.share, text=label)
+    else:
+        st.status(label, state="running")
+    if now is not None and now.trouble:
+        st.warning(now.trouble, icon=":material/hourglass_top:")
+    st.caption("You may leave this page: work goes on.")
+    if now is not None and now.text:
+        with st.container(border=True):
+            st.caption("The text so far")
+            st.text(wording.end_of(now.text))
+
+
+def ended(store: Store, media: Media) -> None:
+    """One that failed or was cancelled."""
+    st.title(plain(media.title), anchor=False)
+    if media.state == "failed":
+        message = media.message or "The recording could not be transcribed."
+        st.error(message, icon=":material/error:")
+        label = "Try again"
+    else:
+        st.info("This recording was cancelled before it was transcribed.", icon=":material/block:")
+        label = "Start again"
+    if st.button(label, type="primary", icon=":material/refresh:"):
+        services().intake.retry(store, media.id)
+        st.rerun()

@@ -1,0 +1,116 @@
+"""What all pages and all users share: settings, the API's client and the work in the background."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from echostream_ui.api_client import ApiClient, ApiError, Status
+from echostream_ui.background import Background
+from echostream_ui.intake import Intake
+from echostream_ui.intake.staging import Staging
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.settings import FrontendSettings
+from echostream_ui.supabase_client import accounts_of
+from echostream_ui.tickets import Tickets
+from echostream_ui.visits import Visits
+
+if TYPE_CHECKING:
+    from echostream_ui.live.session import Wanted
+
+T = TypeVar("T")
+
+_WATCH_S = 3.0
+
+
+@dataclass(slots=True)
+class ApiState:
+    """How the API was when it was last looked at. Exactly one is set once `seen` is."""
+
+    status: Status | None = None
+    error: ApiError | None = None
+
+
+class Services:
+    """Lives as long as the process. Work in the background has an event loop in a thread."""
+
+    def __init__(self, settings: FrontendSettings) -> None:
+        """Raises StoreError when the library's folder or Supabase's key cannot be used."""
+        self.settings = settings
+        self.library = None if settings.uses_supabase else SqliteStore(settings.library_path)
+        self.accounts = accounts_of(settings)
+        self.visits = Visits()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="intake")
+        self._thread.start()
+        self.api_state = ApiState()
+        self.models: tuple[str, ...] = ()
+        """Those that the API offers, the default first; empty until that is known."""
+        self.live_tickets: Tickets[Wanted] = Tickets()
+        self._seen = threading.Event()
+        self.run(self._begin())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` in the background's event loop and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def api_seen(self, timeout_s: float = 1.0) -> ApiState:
+        """The API's state, which is looked at all the time; waits for the first look."""
+        self._seen.wait(timeout_s)
+        return self.api_state
+
+    def close(self) -> None:
+        """What is under way is gone on with by the next run."""
+        self.run(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        if self.library is not None:
+            self.library.close()
+        if self.accounts is not None:
+            self.accounts.close()
+
+    async def _begin(self) -> None:
+        token = self.settings.api_bearer_token
+        self.api = ApiClient(
+            self.settings.api_base_url, token.get_secret_value() if token else None
+        )
+        staging = Staging(self.settings.library_path / "staging")
+        self.intake = Intake(self.api, staging, at_once=self.settings.frontend_uploads)
+        self.background = Background(self._loop)
+        self._watching = asyncio.create_task(self._watch())
+        if self.library is not None:
+            await asyncio.to_thread(self.intake.resume, self.library)
+
+    async def _end(self) -> None:
+        self._watching.cancel()
+        await self.background.aclose()
+        await self.intake.aclose()
+        await self.api.aclose()
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                status = await self.api.status()
+                self.api_state = ApiState(status=status)
+            except ApiError as error:
+                self.api_state = ApiState(error=error)
+                self.models = ()  # it may offer others when it is back
+            else:
+                await self._look_for_models(status)
+            self._seen.set()
+            await asyncio.sleep(_WATCH_S)
+
+    async def _look_for_models(self, status: Status) -> None:
+        if not self.models and not status.is_loading and not status.problems:
+            with suppress(ApiError):  # the next look tells
+                self.models = await self.api.models()
+
+
+@lru_cache(maxsize=1)
+def services() -> Services:
+    """The process's own."""
+    return Services(FrontendSettings())

@@ -1,0 +1,59 @@
+"""Who stays signed in: a cookie that names a library in this process's memory.
+
+Streamlit forgets who somebody is whenever a page is loaded anew. The cookie is not readable by
+scripts and holds nothing but a random name; sessions end with the process.
+"""
+
+import secrets
+import threading
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from echostream_ui.tickets import Tickets
+
+if TYPE_CHECKING:
+    from echostream_ui.library.supabase.store import SupabaseStore
+
+COOKIE = "echostream_visit"
+_LASTS_S = 30 * 24 * 3600
+
+
+class Visits:
+    """May be used from any thread."""
+
+    def __init__(self) -> None:
+        self.tickets: Tickets[SupabaseStore] = Tickets()
+        self._known: dict[str, tuple[float, SupabaseStore]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, cookie: str | None) -> "SupabaseStore | None":
+        """The library of whom the cookie was given to."""
+        with self._lock:
+            until, store = self._known.get(cookie or "", (0.0, None))
+        return store if time.time() < until else None
+
+    def end(self, store: "SupabaseStore") -> None:
+        """Forget a library, in whichever browsers it is open."""
+        with self._lock:
+            self._known = {name: one for name, one in self._known.items() if one[1] is not store}
+
+    async def remember(self, request: Request) -> Response:
+        """Give the browser that has a ticket its cookie."""
+        store = self.tickets.redeem(request.query_params.get("ticket", ""))
+        if store is None:
+            return Response(status_code=HTTPStatus.FORBIDDEN)
+        name = secrets.token_urlsafe()
+        now = time.time()
+        with self._lock:
+            self._known = {name: one for name, one in self._known.items() if one[0] > now}
+            self._known[name] = now + _LASTS_S, store
+        response = Response(status_code=HTTPStatus.NO_CONTENT)
+        is_https = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+        response.set_cookie(
+            COOKIE, name, max_age=_LASTS_S, httponly=True, samesite="lax", secure=is_https
+        )
+        return response

@@ -1,0 +1,149 @@
+"""Times, lengths, dates and sizes as the pages say them."""
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from echostream_ui.intake.progress import Progress, Stage
+from echostream_ui.library.store import SentimentLabel, Source, State
+
+STATE_WORDS: dict[State, str] = {
+    "waiting": "Waiting",
+    "active": "Under way",
+    "completed": "Done",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+}
+STAGE_WORDS: dict[Stage, str] = {
+    "waiting": "Waiting for its turn",
+    "uploading": "Uploading",
+    "queued": "In the queue",
+    "transcribing": "Transcribing",
+    "analysing": "Generating insights",
+    "saving": "Saving",
+}
+SOURCE_WORDS: dict[Source, str] = {
+    "file": "Uploaded file",
+    "url": "Web address",
+    "microphone": "Microphone",
+    "live": "Live recording",
+}
+SENTIMENT_WORDS: dict[SentimentLabel, str] = {
+    "positive": "Positive",
+    "neutral": "Neutral",
+    "negative": "Negative",
+}
+
+_LONGEST_NAME = 80
+_SHOWN_CHARS = 400
+_CUT_CHARS = 200
+
+
+def clock(seconds: float) -> str:
+    """A place in a recording: `0:42`, `1:02:03`."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def duration(seconds: float) -> str:
+    """A length: `42 s`, `4 min 12 s`, `1 h 4 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def hours(seconds: float) -> str:
+    """A total: `42 min`, `3.5 h`, `1,200 h`."""
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    total = seconds / 3600
+    return f"{total:.1f} h" if total < 100 else f"{total:,.0f} h"
+
+
+def day(moment: datetime, timezone: str | None) -> str:
+    """`3 March 2026`, where the reader is: `timezone` as `st.context.timezone` gives it."""
+    there = local(moment, timezone)
+    return f"{there.day} {there:%B %Y}"
+
+
+def day_and_time(moment: datetime, timezone: str | None) -> str:
+    """`3 March 2026, 14:05`."""
+    return f"{day(moment, timezone)}, {local(moment, timezone):%H:%M}"
+
+
+def size(count_bytes: int) -> str:
+    """`640 kB`, `3.4 MB`."""
+    if count_bytes < 1_000_000:
+        return f"{max(1, round(count_bytes / 1000))} kB"
+    if count_bytes < 1_000_000_000:
+        return f"{count_bytes / 1_000_000:.1f} MB"
+    return f"{count_bytes / 1_000_000_000:.1f} GB"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 recording`, `12 recordings`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def progress(now: Progress | None, time_s: float) -> str:
+    """`Transcribing, 63%, about 2 minutes left`; `Transcribing, 0:12 so far` where the share cannot
+    be known."""
+    if now is None:
+        return STAGE_WORDS["waiting"]
+    said = STAGE_WORDS[now.stage]
+    if now.share is not None:
+        said = f"{said}, {now.share:.0%}"
+        return said if now.left_s is None else f"{said}, {left(now.left_s)}"
+    return f"{said}, {clock(time_s - now.since)} so far" if now.stage == "transcribing" else said
+
+
+def left(seconds: float) -> str:
+    """An estimate, no finer than it can be: `about 20 seconds left`, `about 2 minutes left`,
+    `about 1 h 20 min left`."""
+    if seconds < 8:
+        return "a few seconds left"
+    if seconds < 55:
+        return f"about {max(10, round(seconds / 10) * 10)} seconds left"
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return f"about {count(minutes, 'minute')} left"
+    return f"about {duration(round(minutes / 5) * 300)} left"
+
+
+def end_of(text: str) -> str:
+    """The last lines of a text that grows. It is cut at the same place for a while, so that what is
+    being read does not move with each word that comes."""
+    cut = max(0, (len(text) - _SHOWN_CHARS) // _CUT_CHARS * _CUT_CHARS)
+    if not cut:
+        return text
+    _, space, rest = text[cut : cut + 50].partition(" ")
+    return "… " + (rest + text[cut + 50 :] if space else text[cut:])
+
+
+def file_name(title: str) -> str:
+    """A title as a file's name without its suffix, good on every system."""
+    words = re.sub(r'[\x00-\x1f<>:"/\\|?*]+', " ", title)
+    name = " ".join(words.split())[:_LONGEST_NAME].strip(" .")
+    return name or "recording"
+
+
+def plain(text: str) -> str:
+    """A text that was not written for Markdown, so that Streamlit shows it as it is. No sign is
+    escaped without need: labels are read aloud as they stand here."""
+    one_line = " ".join(text.split())
+    inline = re.sub(r"([\\`*_\[\]<>$~]|:(?=[^\W\d])|&(?=#?\w+;)|(?<=-)-)", r"\\\1", one_line)
+    return re.sub(r"^(\d*)([#+\-=.)])(?= |$)", r"\1\\\2", inline)
+
+
+def local(moment: datetime, timezone: str | None) -> datetime:
+    """The same moment in the reader's time zone."""
+    try:
+        return moment.astimezone(ZoneInfo(timezone or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return moment

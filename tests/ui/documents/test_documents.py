@@ -1,0 +1,142 @@
+"""A recording as a document: edits, speakers and action items are in it."""
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import docx
+import pytest
+
+from echostream_ui import documents
+from echostream_ui.library.store import ActionItem, Analysis, Media
+
+MEDIA = Media(
+    id="7",
+    title="Launch: <first> week",
+    created_at=datetime(2026, 3, 3, 14, 5, tzinfo=UTC),
+    source="file",
+    source_name="talk.wav",
+    duration_s=61.2,
+    language="en",
+    tags=("work",),
+)
+WORD = {"word": "ship", "start": 0.0, "end": 0.5, "probability": 0.9, "spaceBefore": True}
+RESPONSE: dict[str, Any] = {
+    "language": "en",
+    "duration": 61.2,
+    "engine": "whisper",
+    "model": "base",
+    "segments": [
+        {"id": 0, "start": 0.0, "end": 2.5, "text": " we will sip it", "words": [WORD]},
+        {"id": 1, "start": 2.5, "end": 4.0, "text": "uh", "words": [WORD]},
+        {"id": 2, "start": 4.0, "end": 9.0, "text": "on Friday", "words": [WORD]},
+    ],
+}
+INSIGHTS: dict[str, Any] = {
+    "summary": "They ship.",
+    "topics": ["launch"],
+    "action_items": ["Ship it"],
+    "sentiment": {"label": "positive", "score": 0.8},
+    "details": {
+        "title": "Shipping",
+        "key_points": [{"text": "A point", "evidence": [0]}],
+        "decisions": [],
+        "questions": [{"text": "When?", "evidence": [2]}],
+        "action_items": [{"text": "Ship it", "owner": None, "due": None, "evidence": [0]}],
+        "sentiment_timeline": [{"segment": 0, "label": "positive", "score": 0.8}],
+        "meta": {
+            "provider": "extractive",
+            "model": None,
+            "coverage": 1.0,
+            "degraded": False,
+            "degraded_reason": None,
+        },
+    },
+}
+ANALYSIS = Analysis(
+    media_id="7",
+    request={},
+    response=RESPONSE,
+    insights=INSIGHTS,
+    edits={0: "we will ship it", 1: ""},
+    action_items=(
+        ActionItem("Ship it", "Ann", "Friday", done=True, evidence=(0,)),
+        ActionItem("Rest"),
+    ),
+)
+
+
+def text(as_format: documents.Format, analysis: Analysis = ANALYSIS) -> str:
+    return documents.export(MEDIA, analysis, as_format).decode()
+
+
+def test_text_and_subtitles_have_the_edits_and_no_empty_segments() -> None:
+    assert text("txt") == "we will ship it\non Friday\n"
+    assert text("srt") == (
+        "1\n00:00:00,000 --> 00:00:02,500\nwe will ship it\n\n"
+        "2\n00:00:04,000 --> 00:00:09,000\non Friday\n"
+    )
+    assert text("vtt").startswith("WEBVTT\n\n00:00:00.000 --> 00:00:02.500\nwe will ship it\n")
+
+
+def test_json_is_the_shape_of_the_api_with_what_is_done() -> None:
+    found = json.loads(text("json"))
+    assert found["transcript"] == "we will ship it on Friday"
+    assert [segment["words"] for segment in found["segments"]] == [[], [WORD]]
+    assert found["insights"]["details"]["title"] == MEDIA.title
+    assert found["insights"]["details"]["action_items"] == [
+        {"text": "Ship it", "owner": "Ann", "due": "Friday", "evidence": [0], "done": True},
+        {"text": "Rest", "owner": None, "due": None, "evidence": [], "done": False},
+    ]
+
+
+def test_markdown_ticks_off_what_is_done() -> None:
+    found = text("md")
+    assert found.startswith(f"# {MEDIA.title}\n")
+    assert "- [x] Ship it (Ann, Friday)\n- [ ] Rest\n" in found
+
+
+def test_speakers_stand_before_what_they_say() -> None:
+    segments = [segment | {"speaker": "S1"} for segment in RESPONSE["segments"]]
+    analysis = replace(ANALYSIS, response=RESPONSE | {"segments": segments}, speakers={"S1": "Ann"})
+    assert text("txt", analysis) == "Ann: we will ship it\nAnn: on Friday\n"
+
+
+def test_word_opens_the_document() -> None:
+    document = docx.Document(io.BytesIO(documents.export(MEDIA, ANALYSIS, "docx", "Europe/Berlin")))
+    paragraphs = [paragraph.text for paragraph in document.paragraphs]
+    assert paragraphs[:3] == [
+        MEDIA.title,
+        "3 March 2026, 15:05 · 1 min 1 s · English",
+        "Tags: work",
+    ]
+    assert "☑ Ship it (Ann, Friday)" in paragraphs
+    assert paragraphs[-3:] == ["Transcript", "0:00  we will ship it", "0:04  on Friday"]
+
+
+@pytest.mark.parametrize("as_format", documents.FORMATS)
+def test_a_recording_without_speech_or_insights(as_format: documents.Format) -> None:
+    silent = replace(ANALYSIS, response=RESPONSE | {"segments": []}, insights=None, action_items=())
+    assert documents.export(MEDIA, silent, as_format) or as_format in ("txt", "srt")
+
+
+def test_control_characters_do_not_break_word() -> None:
+    analysis = replace(ANALYSIS, edits={0: "a\x00b\x0b\ufffe"})
+    document = docx.Document(io.BytesIO(documents.export(MEDIA, analysis, "docx")))
+    assert "0:00  ab" in [paragraph.text for paragraph in document.paragraphs]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Launch: <first> week", "Launch first week.srt"),
+        ("../../etc/passwd", "etc passwd.srt"),
+        ("встреча №7 🎉", "встреча №7 🎉.srt"),
+        ("x" * 300, "x" * 80 + ".srt"),
+        ("...", "recording.srt"),
+    ],
+)
+def test_file_names_are_safe(title: str, name: str) -> None:
+    assert documents.file_name(replace(MEDIA, title=title), "srt") == name

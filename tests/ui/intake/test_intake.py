@@ -1,0 +1,253 @@
+"""Recordings on their way into the library: whatever breaks, none is lost."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from echostream_ui.api_client import ApiError
+from echostream_ui.intake import Intake
+from echostream_ui.intake.staging import Staging
+from ui.standins import ANSWER, FullStore, ScriptedApi, gone
+from web.support import WAIT_S, wait_until
+
+QUICK = {"poll_s": 0.01, "pause_s": 0.01}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FullStore:
+    return FullStore(tmp_path / "library")
+
+
+Start = Callable[[ScriptedApi], Intake]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    running: list[Intake] = []
+
+    def begin(api: ScriptedApi) -> Intake:
+        running.append(Intake(api, Staging(tmp_path / "staging"), at_once=2, **QUICK))
+        return running[-1]
+
+    yield begin
+    for intake in running:
+        await intake.aclose()
+
+
+async def add(intake: Intake, store: FullStore, text: str = "sound") -> str:
+    file = io.BytesIO(text.encode())
+    return await asyncio.to_thread(intake.add_file, store, "talk.mp3", file, {"language": "en"})
+
+
+async def until(condition: Callable[[], object], what: str = "it happens") -> None:
+    await asyncio.to_thread(wait_until, condition, what)
+
+
+def trouble(intake: Intake, media_id: str) -> str | None:
+    now = intake.progress(media_id)
+    return now.trouble if now else None
+
+
+async def ended(intake: Intake, media_id: str) -> None:
+    await until(lambda: intake.progress(media_id) is None)
+
+
+def staged(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "staging").rglob("*") if path.is_file()]
+
+
+async def test_a_file_is_sent_and_its_answer_kept(start, store, tmp_path):
+    intake = start(api := ScriptedApi(ANSWER))
+    media_id = await add(intake, store)
+    await ended(intake, media_id)
+    media, analysis = store.media(media_id), store.analysis(media_id)
+    assert (media.state, media.title, media.duration_s) == ("completed", "Budget talk", 4.0)
+    assert (analysis.request, analysis.response) == ({"language": "en"}, ANSWER)
+    assert api.seen == [("sound", {"language": "en"})]
+    assert store.audio(media_id).read_text() == "sound"
+    assert staged(tmp_path) == []
+
+
+async def test_an_address_is_sent_as_it_is(start, store):
+    intake = start(api := ScriptedApi(ANSWER))
+    url = "https://example.com/talk.mp3"
+    media_id = await asyncio.to_thread(intake.add_url, store, url, {})
+    await ended(intake, media_id)
+    assert api.seen == [(url, {})]
+    assert store.media(media_id).state == "completed"
+
+
+async def test_a_queue_is_used_and_followed(start, store):
+    intake = start(api := ScriptedApi({"jobId": "job_1"}, has_queue=True))
+    api.jobs = [
+        {"state": "waiting", "progress": 0},
+        {"state": "active", "progress": 40},  # as older APIs say it
+        gone(),
+        job_at("transcribing", 80, 12, "We talked"),
+        job_at("analysing", 90, None, "We talked about"),
+        {"state": "completed", "progress": 100, "result": ANSWER},
+    ]
+    seen = []
+    api.on_poll = lambda: seen.append(intake.progress(media_id))
+    media_id = await add(intake, store)
+    await ended(intake, media_id)
+    assert store.media(media_id).state == "completed"
+    told = [(now.stage, now.share, now.left_s, now.text) for now in seen[1:]]
+    assert told == [
+        ("queued", None, None, ""),
+        ("transcribing", 0.4, None, ""),
+        ("transcribing", 0.4, None, ""),  # the API was away
+        ("transcribing", 0.8, 12, "We talked"),
+        ("analysing", 0.9, None, "We talked about"),
+    ]
+
+
+def job_at(stage: str, progress: int, left_s: int | None, text: str) -> dict[str, object]:
+    beside = {"stage": stage, "secondsLeft": left_s, "text": text}
+    return {"state": "active", "progress": progress, **beside}
+
+
+async def test_a_job_that_has_vanished_is_sent_again(start, store):
+    intake = start(api := ScriptedApi({"jobId": "job_1"}, {"jobId": "job_2"}, has_queue=True))
+    api.jobs = [
+        ApiError("job_not_found", "No such job."),
+        {"state": "completed", "progress": 100, "result": ANSWER},
+    ]
+    media_id = await add(intake, store)
+    await ended(intake, media_id)
+    assert store.media(media_id).state == "completed"
+    keys = [key for _, key in api.seen]
+    assert len(set(keys)) == 2, "another job needs another key"
+
+
+async def test_an_api_that_is_away_is_waited_for_and_the_user_told(start, store):
+    intake = start(api := ScriptedApi(ANSWER))
+    api.is_away = True
+    media_id = await add(intake, store)
+    await until(lambda: trouble(intake, media_id))
+    assert "cannot be reached" in trouble(intake, media_id)
+    api.is_away = False
+    await ended(intake, media_id)
+    assert store.media(media_id).state == "completed"
+
+
+async def test_a_broken_connection_is_tried_again(start, store):
+    intake = start(api := ScriptedApi(gone(), ANSWER))
+    media_id = await add(intake, store)
+    await ended(intake, media_id)
+    assert store.media(media_id).state == "completed"
+    assert api.seen[0] == api.seen[1]
+
+
+async def test_an_api_that_breaks_off_each_time_is_given_up(start, store):
+    intake = start(ScriptedApi(gone(), gone(), gone()))
+    media_id = await add(intake, store)
+    await ended(intake, media_id)
+    media = store.media(media_id)
+    assert (media.state, media.error) == ("failed", "process_failed")
+    assert "broke off 3 times" in media.message
+
+
+async def test_a_refusal_is_told_and_a_retry_sends_it_again(start, store, tmp_path):
+    refusal = ApiError("invalid_audio", "the file has no audio")
+    intake = start(api := ScriptedApi(refusal, ANSWER))
+    media_id = await add(intake, store)
+    await ended(intake, media_id)
+    media = store.media(media_id)
+    assert (media.state, media.error) == ("failed", "invalid_audio")
+    assert media.message == "The file has no audio. " + refusal.advice
+    assert len(staged(tmp_path)) == 1, "kept for a retry"
+    await asyncio.to_thread(intake.retry, store, media_id)
+    await ended(intake, media_id)
+    assert store.media(media_id).state == "completed"
+    assert len(api.seen) == 2
+
+
+async def test_a_failing_job_fails_the_recording(start, store):
+    intake = start(api := ScriptedApi({"jobId": "job_1"}, has_queue=True))
+    api.jobs = [{"state": "failed", "error": "audio_too_long", "message": "too long"}]
+    media_id = await add(intake, store)
+    await ended(intake, media_id)
+    assert store.media(media_id).error == "audio_too_long"
+
+
+async def test_cancelling_stops_the_job_too(start, store):
+    intake = start(api := ScriptedApi({"jobId": "job_1"}, has_queue=True))
+    media_id = await add(intake, store)
+    await until(lambda: store.media(media_id).job_id)
+    await asyncio.to_thread(intake.cancel, store, media_id)
+    assert store.media(media_id).state == "cancelled"
+    assert api.cancelled == ["job_1"]
+
+
+async def test_deleting_one_under_way_leaves_nothing(start, store, tmp_path):
+    intake = start(api := ScriptedApi())
+    media_id = await add(intake, store)
+    await asyncio.wait_for(api.at_work.wait(), WAIT_S)
+    await asyncio.to_thread(intake.delete, store, [media_id])
+    assert store.media(media_id) is None
+    assert intake.progress(media_id) is None
+    assert staged(tmp_path) == []
+
+
+async def test_a_full_disk_delays_the_answer_and_does_not_lose_it(start, store):
+    store.refusals = 3
+    intake = start(api := ScriptedApi(ANSWER))
+    media_id = await add(intake, store)
+    await ended(intake, media_id)
+    assert store.media(media_id).state == "completed"
+    assert len(api.seen) == 1, "the recording is not transcribed again"
+
+
+async def test_an_answer_survives_a_restart(start, store):
+    store.refusals = 10**9
+    intake = start(ScriptedApi(ANSWER))
+    media_id = await add(intake, store)
+    await until(lambda: trouble(intake, media_id))
+    await intake.aclose()
+    store.refusals = 0
+    again = start(api := ScriptedApi())
+    await asyncio.to_thread(again.resume, store)
+    await ended(again, media_id)
+    assert store.analysis(media_id).response == ANSWER
+    assert api.seen == []
+
+
+async def test_a_job_is_followed_on_after_a_restart(start, store):
+    intake = start(ScriptedApi({"jobId": "job_1"}, has_queue=True))
+    media_id = await add(intake, store)
+    await until(lambda: store.media(media_id).job_id)
+    await intake.aclose()
+    again = start(api := ScriptedApi(has_queue=True))
+    api.jobs = [{"state": "completed", "progress": 100, "result": ANSWER}]
+    await asyncio.to_thread(again.resume, store)
+    await ended(again, media_id)
+    assert store.media(media_id).state == "completed"
+    assert api.seen == [], "not sent again"
+
+
+async def test_a_recording_whose_audio_is_gone_fails_with_words(start, store, tmp_path):
+    intake = start(api := ScriptedApi())
+    media_id = await add(intake, store)
+    await asyncio.wait_for(api.at_work.wait(), WAIT_S)
+    await intake.aclose()
+    for path in staged(tmp_path):
+        path.unlink()
+    again = start(ScriptedApi())
+    await asyncio.to_thread(again.resume, store)
+    await ended(again, media_id)
+    assert "no longer here" in store.media(media_id).message
+
+
+async def test_only_so_many_are_sent_at_once(start, store):
+    intake = start(api := ScriptedApi())
+    for number in range(4):
+        await add(intake, store, str(number))
+    await until(lambda: len(api.seen) == 2)
+    waiting = [media for media in store.unfinished() if intake.progress(media.id)]
+    assert len(waiting) == 4
+    await asyncio.sleep(0)
+    assert len(api.seen) == 2

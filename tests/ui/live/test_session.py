@@ -1,0 +1,125 @@
+"""Live recordings on the frontend's server, while no API answers: nothing may be lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from echostream_ui.api_client import ApiClient, Options
+from echostream_ui.intake import Intake
+from echostream_ui.intake.remux import make_seekable
+from echostream_ui.intake.staging import Staging
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.live.session import LiveSession, Target, Wanted
+from echostream_ui.live.sessions import LiveSessions
+from echostream_ui.tickets import Tickets
+
+_NOBODY = "http://127.0.0.1:1"
+
+
+@dataclass(frozen=True)
+class Bench:
+    store: SqliteStore
+    intake: Intake
+    sessions: LiveSessions
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(self.store, "Live, today", None, Options().as_json())
+
+
+@asynccontextmanager
+async def bench(folder: Path) -> AsyncIterator[Bench]:
+    """One run of the frontend."""
+    api = ApiClient(_NOBODY, None)
+    intake = Intake(api, Staging(folder / "staging"), at_once=1)
+    sessions = LiveSessions(Target(_NOBODY, None, intake), grace_s=0.01)
+    with closing(SqliteStore(folder)) as store:
+        yield Bench(store, intake, sessions)
+        await sessions.aclose()
+        await intake.aclose()
+        await api.aclose()
+
+
+async def end_of(session: LiveSession) -> str:
+    while session.ended is None:
+        await session.news.wait()
+    return session.ended.how
+
+
+async def test_pieces_are_on_the_disk_one_after_the_other(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        session = await here.sessions.begin(here.wanted, ".webm")
+        for piece in (b"one ", b"two ", b"three"):
+            await session.append(piece)
+        assert session.pieces == 3
+        audio = here.intake.staging.audio(session.media_id)
+        assert audio is not None
+        assert audio.suffix == ".webm"
+        assert audio.read_bytes() == b"one two three"
+
+
+async def test_a_browser_that_does_not_come_back(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        session = await here.sessions.begin(here.wanted, ".webm")
+        await session.append(b"sound")
+        session.wait_for_return(here.sessions.grace_s)
+        assert await end_of(session) == "later"
+        assert here.intake.progress(session.media_id) is not None
+        media = here.store.media(session.media_id)
+        assert media is not None
+        assert media.size_bytes == 5
+        await session.append(b"too late")
+        assert session.pieces == 1
+
+
+async def test_a_recording_without_a_sound(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        session = await here.sessions.begin(here.wanted, ".webm")
+        session.stop()
+        assert await end_of(session) == "nothing"
+        assert here.store.media(session.media_id) is None
+        assert here.intake.staging.audio(session.media_id) is None
+
+
+async def test_work_is_gone_on_with_by_the_next_run_and_not_by_this_one(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        session = await here.sessions.begin(here.wanted, ".webm")
+        await session.append(b"sound")
+        here.intake.resume(here.store)
+        assert here.intake.progress(session.media_id) is None
+    async with bench(tmp_path) as later:
+        later.intake.resume(later.store)
+        assert later.intake.progress(session.media_id) is not None
+
+
+async def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        target = Target(_NOBODY, None, here.intake)
+        session = LiveSession("1", here.wanted, Path("/dev/full"), target)
+        await session.append(b"sound")
+        assert session.pieces == 0
+        assert session.notice is not None
+        assert "No space left" in session.notice
+        await session.run()
+        assert session.ended is not None
+
+
+def test_what_is_no_audio_stays_as_it_is(tmp_path: Path) -> None:
+    audio = tmp_path / "audio.webm"
+    audio.write_bytes(b"no audio at all")
+    asyncio.run(make_seekable(audio))
+    assert audio.read_bytes() == b"no audio at all"
+    assert list(tmp_path.iterdir()) == [audio]
+
+
+async def test_a_ticket_is_good_once_and_not_for_long(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        tickets = Tickets()
+        ticket = tickets.issue(here.wanted)
+        assert tickets.redeem("another") is None
+        assert tickets.redeem(ticket) == here.wanted
+        assert tickets.redeem(ticket) is None
+        old = Tickets(valid_s=0)
+        assert old.redeem(old.issue(here.wanted)) is None

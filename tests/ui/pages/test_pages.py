@@ -1,0 +1,119 @@
+"""Each page by Streamlit's own test driver: what it shows when there is little, or nothing."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from conftest import ROOT
+from echostream_ui.library.store import Media, Query
+from echostream_ui.services import Services
+from ui.seeded import seed
+from ui.standins import ANSWER
+
+Open = Callable[[str], AppTest]
+
+
+@pytest.fixture
+def opened(app_services: Services) -> Open:
+    def open_page(name: str, **query: str) -> AppTest:
+        app = AppTest.from_file(
+            str(ROOT / "src" / "echostream_ui" / "pages" / "frame.py"), default_timeout=30
+        )
+        app.run()
+        app.query_params.update(query)
+        app.switch_page(f"{name}.py").run()
+        assert not app.exception
+        return app
+
+    return open_page
+
+
+def said(app: AppTest) -> str:
+    texts = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
+    return "\n".join(element.value for element in texts)
+
+
+@pytest.mark.parametrize("name", ["library", "add", "live", "dashboard"])
+def test_every_page_says_that_the_api_is_away(opened, name):
+    app = opened(name)
+    assert "cannot be reached" in app.error[0].value
+    assert "API_BASE_URL" in app.error[0].value
+
+
+def test_an_empty_library_says_what_to_do(opened):
+    app = opened("library")
+    assert "Nothing here yet" in said(app)
+    assert {button.label for button in app.button} == {"Add recordings", "Record live"}
+    assert not app.text_input, "there is nothing to search"
+
+
+def test_the_library_shows_what_there_is(opened, app_services):
+    newest = seed(app_services.library, 60)[0]
+    app = opened("library")
+    table = app.dataframe[0].value
+    assert len(table) == 50
+    assert table.iloc[0]["Title"] == newest.title
+    assert table.iloc[0]["State"] == "Done"
+    assert "60 recordings" in said(app)
+
+
+def test_a_search_shows_where_the_words_are(opened, app_services):
+    seed(app_services.library, 5)
+    app_services.library.add(_media("one"), {})
+    app_services.library.complete("one", ANSWER)
+    app = opened("library")
+    app.text_input(key="library_text").set_value("talked about the").run()
+    table = app.dataframe[0].value
+    assert "»talked« »about« »the« budget" in table.iloc[0]["Found"]
+
+
+def test_an_order_by_length(opened, app_services):
+    seed(app_services.library, 20)
+    app = opened("library")
+    app.selectbox(key="library_order").set_value("Shortest first").run()
+    shortest = min(row.media.duration_s for row in app_services.library.search(_everything()).rows)
+    minutes, seconds = divmod(int(shortest), 60)
+    assert app.dataframe[0].value.iloc[0]["Length"] == f"{minutes}:{seconds:02}"
+
+
+def test_a_dashboard_without_recordings_says_so(opened):
+    assert "once there are some" in said(opened("dashboard"))
+
+
+def test_a_dashboard_of_a_period_without_recordings(opened, app_services):
+    seed(app_services.library, 3, newest=datetime.now(UTC) - timedelta(days=200))
+    assert "No recording was done in this period" in said(opened("dashboard"))
+
+
+def test_a_dashboard_of_one_recording(opened, app_services):
+    seed(app_services.library, 1)
+    app = opened("dashboard")
+    values = {metric.label: metric.value for metric in app.metric}
+    assert values["Recordings"] == "1"
+    assert values["Open action items"] == "1"
+
+
+def test_what_waits_for_the_api_stands_on_the_add_page(opened, app_services):
+    app_services.intake.add_url(app_services.library, "https://example.com/talk.mp3", {})
+    app = opened("add")
+    assert "example" in said(app)
+    assert "Cancel" in {button.label for button in app.button}
+
+
+def test_titles_are_no_markup(opened, app_services):
+    app_services.library.add(_media("one", title="**a** [b](c) <i>"), {})
+    app_services.library.update_media("one", state="failed", message="It failed.")
+    app = opened("add")
+    assert r"\*\*a\*\* \[b\](c) \<i\>" in said(app)
+
+
+def _media(media_id: str, **more: object) -> Media:
+    facts = {"title": "talk.mp3", "source": "file", "source_name": "talk.mp3"} | more
+    return Media(id=media_id, created_at=datetime.now(UTC), **facts)
+
+
+def _everything() -> Query:
+
+    return Query()

@@ -1,0 +1,339 @@
+"""The recording page in a browser: player, transcript, insights, documents."""
+
+import io
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from conftest import TINY_WHISPER
+from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import Analysis
+from ui.recordings import MEETING, add_recording, answer_of, long_answer
+from ui.site import Site, site
+from web.process import ServerProcess, server_process
+from web.support import wait_until
+
+Open = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[ServerProcess]:
+    """One for all tests here, as is the frontend: each has a recording of its own."""
+    whisper = {"ASR_ENGINE": "whisper", "WHISPER_MODEL": str(TINY_WHISPER)}
+    with server_process(**whisper, INSIGHTS_PROVIDER="extractive") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def frontend(api: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(api.url, tmp_path_factory.mktemp("recording") / "library") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def answer(api: ServerProcess) -> dict[str, Any]:
+    return answer_of(api.url)
+
+
+@pytest.fixture(scope="module")
+def store(frontend: Site) -> Iterator[SqliteStore]:
+    """The frontend's library, from outside."""
+    store = SqliteStore(frontend.library)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def opened(page: Page, frontend: Site, store: SqliteStore, answer: dict[str, Any]) -> Open:
+    """`opened(answer, …)` adds a recording and opens its page; the recording's id."""
+
+    def add_and_open(response: dict[str, Any] | None = None, **more: Any) -> str:
+        media_id = add_recording(store, response or answer, **more)
+        page.goto(f"{frontend.url}/recording?id={media_id}")
+        expect(page.locator(".line").first).to_be_visible()
+        return media_id
+
+    return add_and_open
+
+
+def line(page: Page, number: int) -> Locator:
+    return page.locator(".lines > li").nth(number)
+
+
+def expect_playing_from(page: Page, start_s: float) -> None:
+    """It plays, and is at that place or a few seconds later."""
+    page.wait_for_function(
+        """start => {
+            const hosts = [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')];
+            const audio = hosts.map(host => host.shadowRoot.querySelector('audio')).find(Boolean);
+            const at = audio.currentTime;
+            return !audio.paused && at > start && at < start + 6;
+        }""",
+        arg=start_s,
+    )
+
+
+def analysis_of(store: SqliteStore, media_id: str) -> Analysis:
+    analysis = store.analysis(media_id)
+    assert analysis is not None
+    return analysis
+
+
+def test_a_line_plays_from_there_and_is_marked(
+    page: Page, opened: Open, answer: dict[str, Any]
+) -> None:
+    opened()
+    expect(page.get_by_role("link", name="Library")).to_be_visible()  # opened by its address
+    line(page, 4).locator(".line").click()
+    expect_playing_from(page, answer["segments"][4]["start"])
+    expect(line(page, 4).locator(".line")).to_have_attribute("aria-current", "true")
+    # It goes on by itself, and so does the mark.
+    expect(line(page, 5).locator(".line")).to_have_attribute("aria-current", "true")
+    expect(page.locator("[aria-current=true]")).to_have_count(1)
+
+
+def test_the_keyboard_moves_and_plays(page: Page, opened: Open, answer: dict[str, Any]) -> None:
+    opened()
+    line(page, 0).locator(".line").focus()
+    for key in ("End", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    before_last = len(answer["segments"]) - 2
+    expect_playing_from(page, answer["segments"][before_last]["start"])
+    expect(page.locator(".line[tabindex='0']")).to_have_count(1)
+
+
+def test_evidence_moves_the_player(page: Page, opened: Open, answer: dict[str, Any]) -> None:
+    opened()
+    point = answer["insights"]["details"]["key_points"][0]
+    start_s = answer["segments"][point["evidence"][0]]["start"]
+    item = page.get_by_role("list", name="Key points").get_by_role("listitem").first
+    expect(item).to_contain_text(point["text"])
+    item.get_by_role("button", name=re.compile("Play from")).first.click()
+    expect_playing_from(page, start_s)
+    marked = line(page, point["evidence"][0]).locator(".line")
+    expect(marked).to_have_attribute("aria-current", "true")
+
+
+def test_find_counts_marks_and_steps(page: Page, opened: Open, answer: dict[str, Any]) -> None:
+    opened()
+    count = sum(segment["text"].lower().count("audit") for segment in answer["segments"])
+    assert count > 1
+    field = page.get_by_role("searchbox", name="Find in the transcript")
+    field.fill("AUDIT")
+    expect(page.locator(".count")).to_have_text(f"1 of {count}")
+    expect(page.locator(".lines mark")).to_have_count(count)
+    field.press("Enter")
+    expect(page.locator(".count")).to_have_text(f"2 of {count}")
+    page.get_by_role("button", name="Previous match").click()
+    expect(page.locator(".count")).to_have_text(f"1 of {count}")
+    field.fill("<b>zebra</b> (")
+    expect(page.locator(".count")).to_have_text("No match")
+    field.press("Escape")
+    expect(page.locator(".lines mark")).to_have_count(0)
+
+
+def test_an_edit_is_kept_beside_the_original(
+    page: Page, opened: Open, store: SqliteStore, answer: dict[str, Any]
+) -> None:
+    media_id = opened()
+    original = answer["segments"][1]["text"].strip()
+    line(page, 1).get_by_role("button", name=re.compile("Edit the text")).click()
+    page.locator("textarea").fill("A <b>better</b> text.")
+    page.locator("textarea").press("Enter")
+    expect(line(page, 1).locator(".text")).to_have_text("A <b>better</b> text.")
+    page.reload()
+    badge = line(page, 1).get_by_role("button", name=re.compile("Edited"))
+    badge.click()
+    expect(line(page, 1).locator("q")).to_have_text(original)
+    kept = analysis_of(store, media_id)
+    assert kept.edits == {1: "A <b>better</b> text."}
+    assert kept.response == answer
+    line(page, 1).get_by_role("button", name="Use the original text").click()
+    expect(line(page, 1).locator(".text")).to_have_text(original)
+    expect(badge).to_have_count(0)
+    assert analysis_of(store, media_id).edits == {}
+
+
+def test_playing_and_what_is_typed_survive_what_happens_elsewhere(
+    page: Page, opened: Open, answer: dict[str, Any]
+) -> None:
+    opened()
+    line(page, 2).locator(".line").click()
+    expect_playing_from(page, answer["segments"][2]["start"])
+    line(page, 0).get_by_role("button", name=re.compile("Edit the text")).click()
+    page.locator("textarea").fill("half of a")
+    page.get_by_role("button", name="Edit details").click()
+    page.get_by_label("Title").fill("Another *title*")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Another *title*")).to_be_visible()
+    expect(page.locator("textarea")).to_have_value("half of a")
+    assert page.locator("audio").evaluate("audio => !audio.paused")
+    page.locator("textarea").press("Escape")
+    expect(page.locator("textarea")).to_have_count(0)
+
+
+def test_speakers_can_be_named(
+    page: Page, opened: Open, store: SqliteStore, answer: dict[str, Any]
+) -> None:
+    segments = [
+        segment | {"speaker": f"Speaker {1 + segment['id'] % 2}"} for segment in answer["segments"]
+    ]
+    media_id = opened(answer | {"segments": segments})
+    expect(line(page, 1).locator(".speaker")).to_have_text("Speaker 2")
+    page.get_by_role("button", name="Name speakers").click()
+    page.get_by_label("Speaker 2").fill("Maria")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(line(page, 1).locator(".speaker")).to_have_text("Maria")
+    expect(line(page, 0).locator(".speaker")).to_have_text("Speaker 1")
+    assert analysis_of(store, media_id).speakers == {"Speaker 2": "Maria"}
+
+
+def test_an_action_item_is_kept(
+    page: Page, opened: Open, store: SqliteStore, answer: dict[str, Any]
+) -> None:
+    media_id = opened()
+    text = answer["insights"]["action_items"][0]
+    page.get_by_role("tab", name="Action items").click()
+    page.get_by_role("checkbox", name=text).check(force=True)
+    owner = page.get_by_placeholder("Owner").first
+    owner.fill("Ann")
+    owner.press("Enter")
+    page.get_by_placeholder("Due").first.fill("1 April")
+    page.get_by_placeholder("Due").first.press("Enter")
+    wait_until(lambda: analysis_of(store, media_id).action_items[0].due == "1 April", "it is kept")
+    page.reload()
+    page.get_by_role("tab", name="Action items").click()
+    expect(page.get_by_role("checkbox", name=text)).to_be_checked()
+    expect(page.get_by_placeholder("Owner").first).to_have_value("Ann")
+    item = analysis_of(store, media_id).action_items[0]
+    assert (item.done, item.owner, item.due) == (True, "Ann", "1 April")
+
+
+def test_insights_are_made_again_from_the_edited_text(
+    page: Page, opened: Open, store: SqliteStore, answer: dict[str, Any]
+) -> None:
+    media_id = opened(answer | {"insights": None})
+    last = answer["segments"][-1]["id"]
+    text = "Ann will send the invoice to the bank by Tuesday."
+    store.update_analysis(media_id, edits={last: text})
+    page.get_by_role("button", name="Make insights").click()
+    page.get_by_role("tab", name="Action items").click()
+    expect(page.get_by_role("checkbox", name=text)).to_be_visible()
+    kept = analysis_of(store, media_id)
+    assert [item.evidence for item in kept.action_items if item.text == text] == [(last,)]
+    page.get_by_role("checkbox", name=text).check(force=True)
+    page.get_by_role("button", name="Make insights again").click()
+    expect(page.get_by_text("Insights are being made")).to_have_count(0)
+    expect(page.get_by_role("button", name="Make insights again")).to_be_visible()
+    assert [item.done for item in analysis_of(store, media_id).action_items if item.text == text]
+
+
+def test_sentiment_is_a_chart_that_leads_to_its_places(
+    page: Page, opened: Open, answer: dict[str, Any]
+) -> None:
+    opened()
+    timeline = answer["insights"]["details"]["sentiment_timeline"]
+    place = [at["label"] for at in timeline].index("negative")
+    page.get_by_role("tab", name="Sentiment").click()
+    expect(page.get_by_text(f"{len(timeline)} segments: ", exact=False)).to_be_visible()
+    bars = page.get_by_test_id("stVegaLiteChart").locator(".mark-rect path")
+    expect(bars).to_have_count(len(timeline))
+    bars.nth(place).click()
+    expect_playing_from(page, answer["segments"][timeline[place]["segment"]]["start"])
+
+
+def test_every_document_can_be_taken_away(page: Page, opened: Open, answer: dict[str, Any]) -> None:
+    opened(title="Launch: week 1")
+    page.get_by_role("button", name="Export").click()
+
+    def take(label: str) -> bytes:
+        with page.expect_download() as download:
+            page.get_by_role("button", name=label).click()
+        suffix = label[label.index("(") + 1 : -1]
+        assert download.value.suggested_filename == f"Launch week 1{suffix}"
+        return Path(download.value.path()).read_bytes()
+
+    texts = [segment["text"].strip() for segment in answer["segments"]]
+    assert take("Plain text (.txt)").decode().splitlines() == texts
+    subtitles = take("Subtitles (.srt)").decode()
+    numbers = re.findall(r"^\d+$", subtitles, re.M)
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    shown = re.sub(r"^(\d+|.* --> .*)$", "", subtitles, flags=re.M).split()
+    assert shown == " ".join(texts).split()
+    assert take("Web subtitles (.vtt)").decode().count(" --> ") == len(numbers)
+    assert json.loads(take("Data (.json)"))["segments"] == answer["segments"]
+    assert take("Markdown (.md)").decode().startswith("# Launch: week 1\n")
+    document = docx.Document(io.BytesIO(take("Word document (.docx)")))
+    assert document.paragraphs[0].text == "Launch: week 1"
+
+
+def test_a_recording_is_deleted_for_good(page: Page, opened: Open, store: SqliteStore) -> None:
+    media_id = opened()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete for good").click()
+    page.wait_for_url(lambda url: "recording" not in url)
+    assert store.media(media_id) is None
+    assert store.audio(media_id) is None
+
+
+def test_a_long_transcript_stays_quick(page: Page, opened: Open) -> None:
+    opened(long_answer())
+    expect(page.locator(".lines > li")).to_have_count(5000)
+    # Measured where it happens; expectations that have to wait would look at every line each time.
+    count, took_ms = page.locator(".find input").evaluate(
+        """(field) => {
+            const find = (query) => {
+                field.value = query;
+                field.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter'}));
+                field.getBoundingClientRect();
+                return field.getRootNode().querySelector('.count').textContent;
+            };
+            const begun = performance.now();
+            const everywhere = find('e');
+            const took_ms = performance.now() - begun;
+            return [[everywhere, find('sentence 4321 ')], took_ms];
+        }"""
+    )
+    assert count[0].startswith("1 of ")
+    assert count[1] == "1 of 1"
+    assert took_ms < 2000
+    expect(page.locator("mark.here")).to_be_in_viewport()
+
+
+def test_a_format_that_browsers_do_not_play_is_copied(
+    page: Page, opened: Open, answer: dict[str, Any], tmp_path: Path
+) -> None:
+    recorded = tmp_path / "talk.aiff"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", MEETING, recorded], check=True)
+    opened(audio=recorded)
+    expect(page.locator("audio")).to_have_attribute("src", re.compile("copy"))
+    line(page, 3).locator(".line").click()
+    expect_playing_from(page, answer["segments"][3]["start"])
+
+
+def test_audio_that_is_none_is_said(page: Page, opened: Open, tmp_path: Path) -> None:
+    broken = tmp_path / "talk.avi"
+    broken.write_bytes(b"not a film")
+    opened(audio=broken)
+    expect(page.get_by_text("The recording cannot be played here.")).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_be_visible()
+
+
+def test_a_phone_shows_one_column_without_scrolling_sideways(page: Page, opened: Open) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    opened()
+    expect(page.get_by_role("tab", name="Summary")).to_be_visible()
+    player = page.locator("audio").bounding_box()
+    tabs = page.get_by_role("tab", name="Summary").bounding_box()
+    assert player is not None
+    assert tabs is not None
+    assert tabs["y"] > player["y"] + player["height"]
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
