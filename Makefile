@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
 UI := $(VENV)/.ui
 DEV := $(VENV)/.dev
+EXTRAS := whisper sphinx gemini openai queue s3
+LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links
 SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium pg_createcluster:postgresql
 
 # Tests that start servers, browsers or real models.
@@ -48,13 +50,13 @@ lint: $(DEV)
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(addprefix --model ,$(MODELS)) $(if $(SPEECH),--speech $(SPEECH))
 
+# Three locks that agree: all but the web frontend, the frontend alone, and everything with what
+# develops it.
 lock:
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  -c requirements.lock --extra ui pyproject.toml -o requirements-ui.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  -c requirements-ui.lock --extra ui --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) $(addprefix --extra ,$(EXTRAS)) pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements.lock --extra ui pyproject.toml -o requirements-ui.lock
+	$(LOCK) -c requirements.lock -c requirements-ui.lock --extra all --group dev pyproject.toml \
+	  -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV)
