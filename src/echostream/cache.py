@@ -20,6 +20,7 @@ import structlog
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from echostream import redis_client
 from echostream.domain import Insights, TranscribeOptions, Transcript
 from echostream.settings import Settings
 
@@ -133,20 +134,7 @@ class RedisCache:
     def __init__(
         self, url: str, ttl_s: float, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        # Slow to import, and of no use to a process that has no Redis.
-        import redis.asyncio as redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-
-        self._faults = (redis.RedisError, OSError)
-        # What says that Redis is away, as against that it does not want this command.
-        self._outages = (redis.ConnectionError, redis.TimeoutError, OSError)
-        self._redis: Any = redis.Redis.from_url(
-            url,
-            socket_connect_timeout=_CONNECT_S,
-            socket_timeout=_OPERATION_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis: Any = redis_client.connect(url, connect_s=_CONNECT_S, answer_s=_OPERATION_S)
         self._ttl_ms = max(1, round(ttl_s * 1000))
         self._clock = clock
         self._away = False
@@ -174,7 +162,7 @@ class RedisCache:
             # The client's own time-outs hold for single reads; names and handshakes come on top.
             async with asyncio.timeout(_OPERATION_S):
                 answer = await command()
-        except self._faults as fault:
+        except redis_client.faults() as fault:
             self._note(fault)
             return None
         self._away = False
@@ -182,7 +170,7 @@ class RedisCache:
 
     def _note(self, fault: Exception) -> None:
         now = self._clock()
-        if isinstance(fault, self._outages):
+        if redis_client.is_outage(fault):
             self._away = True
             self._next_try_at = now + _BACK_OFF_S
         if now >= self._next_log_at:

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TypeAlias
 
 import httpcore2
 import httpx2
@@ -40,6 +41,8 @@ _REFUSED = (
     ip_network("3fff::/20"),  # documentation
 )
 
+Pool: TypeAlias = httpcore2.AsyncConnectionPool
+Response: TypeAlias = httpcore2.Response
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives all addresses of a host name and port; raises OSError if there are none."""
 
@@ -61,9 +64,7 @@ class Network:
 
 
 @asynccontextmanager
-async def checked_pool(
-    network: Network, allow_private: bool
-) -> AsyncIterator[httpcore2.AsyncConnectionPool]:
+async def checked_pool(network: Network, allow_private: bool) -> AsyncIterator[Pool]:
     """Connections to public addresses only, to any address with `allow_private`.
 
     Within it UrlNotAllowed is raised for an address that is refused, and what goes wrong with a
@@ -85,12 +86,12 @@ async def checked_pool(
 
 @asynccontextmanager
 async def exchange(
-    pool: httpcore2.AsyncConnectionPool,
+    pool: Pool,
     method: str,
     url: httpx2.URL,
     headers: Iterable[tuple[str, str]],
     body: bytes | None = None,
-) -> AsyncIterator[httpcore2.Response]:
+) -> AsyncIterator[Response]:
     """Send one request to a URL from `checked_url`; gives the response with its body unread."""
     # The parts as already parsed and checked: a second parser might read the text otherwise.
     target = httpcore2.URL(
@@ -108,7 +109,7 @@ async def exchange(
         yield response
 
 
-def header(response: httpcore2.Response, name: str) -> str:
+def header(response: Response, name: str) -> str:
     """The first header of that name, in lower case, or an empty string."""
     for key, value in response.headers:
         if key.lower() == name.encode():

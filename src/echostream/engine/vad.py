@@ -1,10 +1,13 @@
 """Voice activity detection over audio of any length in bounded memory.
 
-The detector is Silero VAD v6, which faster-whisper carries as ONNX.
+The detector is Silero VAD v6, which lies beside this file, so that no engine needs another one for it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.engine.base import Samples
 
+_MODEL_FILE = Path(__file__).with_name("silero_vad_v6.onnx")
 _INT16_SCALE = np.float32(1 / 32768)
 # Silero's own thresholds: speech begins above the first and goes on until it falls below the other.
 SPEECH, STILL_SPEECH = 0.5, 0.35
@@ -114,9 +118,7 @@ class SpeechDetector:
 
     def __init__(self) -> None:
         """Loads the model, which all detectors share, at the first call in a process."""
-        from faster_whisper.vad import get_vad_model
-
-        self._run = get_vad_model().session.run
+        self._run = _model().run
         self._state = np.zeros((2, 1, 1, 128), np.float32)
         self._context = np.zeros(self._context_samples, np.float32)
 
@@ -139,3 +141,18 @@ class SpeechDetector:
         )
         self._state = np.stack(state)
         return [float(one) for one in found.reshape(-1)]
+
+
+@cache
+def _model() -> Any:
+    """One session for all, which takes calls from any thread. Takes 100 ms."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # A frame is too little work for more threads, and an arena would keep what a long block took.
+    options.inter_op_num_threads = options.intra_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(
+        str(_MODEL_FILE), options, providers=["CPUExecutionProvider"]
+    )

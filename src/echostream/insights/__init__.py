@@ -87,7 +87,8 @@ class FallbackInsights:
 def load_insights(settings: Settings) -> InsightsProvider | None:
     """The provider the settings ask for, with the extractive one behind it; None for `none`.
 
-    Raises InsightsError when a provider is asked for by name without what it needs.
+    Raises InsightsError when a provider is asked for by name without what it needs, and
+    MissingExtra when its library is not installed.
     """
     chosen = choose_provider(settings)
     if chosen == "none":

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from echostream.domain import Insights, Transcript
 from echostream.errors import InsightsError
+from echostream.extras import require
 from echostream.insights.base import (
     ProviderUnavailable,
     RetryPolicy,
@@ -47,6 +48,7 @@ class GeminiInsights:
         base_url: str | None = None,
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
+        require("gemini", "Gemini")
         # Imported here because it takes half a second that other providers need not pay.
         from google import genai
         from google.genai import types

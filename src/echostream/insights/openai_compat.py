@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from echostream.domain import Insights, Transcript
 from echostream.errors import InsightsError
+from echostream.extras import require
 from echostream.insights.base import (
     ProviderUnavailable,
     RetryPolicy,
@@ -58,6 +59,7 @@ class OpenAIInsights:
         context_tokens: int,
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
+        require("openai", "an OpenAI-compatible server for insights")
         # Imported here because it takes half a second that other providers need not pay.
         import openai
 

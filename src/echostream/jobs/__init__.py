@@ -1,31 +1,18 @@
 """Background jobs. The only package that knows BullMQ and its keys in Redis.
 
 Names on the wire are Node BullMQ's, so that Node programs and Bull Board can read the queue, add
-jobs to it and work on them. What is in a job is small: audio and results lie in the storage.
+jobs to it and work on them. What is in a job is small: audio and results lie in the storage. The
+consumer's side is in `jobs.worker`.
 """
 
 from echostream.jobs.queue import STATES, JobQueue, JobState, JobStatus, new_job_id
 from echostream.jobs.so_far import SoFar
-from echostream.jobs.worker import (
-    ActiveJob,
-    Handler,
-    JobWorker,
-    Later,
-    Permanent,
-    WorkerOptions,
-)
 
 __all__ = [
     "STATES",
-    "ActiveJob",
-    "Handler",
     "JobQueue",
     "JobState",
     "JobStatus",
-    "JobWorker",
-    "Later",
-    "Permanent",
     "SoFar",
-    "WorkerOptions",
     "new_job_id",
 ]

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from echostream.domain import Progress
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.job_events import JobAnnouncer
-from echostream.jobs import ActiveJob, JobQueue, Permanent
+from echostream.jobs import JobQueue
+from echostream.jobs.worker import ActiveJob, Permanent
 from echostream.pipeline import Pipeline, Source, Url
 from echostream.results import StoredResult
 from echostream.schema import JobData
