@@ -1,6 +1,7 @@
 """Voice activity detection over audio of any length in bounded memory.
 
-The detector is Silero VAD v6, which lies beside this file, so that no engine needs another one for it.
+The detector is Silero VAD v6, which lies beside this file, so that one engine does not need the
+other one's library for it.
 """
 
 from collections.abc import Iterator
