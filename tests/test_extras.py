@@ -115,7 +115,7 @@ def test_a_worker_without_the_library_of_its_storage(run_without: Run) -> None:
 def test_no_engine_at_all(run_without: Run) -> None:
     done = run_without(["whisper", "sphinx"], "-m", "echostream", "serve", PORT="0")
     assert done.returncode == 1
-    assert done.stderr.startswith("echostream: Whisper needs what is not installed here (")
+    assert done.stderr.startswith("echostream: Whisper needs libraries that are not installed (")
     assert done.stderr.endswith("pip install 'echostream[whisper]'\n")
 
 

@@ -28,7 +28,7 @@ def require(extra: str, feature: str) -> None:
     missing = [name for name in LIBRARIES[extra] if not _is_installed(name)]
     if missing:
         raise MissingExtra(
-            f"{feature} needs what is not installed here ({', '.join(missing)}): "
+            f"{feature} needs libraries that are not installed ({', '.join(missing)}): "
             f"pip install 'echostream[{extra}]'"
         )
 

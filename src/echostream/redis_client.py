@@ -24,7 +24,7 @@ def connect(
 
     Raises MissingExtra, and ValueError for options in the URL that the client does not know.
     """
-    require("queue", "Redis")
+    require("queue", "the connection to Redis")
     from redis.asyncio import Redis
 
     return Redis.from_url(

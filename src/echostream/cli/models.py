@@ -51,6 +51,6 @@ def _require_whisper() -> None:
     from echostream.extras import require
 
     try:
-        require("whisper", "what fetches Whisper's models")
+        require("whisper", "echostream models")
     except MissingExtra as error:
         fail(str(error))

@@ -18,7 +18,7 @@ _LEAST_BYTES_PER_S = 100_000
 def open_bucket(url: str) -> "Bucket":
     """The part of a bucket that an `s3://` URL names. Raises ValueError where it names none, and
     MissingExtra."""
-    require("s3", "a bucket as STORAGE_URL")
+    require("s3", "an S3 bucket")
     from fsspec.core import url_to_fs
 
     # Not the instance that fsspec would share: its settings are ours. No cached listings, as other
