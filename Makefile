@@ -19,7 +19,7 @@ LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no
 SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium pg_createcluster:postgresql
 
 # Tests that start servers, browsers or real models.
-WHOLE := $(addprefix tests/,ui jobs sockets deploy test_cli.py test_cli_live.py test_demo.py \
+WHOLE := $(addprefix tests/,ui jobs sockets deploy test_cli.py test_cli_live.py test_demo.py test_extras.py \
   test_storage.py test_webhooks.py frontend web/test_cluster.py web/test_lifecycle.py \
   web/test_schemathesis.py web/test_bad_input.py web/test_engine_killed.py streaming/test_session.py \
   streaming/test_real_live.py streaming/test_decoder.py engine/test_real_whisper.py \
