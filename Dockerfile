@@ -24,20 +24,19 @@ FROM base AS build
 WORKDIR /build
 RUN python -m venv --without-pip /opt/venv
 
+# Engines, the queue, buckets and SDKs of insights providers, for the API and the worker.
 FROM build AS dependencies
 COPY requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     python -m pip --python /opt/venv/bin/python install --no-deps --require-hashes -r requirements.lock
 
-# The frontend is a client of the API: speech engines, their runtimes and SDKs of insights providers
-# are in its lock because that one is a superset, and are taken out again.
+# The frontend is a client of the API, and needs none of these.
 FROM build AS frontend-dependencies
-COPY requirements-ui.lock deploy/frontend-without.txt ./
+COPY requirements-ui.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
-    python -m pip --python /opt/venv/bin/python install --no-deps --require-hashes -r requirements-ui.lock \
-    && python -m pip --python /opt/venv/bin/python uninstall --yes -r frontend-without.txt
+    python -m pip --python /opt/venv/bin/python install --no-deps --require-hashes -r requirements-ui.lock
 
 # Our own code, laid out as it will lie: a layer of its own, so that a change to it costs little.
 FROM build AS code

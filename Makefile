@@ -14,10 +14,12 @@ BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
 UI := $(VENV)/.ui
 DEV := $(VENV)/.dev
+EXTRAS := whisper sphinx gemini openai queue s3
+LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links
 SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium pg_createcluster:postgresql
 
 # Tests that start servers, browsers or real models.
-WHOLE := $(addprefix tests/,ui jobs sockets deploy test_cli.py test_cli_live.py test_demo.py \
+WHOLE := $(addprefix tests/,ui jobs sockets deploy test_cli.py test_cli_live.py test_demo.py test_extras.py \
   test_storage.py test_webhooks.py web/test_cluster.py web/test_lifecycle.py \
   web/test_schemathesis.py web/test_bad_input.py web/test_engine_killed.py streaming/test_session.py \
   streaming/test_real_live.py streaming/test_decoder.py engine/test_real_whisper.py \
@@ -48,13 +50,13 @@ lint: $(DEV)
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(addprefix --model ,$(MODELS)) $(if $(SPEECH),--speech $(SPEECH))
 
+# Three locks that agree: all but the web frontend, the frontend alone, and everything with what
+# develops it.
 lock:
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  -c requirements.lock --extra ui pyproject.toml -o requirements-ui.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  -c requirements-ui.lock --extra ui --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) $(addprefix --extra ,$(EXTRAS)) pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements.lock --extra ui pyproject.toml -o requirements-ui.lock
+	$(LOCK) -c requirements.lock -c requirements-ui.lock --extra all --group dev pyproject.toml \
+	  -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV)

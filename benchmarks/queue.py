@@ -19,7 +19,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from echostream.jobs import ActiveJob, Handler, JobQueue, JobWorker, WorkerOptions, new_job_id
+from echostream.jobs import JobQueue, new_job_id
+from echostream.jobs.worker import ActiveJob, Handler, JobWorker, WorkerOptions
 
 CONCURRENCY = 2
 WORK_S = 0.5

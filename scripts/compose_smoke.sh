@@ -140,7 +140,8 @@ fetch_wheels() { # by the image's Python, with this host's network, certificates
   index=$(python3 -m pip config get global.index-url 2>/dev/null || true)
   docker run --rm --network host -v "$certificates:$certificates:ro" -e PIP_CERT="$certificates" \
     ${index:+-e PIP_INDEX_URL="$index"} -v "$WORK/wheels:/wheels" -v "$PWD:/src:ro" \
-    "$PYTHON_IMAGE" sh -c 'python -m pip download -q -d /wheels --no-deps -r /src/requirements-ui.lock &&
+    "$PYTHON_IMAGE" sh -c 'python -m pip download -q -d /wheels --no-deps -r /src/requirements.lock &&
+      python -m pip download -q -d /wheels --no-deps -r /src/requirements-ui.lock &&
       python -m pip download -q -d /wheels hatchling==1.33.0' >"$WORK/wheels.log" 2>&1 ||
     { tail -5 "$WORK/wheels.log"; exit 1; }
   python3 -u -m http.server -b 127.0.0.1 -d "$WORK/wheels" 0 >"$WORK/wheels.log" 2>&1 &

@@ -20,6 +20,7 @@ import structlog
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from echostream import redis_client
 from echostream.domain import Insights, TranscribeOptions, Transcript
 from echostream.settings import Settings
 
@@ -133,20 +134,7 @@ class RedisCache:
     def __init__(
         self, url: str, ttl_s: float, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        # Imported here because it is slow to import and not needed without Redis.
-        import redis.asyncio as redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-
-        self._faults = (redis.RedisError, OSError)
-        # Errors that mean that Redis cannot be reached, not that it refuses a command.
-        self._outages = (redis.ConnectionError, redis.TimeoutError, OSError)
-        self._redis: Any = redis.Redis.from_url(
-            url,
-            socket_connect_timeout=_CONNECT_S,
-            socket_timeout=_OPERATION_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis: Any = redis_client.connect(url, connect_s=_CONNECT_S, answer_s=_OPERATION_S)
         self._ttl_ms = max(1, round(ttl_s * 1000))
         self._clock = clock
         self._away = False
@@ -174,7 +162,7 @@ class RedisCache:
             # The client's time-outs apply to single reads, not to name look-ups and handshakes.
             async with asyncio.timeout(_OPERATION_S):
                 answer = await command()
-        except self._faults as fault:
+        except redis_client.faults() as fault:
             self._note(fault)
             return None
         self._away = False
@@ -182,7 +170,7 @@ class RedisCache:
 
     def _note(self, fault: Exception) -> None:
         now = self._clock()
-        if isinstance(fault, self._outages):
+        if redis_client.is_outage(fault):
             self._away = True
             self._next_try_at = now + _BACK_OFF_S
         if now >= self._next_log_at:

@@ -27,6 +27,7 @@
     ├── StagedAudioMissing        a job's audio is gone
     ├── WebhookFailed             a callbackUrl did not accept its message; never reaches a client
     ├── Cancelled                 the caller asked to stop the work
+    ├── MissingExtra              a feature needs a library that is not installed
     └── InsightsError             a provider failed; another one is used
 
 Clients match on `code`. `status` is the HTTP status, and `retryable` says whether the same request
@@ -185,6 +186,14 @@ class StagedAudioMissing(EchoStreamError):
 class Cancelled(EchoStreamError):
     code = "cancelled"
     status = 499
+
+
+class MissingExtra(EchoStreamError):
+    """The message names the extra that brings the library. Told when a program starts, rather than
+    to those who ask it for something."""
+
+    code = "not_installed"
+    status = 501
 
 
 class InsightsError(EchoStreamError):

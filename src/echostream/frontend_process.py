@@ -1,7 +1,6 @@
 """The web frontend as a process beside the API. It is a client like any other: nothing of it is
 imported here, and it is told where the API is."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -12,25 +11,16 @@ from contextlib import contextmanager
 
 from echostream.children import PYTHON
 from echostream.errors import EchoStreamError
+from echostream.extras import require
 
 COMMAND = (*PYTHON, "-m", "echostream_ui")
 _END_S = 20.0
 _AGAIN_S = 5.0
 
 
-class FrontendMissing(EchoStreamError):
-    """The parts that only the frontend needs are not installed."""
-
-    code = "frontend_missing"
-
-
 def check_installed() -> None:
-    """Raises FrontendMissing."""
-    for module in ("echostream_ui", "streamlit", "supabase", "docx"):
-        if importlib.util.find_spec(module) is None:
-            raise FrontendMissing(
-                f"the web frontend needs {module!r}: pip install 'echostream[ui]'"
-            )
+    """Raises MissingExtra."""
+    require("ui", "the web frontend")
 
 
 class FrontendEnded(EchoStreamError):

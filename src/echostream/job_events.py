@@ -12,17 +12,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+
+from echostream import redis_client
 
 log = structlog.get_logger(__name__)
 
 _TELL_S = 1.0
 """How long sending a message may delay a worker."""
+_HEAR_S = 2.0
 _RECONNECT_S = 1.0
-_FAULTS = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,11 @@ class JobAnnouncer:
     """The workers' side. It never raises, and no call takes longer than `_TELL_S`."""
 
     def __init__(self, redis_url: str, queue_name: str) -> None:
-        self._redis = _client(redis_url, answer_s=_TELL_S / 2)
-        self._channel = _channel(self._redis, queue_name)
+        # Without retries, which would hold the worker up.
+        self._redis = redis_client.connect(
+            redis_url, connect_s=_TELL_S / 2, answer_s=_TELL_S / 2, socket_keepalive=True
+        )
+        self._channel = _channel(redis_client.database_of(self._redis), queue_name)
         self._complained = False
 
     async def ended(self, job_id: str) -> None:
@@ -82,7 +83,7 @@ class JobAnnouncer:
             # The client's time-outs apply to single reads, not to name look-ups and handshakes.
             async with asyncio.timeout(_TELL_S):
                 await self._redis.publish(self._channel, news.dump())
-        except _FAULTS as fault:
+        except redis_client.faults() as fault:
             if not self._complained:
                 log.warning("job_events_not_told", reason=repr(fault))
             self._complained = True
@@ -99,8 +100,11 @@ class JobListener:
     def __init__(
         self, redis_url: str, queue_name: str, heard: Callable[[JobNews], Awaitable[None]]
     ) -> None:
-        self._redis = _client(redis_url, answer_s=2.0)
-        self._channel = _channel(self._redis, queue_name)
+        # Without retries, which would hide that messages were missed.
+        self._redis = redis_client.connect(
+            redis_url, connect_s=_HEAR_S, answer_s=_HEAR_S, socket_keepalive=True
+        )
+        self._channel = _channel(redis_client.database_of(self._redis), queue_name)
         self._heard = heard
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -122,7 +126,7 @@ class JobListener:
         while not self._closing.is_set():
             try:
                 await self._listen_once()
-            except _FAULTS as fault:
+            except redis_client.faults() as fault:
                 if not complained or self.is_listening.is_set():  # once per outage
                     log.warning("job_events_not_heard", reason=repr(fault))
                 complained = True
@@ -142,18 +146,6 @@ class JobListener:
                     await self._heard(news)
 
 
-def _client(redis_url: str, *, answer_s: float) -> Redis:
-    """A client without retries: failures must be known at once."""
-    return Redis.from_url(
-        redis_url,
-        socket_connect_timeout=answer_s,
-        socket_timeout=answer_s,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
-def _channel(redis: Redis, queue_name: str) -> str:
+def _channel(database: int, queue_name: str) -> str:
     """One channel per queue. Unlike keys, channels are shared by all databases of a Redis."""
-    database = redis.connection_pool.connection_kwargs.get("db") or 0
     return f"echostream:{database}:{queue_name}:jobs"

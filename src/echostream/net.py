@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TypeAlias
 
 import httpcore2
 import httpx2
@@ -40,6 +41,8 @@ _REFUSED = (
     ip_network("3fff::/20"),  # documentation
 )
 
+Pool: TypeAlias = httpcore2.AsyncConnectionPool
+Response: TypeAlias = httpcore2.Response
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns all addresses of a host name and port; raises OSError if there are none."""
 
@@ -61,9 +64,7 @@ class Network:
 
 
 @asynccontextmanager
-async def checked_pool(
-    network: Network, allow_private: bool
-) -> AsyncIterator[httpcore2.AsyncConnectionPool]:
+async def checked_pool(network: Network, allow_private: bool) -> AsyncIterator[Pool]:
     """A pool that only connects to public addresses, or to any address with `allow_private`.
 
     Inside the context, a refused address raises UrlNotAllowed, and connection errors become
@@ -85,12 +86,12 @@ async def checked_pool(
 
 @asynccontextmanager
 async def exchange(
-    pool: httpcore2.AsyncConnectionPool,
+    pool: Pool,
     method: str,
     url: httpx2.URL,
     headers: Iterable[tuple[str, str]],
     body: bytes | None = None,
-) -> AsyncIterator[httpcore2.Response]:
+) -> AsyncIterator[Response]:
     """Sends one request to a URL from `checked_url`; yields the response with an unread body."""
     # Uses the parsed and checked parts: another parser might read the text differently.
     target = httpcore2.URL(
@@ -108,7 +109,7 @@ async def exchange(
         yield response
 
 
-def header(response: httpcore2.Response, name: str) -> str:
+def header(response: Response, name: str) -> str:
     """The first header of that name, in lower case, or an empty string."""
     for key, value in response.headers:
         if key.lower() == name.encode():

@@ -41,6 +41,7 @@ from echostream.engine import (
     Place,
     Report,
     Samples,
+    check_installed,
     check_models,
     load_registry,
 )
@@ -349,7 +350,9 @@ async def _told_of(reading: _Reading) -> AsyncIterator[None]:
 
 
 def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False) -> Pipeline:
-    """What the settings describe. Raises EchoStreamError if they do not fit together."""
+    """What the settings describe. Raises EchoStreamError if they do not fit together, or ask for
+    what is not installed."""
+    check_installed(settings)
     check_models(settings)
     cache = load_cache(settings)
     if engine.socket is not None and isinstance(cache, MemoryCache):

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-import httpcore2
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from echostream.errors import UrlFetchFailed, UrlNotAllowed, WebhookFailed
 from echostream.net import (
     Network,
+    Response,
     check_url,
     checked_pool,
     checked_url,
@@ -151,7 +151,7 @@ def _body(event: Event, data: dict[str, Any], occurred_at: datetime) -> str:
     return json.dumps(message, allow_nan=False, separators=(",", ":"))
 
 
-async def _let_it_finish(response: httpcore2.Response) -> None:
+async def _let_it_finish(response: Response) -> None:
     """Reads a short answer to its end, so that the receiver sees no broken connection."""
     read_bytes = 0
     async with aclosing(response.aiter_stream()) as chunks:

@@ -10,6 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from echostream.checks import complaint
+from echostream.errors import MissingExtra
+from echostream.extras import require
 from echostream.lifeline import on_parent_end
 from echostream_ui.settings import FrontendSettings
 
@@ -20,8 +22,11 @@ _APP = Path(__file__).parent / "app.py"
 def main() -> int:
     """Run until a signal; with `--lifeline` until the end of stdin too. The exit status."""
     try:
+        require("ui", "the web frontend")
         settings = FrontendSettings()
         check_port(settings)
+    except MissingExtra as error:
+        return fail(str(error))
     except ValidationError as error:
         return fail(complaint(error))
     except OSError as error:

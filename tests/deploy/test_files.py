@@ -1,12 +1,11 @@
 """What deploys EchoStream names settings, metrics and packages that there are."""
 
-import ast
 import json
 import re
 import runpy
-from collections.abc import Iterator
+import sys
+from importlib.metadata import packages_distributions
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from conftest import ROOT
 from echostream.settings import Settings
 from echostream.worker.metrics import WorkerMetrics
 from echostream_ui.settings import FrontendSettings
+from imports import third_party
 from web.support import serving, settings_of
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -131,49 +131,26 @@ def test_images_take_no_tests_and_no_secrets_along() -> None:
         assert ".env" not in copied
 
 
-def test_the_frontend_does_without_what_is_taken_out_of_its_image() -> None:
-    removed = {
-        line.lower().replace("-", "_")
-        for line in (ROOT / "deploy" / "frontend-without.txt").read_text().splitlines()
-        if not line.startswith("#")
-    }
-    locked = (ROOT / "requirements-ui.lock").read_text().lower().replace("-", "_")
-    assert all(re.search(rf"^{name}==", locked, re.M) for name in removed)
+def test_the_frontends_image_has_what_the_frontend_imports() -> None:
+    """Its lock has nothing of other extras: `test_extras.py` sees to that."""
+    locked = set(re.findall(r"^([a-z0-9.-]+)==", (ROOT / "requirements-ui.lock").read_text(), re.M))
     imported = third_party(sorted((ROOT / "src" / "echostream_ui").rglob("*.py")))
     assert {"streamlit", "imageio_ffmpeg", "socketio"} <= imported
-    assert not imported & removed
+    brought_by = packages_distributions()
+    for name in imported - sys.stdlib_module_names - {"echostream_ui"}:
+        owners = {owner.lower().replace("_", "-") for owner in brought_by[name]}
+        assert owners & locked, name
 
 
-def third_party(files: list[Path]) -> set[str]:
-    """Packages that are imported by these files, or by what they import of ours."""
-    seen: set[Path] = set()
-    found = set()
-    while files:
-        if (file := files.pop()) in seen:
-            continue
-        seen.add(file)
-        for name in imports_of(file):
-            if name.partition(".")[0] == "echostream":
-                files += module_files(name)
-            else:
-                found.add(name.partition(".")[0])
-    return found
-
-
-def imports_of(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def module_files(name: str) -> list[Path]:
-    """A module and the packages it is in; none for a name that is no module."""
-    path = ROOT / "src" / name.replace(".", "/")
-    packages = [folder / "__init__.py" for folder in (path, *path.parents)]
-    return [file for file in (path.with_suffix(".py"), *packages) if file.is_file()]
+@pytest.mark.parametrize(
+    ("stage", "lock"),
+    [("dependencies", "requirements.lock"), ("frontend-dependencies", "requirements-ui.lock")],
+)
+def test_an_image_installs_what_it_needs(stage: str, lock: str) -> None:
+    steps = re.search(rf"^FROM build AS {stage}$(.*?)(?=^FROM)", DOCKERFILE, re.M | re.S)
+    assert steps is not None
+    assert re.findall(r"requirements\S*\.lock", steps[1]) == [lock, lock]  # copied, and installed
+    assert "uninstall" not in DOCKERFILE
 
 
 def test_programs_run_nothing_of_the_folder_they_start_in() -> None:

@@ -132,6 +132,13 @@ def worker(
     ] = None,
 ) -> None:
     """Work on the job queue until a signal."""
+    from echostream.errors import EchoStreamError
+    from echostream.extras import require
+
+    try:
+        require("queue", "a worker")
+    except EchoStreamError as error:
+        fail(str(error))
     from echostream.worker.main import main as run
 
     raise typer.Exit(run(settings_of(), lifeline=lifeline, engine=engine))

@@ -13,14 +13,14 @@ app = typer.Typer(help="Whisper models on this machine.", no_args_is_help=True)
 @app.command("list")
 def list_models() -> None:
     """Sizes that can be named in WHISPER_MODEL, and whether each is on this machine."""
-    from faster_whisper import available_models
     from rich.console import Console
     from rich.table import Table
 
     from echostream.engine import hub
 
+    _require_whisper()
     table = Table("model", "on this machine")
-    for name in available_models():
+    for name in hub.sizes():
         folder = hub.local_folder(name)
         table.add_row(name, str(folder) if folder else "")
     Console().print(table)
@@ -38,8 +38,19 @@ def download_model(
     from echostream.engine import hub
     from echostream.errors import EchoStreamError
 
+    _require_whisper()
     try:
         folder = hub.download(model, timeout_s=timeout_s, output_dir=output)
     except EchoStreamError as error:
         fail(str(error))
     typer.echo(folder)
+
+
+def _require_whisper() -> None:
+    from echostream.errors import MissingExtra
+    from echostream.extras import require
+
+    try:
+        require("whisper", "echostream models")
+    except MissingExtra as error:
+        fail(str(error))

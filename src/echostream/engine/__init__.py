@@ -12,7 +12,8 @@ from echostream.engine.registry import Model, Registry
 from echostream.engine.service import Engine, EngineState, Heard, LivePlace, ModelState, Place
 from echostream.engine.turns import Turns
 from echostream.engine.vad import VadState
-from echostream.errors import InvalidRequest, ModelUnavailable
+from echostream.errors import InvalidRequest, MissingExtra, ModelUnavailable
+from echostream.extras import is_installed, require
 from echostream.settings import Settings
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Transcription",
     "Turns",
     "VadState",
+    "check_installed",
     "check_models",
     "load_registry",
     "load_transcriber",
@@ -41,19 +43,31 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 
+def check_installed(settings: Settings) -> None:
+    """Raises MissingExtra when the engine that the settings ask for is not installed; with `auto`,
+    when none is."""
+    if settings.asr_engine == "pocketsphinx":
+        require("sphinx", "ASR_ENGINE=pocketsphinx")
+    elif settings.asr_engine == "whisper" or not is_installed("sphinx"):
+        require("whisper", "Whisper")
+
+
 def load_transcriber(settings: Settings) -> Transcriber:
     """Load the engine that the settings ask for. Takes seconds, or as long as a download.
 
     Engines are imported here and not above, since each brings a large native library along.
-    Raises ModelUnavailable when Whisper was asked for by name and its model cannot be had.
+    Raises ModelUnavailable when Whisper's model cannot be had and nothing may, or can, stand in.
     """
     if settings.asr_engine == "pocketsphinx":
         return _load_sphinx()
     try:
         return _load_whisper(settings)
-    except (InvalidRequest, ModelUnavailable) as error:
+    except (InvalidRequest, MissingExtra, ModelUnavailable) as error:
         if settings.asr_engine == "whisper":
             raise ModelUnavailable(str(error)) from error
+        if not is_installed("sphinx"):
+            hint = "pocketsphinx would stand in: pip install 'echostream[sphinx]'"
+            raise ModelUnavailable(f"{error}; {hint}") from error
         log.warning("whisper_unavailable", reason=str(error), stand_in="pocketsphinx")
         return _load_sphinx()
 
@@ -97,6 +111,7 @@ def _load_sphinx() -> Transcriber:
 
 
 def _load_whisper(settings: Settings) -> Transcriber:
+    require("whisper", "Whisper")
     from echostream.engine import hub
     from echostream.engine.whisper import load_whisper
 

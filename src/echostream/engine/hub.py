@@ -35,16 +35,21 @@ def is_model(folder: Path) -> bool:
     return (folder.expanduser() / "model.bin").is_file()
 
 
+def sizes() -> list[str]:
+    """Names that stand for a model of the Hub, such as `base`."""
+    from faster_whisper import available_models
+
+    return list(available_models())
+
+
 def repo_id(model: str) -> str:
     """The Hub id of a size such as `base`; Hub ids are returned as they are."""
-    from faster_whisper.utils import _MODELS, available_models
+    from faster_whisper.utils import _MODELS
 
     if "/" in model:
         return model
-    if model not in available_models():
-        raise InvalidRequest(
-            f"unknown Whisper model {model!r}; sizes are {', '.join(available_models())}"
-        )
+    if model not in _MODELS:
+        raise InvalidRequest(f"unknown Whisper model {model!r}; sizes are {', '.join(sizes())}")
     return str(_MODELS[model])
 
 

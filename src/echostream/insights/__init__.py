@@ -20,7 +20,8 @@ __all__ = [
 def load_insights(settings: Settings) -> InsightsProvider | None:
     """The provider from the settings, with the extractive one as its backup; None for `none`.
 
-    Raises InsightsError if the settings name a provider but lack the key or address it needs.
+    Raises InsightsError if the settings name a provider but lack the key or address it needs, and
+    MissingExtra if its library is not installed.
     """
     chosen = choose_provider(settings)
     if chosen == "none":

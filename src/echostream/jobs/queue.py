@@ -6,16 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from bullmq import Job, Queue
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ConstantBackoff
-from redis.exceptions import RedisError
-
+from echostream import redis_client
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
+from echostream.extras import require
 from echostream.jobs.so_far import SoFar
+
+if TYPE_CHECKING:
+    from bullmq import Job
 
 JobState = Literal["waiting", "active", "completed", "failed", "delayed"]
 STATES: tuple[JobState, ...] = ("active", "waiting", "delayed", "completed", "failed")
@@ -67,15 +66,15 @@ class JobQueue:
     if Redis cannot be reached, unless it says otherwise."""
 
     def __init__(self, name: str, redis_url: str, *, retention_s: int) -> None:
+        """Raises MissingExtra, and ValueError for options in the URL that are not known."""
+        require("queue", "the job queue")
+        from bullmq import Queue  # slow, and of no use to an API without a queue
+
         self.name = name
         self._retention = {"age": retention_s}
         # By default redis-py and BullMQ would retry for minutes.
-        self._redis = Redis.from_url(
-            redis_url,
-            decode_responses=True,
-            socket_connect_timeout=1,
-            socket_timeout=2,
-            retry=Retry(ConstantBackoff(0.1), 2),
+        self._redis = redis_client.connect(
+            redis_url, connect_s=1, answer_s=2, retries=2, pause_s=0.1, decode_responses=True
         )
         self._queue = Queue(name, {"connection": self._redis, "prefix": PREFIX})
 
@@ -171,7 +170,7 @@ class JobQueue:
         """Whether `cancel` was called. False if Redis cannot be reached."""
         try:
             return bool(await self._redis.exists(self._cancel_key(job_id)))
-        except (RedisError, OSError):
+        except redis_client.faults():
             return False
 
     async def keep_so_far(self, job_id: str, so_far: SoFar, *, with_text: bool) -> bool:
@@ -184,13 +183,13 @@ class JobQueue:
                 both.hset(key, mapping=fields)
                 both.expire(key, _SO_FAR_KEY_S)
                 await both.execute()
-        except (RedisError, OSError):  # a TimeoutError is an OSError
+        except redis_client.faults():
             return False
         return True
 
     async def forget_so_far(self, job_id: str) -> None:
         """Called when the job has ended. If Redis cannot be reached, the key expires later."""
-        with suppress(RedisError, OSError):
+        with suppress(*redis_client.faults()):
             async with asyncio.timeout(_HINT_S):
                 await self._redis.delete(self._so_far_key(job_id))
 
@@ -214,7 +213,7 @@ async def _available() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(_ANSWER_S):
             yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except redis_client.faults() as error:
         raise QueueUnavailable("the job queue cannot be reached; try again later") from error
 
 
@@ -225,7 +224,7 @@ def _read_cursor(cursor: str | None, states: int) -> tuple[int, int]:
     return int(place), int(offset)
 
 
-def _status(job: Job, state: JobState) -> JobStatus:
+def _status(job: "Job", state: JobState) -> JobStatus:
     error = message = None
     if state == "failed":
         error, message = read_failure(job.failedReason or "")
@@ -244,7 +243,7 @@ def _status(job: Job, state: JobState) -> JobStatus:
     )
 
 
-def data_of(job: Job) -> dict[str, Any]:
+def data_of(job: "Job") -> dict[str, Any]:
     """The job's data. Jobs added by other programs may have data of any type."""
     return job.data if isinstance(job.data, dict) else {}
 

@@ -1,4 +1,7 @@
-"""The consumer's side of a queue: runs a handler on each job and supervises it."""
+"""The consumer's side of a queue: runs a handler on each job and supervises it.
+
+Only for workers: it cannot be imported without BullMQ, which an API without a queue may not have.
+"""
 
 import asyncio
 import time
@@ -9,12 +12,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
-from bullmq import Job, UnrecoverableError, Worker
-from bullmq.custom_errors import DelayedError
-from redis.asyncio.retry import Retry
-from redis.backoff import ConstantBackoff
-from redis.exceptions import AuthenticationError, RedisError
+from bullmq import DelayedError, Job, UnrecoverableError, Worker
 
+from echostream import redis_client
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
 from echostream.jobs.queue import PREFIX, JobQueue, data_of, failure
 from echostream.jobs.so_far import SoFar
@@ -60,7 +60,7 @@ class ActiveJob:
         if percent <= self.progress:
             return False
         self.progress = percent
-        with suppress(RedisError, OSError):
+        with suppress(*redis_client.faults()):
             await self._job.updateProgress(percent)
         return True
 
@@ -144,7 +144,7 @@ class JobWorker:
                 await self._queue.ping()
                 return not self._closing
             except QueueUnavailable as error:
-                refused = isinstance(error.__cause__, AuthenticationError)
+                refused = redis_client.is_refusal(error.__cause__)
                 if refused or not complained:
                     reason = repr(error.__cause__)
                     log.warning("redis_unavailable", queue=self._queue.name, reason=reason)
@@ -198,7 +198,7 @@ class JobWorker:
         worker.on("error", self._erred)
         # BullMQ's own pauses grow to 20 s; workers would be idle that long after Redis is back.
         for client in (worker.client, worker.bclient):
-            client.set_retry(Retry(ConstantBackoff(_RECONNECT_S), _RECONNECTS))
+            client.set_retry(redis_client.retry(_RECONNECTS, _RECONNECT_S))
         return worker
 
     async def _process(self, job: Job, token: str) -> dict[str, Any]:

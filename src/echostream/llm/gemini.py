@@ -8,6 +8,7 @@ import httpx2
 from pydantic import SecretStr
 
 from echostream.errors import InsightsError
+from echostream.extras import require
 from echostream.llm.answers import read_answer, schema_of
 from echostream.llm.base import (
     Prompt,
@@ -45,6 +46,7 @@ class GeminiModel:
         base_url: str | None = None,
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
+        require("gemini", "Gemini")
         # Imported here because it takes half a second that other providers need not pay.
         from google import genai
         from google.genai import types

@@ -7,6 +7,7 @@ import structlog
 from pydantic import SecretStr
 
 from echostream.errors import InsightsError
+from echostream.extras import require
 from echostream.llm.answers import read_answer, schema_of, schema_text
 from echostream.llm.base import (
     Answer,
@@ -58,6 +59,7 @@ class OpenAIModel:
         timeout_s: float,
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
+        require("openai", "an OpenAI-compatible server for insights")
         # Imported here because it takes half a second that other providers need not pay.
         import openai
 

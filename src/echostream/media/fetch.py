@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from typing import BinaryIO
 
-import httpcore2
 import httpx2
 
 from echostream.errors import (
@@ -18,7 +17,16 @@ from echostream.errors import (
     UrlFetchFailed,
     UrlNotAllowed,
 )
-from echostream.net import Network, checked_pool, checked_url, exchange, header, status_text
+from echostream.net import (
+    Network,
+    Pool,
+    Response,
+    checked_pool,
+    checked_url,
+    exchange,
+    header,
+    status_text,
+)
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -56,9 +64,7 @@ async def fetch(
         raise UrlFetchFailed(f"The download took longer than {timeout_s:g} s.") from None
 
 
-async def _download(
-    pool: httpcore2.AsyncConnectionPool, url: httpx2.URL, max_bytes: int
-) -> BinaryIO:
+async def _download(pool: Pool, url: httpx2.URL, max_bytes: int) -> BinaryIO:
     for _ in range(_MAX_REDIRECTS + 1):
         async with exchange(pool, "GET", url, _HEADERS) as response:
             target = header(response, "location")
@@ -77,7 +83,7 @@ def _redirected(url: httpx2.URL, target: str) -> httpx2.URL:
         raise UrlNotAllowed("The URL redirects to a malformed URL.") from error
 
 
-def _check_head(response: httpcore2.Response, max_bytes: int) -> None:
+def _check_head(response: Response, max_bytes: int) -> None:
     if not 200 <= response.status < 300:
         raise UrlFetchFailed(f"The server of the URL answered {status_text(response.status)}.")
     length = header(response, "content-length")
@@ -94,7 +100,7 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
     return AudioTooLarge(f"The file is larger than the {max_bytes / 1024**2:g} MiB allowed.")
 
 
-async def _save(response: httpcore2.Response, max_bytes: int) -> BinaryIO:
+async def _save(response: Response, max_bytes: int) -> BinaryIO:
     """Writes the body to a temporary file, block by block, outside the event loop."""
     decoder = _decoder(header(response, "content-encoding").lower())
     file = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives this function

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import structlog
-from fsspec.core import url_to_fs
 
 from echostream.errors import (
     EchoStreamError,
@@ -26,7 +25,7 @@ from echostream.errors import (
     StorageUnavailable,
 )
 from echostream.storage.base import FOLDERS, Store, blocks_of, part_of
-from echostream.storage.bucket import Bucket, s3_code
+from echostream.storage.bucket import open_bucket, s3_code
 from echostream.storage.folder import Folder
 
 __all__ = ["StagedAudioMissing", "Storage", "StorageUnavailable"]
@@ -56,7 +55,8 @@ class Storage:
     """
 
     def __init__(self, url: str) -> None:
-        """Connects to nothing yet. Raises ValueError if `url` is neither a folder nor a bucket."""
+        """Connects to nothing yet. Raises ValueError if `url` is neither a folder nor a bucket, and
+        MissingExtra for a bucket whose library is not installed."""
         self._store = _open_store(url)
         self._probe: asyncio.Task[None] | None = None
 
@@ -171,21 +171,10 @@ class Storage:
 def _open_store(url: str) -> Store:
     scheme = url.partition("://")[0] if "://" in url else "file"
     if scheme == "file":
-        return Folder(Path(url_to_fs(url)[1]))
+        return Folder(Path(url.removeprefix("file://")).expanduser().absolute())
     if scheme != "s3":
         raise ValueError("STORAGE_URL must be a folder (file://...) or a bucket (s3://...)")
-    # A new instance and not the one fsspec shares, because its settings are ours. Listings are not
-    # cached, because other hosts write too.
-    retries = {"total_max_attempts": 2, "mode": "standard"}
-    filesystem, root = url_to_fs(
-        url,
-        skip_instance_cache=True,
-        use_listings_cache=False,
-        config_kwargs={"retries": retries},
-    )
-    if not root.partition("/")[0]:
-        raise ValueError("STORAGE_URL names no bucket")
-    return Bucket(filesystem, root)
+    return open_bucket(url)
 
 
 def _staged(name: str) -> str:

@@ -8,10 +8,31 @@ from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import Any, BinaryIO, cast
 
+from echostream.extras import require
 from echostream.storage.base import BLOCK_BYTES, FOLDERS, Entry, blocks_of
 
 _PATIENCE_S = 20.0
 _LEAST_BYTES_PER_S = 100_000
+
+
+def open_bucket(url: str) -> "Bucket":
+    """The part of a bucket that an `s3://` URL names. Raises ValueError where it names none, and
+    MissingExtra."""
+    require("s3", "an S3 bucket")
+    from fsspec.core import url_to_fs
+
+    # Not the instance that fsspec would share: its settings are ours. No cached listings, as other
+    # hosts write too.
+    retries = {"total_max_attempts": 2, "mode": "standard"}
+    filesystem, root = url_to_fs(
+        url,
+        skip_instance_cache=True,
+        use_listings_cache=False,
+        config_kwargs={"retries": retries},
+    )
+    if not root.partition("/")[0]:
+        raise ValueError("STORAGE_URL names no bucket")
+    return Bucket(filesystem, root)
 
 
 class Bucket:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from echostream.errors import JobNotFound, WebhookFailed
-from echostream.jobs import ActiveJob, JobQueue, Later
+from echostream.jobs import JobQueue
+from echostream.jobs.worker import ActiveJob, Later
 from echostream.results import StoredResult
 from echostream.storage import Storage
 from echostream.webhooks import Event, WebhookSender

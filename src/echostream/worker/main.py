@@ -12,7 +12,8 @@ from echostream.engine.client import RemoteEngine
 from echostream.engine.process import OwnEngine
 from echostream.errors import EchoStreamError
 from echostream.job_events import JobAnnouncer
-from echostream.jobs import JobQueue, JobWorker, WorkerOptions
+from echostream.jobs import JobQueue
+from echostream.jobs.worker import JobWorker, WorkerOptions
 from echostream.lifeline import on_parent_end
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings

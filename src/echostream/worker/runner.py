@@ -10,7 +10,8 @@ import structlog
 from echostream.domain import Progress
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.job_events import JobAnnouncer
-from echostream.jobs import ActiveJob, JobQueue
+from echostream.jobs import JobQueue
+from echostream.jobs.worker import ActiveJob
 from echostream.options import JobData, validated
 from echostream.pipeline import Pipeline, Source, Url
 from echostream.results import StoredResult

@@ -10,8 +10,7 @@ from typing import TypeVar
 import httpx
 from postgrest import SyncPostgrestClient
 from storage3 import SyncStorageClient
-from supabase import Client
-from supabase.lib.client_options import SyncClientOptions
+from supabase import Client, ClientOptions
 
 from echostream_ui.library.store import StoreError
 from echostream_ui.library.supabase.errors import FOREIGN, has_expired, session_ended, translated
@@ -44,7 +43,7 @@ def connected(url: str, key: str, http: httpx.Client) -> Client:
     """A client that nobody is signed in with. Raises StoreError for a key that no frontend may
     have."""
     _refuse_secret(key)
-    options = SyncClientOptions(
+    options = ClientOptions(
         # Refreshing on demand needs no thread, and two refreshes cannot cross.
         auto_refresh_token=False,
         # Pages and the work in the background try again themselves.
