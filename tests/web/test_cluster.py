@@ -314,10 +314,19 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_settings_that_do_not_fit_together_are_told_in_one_line(tmp_path: Path) -> None:
-    done = serve_to_its_end(INSIGHTS_PROVIDER="gemini", TMPDIR=str(tmp_path))
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("INSIGHTS_PROVIDER", "gemini", "INSIGHTS_PROVIDER=gemini needs GEMINI_API_KEY"),
+        ("WHISPER_MODELS", "/no/such", "WHISPER_MODELS: the folder 'such' holds no Whisper model"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_told_in_one_line(
+    name: str, value: str, said: str, tmp_path: Path
+) -> None:
+    done = serve_to_its_end(**{name: value}, TMPDIR=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "echostream: INSIGHTS_PROVIDER=gemini needs GEMINI_API_KEY\n"
+    assert done.stderr == f"echostream: {said}\n"
     assert not list(tmp_path.iterdir())
 
 
