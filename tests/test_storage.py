@@ -21,7 +21,7 @@ import pytest
 
 from echostream.errors import EchoStreamError, InvalidRequest, StorageFull
 from echostream.storage import StagedAudioMissing, Storage, StorageUnavailable
-from moto_server import moto_server, point_aws_at
+from moto_server import PAGE_KEYS, moto_server, point_aws_at
 
 MIB = 1024 * 1024
 
@@ -378,7 +378,8 @@ class TestSweep:
         assert bucket.files() == {"elsewhere/job_1 under way": 0}
 
     async def test_reads_listings_of_many_pages(self, bucket: BucketPlace) -> None:
-        for number in range(1005):
+        count = 3 * PAGE_KEYS
+        for number in range(count):
             bucket.put(f"results/job_{number}.json", b"{}")
         bucket.put("results/last.json", b"{}")
         asked = set()
@@ -388,7 +389,7 @@ class TestSweep:
             return name != "last"
 
         assert await Storage(bucket.url).sweep(keep=keep, older_than_s=0) == 1
-        assert len(asked) == 1006
+        assert len(asked) == count + 1
 
 
 class TestCheck:

@@ -18,9 +18,9 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     """
     stream = stream or sys.stderr
     on_terminal = stream.isatty()
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
-    )
+    # By default it would draw the values of variables too: secrets, and arrays that take a minute.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Processor = console if on_terminal else structlog.processors.JSONRenderer()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

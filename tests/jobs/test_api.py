@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-import structlog
 
 from echostream.errors import EngineError, InvalidAudio
 from echostream.jobs import new_job_id
@@ -50,16 +49,6 @@ NEEDS_QUEUE: dict[str, tuple[str, str, dict[str, Any]]] = {
     "list": ("GET", "/jobs", {}),
     "export": ("GET", "/job/{id}/transcript.txt", {}),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_logs() -> Iterator[None]:
-    """Tracebacks without values: structlog's own way to draw them takes a third of a second."""
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
-    )
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

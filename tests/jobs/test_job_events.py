@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-import structlog
 from redis.asyncio import Redis
 
 from echostream.job_events import JobNews
@@ -26,16 +25,6 @@ from redis_server import RedisServer
 
 AT_ONCE_S = 1.5
 """Less than the time between two looks at a job, so that a message must have been heard."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_logs() -> Iterator[None]:
-    """Tracebacks without values: structlog's own way to draw them takes a third of a second."""
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
-    )
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

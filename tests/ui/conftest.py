@@ -38,8 +38,9 @@ def whisper_api(**environment: str) -> Iterator[ServerProcess]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def api() -> Iterator[ServerProcess]:
+    """For tests that leave it running."""
     with whisper_api() as server:
         yield server
 

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from frontend.services import Services, services
-from frontend.store import Query
 from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT, running
 from echostream.engine import LocalEngine, Model, Registry
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
+from echostream_ui.library.store import Query
+from echostream_ui.services import Services, services
 from fakes import FakeTranscriber
 from web.support import wait_until
 
@@ -44,7 +44,9 @@ def beside_an_api(library: Path, *names: str) -> Iterator[Services]:
 
 
 def opened(page: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "frontend" / "pages" / "frame.py"), default_timeout=30)
+    app = AppTest.from_file(
+        str(ROOT / "src" / "echostream_ui" / "pages" / "frame.py"), default_timeout=30
+    )
     app.run()
     app.switch_page(f"{page}.py").run()
     assert not app.exception

@@ -7,21 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2 as httpx
 import pytest
-import structlog
 
 from fakes import FakeInsights, FakeTranscriber
 from web.support import serving, wav
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_logs() -> Iterator[None]:
-    """Tracebacks without values: structlog's own way to draw them takes a third of a second."""
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-    )
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,37 @@
 """What every page has: navigation, and a word when the API is away."""
 
 import signal
+from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from ui.conftest import whisper_api
 from ui.site import Site
 from web.process import ServerProcess
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[ServerProcess]:
+    """Of these tests alone, since one of them kills it."""
+    with whisper_api() as server:
+        yield server
 
 
 def test_nothing_is_asked_of_other_hosts(frontend: Site, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in ("", "/add", "/live", "/dashboard", "/recording"):
-        page.goto(f"{frontend.url}{path}")
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto(frontend.url)
+    for link, title in (
+        ("Add", "Add recordings"),
+        ("Live", "Live"),
+        ("Dashboard", "Dashboard"),
+        ("Library", "Library"),
+    ):
+        page.get_by_role("link", name=link, exact=True).click()
+        expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+    page.goto(f"{frontend.url}/recording")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     ours = (frontend.url, frontend.url.replace("http", "ws", 1), "data:", "blob:")
     assert [url for url in asked if not url.startswith(ours)] == []
 

@@ -11,9 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.library.store import Query
-from ui.conftest import whisper_api
 from ui.seeded import seed
 from ui.site import Site, site
+from web.process import ServerProcess
 
 MANY = 10_000
 SOON_S = 2.0
@@ -30,8 +30,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def frontend(large: Path) -> Iterator[Site]:
-    with whisper_api() as api, site(api.url, large) as running:
+def frontend(api: ServerProcess, large: Path) -> Iterator[Site]:
+    with site(api.url, large) as running:
         yield running
 
 

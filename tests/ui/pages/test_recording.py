@@ -12,29 +12,14 @@ import docx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from conftest import TINY_WHISPER
 from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.library.store import Analysis
 from ui.recordings import MEETING, add_recording, answer_of, long_answer
-from ui.site import Site, site
-from web.process import ServerProcess, server_process
+from ui.site import Site
+from web.process import ServerProcess
 from web.support import wait_until
 
 Open = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[ServerProcess]:
-    """One for all tests here, as is the frontend: each has a recording of its own."""
-    whisper = {"ASR_ENGINE": "whisper", "WHISPER_MODEL": str(TINY_WHISPER)}
-    with server_process(**whisper, INSIGHTS_PROVIDER="extractive") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def frontend(api: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(api.url, tmp_path_factory.mktemp("recording") / "library") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 from conftest import SAMPLE
 from postgres_server import PostgresServer
 from supabase_standin.project import Project, prepare, supabase_project
-from ui.conftest import whisper_api
 from ui.site import Site, site
+from web.process import ServerProcess
 
 PASSWORD = "a long password"
 
@@ -25,10 +25,12 @@ def project() -> Iterator[Project]:
 
 
 @pytest.fixture(scope="module")
-def frontend(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def frontend(
+    api: ServerProcess, project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     supabase = {"SUPABASE_URL": project.url, "SUPABASE_ANON_KEY": project.anon_key}
     folder = tmp_path_factory.mktemp("frontend") / "library"
-    with whisper_api() as api, site(api.url, folder, **supabase) as running:
+    with site(api.url, folder, **supabase) as running:
         yield running
 
 
