@@ -14,7 +14,7 @@ from echostream_ui.words.wording import clock
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
-_FOLDER = Path(__file__).parent / "components"
+_FOLDER = Path(__file__).parent
 _MOST_PLACES = 4
 _LONGEST_WORDS = 160
 
@@ -27,7 +27,9 @@ def _component(name: str, *scripts: str) -> "ComponentRenderer":
         path = _FOLDER / file
         return path.read_text(encoding="utf-8") if path.exists() else None
 
-    js = "\n".join(text(f"{script}.js") or "" for script in (*scripts, name))
+    js = "\n".join(
+        (_FOLDER / f"{each}.js").read_text(encoding="utf-8") for each in (*scripts, name)
+    )
     return st.components.v2.component(
         f"echostream_{name}", html=text(f"{name}.html"), css=text(f"{name}.css"), js=js
     )
