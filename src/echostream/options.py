@@ -125,11 +125,10 @@ class Options(BaseModel):
     @property
     def cautions(self) -> tuple[Caution, ...]:
         """One for each of the first fields that are not known."""
+        names = (name[:_LONGEST_NAME] for name in self.model_extra or ())
         return tuple(
-            Caution(
-                "unknown_field", f"There is no field '{name[:_LONGEST_NAME]}'; it was not used."
-            )
-            for name in islice(self.model_extra or (), _MOST_CAUTIONS)
+            Caution("unknown_field", f"There is no field '{name}'; it was not used.")
+            for name in islice(names, _MOST_CAUTIONS)
         )
 
 

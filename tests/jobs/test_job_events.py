@@ -320,8 +320,8 @@ async def test_nothing_is_kept_of_sockets_that_are_gone(jobs: Jobs) -> None:
     job_ids = [await jobs.add() for _ in range(3)]
     before = asyncio.all_tasks()
     async with app_of(jobs.place) as (url, app):
-        rooms = services_of(app).job_rooms
         async with client_of(url) as one, client_of(url) as two:
+            rooms = services_of(app).job_rooms
             for job_id in job_ids:
                 await one.join(job_id)
             await two.join(job_ids[0])
@@ -337,7 +337,7 @@ async def test_nothing_is_kept_of_sockets_that_are_gone(jobs: Jobs) -> None:
         async with client_of(url) as three:
             await three.join(job_ids[1])
             assert rooms.watched == 1
-            await services_of(app).job_rooms.aclose()
+            await rooms.aclose()
             assert (await three.join(job_ids[1]))["error"] == "queue_unavailable"
     left = {str(task.get_coro()) for task in asyncio.all_tasks() - before}
     assert not [each for each in left if "Job" in each]
