@@ -97,6 +97,7 @@ class Spy:
 
     def __init__(self, transcriber: WhisperTranscriber) -> None:
         self._transcriber = transcriber
+        self.capabilities = transcriber.capabilities
         self.calls: list[tuple[str, str]] = []
 
     def transcribe(
