@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import SAMPLE, TINY_EN, sample_text, word_error_rate
+from conftest import SAMPLE, TINY_WHISPER, sample_text, word_error_rate
 from echostream.domain import SAMPLE_RATE_HZ, Segment, Step, TranscribeOptions
 from echostream.engine import LazyTranscriber, LocalEngine, Report
 from echostream.engine.local import Slots
@@ -63,7 +63,7 @@ async def test_a_file_becomes_transcript_and_insights(tone):
 
 async def test_the_sample_through_the_real_parts():
     """With no key and no network."""
-    pipeline = local_pipeline(Settings(asr_engine="whisper", whisper_model=str(TINY_EN)))
+    pipeline = local_pipeline(Settings(asr_engine="whisper", whisper_model=str(TINY_WHISPER)))
     result = await pipeline.run(SAMPLE, OPTIONS)
     await pipeline.aclose()
     assert word_error_rate(sample_text(), result.transcript.text) <= 0.10
