@@ -72,7 +72,7 @@ async def test_a_file_becomes_transcript_and_insights(tone):
 
 async def test_the_sample_through_the_real_parts():
     """With no key and no network."""
-    pipeline = local_pipeline(Settings(asr_engine="whisper", whisper_model=str(TINY_WHISPER)))
+    pipeline = local_pipeline(Settings(asr_engine="whisper", whisper_model=str(TINY_EN)))
     result = await pipeline.run(SAMPLE, OPTIONS)
     await pipeline.aclose()
     assert word_error_rate(sample_text(), result.transcript.text) <= 0.10
