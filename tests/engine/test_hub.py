@@ -93,13 +93,19 @@ def echostream(*args: str, endpoint: str, home: Path, **more: str) -> subprocess
     )
 
 
-def test_download_puts_a_model_where_transcribe_finds_it_offline(tmp_path):
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """The first turn of the sample."""
+    return write_wav(tmp_path / "clip.wav", sample_pcm()[: 4 * SAMPLE_RATE_HZ])
+
+
+def test_download_puts_a_model_where_transcribe_finds_it_offline(clip, tmp_path):
     with stand_in_hub() as endpoint:
         got = echostream("models", "download", "base", endpoint=endpoint, home=tmp_path / "hf")
     assert got.returncode == 0, got.stderr
     assert (Path(got.stdout.strip()) / "model.bin").is_file()
     read = echostream(
-        "transcribe", str(SAMPLE), "--engine", "whisper", "--model", "base", "-f", "json",
+        "transcribe", str(clip), "--engine", "whisper", "--model", "base", "-f", "json",
         "--no-insights", endpoint="http://127.0.0.1:9", home=tmp_path / "hf",
     )  # fmt: skip
     assert read.returncode == 0, read.stderr
@@ -118,9 +124,8 @@ def test_download_into_a_folder(tmp_path):
     assert hub.local_folder(str(tmp_path / "out")) == tmp_path / "out"
 
 
-def test_auto_takes_pocketsphinx_when_nothing_answers(tmp_path):
+def test_auto_takes_pocketsphinx_when_nothing_answers(clip, tmp_path):
     """A hub that accepts and never answers is given up within seconds, with one warning."""
-    clip = write_wav(tmp_path / "clip.wav", sample_pcm()[: 4 * SAMPLE_RATE_HZ])
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
