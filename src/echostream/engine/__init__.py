@@ -111,15 +111,16 @@ def _load_sphinx() -> Transcriber:
 
 
 def _load_whisper(settings: Settings) -> Transcriber:
-    require("whisper", "Whisper")
+    folder = _folder(settings)
     from echostream.engine import hub
     from echostream.engine.whisper import load_whisper
 
-    return load_whisper(_folder(settings), hub.display_name(settings.whisper_model), settings)
+    return load_whisper(folder, hub.display_name(settings.whisper_model), settings)
 
 
 def _folder(settings: Settings) -> Path:
-    """Where the Whisper model is, fetched if need be."""
+    """Where the Whisper model is, fetched if need be. Raises MissingExtra."""
+    require("whisper", "Whisper")
     from echostream.engine import hub
 
     name = settings.whisper_model
