@@ -71,7 +71,8 @@ def test_a_pipe_gets_the_text_and_nothing_else(clip):
 
 
 def test_the_whole_sample():
-    done = run("transcribe", str(SAMPLE))
+    """With a model that the command names, which no setting offers."""
+    done = run("transcribe", str(SAMPLE), "--model", str(TINY_WHISPER), WHISPER_MODEL="base")
     assert word_error_rate(sample_text(), done.stdout.decode()) <= 0.10
 
 

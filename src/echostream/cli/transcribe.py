@@ -70,7 +70,6 @@ def transcribe(
 
     options = asked(
         UploadOptions,
-        model=model,
         language=language,
         prompt=prompt,
         hotwords=hotwords,
@@ -80,7 +79,7 @@ def transcribe(
         word_timestamps=word_timestamps,
         insights=insights,
     )
-    # Any model will do here: the engine is ours alone, and has no other.
+    # Not one of several that a server offers: the engine is ours alone, and has this one.
     chosen = {"asr_engine": engine, "whisper_model": model}
     settings = settings_of("warning", **given(chosen))
     written = as_format or (None if sys.stdout.isatty() and output is None else "txt")

@@ -30,27 +30,29 @@ async def running_services(
 ) -> AsyncIterator[Services]:
     """Everything that requests and events share. The pipeline is started, and closed at the end."""
     await pipeline.start()
-    job_rooms = JobRooms(sockets)
-    async with _jobs(settings, pipeline.engine, job_rooms) as jobs:
-        metrics = Metrics(pipeline, jobs.queue if jobs else None)
-        if settings.api_bearer_token is None:
-            log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
-        services = Services(
-            settings=settings,
-            pipeline=pipeline,
-            metrics=metrics,
-            live=_live_sessions(settings, pipeline, metrics, peers),
-            sockets=sockets,
-            job_rooms=job_rooms,
-            abort=asyncio.Event(),
-            jobs=jobs,
-            peers=peers,
-        )
-        serve_events(services)
-        yield services
-        await services.live.aclose()
-        await sockets.shutdown()
-    await pipeline.aclose()
+    try:
+        job_rooms = JobRooms(sockets)
+        async with _jobs(settings, pipeline.engine, job_rooms) as jobs:
+            metrics = Metrics(pipeline, jobs.queue if jobs else None)
+            if settings.api_bearer_token is None:
+                log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
+            services = Services(
+                settings=settings,
+                pipeline=pipeline,
+                metrics=metrics,
+                live=_live_sessions(settings, pipeline, metrics, peers),
+                sockets=sockets,
+                job_rooms=job_rooms,
+                abort=asyncio.Event(),
+                jobs=jobs,
+                peers=peers,
+            )
+            serve_events(services)
+            yield services
+            await services.live.aclose()
+            await sockets.shutdown()
+    finally:
+        await pipeline.aclose()
 
 
 def _live_sessions(
