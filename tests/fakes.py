@@ -92,8 +92,10 @@ def fake_pipeline(
     transcriber: FakeTranscriber | None = None, insights: FakeInsights | None = None
 ) -> Callable[[Settings], Pipeline]:
     """A `make_pipeline` for `create_app` around the fakes."""
-    return lambda settings: Pipeline(
-        settings,
-        LocalEngine(settings, Registry.only(lambda: transcriber or FakeTranscriber())),
-        insights or FakeInsights(),
-    )
+
+    def make(settings: Settings) -> Pipeline:
+        chosen = transcriber or FakeTranscriber()
+        models = Registry.only(lambda: chosen, chosen.model)
+        return Pipeline(settings, LocalEngine(settings, models), insights or FakeInsights())
+
+    return make

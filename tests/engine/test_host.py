@@ -229,7 +229,7 @@ async def test_live_places_are_those_of_the_host(tmp_path: Path) -> None:
 async def test_speech_is_found_by_the_host(tmp_path: Path) -> None:
     samples = sample_pcm()[: 100 * FRAME_SAMPLES]
     async with hosted(FakeTranscriber, tmp_path) as engine:
-        live = await engine.live()
+        live = await engine.live(OPTIONS)
         detected = await live.detect(samples, VadState())
         live.close()
     assert detected.chances == detect_speech(samples, VadState()).chances
@@ -299,7 +299,7 @@ async def test_a_live_session_asks_again(own: OwnEngine) -> None:
 async def test_speech_is_looked_for_on_in_the_engine_that_follows(own: OwnEngine) -> None:
     samples = sample_pcm()[: 100 * FRAME_SAMPLES]
     whole = detect_speech(samples, VadState()).chances
-    live = await own.live()
+    live = await own.live(OPTIONS)
     half = len(samples) // 2
     first = await live.detect(samples[:half], VadState())
     [pid] = children()

@@ -340,7 +340,7 @@ async def test_live_sessions_do_not_wait_for_the_model_of_another(
     loading_slowly: tuple[Registry, threading.Event],
 ) -> None:
     registry, hold = loading_slowly
-    turns = Turns()
+    turns = Turns(at_once=1)
     small, base = LiveEngine(registry, turns, model="small"), LiveEngine(registry, turns)
     waits = asyncio.create_task(small.read(SECOND, SMALL))
     async with asyncio.timeout(20):
@@ -369,7 +369,7 @@ async def test_a_live_session_is_refused_what_its_model_cannot_do() -> None:
 
 async def test_a_live_session_that_outlives_its_model_tells_which_it_was() -> None:
     machine = Machine(idle_s=60)
-    turns = Turns()
+    turns = Turns(at_once=1)
     live = LiveEngine(machine.registry, turns, model="small")
     await live.read(SECOND, SMALL)
     machine.now_s += 61

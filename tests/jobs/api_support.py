@@ -49,7 +49,7 @@ def caching(
     transcriber = transcriber or FakeTranscriber()
     return lambda settings: Pipeline(
         settings,
-        LocalEngine(settings, Registry.only(lambda: transcriber)),
+        LocalEngine(settings, Registry.only(lambda: transcriber, transcriber.model)),
         insights or FakeInsights(),
         load_cache(settings),
     )

@@ -154,12 +154,12 @@ def test_the_options_of_a_request_reach_the_engine(service: Service) -> None:
             wordTimestamps="true",
             insights="false",
             keywords="Anouk, Kubernetes",
-            model="small",
+            model="fake-1",
         )
         result = ended(client, job_id)["result"]
     [options] = engine.calls
     assert (options.language, options.task, options.prompt) == ("de", "translate", "Köln")
-    assert (options.hotwords, options.model) == (("Anouk", "Kubernetes"), "small")
+    assert (options.hotwords, options.model) == (("Anouk", "Kubernetes"), "fake-1")
     assert result["segments"][0]["words"]
     assert result["insights"] is None
 

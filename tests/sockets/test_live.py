@@ -144,13 +144,18 @@ class TestWholeSession:
     async def test_options_reach_the_engine(
         self, client: Client, oracle: OracleTranscriber
     ) -> None:
-        options = {"language": "en-GB", "prompt": "Friday", "keywords": ["Anouk"], "model": "small"}
+        options = {
+            "language": "en-GB",
+            "prompt": "Friday",
+            "keywords": ["Anouk"],
+            "model": "meeting",
+        }
         answer = await client.start(**options)
         assert "warnings" not in answer
         await client.send(PCM[: 4 * SECOND])
         await client.call("end_audio")
         await client.first("audio_final")
-        asked = next(call for call in oracle.calls if call.model == "small")
+        asked = next(call for call in oracle.calls if call.model == "meeting")
         assert (asked.language, asked.prompt, asked.hotwords) == ("en", "Friday", ("Anouk",))
 
     async def test_a_field_that_is_not_known_is_told_of(self, client: Client) -> None:

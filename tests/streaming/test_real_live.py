@@ -57,7 +57,9 @@ async def test_every_sentence_is_heard(tiny_en: WhisperTranscriber, turns: Turns
 async def test_readings_that_end_early_lose_nothing(
     tiny_en: WhisperTranscriber, turns: Turns
 ) -> None:
-    early = WhisperTranscriber(EarlyDecoder(tiny_en._decoder), "early", batch_size=2)
+    early = WhisperTranscriber(
+        EarlyDecoder(tiny_en._decoder.seat(live=False)), "early", batch_size=2
+    )
     found = await heard(early, turns, up_to(3))
     expected = " ".join(facts["text"] for facts in sample_turns()[:3])
     assert word_error_rate(expected, found.text) <= 0.20

@@ -38,13 +38,13 @@ async def test_a_file_and_how_much_of_it_is_sent(tone: Path) -> None:
     engine = FakeTranscriber()
     with running(Settings(), around(engine)) as url:
         async with client(url) as api:
-            options = Options(language="de", prompt="Petrova", hotwords=("Anouk",), model="small")
+            options = Options(language="de", prompt="Petrova", hotwords=("Anouk",), model="fake-1")
             found = await api.transcribe(tone, options.as_json(), sent.append)
     assert found["transcript"] == "we will ship on friday sarah will call the client"
     assert found["segments"][0]["words"]
     assert found["warnings"] == []
     assert engine.calls == [options.transcribe_options]
-    assert engine.calls[0].model == "small"
+    assert engine.calls[0].model == "fake-1"
     assert sent == sorted(sent)
     assert sent[-1] == 1.0
 

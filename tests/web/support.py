@@ -66,7 +66,7 @@ def serving(
 def around(engine: Transcriber) -> MakePipeline:
     """A `make_pipeline` with this engine."""
     return lambda settings: Pipeline(
-        settings, LocalEngine(settings, Registry.only(lambda: engine)), FakeInsights()
+        settings, LocalEngine(settings, Registry.only(lambda: engine, engine.model)), FakeInsights()
     )
 
 

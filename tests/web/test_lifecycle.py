@@ -68,7 +68,7 @@ def test_requests_past_the_grace_are_told_to_come_again(pool: ThreadPoolExecutor
     with server_process(SHUTDOWN_GRACE_S="0.2", MAX_WAITING="4") as server:
         sdk = openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0)
         with sdk, SAMPLE.open("rb") as file:
-            stream = sdk.audio.transcriptions.create(file=file, model="any", stream=True)
+            stream = sdk.audio.transcriptions.create(file=file, model="whisper-1", stream=True)
             with stream:
                 assert next(iter(stream)).type == "transcript.text.delta"
                 uploads = [pool.submit(upload, server.url, SAMPLE) for _ in range(2)]

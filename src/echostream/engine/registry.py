@@ -84,9 +84,9 @@ class Registry:
         """Why the default could not be loaded."""
 
     @classmethod
-    def only(cls, load: Callable[[], Transcriber]) -> "Registry":
-        """One model, which says its name once it is loaded."""
-        return cls(Model("default", load, lambda: 0))
+    def only(cls, load: Callable[[], Transcriber], name: str = "default") -> "Registry":
+        """One model. Its own name, once it is loaded, takes the place of `name`."""
+        return cls(Model(name, load, lambda: 0))
 
     @property
     def states(self) -> tuple[ModelState, ...]:

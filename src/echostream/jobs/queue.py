@@ -127,6 +127,9 @@ class JobQueue:
             if job is None:
                 raise JobNotFound(f"there is no job {job_id!r}")
             so_far = await self._so_far(job_id) if state == "active" else None
+            if so_far == SoFar() and await self._queue.getJobState(job_id) != state:
+                # It has ended since, and what had been done so far was forgotten.
+                return await self.status(job_id)
         return replace(_status(job, _SHOWN_AS.get(state, state)), so_far=so_far)
 
     async def page(
