@@ -175,12 +175,11 @@ def test_processes_with_live_sessions_stay_small(
     clients: SocketClients, server: ServerProcess
 ) -> None:
     """None of them loads a model, not even the one that finds speech."""
-    names = [connect(clients, server, {**TRANSPORTS["websocket"], **AUTH}) for _ in range(8)]
-    for name in names:
-        clients.call(name, "start_audio", {"ext": "pcm", "insights": False})
+    for _ in range(8):
+        name = connect(clients, server, {**TRANSPORTS["websocket"], **AUTH})
+        assert clients.call(name, "start_audio", {"ext": "pcm", "insights": False})["ok"]
         send(clients, name, PCM[:SECOND])
         clients.emit(name, "end_audio", {})
-    for name in names:
         clients.message(name, "audio_final")
         clients.disconnect(name)
     for number, pid in members_of(server.popen.pid).items():
