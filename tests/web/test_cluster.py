@@ -63,9 +63,10 @@ class Cluster:
         """The id of each API process by its number."""
         return members_of(self.server.popen.pid)
 
-    def fork_server(self) -> int:
-        [pid] = [pid for pid in children(self.server.popen.pid) if FOLDER.search(command_of(pid))]
-        return pid
+    def fork_server(self) -> int | None:
+        """Its id; None while there is none."""
+        pids = children(self.server.popen.pid)
+        return next((pid for pid in pids if FOLDER.search(command_of(pid))), None)
 
     def workers(self) -> list[int]:
         pids = descendants_of(self.server.popen.pid)
