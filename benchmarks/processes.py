@@ -29,7 +29,7 @@ from benchmarks.runs import SAMPLE, name_of
 
 PROCESSES = (1, 2, 8)
 ROUNDS = 5
-_UPLOADS_EACH = 3
+_UPLOADS_EACH = 2
 """Per process, so that hardly one of them goes without."""
 _START_S = 120.0
 
@@ -107,7 +107,7 @@ def _ratio(times_s: Sequence[float], base_s: Sequence[float]) -> float:
 
 def _measured(model: str, count: int) -> Measured:
     """Memory after each process has had something to do."""
-    content = _seconds_of_sample(5)
+    content = _seconds_of_sample(3)
     with server(model, count) as running:
         for _ in range(_UPLOADS_EACH * count):
             running.upload(content)
