@@ -19,9 +19,10 @@ SLOW = (
     *("test_cli_live.py", "web/test_schemathesis.py", "engine/test_hub.py"),
     *("ui/test_user_folder.py", "ui", "test_storage.py", "test_extras.py", "engine/test_host.py"),
     *("streaming/test_decoder.py", "web/test_bad_input.py", "engine/test_unseen.py"),
-    *("engine/test_sphinx.py", "test_webhooks.py", "deploy/test_haproxy.py"),
+    *("engine/test_sphinx.py", "engine/test_whisper.py", "streaming/test_sessions.py"),
+    *("test_webhooks.py", "deploy/test_haproxy.py"),
 )
-"""Files and folders whose tests start programs, browsers or real models, the longest first: where
+"""Files and folders whose tests start programs, browsers or models, the longest first: where
 several processes share the tests, no long file is then left for the end. Those that keep a browser
 busy and those that mostly wait take turns."""
 
