@@ -18,9 +18,9 @@ EXTRAS := whisper sphinx gemini openai queue s3
 LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links
 SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium pg_createcluster:postgresql
 
-# Twice the cores, since half of a test's time is waiting. Without bytecode, which some machines switch
+# More than the cores of a small machine, since much of a test is waiting. Without bytecode, which some machines switch
 # off, each of the processes would compile all tests anew.
-PROCESSES ?= 4
+PROCESSES ?= 3
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check up lint bench lock clean
