@@ -39,8 +39,8 @@ def create_app(
     make_pipeline: Callable[[Settings], Pipeline] = local_pipeline,
     peers: Peers | None = None,
 ) -> FastAPI:
-    """The API. The pipeline lives as long as the app's lifespan; tests pass one with fakes. `peers`
-    are the other processes on the port, if there are to be any."""
+    """Returns the API. The pipeline lives as long as the app's lifespan; tests pass one with fakes.
+    `peers` are the other processes on the port, if there are any."""
 
     sockets = socket_server(settings)
 
@@ -77,12 +77,12 @@ def create_app(
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Map each kind of error to its answer, once for the whole API."""
+    """Maps each kind of error to its answer, once for the whole API."""
 
     @app.exception_handler(EchoStreamError)
     async def ours(request: Request, error: EchoStreamError) -> Response:
         if error.status >= 500:
-            # A trace for our own faults only: that a server is busy needs none.
+            # Only our own faults need a trace; a busy server does not.
             trace = error if error.status == 500 else None
             log.warning("request_failed", code=error.code, reason=str(error), exc_info=trace)
         return error_response(request, error.code, error.status, str(error), error.retry_after_s)
@@ -106,7 +106,7 @@ def _answer_errors(app: FastAPI) -> None:
 def error_response(
     request: Request, code: str, status: int, message: str, retry_after_s: float | None = None
 ) -> JSONResponse:
-    """An error in the shape of the API it belongs to: ours, or OpenAI's under `/v1`."""
+    """Returns an error in the shape of the API it belongs to: ours, or OpenAI's under `/v1`."""
     if request.url.path == "/api/finalize" and code == EchoStreamError.code:
         code = "finalize_failed"
     services_of(request.app).metrics.errors.labels(code).inc()
@@ -126,8 +126,8 @@ def _first(error: RequestValidationError) -> str:
 
 
 class RequestLog:
-    """ASGI middleware: gives each request an id, logs it once, measures it, and answers for what
-    nobody foresaw. Starlette would answer that outside of all middleware, without id and CORS."""
+    """ASGI middleware: gives each request an id, logs it once, measures it, and answers unexpected
+    errors. Starlette would answer those outside all middleware, without id and CORS headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -157,7 +157,7 @@ class RequestLog:
         except Exception as error:
             log.error("request_crashed", exc_info=error)
             if status != _CLIENT_CLOSED_REQUEST:
-                raise  # the answer has begun: all that is left is to break it off
+                raise  # the answer has begun: it can only be cut off
             answer = error_response(Request(scope), EchoStreamError.code, 500, openai.UNFORESEEN)
             await answer(scope, receive, send_with_id)
         finally:
@@ -167,12 +167,12 @@ class RequestLog:
 
 def _record(scope: Scope, status: int, took_s: float) -> None:
     metrics = services_of(scope["app"]).metrics
-    # The route's pattern, not the path, and known methods keep the number of label values bounded.
+    # The route's pattern instead of the path, and only known methods, limit the label values.
     route: Any = getattr(scope.get("route"), "path", "unmatched")
     method = scope["method"] if scope["method"] in _METHODS else "other"
     metrics.requests.labels(method, route, status).inc()
     metrics.latency.labels(route).observe(took_s)
-    # Probes come every few seconds, and what they found stands in their answers.
+    # Probes come every few seconds, and their answers already say what they found.
     tell = log.debug if route in _PROBES else log.info
     tell(
         "request",

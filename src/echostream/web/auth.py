@@ -1,4 +1,4 @@
-"""The bearer token."""
+"""Checks the bearer token."""
 
 import secrets
 
@@ -10,13 +10,13 @@ from echostream.web.deps import ServicesDep
 
 
 async def require_token(request: Request, services: ServicesDep) -> None:
-    """FastAPI dependency: Unauthorized unless the request carries the token, where one is set."""
+    """FastAPI dependency. Raises Unauthorized if a token is set and the request lacks it."""
     if not is_authorized(services.settings, request.headers.get("authorization", "")):
         raise Unauthorized("a valid bearer token is required")
 
 
 def is_authorized(settings: Settings, authorization: str) -> bool:
-    """Whether the value of an `Authorization` header is right, compared in constant time."""
+    """Whether the value of an `Authorization` header is correct; compares in constant time."""
     if settings.api_bearer_token is None:
         return True
     scheme, _, token = authorization.partition(" ")

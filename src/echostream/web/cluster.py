@@ -1,7 +1,7 @@
-"""`WEB_CONCURRENCY` API processes on one port: starts them, keeps them alive, ends them.
+"""Starts `WEB_CONCURRENCY` API processes on one port, keeps them alive and ends them.
 
-The parent serves nothing itself, and imports nothing heavy. Connections that come while a process
-is started again wait at the port for another one to take them.
+The parent serves nothing itself and imports nothing heavy. While a process restarts, new
+connections wait at the port until another process takes them.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ from echostream.web.listener import open_listener, url_of
 log = structlog.get_logger(__name__)
 
 UP = "up"
-"""What a member says when it serves."""
+"""What a member writes once it is serving."""
 IMPOSSIBLE = 78
-"""Exit status of the fork server when settings do not fit together (EX_CONFIG); it has said why."""
+"""Exit status of the fork server if settings contradict each other (EX_CONFIG); it says why."""
 _START_FAILED = 3
-"""That of uvicorn when the application does not start; the reason is in the log."""
+"""Exit status of uvicorn if the application does not start; the reason is in the log."""
 _MARGIN_S = 15.0
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal; returns when all processes have ended. Exits with one line on stderr
-    when the port cannot be had or the settings do not fit together. Raises EchoStreamError for what
-    `preflight` misses."""
-    # As in server.serve: until the loop looks out for it.
+    """Serves until a signal; returns when all processes have ended. Exits with one line on stderr
+    if the port is not available or settings contradict each other. Raises EchoStreamError if
+    `preflight` finds something missing."""
+    # As in server.serve; the event loop takes over later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     status = 0
     with suppress(KeyboardInterrupt), ExitStack() as stack:
@@ -53,12 +53,12 @@ async def _run(settings: Settings, listener: socket.socket, folder: Path) -> int
 
 
 def stop_s(settings: Settings) -> float:
-    """How long a member may take to stop. It ends its requests itself before that."""
+    """How long a member may take to stop. It ends its own requests before that."""
     return settings.shutdown_grace_s + _MARGIN_S
 
 
 class _Cluster:
-    """The processes, and how they all end. Made inside the running loop."""
+    """All processes, and how they end. Create it in a running event loop."""
 
     def __init__(self, settings: Settings, listener: socket.socket, folder: Path) -> None:
         self._listener = listener
@@ -83,18 +83,18 @@ class _Cluster:
         try:
             return await self._ending
         finally:
-            self._listener.close()  # or connections would wait for members that take no more
+            self._listener.close()  # else connections would wait for members that accept no more
             await asyncio.gather(*(child.aclose() for child in self._children))
-            await self._engine.aclose()  # last, since the others end what they do
+            await self._engine.aclose()  # last, since the others still finish their work
 
     def _up(self) -> None:
         if not self._is_up:
             self._is_up = True
-            self._engine.start()  # now that the settings are known to fit together
+            self._engine.start()  # only now is it known that the settings fit together
             log.info("listening", url=url_of(self._listener), processes=len(self._members))
 
     def _failed(self, status: int) -> bool:
-        """Whether a process that has ended so must not be started again, which ends them all."""
+        """Whether this exit status forbids a restart. If so, all processes end."""
         if status == IMPOSSIBLE:
             self._end(1)
         elif status == _START_FAILED and not self._is_up:
@@ -106,7 +106,7 @@ class _Cluster:
             self._ending.set_result(status)
 
     def _interrupt(self) -> None:
-        """The second time members do not wait for their connections any more, as uvicorn has it."""
+        """On the second Ctrl-C, members no longer wait for their connections, as in uvicorn."""
         if self._ending.done():
             for member in self._members:
                 member.interrupt()
@@ -114,7 +114,7 @@ class _Cluster:
 
 
 class _Member(Child):
-    """One API process. It says on its stdout when it serves."""
+    """One API process. It writes to its stdout once it is serving."""
 
     what = "member"
 

@@ -1,4 +1,4 @@
-"""What the API works with, made when the app starts, and how routes come by it."""
+"""The objects that the API works with, created at startup, and how routes get them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from echostream.web.peers import Peers
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """What background jobs need: their queue, that of their webhooks, and the storage."""
+    """What background jobs need: their queue, the queue of their webhooks, and the storage."""
 
     queue: JobQueue
     webhooks: JobQueue
@@ -30,7 +30,7 @@ class Jobs:
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that requests and Socket.IO events share. `jobs` is None without USE_QUEUE,
-    `peers` where there is one process. `abort` is set when what still runs has to end."""
+    `peers` if there is only one process. `abort` is set when all running work must end."""
 
     settings: Settings
     pipeline: Pipeline
@@ -50,7 +50,7 @@ class Services:
 
 
 def services_of(app: FastAPI) -> Services:
-    """Those of an app that has started."""
+    """Returns the services of an app that has started."""
     services: Services = app.state.services
     return services
 

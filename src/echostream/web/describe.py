@@ -1,5 +1,5 @@
-"""What FastAPI cannot tell of a route for the OpenAPI document: its body, which is read as a
-stream, and its errors. Bodies come from the models that check them, errors from their classes."""
+"""Describes for the OpenAPI document what FastAPI cannot see of a route: its body, which is read as
+a stream, and its errors. Bodies come from the models that check them, errors from their classes."""
 
 from typing import Any, Literal
 
@@ -81,8 +81,8 @@ class OpenAIErrorShape(BaseModel):
 def errors(
     *errors: type[EchoStreamError], shape: type[BaseModel] = ErrorShape
 ) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these. Where several errors have one status,
-    clients tell them apart by their codes."""
+    """Returns the `responses` of a route that may answer with these errors. If several have the
+    same status, clients tell them apart by their codes."""
     by_status: dict[int, list[str]] = {}
     for error in errors:
         by_status.setdefault(error.status, []).append(error.code)
@@ -93,14 +93,14 @@ def errors(
 
 
 def body_of(form: dict[str, Any], json: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes a form, and where given JSON too."""
+    """Returns the `openapi_extra` of a route that takes a form, and JSON too if given."""
     content = {"multipart/form-data": form} | ({"application/json": json} if json else {})
     return {"requestBody": {"content": content}}
 
 
 def form_of(fields: type[BaseModel], file: str, *, file_required: bool = True) -> dict[str, Any]:
-    """A form of these fields and a file. A field that may be there several times is shown with
-    `[]`, as OpenAI's are."""
+    """Describes a form with these fields and a file. A field that may be repeated is shown with
+    `[]`, as in OpenAI's API."""
     shown = {
         f"{name}[]" if schema.get("type") == "array" else name: schema
         for name, schema in _properties(fields).items()
@@ -109,7 +109,7 @@ def form_of(fields: type[BaseModel], file: str, *, file_required: bool = True) -
 
 
 def json_of(fields: type[BaseModel], required: str, example: dict[str, Any]) -> dict[str, Any]:
-    """A JSON object of these fields."""
+    """Describes a JSON object with these fields."""
     return {"schema": _object(_properties(fields), (required,)), "example": example}
 
 
@@ -124,7 +124,7 @@ def _properties(fields: type[BaseModel]) -> dict[str, Any]:
 
 
 class _Schema(GenerateJsonSchema):
-    """Without null and without titles: null is the same as left out, and a form has none."""
+    """Leaves out null and titles: null equals an absent field, and forms have no null."""
 
     def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])

@@ -1,9 +1,9 @@
-"""The process that API processes are forked from. It has imported all that they need, and they
+"""The process that API processes are forked from. It has imported everything they need, and they
 share that memory until they write to it.
 
-It runs no thread and no event loop, neither of which survives a fork. Whoever wants a process
-connects to its socket and writes the number of that process. The connection becomes stdin and
-stdout of the new process; the last line in it is the status with which that has ended.
+It runs no thread and no event loop, as neither survives a fork. To get a process, a client connects
+to its socket and writes the number of the new process. The connection becomes stdin and stdout of
+the new process; its last line is the exit status of that process.
 """
 
 import asyncio
@@ -28,34 +28,34 @@ OnSaid = Callable[[str], None]
 _SOCKET = "fork"
 _ENDED = "ended"
 _UNKNOWN = 1
-"""Status of a process that outlived the fork server, which alone would have been told."""
+"""Status of a process that outlived the fork server; only the fork server could have read it."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NUMBER_BYTES = 16
 
 
 class ForkServer(Program):
-    """Keeps the fork server alive, and asks it for processes. Make it in a running event loop."""
+    """Keeps the fork server alive and gets processes from it. Create it in a running event loop."""
 
     what = "fork_server"
 
     def __init__(self, folder: Path, port: socket.socket, is_final: Callable[[int], bool]) -> None:
-        """`port` is the API's listening socket, which all processes accept from. `is_final` says
-        of a status whether the process is not to be started again."""
+        """`port` is the API's listening socket, on which all processes accept. `is_final` says
+        whether an exit status forbids a restart."""
         self._is_final = is_final
         self._path = folder / _SOCKET
-        # Ours, so that whoever asks while the process is started (again) waits for it.
+        # We hold it, so that requests wait while the fork server starts or restarts.
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self._path))
         self._listener.listen()
         passed = (self._listener.fileno(), port.fileno())
         command = (*ECHOSTREAM, "members", str(folder), *map(str, passed))
         # A group of its own, so that Ctrl-C in a terminal does not reach the processes twice: from
-        # there and from us.
+        # the terminal and from us.
         super().__init__(command, process_group=0, stdout=2, pass_fds=passed)
 
     async def fork(self, number: int, on_said: OnSaid) -> "Forked":
-        """A process of that number; `on_said` is given the lines that it writes to its stdout.
-        Raises OSError if it cannot be had."""
+        """Starts process `number`; `on_said` is called with each line it writes to stdout. Raises
+        OSError if that fails."""
         reader, writer = await asyncio.open_unix_connection(self._path)
         try:
             writer.write(str(number).encode())
@@ -75,13 +75,13 @@ class ForkServer(Program):
         return self._is_final(status)
 
     def _ask_to_end(self, process: Running) -> None:
-        # It has nothing to finish, and holds the port open for as long as it lives.
+        # It has nothing to finish, and keeps the port open while it lives.
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL)
 
 
 class Forked:
-    """A process from the fork server, to be looked after by a `Child`."""
+    """A process from the fork server; a `Child` looks after it."""
 
     def __init__(
         self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on_said: OnSaid
@@ -113,7 +113,7 @@ class Forked:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """A process that was forked, as the fork server sees it. `end` is a pipe that ends with it."""
+    """A forked process, as the fork server sees it. `end` is a pipe that closes when it ends."""
 
     pid: int
     end: int
@@ -121,7 +121,7 @@ class _Watched:
 
     def tell_end(self) -> None:
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        with suppress(OSError):  # who asked for it may be gone
+        with suppress(OSError):  # the client that asked for it may be gone
             self.connection.sendall(f"{_ENDED} {status}\n".encode())
         self.close()
 
@@ -131,15 +131,15 @@ class _Watched:
 
 
 def serve(descriptor: int) -> int | None:
-    """Fork processes for those who connect to the socket `descriptor`, until stdin ends.
+    """Forks a process for each client of the socket `descriptor`, until stdin ends.
 
-    Returns its number in each new process, which goes on from there, and None in this one when it
-    is over.
+    In each new process, this returns the process number and the process goes on from there. In the
+    fork server itself it returns None at the end.
     """
-    # Signals are not for us. Those that come to a new process wait until it is ready for them.
+    # The fork server ignores signals. A new process gets its signals once it is ready for them.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     gc.collect()
-    gc.freeze()  # or the collector would write to all of this memory, in each process
+    gc.freeze()  # else the collector would write to all of this memory, in each process
     watched: dict[int, _Watched] = {}
     with socket.socket(fileno=descriptor) as listener:
         while True:
@@ -153,15 +153,15 @@ def serve(descriptor: int) -> int | None:
 
 
 def _fork(connection: socket.socket, watched: dict[int, _Watched]) -> int | None:
-    """Fork the process that is asked for. Returns its number there, and None here."""
+    """Forks the requested process. Returns its number in the new process, None in this one."""
     number = connection.recv(_NUMBER_BYTES)
-    if not number:  # whoever asked has changed its mind
+    if not number:  # the client has given up
         connection.close()
         return None
     end, held = os.pipe()  # the new process never closes `held`
     try:
         pid = os.fork()
-    except OSError as error:  # the machine has no room for it; whoever asked will ask again
+    except OSError as error:  # the machine has no room for it; the client will ask again
         log.error("fork_failed", reason=error.strerror)
         os.close(held)
         _Watched(0, end, connection).close()
@@ -178,11 +178,11 @@ def _fork(connection: socket.socket, watched: dict[int, _Watched]) -> int | None
 
 
 def _begin(connection: socket.socket, number: int) -> None:
-    """Make a new process independent of the fork server."""
+    """Makes a new process independent of the fork server."""
     for descriptor in (0, 1):
         os.dup2(connection.fileno(), descriptor)
     connection.close()
-    with suppress(OSError):  # whoever asked may be gone, which our stdin will tell
+    with suppress(OSError):  # the client may be gone; then our stdin ends
         os.write(1, f"{os.getpid()}\n".encode())
     with suppress(OSError):  # what `top` shows, on Linux
         Path("/proc/self/comm").write_text(name_of(number), encoding="ascii")
@@ -190,5 +190,5 @@ def _begin(connection: socket.socket, number: int) -> None:
 
 
 def name_of(number: int) -> str:
-    """Of a process, for `top` and the like, where its command is that of the fork server."""
+    """The name of a process in `top` and similar tools; its command is that of the fork server."""
     return f"echostream-{number}"

@@ -1,7 +1,7 @@
-"""Passing Socket.IO requests on to the process that has their session.
+"""Forwards Socket.IO requests to the process that has their session.
 
-Engine.IO keeps a session in one process, and a client's next request may come to any of them. Its
-session id tells whose it is (`Peers.new_id`).
+Engine.IO keeps a session in one process, but a client's next request may reach any process. The
+session id says which process owns the session (`Peers.new_id`).
 """
 
 import asyncio
@@ -33,14 +33,14 @@ _HOP_BY_HOP = {
     *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization"),
     *(b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect"),
 }
-# uvicorn gives each answer its own.
+# uvicorn adds its own to each answer.
 _SERVERS_OWN = {b"date", b"server"}
 _HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?", re.ASCII)
 _GOING_AWAY, _SERVICE_RESTART = 1001, 1012
 
 
 def attach_forwarding(app: FastAPI, sockets: socketio.AsyncServer, peers: Peers) -> None:
-    """Have sessions carry our number, and requests for those of others go to them."""
+    """Puts our number into new session ids, and forwards requests for the sessions of others."""
     engine = sockets.eio
     engine.generate_id = peers.new_id
     app.add_middleware(
@@ -49,7 +49,7 @@ def attach_forwarding(app: FastAPI, sockets: socketio.AsyncServer, peers: Peers)
 
 
 class Forwarding:
-    """ASGI middleware in front of Socket.IO's. What comes from a peer is never passed on again."""
+    """ASGI middleware in front of Socket.IO's. Requests from a peer are never forwarded again."""
 
     def __init__(self, app: ASGIApp, peers: Peers, answer_s: float) -> None:
         self._app = app
@@ -63,8 +63,8 @@ class Forwarding:
             return
         pass_on = self._pass_http if scope["type"] == "http" else self._pass_websocket
         if not await pass_on(owner, scope, receive, send):
-            # Gone, and its sessions with it. Ours answers as for any session that it does not know,
-            # and the client connects anew.
+            # The owner and its sessions are gone. Our server answers as for any unknown session,
+            # and the client connects again.
             await self._app(scope, _without_body if scope["type"] == "http" else receive, send)
 
     def _owner(self, scope: Scope) -> int | None:
@@ -76,7 +76,7 @@ class Forwarding:
         return self._peers.other_owner(session_ids[0]) if session_ids else None
 
     async def _pass_http(self, owner: int, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Whether an answer was begun."""
+        """Returns whether an answer was begun."""
         request = httpx.Request(
             scope["method"],
             httpx.URL("http://localhost").copy_with(raw_path=_target(scope).encode("ascii")),
@@ -95,7 +95,7 @@ class Forwarding:
         return begun
 
     async def _pass_websocket(self, owner: int, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Whether the client was accepted."""
+        """Returns whether the client was accepted."""
         try:
             peer = await unix_connect(
                 str(self._peers.socket_path(owner)),
@@ -120,7 +120,7 @@ class Forwarding:
 
 
 class _NotPassed(Exception):
-    """The client has left, or sends more than Engine.IO would take."""
+    """The client has left, or sends more than Engine.IO accepts."""
 
 
 def _has_body(headers: Headers) -> bool:
@@ -128,7 +128,7 @@ def _has_body(headers: Headers) -> bool:
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    """The request's body as it comes. Raises _NotPassed."""
+    """Yields the request's body as it arrives. Raises _NotPassed."""
     size = 0
     more = True
     while more:
@@ -161,7 +161,7 @@ async def _relay(response: httpx.Response, send: Send) -> None:
 
 
 async def _bridge(receive: Receive, send: Send, peer: ClientConnection) -> None:
-    """Messages both ways until either side ends; then the other one is told with the same code."""
+    """Passes messages both ways until one side closes; closes the other with the same code."""
     upward = asyncio.create_task(_to_peer(receive, peer))
     downward = asyncio.create_task(_to_client(send, peer))
     tasks = (upward, downward)
@@ -180,18 +180,18 @@ async def _bridge(receive: Receive, send: Send, peer: ClientConnection) -> None:
 
 
 async def _to_peer(receive: Receive, peer: ClientConnection) -> Message:
-    """Gives the message that ends the client's side."""
+    """Passes messages on. Returns the message that ends the client's side."""
     while (message := await receive())["type"] == "websocket.receive":
         text = message.get("text")
         try:
             await peer.send(message["bytes"] if text is None else text)
         except ConnectionClosed:
-            await asyncio.Event().wait()  # until what the peer sent before has been passed on
+            await asyncio.Event().wait()  # until the peer's earlier messages have been passed on
     return message
 
 
 async def _to_client(send: Send, peer: ClientConnection) -> None:
-    with suppress(ConnectionClosed):  # not in order, as the code will tell
+    with suppress(ConnectionClosed):  # not a clean close; the close code shows that
         async for message in peer:
             key = "text" if isinstance(message, str) else "bytes"
             await send({"type": "websocket.send", key: message})
@@ -204,20 +204,20 @@ async def _close_client(send: Send, peer: ClientConnection) -> None:
 
 
 def _sendable(code: int | None, instead: int) -> int:
-    """A close code as it is, or `instead` of those that only say that none was received."""
+    """Returns the close code; for one that must not be sent, 1000 or `instead`."""
     if code == 1005:
         return 1000
     return instead if code in (None, 1004, 1006, 1015) else int(code or instead)
 
 
 def _target(scope: Scope) -> str:
-    """Path and query, with nothing in them that would not fit into a request line."""
+    """Path and query, without characters that are invalid in a request line."""
     query: bytes = scope["query_string"]
     return f"{PATH}/?{query.decode('ascii', 'ignore')}"
 
 
 def _host(scope: Scope) -> str:
-    """The `Host` header, which the check of a browser's origin needs."""
+    """The `Host` header, which is needed to check a browser's origin."""
     for name, value in scope["headers"]:
         host: str = value.decode("latin-1")
         if name == b"host" and _HOST.fullmatch(host):
@@ -226,7 +226,7 @@ def _host(scope: Scope) -> str:
 
 
 def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Without those headers that are meant for this connection alone (RFC 9110, 7.6.1)."""
+    """Removes the headers that are meant only for this connection (RFC 9110, 7.6.1)."""
     headers = list(headers)
     dropped = set(_HOP_BY_HOP)
     for name, value in headers:
@@ -236,7 +236,7 @@ def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 
 def _of_websocket(headers: Headers) -> list[tuple[str, str]]:
-    """Headers of a WebSocket's request, less those that its handshake makes anew."""
+    """Headers of a WebSocket request, without those that the new handshake creates itself."""
     return [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in _end_to_end(headers)

@@ -1,9 +1,9 @@
-"""Jobs over Socket.IO: whoever joins a job is told how it goes, and for certain how it ends.
+"""Jobs over Socket.IO: clients that join a job get its progress, and are certain to get its end.
 
-Each job that sockets of this process have joined is a room with a watch. Workers tell of progress
-and of the end by messages that may be lost, so the watch looks at the job every few seconds too. It
-knows what the room was told: nothing is told twice, and only a look can tell of an end. A look
-brings the text so far, too; messages only say that there is more of it.
+Each job that sockets of this process have joined is a room with a watch. Workers report progress
+and the end in messages that may be lost, so the watch also checks the job every few seconds. It
+knows what the room was told: nothing is sent twice, and only a check can report an end. A check
+also reads the text so far; messages only say that there is more text.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 2.0
 _LOOKS_AT_ONCE = 8
-"""redis-py refuses more than 100 commands at once, and requests over REST want some of them."""
+"""redis-py refuses more than 100 commands at once, and REST requests need some of them."""
 _MAX_JOBS = 100
-"""Jobs that one socket may have joined at a time."""
+"""How many jobs one socket may join at a time."""
 _NAMESPACE = "/"
 
 
 class _Watch:
     """A job that sockets have joined. `state`, `progress` and `so_far` are what they were told
-    last; there is no state before the first look at the job, and no `so_far` unless it is active.
+    last. `state` is None before the first check of the job, `so_far` is None unless it is active.
     """
 
     def __init__(self, job_id: str) -> None:
@@ -44,11 +44,11 @@ class _Watch:
         self.progress = 0
         self.so_far: SoFar | None = None
         self.refused: EchoStreamError | None = None
-        """Why there is nothing to tell of the job."""
+        """Why the job cannot be followed."""
         self.seen = asyncio.Event()
-        """Set once the room was told of the first look."""
+        """Set once the room knows the result of the first check."""
         self.stirred = asyncio.Event()
-        """Set when it is time to look at it again."""
+        """Set when it is time for another check."""
         self.task: asyncio.Task[None]
 
     def shape(self, *, with_text: bool = True) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def room_of(job_id: str) -> str:
 
 
 class JobRooms:
-    """Serves `join_job`. Without `open`, and after `aclose`, there is no queue to serve it from."""
+    """Serves `join_job`. It has a queue only between `open` and `aclose`."""
 
     def __init__(self, server: socketio.AsyncServer) -> None:
         self._server = server
@@ -77,13 +77,13 @@ class JobRooms:
         self._listener.start()
 
     async def aclose(self) -> None:
-        """End all watches; whoever is still joined hears no more."""
+        """Ends all watches; clients still in a room get no more events."""
         self._jobs = None
         if self._listener is not None:
             await self._listener.aclose()
         watches = list(self._watches.values())
         for watch in watches:
-            # Forgotten, it ends by itself, too: redis-py can swallow a cancellation.
+            # redis-py can swallow a cancellation; a forgotten watch ends anyway.
             self._forget(watch)
             watch.task.cancel()
         await asyncio.gather(*(watch.task for watch in watches), return_exceptions=True)
@@ -94,8 +94,8 @@ class JobRooms:
         return len(self._watches)
 
     async def _on_join(self, sid: str, *payload: Any) -> dict[str, Any]:
-        """Answers, as the acknowledgement, whether the socket has joined; of a job that has ended,
-        whether it was told how."""
+        """The acknowledgement says whether the socket has joined or, if the job has ended, whether
+        the socket was told how."""
         given = payload[0] if payload else None
         job_id = given.get("jobId") if isinstance(given, dict) else None
         try:
@@ -115,13 +115,13 @@ class JobRooms:
         rooms = self._server.rooms(sid)
         if room_of(job_id) not in rooms and len(rooms) > _MAX_JOBS:
             raise InvalidRequest(f"a socket may join {_MAX_JOBS} jobs at a time")
-        # Nothing was awaited yet: a socket that is gone would leave an empty room behind.
+        # No await before this: a socket that has left would leave an empty room behind.
         await self._server.enter_room(sid, room_of(job_id))
         watch = self._watches.get(job_id) or self._begin(job_id, *self._jobs)
         if watch.state is not None:
             await self._server.emit("job_progress", watch.shape(), to=sid)
             return
-        await watch.seen.wait()  # the whole room, this socket in it, has been told then
+        await watch.seen.wait()  # by then the whole room, with this socket, has been told
         if watch.refused is not None:
             raise watch.refused
 
@@ -131,11 +131,11 @@ class JobRooms:
         return watch
 
     async def _follow(self, watch: _Watch, queue: JobQueue, storage: Storage) -> None:
-        """Look at the job until it has ended or nobody listens any more."""
+        """Checks the job until it has ended or nobody listens any more."""
         try:
             while self._is_current(watch) and self._listeners(watch):
                 watch.stirred.clear()
-                # The first look takes no turn, since somebody waits for it.
+                # The first check does not queue, since a client waits for it.
                 async with self._turns if watch.state else nullcontext():
                     await self._look(watch, queue, storage)
                 with suppress(TimeoutError):
@@ -161,16 +161,16 @@ class JobRooms:
                 come_to = max(progress, status.progress)
                 await self._show(watch, status.state, come_to, status.so_far)
             else:
-                watch.stirred.set()  # it has gone on while we looked
+                watch.stirred.set()  # it has made progress during the check
         except JobNotFound as error:
             await self._refuse(watch, error)
         except EchoStreamError as error:
-            # Redis or the storage is away: that is nothing about a job that is already followed.
+            # Redis or the storage is down, which says nothing about a job already followed.
             if watch.state is None:
                 await self._refuse(watch, error)
 
     async def _hear(self, news: JobNews) -> None:
-        """What a worker tells."""
+        """Handles a message from a worker."""
         watch = self._watches.get(news.job_id)
         if watch is None:
             return
@@ -184,7 +184,7 @@ class JobRooms:
     async def _show(
         self, watch: _Watch, state: JobState, progress: int, so_far: SoFar | None
     ) -> None:
-        """Tell the room, unless it knows; the text only where it has changed."""
+        """Tells the room what is new; sends the text only if it has changed."""
         if (watch.state, watch.progress, watch.so_far) == (state, progress, so_far):
             return
         known = watch.so_far.text if watch.so_far else None
@@ -194,8 +194,8 @@ class JobRooms:
         watch.seen.set()
 
     async def _refuse(self, watch: _Watch, error: EchoStreamError) -> None:
-        """There is nothing more to tell of the job. Those who wait for the first look say so
-        themselves."""
+        """Ends a watch that cannot go on. Clients that wait for the first check get the error from
+        their own `join_job`."""
         if watch.state is None:
             watch.refused = error
             await self._server.close_room(watch.room)
@@ -204,9 +204,9 @@ class JobRooms:
             await self._end(watch, "job_failed", error=error.code, message=str(error))
 
     async def _end(self, watch: _Watch, event: str, **data: Any) -> None:
-        """Tell all who have joined, and forget them: whoever joins again is told again."""
+        """Tells all who have joined and forgets them; a client that joins again is told again."""
         listeners = self._listeners(watch)
-        # At one go, so that nobody can join a watch that has no more to tell.
+        # No await in between, so that nobody can join a watch that is over.
         await self._server.close_room(watch.room)
         self._forget(watch)
         if listeners:
@@ -220,7 +220,7 @@ class JobRooms:
         return self._watches.get(watch.job_id) is watch
 
     def _forget(self, watch: _Watch) -> None:
-        """The watch ends, after the look that it may be at."""
+        """Ends the watch, after a check that may be running."""
         if self._is_current(watch):
             del self._watches[watch.job_id]
         watch.stirred.set()

@@ -1,4 +1,4 @@
-"""Jobs as clients see them, over REST and Socket.IO alike."""
+"""Jobs as clients see them, the same over REST and Socket.IO."""
 
 from typing import Any
 
@@ -29,13 +29,13 @@ def shape_of(status: JobStatus) -> dict[str, Any]:
 
 
 def so_far_shape(so_far: SoFar, *, with_text: bool = True) -> dict[str, Any]:
-    """What clients see of an active job beside its progress."""
+    """What clients see of an active job besides its progress."""
     shape: dict[str, Any] = {"stage": so_far.stage, "secondsLeft": so_far.left_s}
     return shape | {"text": so_far.text} if with_text else shape
 
 
 async def result_of(storage: Storage, job_id: str) -> StoredResult:
-    """Raises JobNotFound where it is gone or was never ours."""
+    """Raises JobNotFound if the result is gone or was never ours."""
     data = await storage.read_result(job_id)
     stored = StoredResult.load(data) if data else None
     if stored is None:

@@ -1,4 +1,4 @@
-"""Background jobs over REST: put into the queue, looked at, cancelled, exported."""
+"""Background jobs over REST: queue, inspect, cancel and export them."""
 
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -42,20 +42,20 @@ _MEDIA_TYPES: dict[ExportFormat, str] = {
 async def enqueue(
     services: Services, asked: RecordingOptions, audio: BinaryIO | None, key: str | None
 ) -> JSONResponse:
-    """Stage the audio and add the job. The same `Idempotency-Key` gives the same job."""
+    """Stages the audio and adds the job. The same `Idempotency-Key` gives the same job."""
     jobs = services.require_jobs()
     services.pipeline.engine.state.named(asked.model)
     if asked.callback_url is not None:
         _check_callback(services.settings, asked.callback_url)
-    # An empty key is none: it would give all who send one the same job.
+    # An empty key counts as none: it would give all who send one the same job.
     job_id = await jobs.queue.id_for(key or None)
     if not await jobs.queue.exists(job_id):
         job = JobData.of(asked)
         if audio is not None:
             await jobs.storage.stage(job_id, audio)
             job = job.model_copy(update={"audio": job_id})
-        # Audio staged for a job that cannot be added is not taken back: a time-out does not mean
-        # that Redis has not stored the job. The workers' sweep removes what no job owns.
+        # If the job cannot be added, its audio stays staged: after a time-out Redis may still have
+        # stored the job. The workers' sweep removes audio that no job owns.
         data = job.model_dump(by_alias=True, exclude_none=True)
         await jobs.queue.add(job_id, "transcribe", data)
     warnings = [WarningShape.of(caution) for caution in asked.cautions]
@@ -141,7 +141,7 @@ async def transcript(
 
 
 async def _webhook_state(webhooks: JobQueue, job_id: str) -> dict[str, Any]:
-    """How the delivery goes: `pending`, `delivered` or `failed`."""
+    """State of the delivery: `pending`, `delivered` or `failed`."""
     try:
         status = await webhooks.status(f"{job_id}-webhook")
     except JobNotFound:

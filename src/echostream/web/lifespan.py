@@ -1,4 +1,4 @@
-"""What the API works with, while it runs: opened when the app starts, closed when it ends."""
+"""Opens what the API works with when the app starts, and closes it when the app ends."""
 
 import asyncio
 import secrets
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 async def running_services(
     settings: Settings, pipeline: Pipeline, sockets: socketio.AsyncServer, peers: Peers | None
 ) -> AsyncIterator[Services]:
-    """Everything that requests and events share. The pipeline is started, and closed at the end."""
+    """Yields what requests and events share. Starts the pipeline and closes it at the end."""
     await pipeline.start()
     try:
         job_rooms = JobRooms(sockets)
@@ -80,7 +80,7 @@ def _live_sessions(
 async def _jobs(
     settings: Settings, engine: Engine, job_rooms: JobRooms
 ) -> AsyncIterator[Jobs | None]:
-    """The queues and the storage, and a worker beside us if asked for; None without USE_QUEUE."""
+    """Yields queues and storage, and starts a worker if RUN_WORKER; None without USE_QUEUE."""
     if not settings.use_queue:
         yield None
         return

@@ -12,18 +12,18 @@ from typing import Any
 from echostream.settings import Settings
 
 _PATIENCE_S = 0.003
-"""How long a connection waits for the process whose turn it is, which may be busy or dead."""
+"""How long a connection waits for the process whose turn it is; it may be busy or dead."""
 
 
 def open_listener(settings: Settings) -> socket.socket:
-    """Take the port; exits with one line on stderr when it cannot be had."""
+    """Opens the port; exits with one line on stderr if it is not available."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
         sys.exit(f"echostream: cannot listen: {error.strerror}")
-    # Connections inherit it. asyncio sets it for sockets that were made with TCP's number, which
-    # this one was not; without it each answer on a connection that is kept open takes 40 ms more.
+    # Connections inherit it. asyncio sets it only on sockets created with TCP's protocol number,
+    # unlike this one; without it each answer on a kept-open connection takes 40 ms longer.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -34,11 +34,11 @@ def url_of(listener: socket.socket) -> str:
 
 
 class SharedListener(socket.socket):
-    """A listening socket that several processes accept from, each connection by one drawn at
-    random.
+    """A listening socket shared by several processes; for each connection, one of them is drawn at
+    random to accept it.
 
-    Left to the system, whoever wakes first takes it, and all that wait with it: on an idle machine
-    mostly the same process, whatever it has to do already. In turns would not do either, since a
+    By default the first process to wake takes it and all others that wait: on an idle machine
+    mostly the same process, however busy it is. Strict turns would not work either, since a
     client's connections come in patterns.
     """
 
@@ -50,21 +50,21 @@ class SharedListener(socket.socket):
         self._since_s = 0.0
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next connection. BlockingIOError where there is none, or none for us."""
+        """Returns the next connection. Raises BlockingIOError if there is none, or none for us."""
         draw, drawn = self._turn.read()
         now_s = time.monotonic()
         if draw != self._seen:
             self._seen, self._since_s = draw, now_s
         if drawn != self._number and now_s - self._since_s < _PATIENCE_S:
-            raise BlockingIOError  # the event loop asks again as long as it is not taken
+            raise BlockingIOError  # the event loop asks again until it is taken
         accepted = super().accept()
         self._turn.pass_on()
         return accepted
 
 
 class Turn:
-    """Which of `processes` is to accept, in memory that they share. Two that write at once do no
-    harm: it is a hint."""
+    """Says which of `processes` should accept next, in memory they share. Two writes at once do no
+    harm: it is only a hint."""
 
     def __init__(self, file: Path, processes: int) -> None:
         self._processes = processes
@@ -76,7 +76,7 @@ class Turn:
             os.close(descriptor)
 
     def read(self) -> tuple[int, int]:
-        """The draw's own number, and the number of the process drawn."""
+        """Returns the number of the draw, and the number of the process drawn."""
         value = int.from_bytes(self._memory[:8], "little")
         return value, value % self._processes
 

@@ -23,7 +23,7 @@ Handler = Callable[[str, dict[str, Any]], Awaitable[Answer]]
 
 
 class StartAudio(LiveOptions):
-    """What `start_audio` may say. `resumeSecret` resumes the session of `audioId`; `lastSeq` is the
+    """The data of `start_audio`. `resumeSecret` resumes the session of `audioId`; `lastSeq` is the
     `seq` of the last `partial_transcript` the client has."""
 
     audio_id: str | None = Field(None, min_length=1, max_length=200)
@@ -35,7 +35,7 @@ class StartAudio(LiveOptions):
 
     @property
     def raw_rate_hz(self) -> int | None:
-        """The rate of raw PCM16, None for audio in a container."""
+        """The sample rate of raw PCM16; None for audio in a container."""
         if (self.ext or "").lower().lstrip(".") != "pcm":
             return None
         return self.sample_rate or _RAW_RATE_HZ
@@ -50,7 +50,7 @@ class AudioChunk(BaseModel):
 
 class LiveHandlers:
     """Each client has one session at a time. Every event is acknowledged with `{ok: true, …}` or
-    `{ok: false, error, message}`; a fault is told by `audio_error` too, as not every client asks
+    `{ok: false, error, message}`. Errors are also sent as `audio_error`, as not every client asks
     for acknowledgements."""
 
     def __init__(self, services: Services) -> None:
@@ -69,7 +69,7 @@ class LiveHandlers:
             self._server.on(name, self._answering(name, handler))
 
     async def left(self, sid: str) -> None:
-        """The client is gone; its session waits for it."""
+        """The client has left; its session waits for it."""
         await self._end_relay(sid)
         if live := self._lives.pop(sid, None):
             live.detach()
@@ -116,7 +116,7 @@ class LiveHandlers:
     async def _resume(self, sid: str, wanted: StartAudio) -> Answer:
         live = self._sessions.resume(wanted.audio_id or "", wanted.resume_secret or "")
         for other in [other for other, its in self._lives.items() if its is live]:
-            del self._lives[other]  # a connection whose end has not been noticed
+            del self._lives[other]  # an old connection, not yet known to be broken
         async with live.taking_turns:
             self._hold(sid, live)
         return await self._tell_started(sid, live, wanted, resumed=True)
@@ -133,8 +133,8 @@ class LiveHandlers:
         return answer
 
     def _hold(self, sid: str, live: Live | None) -> None:
-        """The client goes on with this session; one that it had before ends, and its `audio_final`
-        still comes."""
+        """Gives the client this session. Its previous session ends, and still sends its
+        `audio_final`."""
         before = self._lives.pop(sid, None)
         if before is not None and before is not live:
             before.session.finish()
@@ -157,9 +157,7 @@ class LiveHandlers:
         await self._emit("audio_started", started, sid)
         last_seq = wanted.last_seq if resumed else None
         await live.attach(lambda event: self._tell(sid, live.audio_id, event), last_seq)
-        if not self._server.manager.is_connected(
-            sid, "/"
-        ):  # a client that polls may be gone by now
+        if not self._server.manager.is_connected(sid, "/"):  # a polling client may have left by now
             await self.left(sid)
         return started
 
@@ -199,21 +197,21 @@ class LiveHandlers:
             await self._emit("audio_error", fault, sid)
 
     async def _emit(self, event: str, data: Answer, sid: str) -> None:
-        # To a client of this process: other processes need not hear of it.
+        # The client is connected to this process, so other processes need not know.
         await self._server.emit(event, data, to=sid, ignore_queue=True)
 
 
 def _fields(given: tuple[Any, ...]) -> dict[str, Any]:
-    """What came with an event: an object, or nothing."""
+    """Returns the data of an event: an object, or nothing."""
     data = given[0] if given and given[0] is not None else {}
     if not isinstance(data, dict):
         raise InvalidRequest("an object was expected")
-    # As in forms, an absent value and null are one.
+    # As in forms, null means the same as an absent value.
     return {name: value for name, value in data.items() if value is not None}
 
 
 def _named(given: tuple[Any, ...]) -> str | None:
-    """The audioId that a refused event names, for a client that has several."""
+    """The audioId in a refused event, for a client that has several."""
     data = given[0] if given else None
     named = data.get("audioId") if isinstance(data, dict) else None
     return named if isinstance(named, str) else None

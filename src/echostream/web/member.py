@@ -1,5 +1,5 @@
-"""One of several API processes on a port, and the process that they are forked from. `cluster.py`
-starts them and looks after them."""
+"""One of several API processes on a port, and the process they are forked from. `cluster.py` starts
+them and looks after them."""
 
 import os
 import shutil
@@ -27,11 +27,11 @@ from echostream.web.server import Server
 
 
 def serve(settings: Settings, folder: Path, requests: int, port: int) -> None:
-    """Fork processes for those who ask at the socket `requests`, and be one of them in each: serve
-    on the socket `port` until a signal, or until the parent is gone. Exits with IMPOSSIBLE, and a
-    line on stderr, for settings that do not fit together."""
+    """Forks a process for each client of the socket `requests`. Each forked process serves on the
+    socket `port` until a signal, or until the parent is gone. Exits with IMPOSSIBLE and one line on
+    stderr if settings contradict each other."""
     try:
-        # Before processes are forked, so that they share what it brings along.
+        # Before forking, so that the processes share what it loads.
         pipeline = build_pipeline(settings, RemoteEngine(folder / SOCKET))
     except EchoStreamError as error:
         print(f"echostream: {error}", file=sys.stderr)
@@ -49,7 +49,7 @@ def _serve(settings: Settings, pipeline: Pipeline, peers: Peers, port: int) -> N
     try:
         with suppress(KeyboardInterrupt):
             turn = Turn(peers.folder / "turn", settings.web_concurrency)
-            # The worker is the parent's.
+            # The parent runs the worker.
             ours = settings.model_copy(update={"run_worker": False})
             app = create_app(ours, lambda _settings: pipeline, peers)
             sockets = [SharedListener(port, peers.number, turn), peers.listen()]
@@ -61,13 +61,13 @@ def _serve(settings: Settings, pipeline: Pipeline, peers: Peers, port: int) -> N
 
 
 def _tell_up() -> None:
-    """Tell the parent, which reads our stdout for this one line."""
+    """Tells the parent, which reads this one line from our stdout."""
     os.write(1, f"{UP}\n".encode())
     os.dup2(2, 1)
 
 
 def _end(orphaned: threading.Event, within_s: float) -> None:
-    """Stop as on SIGTERM. Nobody is left who would kill us if we hang."""
+    """Stops as on SIGTERM. Nobody is left to kill us if we hang."""
     orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(within_s)

@@ -1,4 +1,4 @@
-"""Prometheus metrics of an API process, and of several taken together."""
+"""Prometheus metrics of one API process, or of several merged."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -32,7 +32,7 @@ _RTF_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 4)
 
 
 class Metrics:
-    """Held by the app rather than by the module, so that two apps in one process do not mix."""
+    """Belongs to the app, not to the module, so that two apps in one process do not mix."""
 
     def __init__(self, pipeline: Pipeline, queue: JobQueue | None) -> None:
         self._registry = CollectorRegistry()
@@ -113,18 +113,18 @@ class Metrics:
         )
 
     def observe(self, result: Result) -> None:
-        """Count a finished transcription."""
+        """Counts a finished transcription."""
         transcript = result.transcript
         self._count(transcript)
         if transcript.duration_s:
             self._rtf.labels(transcript.engine).observe(result.transcribe_s / transcript.duration_s)
 
     def watch_live(self, sessions: Callable[[], int]) -> None:
-        """Show how many live sessions there are."""
+        """Shows how many live sessions there are."""
         self._live.set_function(sessions)
 
     def observe_live(self, event: Event) -> None:
-        """Count what a live session has to say."""
+        """Counts an event of a live session."""
         if isinstance(event, Partial) and event.text:
             self._live_lag.observe(event.lag_ms / 1000)
         elif isinstance(event, Final):
@@ -136,7 +136,7 @@ class Metrics:
         self._unread_s.labels(transcript.engine).inc(transcript.unread_s)
 
     async def text(self, *, jobs: bool = True) -> bytes:
-        """All metrics in Prometheus' text format. Without Redis the jobs are left out."""
+        """Returns all metrics in Prometheus' text format. Without Redis, jobs are left out."""
         self._models.clear()
         for model in self._engine.state.models:
             self._models.labels(model.shown_name).set(model.is_loaded)
@@ -149,9 +149,9 @@ class Metrics:
 
 
 def merged(texts: Mapping[int, str]) -> bytes:
-    """The metrics of several processes, each sample labelled with its process.
+    """Returns the metrics of several processes, each sample labelled with its process.
 
-    What is of the host rather than of a process is taken once and gets no such label.
+    Metrics of the whole host are included once, without that label.
     """
     families: dict[str, Metric] = {}
     for number, text in texts.items():
@@ -168,7 +168,7 @@ def merged(texts: Mapping[int, str]) -> bytes:
 
 
 class _Collected(CollectorRegistry):
-    """Metrics that have been collected already, as `generate_latest` takes them."""
+    """Metrics already collected, in the form that `generate_latest` needs."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         super().__init__()
