@@ -1,6 +1,6 @@
 """The command line: `echostream transcribe | live | up | serve | ui | worker | models`.
 
-Imports of anything heavy sit inside the commands, so that `--help` answers at once.
+Heavy imports are inside the commands, so that `--help` answers at once.
 """
 
 import sys
@@ -33,7 +33,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output has seen enough. Python would complain on flushing at exit.
+        # The reader of our output has closed it. Python would complain when it flushes at exit.
         sys.stderr.close()
         sys.exit(FAILED)
 

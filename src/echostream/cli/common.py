@@ -1,4 +1,4 @@
-"""What all commands need."""
+"""What all commands share."""
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from echostream.settings import Settings
 
 FAILED = 1
-"""Exit status of a command that could not do what it was asked for."""
+"""Exit status of a command that failed."""
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def settings_of(log_level: str | None = None, **overrides: Any) -> "Settings":
-    """The settings, with logging set up: at `log_level` unless the user has said otherwise."""
+    """Returns the settings and sets up logging: at `log_level` unless the user chose a level."""
     from pydantic import ValidationError
 
     from echostream.checks import complaint

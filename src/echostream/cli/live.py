@@ -1,4 +1,4 @@
-"""`echostream live`: audio to a server as it is spoken, and its text back."""
+"""`echostream live`: sends audio to a server as it is spoken, and shows the text."""
 
 import asyncio
 import sys
@@ -96,7 +96,7 @@ async def _live(
 
 @contextmanager
 def _growing_text() -> Iterator[Callable[[str, str, int], None]]:
-    """On a terminal confirmed and tentative text; into a pipe what is confirmed, when it is."""
+    """On a terminal, shows confirmed and tentative text; in a pipe, only confirmed text."""
     from rich.console import Console
 
     from echostream.show import LiveText

@@ -1,5 +1,5 @@
-"""Options that several commands have. `echostream.options` defines them, but `--help` would have to
-wait for its import, so they are written down once more; a test compares the two."""
+"""Options of several commands. `echostream.options` defines them, but importing it would slow down
+`--help`, so they are repeated here; a test compares the two."""
 
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -26,7 +26,7 @@ Insights = Annotated[bool, typer.Option(help="Generate insights from what was sa
 
 
 def asked(kind: type[Asked], **options: Any) -> Asked:
-    """What was asked for, checked. Ends the command with one line where it is not valid."""
+    """Returns the validated options. Ends the command with one line if they are not valid."""
     from echostream.errors import InvalidRequest
     from echostream.options import validated
 

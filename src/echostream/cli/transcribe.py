@@ -1,4 +1,4 @@
-"""`echostream transcribe`: files and links to text, in this process."""
+"""`echostream transcribe`: transcribes files and links in this process."""
 
 import asyncio
 import shutil
@@ -79,7 +79,7 @@ def transcribe(
         word_timestamps=word_timestamps,
         insights=insights,
     )
-    # Not one of several that a server offers: the engine is ours alone, and has this one.
+    # A server may offer several models; the engine here is ours alone and has only this one.
     chosen = {"asr_engine": engine, "whisper_model": model}
     settings = settings_of("warning", **given(chosen))
     written = as_format or (None if sys.stdout.isatty() and output is None else "txt")
@@ -92,7 +92,7 @@ def transcribe(
 def _targets(
     sources: list[str], output: Path | None, as_format: Format | None
 ) -> list[tuple[str, Path | None]]:
-    """Each source with the file it is written to. Two of one name would overwrite each other."""
+    """Returns each source with its output file. Fails if two would have the same file."""
     if output is None:
         return [(source, None) for source in sources]
     output.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,7 @@ def _is_url(source: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is done with every source; without a format, something readable is written."""
+    """What to do with every source; without a format, readable text is shown."""
 
     options: "UploadOptions"
     as_format: Format | None
@@ -126,14 +126,14 @@ class _Work:
 
     @property
     def insights(self) -> bool:
-        """Where the format has room for them."""
+        """Whether to generate insights: only if the format can hold them."""
         return self.options.insights and self.as_format in (None, "json", "md")
 
 
 async def _transcribe_all(
     settings: "Settings", targets: list[tuple[str, Path | None]], work: _Work
 ) -> bool:
-    """Whether every source was transcribed; a failed one does not stop those after it."""
+    """Returns whether every source was transcribed; if one fails, the rest still run."""
     from echostream.errors import EchoStreamError
     from echostream.pipeline import local_pipeline
 
@@ -162,7 +162,7 @@ async def _with_progress(pipeline: "Pipeline", name: str, work: _Work) -> "Resul
 
     from echostream.show import WorkBar
 
-    # On stderr, and gone when done: stdout is the transcript alone.
+    # On stderr, and removed when done: stdout is for the transcript alone.
     shown_name = Path(name).name or name
     with _open(name) as source, WorkBar(Console(stderr=True), shown_name) as bar:
         return await pipeline.run(
@@ -182,7 +182,7 @@ def _open(name: str) -> Iterator["Source"]:
         yield Url(name)
     elif name == "-":
         with tempfile.TemporaryFile() as file:
-            # A pipe cannot be sought in, which several containers need.
+            # A pipe cannot seek, which several containers need.
             shutil.copyfileobj(sys.stdin.buffer, file)
             yield file
     else:

@@ -1,1 +1,1 @@
-"""The HTTP side: REST and the OpenAI-compatible API."""
+"""The API over HTTP: REST, OpenAI-compatible endpoints and Socket.IO."""

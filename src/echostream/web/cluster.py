@@ -35,7 +35,7 @@ _MARGIN_S = 15.0
 def serve(settings: Settings) -> None:
     """Serves until a signal; returns when all processes have ended. Exits with one line on stderr
     if the port is not available or settings contradict each other. Raises EchoStreamError if
-    `preflight` finds something missing."""
+    `preflight` finds a problem."""
     # As in server.serve; the event loop takes over later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     status = 0

@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1", tags=["openai"], dependencies=[Depends(require_token)])
 
 UNFORESEEN = "the server could not process this request"
-"""All that a client is told of a fault that is not one of ours."""
+"""All that a client is told about an unexpected error."""
 
 _AUDIO: dict[str, Any] = {
     "responses": {
@@ -80,15 +80,15 @@ async def model(services: ServicesDep, model_id: str) -> dict[str, Any]:
 
 
 def _model(model: ModelState) -> dict[str, Any]:
-    """In OpenAI's shape, and beside it what is known of the model while it is loaded."""
-    # All but the default are Whisper's.
+    """Returns OpenAI's shape, plus what is known about the model while it is loaded."""
+    # All except the default are Whisper models.
     owner = model.engine if model.is_loaded else "whisper"
     shape = {"id": model.shown_name, "object": "model", "created": 0, "owned_by": owner}
     return shape | {"loaded": model.is_loaded, "capabilities": _capabilities(model.capabilities)}
 
 
 def _capabilities(known: Capabilities | None) -> dict[str, Any] | None:
-    """`languages` is null where any may be asked for."""
+    """`languages` is null if any language may be requested."""
     if known is None:
         return None
     languages = known.languages if known.languages is None else sorted(known.languages)
@@ -122,7 +122,7 @@ async def _stream(
     *,
     with_logprobs: bool,
 ) -> Response:
-    """Server-sent events. An error before the first text is still an ordinary error response."""
+    """Server-sent events. An error before the first text is an ordinary error response."""
     # The answer outlives the request's form, which closes its file.
     own_file = os.fdopen(os.dup(audio.fileno()), "rb")
     events = _events(request, services, own_file, options, with_logprobs=with_logprobs)
@@ -149,11 +149,11 @@ async def _events(
     *,
     with_logprobs: bool,
 ) -> AsyncGenerator[dict[str, Any]]:
-    """One delta a segment, as each is decoded, then the whole text. Leaving it stops the work."""
+    """Yields a delta for each decoded segment, then the whole text. Closing it stops the work."""
     found: asyncio.Queue[Segment | None] = asyncio.Queue()
 
     def ended(run: asyncio.Task[Result]) -> None:
-        # Here and not below, where a client that leaves may keep us from coming to the end.
+        # Not below: if the client leaves, the end may never be reached there.
         audio.close()
         found.put_nowait(None)
         if not run.cancelled():
@@ -178,7 +178,8 @@ async def _events(
 def _last_event(
     metrics: Metrics, run: asyncio.Task[Result], *, raising: bool, with_logprobs: bool
 ) -> dict[str, Any]:
-    """The whole text, or the error; `raising` while a status can still be sent."""
+    """Returns the whole text or the error. With `raising` it raises the error, as a status can
+    still be sent."""
     try:
         result = run.result()
     except Exception as error:

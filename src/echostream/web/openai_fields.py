@@ -1,4 +1,4 @@
-"""What may be asked under `/v1`: our options and OpenAI's own."""
+"""The options of requests under `/v1`: ours and OpenAI's own."""
 
 import re
 from dataclasses import replace
@@ -14,19 +14,19 @@ Granularity = Literal["word", "segment"]
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
 
 _OPENAIS_OWN = re.compile(r"(whisper-\d+|gpt-.*)")
-"""Names of models that OpenAI has and we do not: what we have by default stands in for them."""
+"""Names of OpenAI models that we do not have; our default model replaces them."""
 
-# A list of one comes under a plain name, too.
+# A list of one may also come under a plain name.
 Several = BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
 
 
 class AudioFields(Options):
-    """Form fields of the two audio endpoints: our options, under their names as they stand, and
-    OpenAI's own. What cannot be honoured is refused by its name."""
+    """Form fields of the two audio endpoints: our options, under their snake_case names, and
+    OpenAI's own. Fields we cannot support are refused by name."""
 
     model_config = ConfigDict(alias_generator=lambda name: name, extra="forbid")
 
-    # OpenAI takes any length, and its models read the end of it.
+    # OpenAI accepts any length; its models read only the end.
     prompt: str | None = Field(None, description="Names and terms that are likely to be said.")
     languages: Annotated[tuple[Language, ...], Several] = Field(
         (), description="Languages that may be spoken; one is the same as `language`."
@@ -63,8 +63,8 @@ class AudioFields(Options):
         return CueOptions(self.max_line_chars, self.max_cue_seconds)
 
     def options(self, task: Task) -> TranscribeOptions:
-        """Of several possible languages the first is that of parts too short to tell; one is all
-        that there is."""
+        """If there are several `languages`, the first is used for parts too short to detect; a
+        single one is used for everything."""
         only = self.languages[0] if len(self.languages) == 1 else None
         return replace(
             self.transcribe_options,

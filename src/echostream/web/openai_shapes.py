@@ -43,8 +43,8 @@ def _usage(transcript: Transcript) -> dict[str, Any]:
 
 
 def logprobs(segments: Iterable[Segment]) -> list[dict[str, Any]]:
-    """One for each word, with the space before it: that is how sure the engine is of words. The
-    tokens put together are the text."""
+    """Returns one token for each word, with the space before it, as the engine gives a probability
+    for each word. The joined tokens are the text."""
     found: list[dict[str, Any]] = []
     for segment in segments:
         for number, word in enumerate(segment.words):
@@ -87,7 +87,7 @@ def _verbose_segment(segment: Segment) -> dict[str, Any]:
 
 
 def error_body(code: str, status: int, message: str) -> dict[str, Any]:
-    """An error in OpenAI's shape."""
+    """Returns an error in OpenAI's shape."""
     kind = "invalid_request_error" if status < 500 else "server_error"
     if status == 401:
         kind = "authentication_error"

@@ -1,7 +1,7 @@
-"""What the API needs besides its port, looked at once before it opens that.
+"""Checks what the API needs besides its port, once before it opens the port.
 
-While it runs, a Redis or a storage that is away is told to those who ask for jobs, and waited for.
-At start it is taken for a mistake in the settings: one line now is better than a 503 for each job.
+If Redis or the storage is down while the API runs, requests for jobs get an error until it is back.
+At startup that counts as a mistake in the settings: one line now is better than a 503 for each job.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ from echostream.errors import EchoStreamError, QueueUnavailable
 from echostream.settings import Settings
 
 _REDIS_STARTS_S = 10.0
-"""Redis may be starting beside us."""
+"""Redis may be starting at the same time."""
 
 
 def check(settings: Settings) -> None:
-    """Raises EchoStreamError, with a sentence for whoever set it up."""
+    """Raises EchoStreamError, with a message for the operator, if it finds a problem."""
     if settings.use_queue:
         asyncio.run(_check_queue(settings))
 

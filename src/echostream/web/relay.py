@@ -1,8 +1,8 @@
-"""A client whose live session is another process' of this host: events go there and back.
+"""Relays the events of a client whose live session is in another process of this host.
 
-A connection that was broken may come back to any process, a session cannot move: its audio is in
-the middle of being decoded. So the process that has the connection is a client of the one that has
-the session, by its private Unix socket.
+After a broken connection the client may come back to any process, but the session cannot move: its
+audio is being decoded. So the process with the connection becomes a client of the process with the
+session, over its private Unix socket.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,12 +25,12 @@ class Relay:
     """One client's connection to the process that has its session."""
 
     def __init__(self, tell: Tell) -> None:
-        """`tell` is given the events that are meant for the client."""
+        """`tell` is called with each event for the client."""
         self._tell = tell
         self._closing = False
 
     async def open(self, peers: Peers, owner: int, token: str | None) -> None:
-        """Connect to process `owner`. Raises ResumeFailed when it is gone."""
+        """Connects to process `owner`. Raises ResumeFailed if it is gone."""
         connector = aiohttp.UnixConnector(str(peers.socket_path(owner)))
         self._http = aiohttp.ClientSession(connector=connector)
         self._socket = socketio.AsyncClient(
@@ -48,7 +48,7 @@ class Relay:
             raise ResumeFailed("the process that had this session is gone") from error
 
     async def call(self, event: str, data: Message) -> Message:
-        """What the owner answers. Raises ResumeFailed when it is gone, or does not answer."""
+        """Returns the owner's answer. Raises ResumeFailed if it is gone or does not answer."""
         try:
             answer: Message = await self._socket.call(event, data, timeout=_ANSWER_S)
         except socketio.exceptions.SocketIOError as error:
@@ -64,7 +64,7 @@ class Relay:
         async def pass_on(message: Message) -> None:
             await self._tell(event, message)
 
-        return pass_on  # which the library must see to be a coroutine function
+        return pass_on  # the library must recognise it as a coroutine function
 
     async def _broken(self, _reason: str) -> None:
         if not self._closing:

@@ -226,7 +226,7 @@ def _check_storage() -> dict[str, Any]:
 
 
 async def _check_queue(jobs: Jobs | None) -> dict[str, dict[str, Any]]:
-    """The queue with its Redis, and the storage that it needs."""
+    """Checks the queue with its Redis, and the storage it needs."""
     if jobs is None:
         return {"queue": {"ok": True, "detail": "off"}}
     checks = {}

@@ -1,4 +1,4 @@
-"""Running the API: one uvicorn server that stops cleanly."""
+"""Runs the API: one uvicorn server that stops cleanly."""
 
 import asyncio
 import signal
@@ -23,12 +23,12 @@ from echostream.web.sockets import MAX_MESSAGE_BYTES, close_sockets, end_polls
 log = structlog.get_logger(__name__)
 
 _ANSWER_S = 5
-"""Time that requests ended by `abort` have to send their error."""
+"""How long requests ended by `abort` have to send their error."""
 
 
 class Server(uvicorn.Server):
-    """On SIGTERM or SIGINT no new connection is taken and running requests go on for the grace
-    period; those still running then are ended with `server_busy`."""
+    """On SIGTERM or SIGINT, the server takes no new connections, and running requests go on for the
+    grace period; requests still running after that end with `server_busy`."""
 
     def __init__(
         self, app: FastAPI, settings: Settings, *, on_up: Callable[[], object] = lambda: None
@@ -65,8 +65,8 @@ class Server(uvicorn.Server):
             ending.cancel()
 
     async def _end_newcomers(self) -> None:
-        """uvicorn shuts down the connections of one moment. One that was accepted just then, from a
-        client that comes back at once, say, would be served on and waited for."""
+        """uvicorn shuts down the connections that exist at one moment. One accepted just then, for
+        example from a client that reconnects at once, would stay served and delay the end."""
         while True:
             await end_polls(services_of(self._app).sockets)
             await asyncio.sleep(0.1)
@@ -85,13 +85,13 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal. Returns when the port is free and all work has ended; exits with one
-    line on stderr when the port cannot be had. Raises EchoStreamError for settings that do not fit
-    together."""
+    """Serves until a signal. Returns when the port is free and all work has ended; exits with one
+    line on stderr if the port is not available. Raises EchoStreamError if settings contradict each
+    other."""
     pipeline = build_pipeline(settings, OwnEngine())
-    # uvicorn raises the signal once more when it has stopped; that second one is not to kill us
-    # before the interpreter has closed down, but one that comes before uvicorn looks out for it
-    # must end us too. So it is treated as Ctrl-C is.
+    # uvicorn raises the signal again after it has stopped. That second signal must not kill us
+    # before the interpreter has shut down, but one before uvicorn handles signals must end us too.
+    # So it is treated like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         preflight.check(settings)

@@ -1,4 +1,4 @@
-"""Socket.IO: the one module that serves it. Events become calls, what comes of them events."""
+"""Serves Socket.IO: events become calls, and their results become events."""
 
 import asyncio
 from contextlib import suppress
@@ -18,18 +18,18 @@ from echostream.web.live import LiveHandlers
 
 PATH = "/socket.io"
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""Largest message of a client, an `audio_chunk` above all; a larger one ends its connection."""
+"""Largest message of a client, usually an `audio_chunk`; a larger one ends its connection."""
 _FETCH_S = 2.0
 
-# The library drops a request with more than 16 packets, audio and all. A client that polls sends
-# whatever it has by then in one request, which the limit on its bytes bounds well enough.
+# The library drops a request with more than 16 packets, including its audio. A polling client sends
+# everything it has in one request, and the limit on bytes is enough for that.
 Payload.max_decode_packets = 1_000_000
 
 
 class _Engine(engineio.AsyncServer):  # type: ignore[misc]
     async def disconnect(self, sid: str | None = None) -> None:
-        """End a connection. The library would wait until the client has taken note, and a client
-        that does not would leave a request behind for ever."""
+        """Ends a connection. The library would wait for the client to notice, and a client that
+        never does would leave a request running forever."""
         if sid is None or sid not in self.sockets:
             await super().disconnect(sid)
         else:
@@ -42,11 +42,11 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
 
 
 def socket_server(settings: Settings) -> socketio.AsyncServer:
-    """A server without events yet, to be served by `SocketPath`."""
+    """Returns a server without event handlers yet; `SocketPath` serves it."""
     origins = list(settings.cors_origins)
     server = _Server(
         async_mode="asgi",
-        # Handlers of one client run one after the other, so that its chunks keep their order.
+        # Handlers of one client run one after another, so that its chunks keep their order.
         async_handlers=False,
         cors_allowed_origins="*" if "*" in origins else origins or None,
         max_http_buffer_size=MAX_MESSAGE_BYTES,
@@ -56,8 +56,8 @@ def socket_server(settings: Settings) -> socketio.AsyncServer:
 
 
 def serve_events(services: Services) -> None:
-    """Let in those who have the token, and answer the events of live audio. Those of jobs are
-    answered by `services.job_rooms`."""
+    """Accepts clients that have the token, and answers the events of live audio.
+    `services.job_rooms` answers the events of jobs."""
     settings = services.settings
 
     async def connect(_sid: str, environ: dict[str, Any], auth: Any = None) -> None:
@@ -77,9 +77,9 @@ def serve_events(services: Services) -> None:
 
 
 def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
-    """Two things that Engine.IO leaves undone when a session ends. The last poll of a client that
-    takes its leave by another request hangs for as long as a ping may take, and a server that stops
-    would wait for it. And a message to a session that is not yet forgotten crashes the request."""
+    """Fixes two problems of Engine.IO at the end of a session. If a client leaves by one request,
+    its last poll hangs until the ping times out, and a stopping server would wait for it. And a
+    message to a session that is not yet forgotten crashes the request."""
     engine = server.eio
     handle = engine.handlers["disconnect"]
 
@@ -96,31 +96,31 @@ def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
 
 
 async def close_sockets(services: Services, within_s: float) -> None:
-    """Let live sessions come to their end, then end all connections. Before the web server closes:
-    it would cut connections off, and wait for polls that nobody answers."""
+    """Lets live sessions finish, then ends all connections. Call it before the web server closes,
+    which would cut connections off and wait for polls that nobody answers."""
     await services.live.finish_all(within_s)
     connections = list(services.sockets.eio.sockets.values())
     await asyncio.gather(*map(_close, connections), return_exceptions=True)
 
 
 async def _close(socket: Any) -> None:
-    """End a connection once its client has what was sent to it, or does not fetch it."""
+    """Ends a connection once its client has fetched its messages, or after `_FETCH_S`."""
     with suppress(TimeoutError):
         await asyncio.wait_for(socket.queue.join(), _FETCH_S)
     await socket.close(wait=False)
 
 
 async def end_polls(server: socketio.AsyncServer) -> None:
-    """Answer polls at once, which a server that stops would wait for. WebSockets end with their
-    connections."""
+    """Answers open polls at once, as a stopping server would wait for them. WebSockets end with
+    their connections."""
     for session in list(server.eio.sockets.values()):
         if not session.upgraded and not session.closed:
             await session.close(wait=False, reason=server.reason.SERVER_DISCONNECT)
 
 
 class SocketPath:
-    """ASGI middleware that hands the Socket.IO path to its server. Outermost, since polling is no
-    request to be logged and measured one by one, and Engine.IO answers for CORS itself."""
+    """ASGI middleware that hands the Socket.IO path to its server. It is outermost, so that polls
+    are not logged and measured one by one; Engine.IO handles CORS itself."""
 
     def __init__(self, app: ASGIApp, server: socketio.AsyncServer) -> None:
         self._app = app
@@ -130,7 +130,7 @@ class SocketPath:
         if scope["type"] not in ("http", "websocket") or not is_socket_path(scope["path"]):
             await self._app(scope, receive, send)
         elif is_too_large(scope):
-            # Engine.IO would end the session, and not answer before its client polls again.
+            # Engine.IO would end the session and not answer until its client polls again.
             await PlainTextResponse("the message is too large", 413)(scope, receive, send)
         else:
             await self._server.handle_request(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Request bodies: forms whose files go to disk, and JSON, both bounded while they stream."""
+"""Reads request bodies: forms with files on disk, and JSON, with size limits while streaming."""
 
 import json
 import re
@@ -31,7 +31,7 @@ _ARRAY_FIELD = re.compile(r"(\w+)\[\d*\]")
 
 @dataclass(frozen=True, slots=True)
 class Body(Generic[F]):
-    """What came with a request. `file` lies unlinked on disk, so that a process that dies leaves
+    """The body of a request. `file` is an unlinked file on disk, so that a process that dies leaves
     nothing behind."""
 
     fields: F
@@ -40,7 +40,7 @@ class Body(Generic[F]):
 
 @asynccontextmanager
 async def read_body(request: Request, fields: type[F]) -> AsyncIterator[Body[F]]:
-    """A form with its file in `audio`, or JSON. Raises as `read_form` does."""
+    """Reads a form with its file in `audio`, or JSON. Raises the same errors as `read_form`."""
     if is_form(request):
         async with read_form(request, fields, "audio") as body:
             yield body
@@ -50,9 +50,9 @@ async def read_body(request: Request, fields: type[F]) -> AsyncIterator[Body[F]]
 
 @asynccontextmanager
 async def read_form(request: Request, fields: type[F], file: str) -> AsyncIterator[Body[F]]:
-    """A form with its file in the field `file`, which is closed on leaving.
+    """Reads a form with its file in the field `file`, which is closed on exit.
 
-    Raises AudioTooLarge, InvalidRequest for a malformed body or a field at fault, StorageFull,
+    Raises AudioTooLarge, InvalidRequest for a malformed body or an invalid field, StorageFull,
     ServerBusy at shutdown, and ClientDisconnect.
     """
     max_bytes = services_of(request.app).settings.max_upload_bytes
@@ -71,8 +71,8 @@ def _content_type(request: Request) -> str:
 
 
 def _values(form: FormData, besides: str) -> dict[str, Any]:
-    """All fields but one. What comes several times, or with `[]` or `[0]` after its name, is a
-    list. A form has no null: an empty field is one that was left out."""
+    """Returns all fields but one. A field that is repeated, or has `[]` or `[0]` after its name,
+    is a list. A form has no null, so an empty field counts as left out."""
     given: dict[str, list[Any]] = {}
     lists: set[str] = set()
     for name, value in form.multi_items():
@@ -112,9 +112,9 @@ def _parser(request: Request, stream: AsyncGenerator[bytes]) -> MultiPartParser 
 
 
 class _WholeMultipart(MultiPartParser):
-    """Refuses a body without its closing boundary, which Starlette takes for a whole one."""
+    """Refuses a body without its closing boundary, which Starlette would accept."""
 
-    # Straight to disk, where ffmpeg wants it, so that a full one is noticed here.
+    # Straight to disk, where ffmpeg needs it, so that a full disk is noticed here.
     spool_max_size = 1
 
     def __init__(self, headers: Headers, stream: AsyncGenerator[bytes]) -> None:
@@ -130,7 +130,7 @@ class _WholeMultipart(MultiPartParser):
         async for chunk in stream:
             yield chunk
         if not self._ended:
-            # Raised in here because the parser closes its files on an error of its stream.
+            # Raised here because the parser closes its files on an error of its stream.
             raise MultiPartException("Its closing boundary is missing.")
 
 
@@ -154,7 +154,7 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
 
 
 async def _read_json(request: Request) -> dict[str, Any]:
-    """The JSON object of the body, empty when there is no body."""
+    """Returns the JSON object of the body, empty if there is no body."""
     body = await unless_stopping(request, _json_bytes(request))
     if not body.strip():
         return {}
@@ -177,8 +177,8 @@ async def _json_bytes(request: Request) -> bytearray:
 
 
 def _file_of(form: FormData, field: str, max_file_bytes: int) -> BinaryIO | None:
-    """The uploaded file of a field, or None when it is absent. Raises AudioTooLarge, and
-    InvalidRequest where the field is there but is no file."""
+    """Returns the uploaded file of a field, or None if it is absent. Raises AudioTooLarge, and
+    InvalidRequest if the field is not a file."""
     value = form.get(field)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""Work that ends with its request: when the client goes away, or the server has to stop."""
+"""Work that ends with its request: when the client disconnects, or the server has to stop."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -13,18 +13,18 @@ T = TypeVar("T")
 
 
 async def with_request(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Run `work`; cancel it when the client disconnects or the shutdown grace is over.
+    """Runs `work`; cancels it if the client disconnects or the shutdown grace period is over.
 
-    The request's body must have been read. Raises Cancelled, or ServerBusy at shutdown; both at
-    once, for an engine may be long in coming to the point where it stops. Until then cancelled
-    work keeps its slot.
+    The request's body must have been read. Raises Cancelled, or ServerBusy at shutdown; both
+    immediately, since an engine may take long to reach a point where it can stop. Until then
+    cancelled work keeps its slot.
     """
     gone = Cancelled("the client has gone")
     return await _unless({_disconnected(request): gone, **_stopping(request)}, work)
 
 
 async def unless_stopping(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Run `work`, such as reading the body; ServerBusy when the shutdown grace is over."""
+    """Runs `work`, such as reading the body. Raises ServerBusy after the shutdown grace period."""
     return await _unless(_stopping(request), work)
 
 
@@ -37,7 +37,7 @@ def _stopping(request: Request) -> Endings:
 
 
 async def _unless(endings: Endings, work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` until one of the endings comes, which cancels it and raises its error."""
+    """Runs `work` until one of the endings comes; then cancels it and raises that error."""
     task = asyncio.create_task(work)
     errors = {asyncio.create_task(ending): error for ending, error in endings.items()}
     try:
