@@ -167,7 +167,7 @@ class RequestLog:
 
 def _record(scope: Scope, status: int, took_s: float) -> None:
     metrics = services_of(scope["app"]).metrics
-    # The route's pattern instead of the path, and only known methods, limit the label values.
+    # Route patterns instead of paths, and only known methods, limit the number of label values.
     route: Any = getattr(scope.get("route"), "path", "unmatched")
     method = scope["method"] if scope["method"] in _METHODS else "other"
     metrics.requests.labels(method, route, status).inc()

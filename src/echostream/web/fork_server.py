@@ -3,7 +3,7 @@ share that memory until they write to it.
 
 It runs no thread and no event loop, as neither survives a fork. To get a process, a client connects
 to its socket and writes the number of the new process. The connection becomes stdin and stdout of
-the new process; its last line is the exit status of that process.
+the new process; the last line in it is the exit status of that process.
 """
 
 import asyncio

@@ -37,8 +37,8 @@ class SharedListener(socket.socket):
     """A listening socket shared by several processes; for each connection, one of them is drawn at
     random to accept it.
 
-    By default the first process to wake takes it and all others that wait: on an idle machine
-    mostly the same process, however busy it is. Strict turns would not work either, since a
+    By default the first process to wake takes it and all other waiting connections: on an idle
+    machine mostly the same process, however busy it is. Strict turns would not work either, since a
     client's connections come in patterns.
     """
 

@@ -77,9 +77,9 @@ def serve_events(services: Services) -> None:
 
 
 def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
-    """Fixes two problems of Engine.IO at the end of a session. If a client leaves by one request,
-    its last poll hangs until the ping times out, and a stopping server would wait for it. And a
-    message to a session that is not yet forgotten crashes the request."""
+    """Fixes two problems of Engine.IO at the end of a session. If a client leaves with another
+    request, its last poll hangs until the ping times out, and a stopping server would wait for it.
+    And a message to a session that is not yet forgotten crashes the request."""
     engine = server.eio
     handle = engine.handlers["disconnect"]
 
