@@ -1,1 +1,1 @@
-"""The web frontend. It talks to the API over the wire alone, like any other client."""
+"""The web frontend. It reaches the API only over the network, like any other client."""

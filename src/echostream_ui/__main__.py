@@ -20,7 +20,7 @@ _APP = Path(__file__).parent / "app.py"
 
 
 def main() -> int:
-    """Run until a signal; with `--lifeline` until the end of stdin too. The exit status."""
+    """Runs until a signal, or with `--lifeline` until stdin ends. Returns the exit status."""
     try:
         require("ui", "the web frontend")
         settings = FrontendSettings()
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def check_port(settings: FrontendSettings) -> None:
-    """Streamlit would take another port than the one that was asked for. Raises OSError."""
+    """Raises OSError if the port is taken: Streamlit would use another one instead."""
     family = socket.AF_INET6 if ":" in settings.frontend_host else socket.AF_INET
     with socket.socket(family) as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -50,7 +50,7 @@ def check_port(settings: FrontendSettings) -> None:
 
 
 def check_library(settings: FrontendSettings) -> None:
-    """With Supabase too, since recordings that are under way lie there. Raises OSError."""
+    """Raises OSError if the folder is not writable. With Supabase, unfinished recordings use it."""
     settings.library_path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=settings.library_path):
         pass

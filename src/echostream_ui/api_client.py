@@ -1,4 +1,4 @@
-"""The API over HTTP: what the frontend asks of it, and its errors in words."""
+"""The frontend's HTTP client for the API, with the API's errors as readable sentences."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from echostream_ui.library.store import Json
 
 _STATUS_TIMEOUT_S = 3.0
 _ANSWER_TIMEOUT_S = 6 * 3600.0
-"""A transcription that is answered directly may take as long as it takes."""
+"""Without a queue, the answer comes only when the transcription is finished."""
 
 _ADVICE = {
     "unreachable": "Start it with `echostream serve`, or set `API_BASE_URL` to where it is.",
@@ -39,8 +39,9 @@ _PASSING = {"unreachable", "server_busy", "queue_unavailable", "storage_unavaila
 
 
 class ApiError(Exception):
-    """The API refuses, fails or cannot be reached. `code` is its own or `unreachable`; the message
-    is a sentence, `advice` what to do. `is_passing`: the same request may well succeed later."""
+    """The API refused or failed, or cannot be reached. `code` is the API's code or `unreachable`;
+    the message is a sentence and `advice` says what to do. If `is_passing`, the same request may
+    succeed later."""
 
     def __init__(self, code: str, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -56,18 +57,18 @@ class ApiError(Exception):
 
 
 class Options(UploadOptions):
-    """What may be asked for a recording: all that the API knows, with its defaults but for one."""
+    """The options of a recording: all that the API has, and its defaults except for one."""
 
-    word_timestamps: bool = True  # subtitles are made from the times of words
+    word_timestamps: bool = True  # subtitles need the times of words
 
     def as_json(self) -> Json:
-        """Under the API's names."""
+        """The options under the names that the API uses."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the API is. `problems` are sentences, empty when all is well."""
+    """The API's condition. `problems` are sentences; empty if all is well."""
 
     has_queue: bool
     problems: tuple[str, ...] = ()
@@ -75,7 +76,7 @@ class Status:
 
 
 class ApiClient:
-    """For use within one event loop. Methods raise ApiError and nothing else."""
+    """For use in one event loop. Methods raise only ApiError."""
 
     def __init__(self, base_url: str, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -100,31 +101,31 @@ class ApiClient:
         )
 
     async def models(self) -> tuple[str, ...]:
-        """Names that a recording may ask for, the default first; waits until that is loaded."""
+        """Returns the available models, the default first. Waits until the default is loaded."""
         found = await self._send("GET", "/v1/models")
         return tuple(str(each["id"]) for each in found["data"])
 
     async def transcribe(
         self, source: Path | str, request: Json, on_sent: Callable[[float], None]
     ) -> Json:
-        """The API's answer for a file or a URL. `on_sent` is told the share of the file that has
-        been sent, 0 to 1."""
+        """Returns the API's answer for a file or a URL. `on_sent` gets the share of the file that
+        has been sent, 0 to 1."""
         return await self._upload(source, request, on_sent)
 
     async def enqueue(
         self, source: Path | str, request: Json, on_sent: Callable[[float], None], key: str
     ) -> str:
-        """A job's id; the same `key` gives the same job."""
+        """Returns the job's id. The same `key` gives the same job."""
         headers = {"Idempotency-Key": key}
         answer = await self._upload(source, request | {"useQueue": True}, on_sent, headers)
         return str(answer["jobId"])
 
     async def job(self, job_id: str) -> Json:
-        """State and progress of a job, and its result or error."""
+        """Returns a job's state and progress, and its result or error."""
         return await self._send("GET", f"/job/{job_id}", timeout=30.0)
 
     async def cancel(self, job_id: str) -> None:
-        """Cancel a job, or remove it; one that does not exist is as good as cancelled."""
+        """Cancels or removes a job. Does nothing if the job does not exist."""
         try:
             await self._send("DELETE", f"/job/{job_id}", timeout=30.0)
         except ApiError as error:
@@ -132,8 +133,8 @@ class ApiClient:
                 raise
 
     async def insights(self, text: str, language: str | None) -> Json:
-        """The answer of `/api/finalize` for a text: its `insights`, and the `segments` that their
-        evidence points at."""
+        """Returns the answer of `/api/finalize` for a text: its `insights`, and the `segments` that
+        their evidence refers to."""
         body = {"transcript": text} | ({"language": language} if language else {})
         return await self._send("POST", "/api/finalize", json=body)
 
@@ -171,7 +172,7 @@ class ApiClient:
 
 
 class _Counted:
-    """A file that tells how much of it has been read."""
+    """A file that reports how much of it has been read."""
 
     def __init__(self, file: BinaryIO, on_read: Callable[[float], None]) -> None:
         self._file = file
@@ -204,7 +205,7 @@ def _error(response: httpx2.Response) -> ApiError:
         body = response.json()
         code, message = str(body["error"]), str(body["message"])
     except (ValueError, KeyError, TypeError):
-        # Such as a proxy's page: its code says what it is, its text is not for people.
+        # For example a proxy's error page: use its status code, not its HTML.
         passing = response.status_code in (502, 503, 504)
         code = "unreachable" if passing else "process_failed"
         return ApiError(code, f"The API answered with status {response.status_code}.")

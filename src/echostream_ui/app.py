@@ -1,4 +1,4 @@
-"""Entry point: `streamlit run app.py`. The pages, and what a browser needs beside them."""
+"""Entry point: `streamlit run app.py`. The pages, and our other routes for the browser."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
-    """Work that an earlier run left is gone on with before anybody opens a page."""
+    """Continues the work that an earlier run left unfinished, before anybody opens a page."""
     shared = await run_in_threadpool(services)
     address, port = get_option("server.address"), get_option("server.port")
     print(f"Web frontend  http://{address or '0.0.0.0'}:{port}")  # noqa: S104 - says what is
@@ -43,7 +43,7 @@ async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
 
 
 async def audio(request: Request) -> Response:
-    """A recording from the local library, from the disk and in any range: players seek in it."""
+    """Serves a recording of the local library. Supports ranges, so that players can seek."""
     library = services().library
     media_id = str(request.path_params["media_id"])
     path = await run_in_threadpool(library.audio, media_id) if library else None
@@ -57,7 +57,7 @@ async def visit(request: Request) -> Response:
 
 
 def say(error: Exception) -> bool:
-    """An error that no page has dealt with, in words; the details are for the log."""
+    """Shows an error that no page has handled as a sentence, and logs its details."""
     log.error("a page failed", exc_info=error)
     st.error(words(error), icon=":material/error:")
     return True
@@ -68,7 +68,7 @@ async def live(websocket: WebSocket) -> None:
     await sockets.serve(websocket)
 
 
-# Streamlit puts its own routes below this path, and leaves those of others where they are.
+# Streamlit puts its own routes below this path, but does not move ours.
 _base = f"/{get_option('server.baseUrlPath').strip('/')}".rstrip("/")
 
 app = App(

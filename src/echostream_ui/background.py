@@ -1,4 +1,4 @@
-"""Work that goes on when its page is left, by name."""
+"""Named background work that continues after the user leaves the page."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Background:
-    """At most one piece of work of each name at a time. Methods may be called from any thread."""
+    """Runs at most one piece of work per name at a time. Methods may be called from any thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -17,7 +17,7 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Unless there is work of this name under way."""
+        """Starts the work, unless work with this name is already running."""
 
         async def run() -> None:
             task = asyncio.create_task(work())
@@ -35,7 +35,7 @@ class Background:
         return work is not None and not work.done()
 
     def take_error(self, name: str) -> BaseException | None:
-        """What the last work of this name failed with; told once."""
+        """Returns the error of the last work with this name, once only."""
         with self._lock:
             work = self._work.get(name)
             if work is None or not work.done():
@@ -44,7 +44,7 @@ class Background:
         return None if work.cancelled() else work.exception()
 
     async def aclose(self) -> None:
-        """Cancel what is under way, and wait for its end. In the event loop."""
+        """Cancels what is running and waits until it has ended. Call it in the event loop."""
         left = list(self._tasks)
         for task in left:
             task.cancel()

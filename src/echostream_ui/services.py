@@ -1,4 +1,4 @@
-"""What all pages and all users share: settings, the API's client and the work in the background."""
+"""What all pages and users share: settings, the API client and the background work."""
 
 import asyncio
 import threading
@@ -28,17 +28,17 @@ _WATCH_S = 3.0
 
 @dataclass(slots=True)
 class ApiState:
-    """How the API was when it was last looked at. Exactly one is set once `seen` is."""
+    """The API's condition at the last check. After the first check, exactly one field is set."""
 
     status: Status | None = None
     error: ApiError | None = None
 
 
 class Services:
-    """Lives as long as the process. Work in the background has an event loop in a thread."""
+    """Lives as long as the process. Background work has an event loop in its own thread."""
 
     def __init__(self, settings: FrontendSettings) -> None:
-        """Raises StoreError when the library's folder or Supabase's key cannot be used."""
+        """Raises StoreError if the library's folder or the Supabase key cannot be used."""
         self.settings = settings
         self.library = None if settings.uses_supabase else SqliteStore(settings.library_path)
         self.accounts = accounts_of(settings)
@@ -48,22 +48,22 @@ class Services:
         self._thread.start()
         self.api_state = ApiState()
         self.models: tuple[str, ...] = ()
-        """Those that the API offers, the default first; empty until that is known."""
+        """The API's models, the default first. Empty until they are known."""
         self.live_tickets: Tickets[Wanted] = Tickets()
         self._seen = threading.Event()
         self.run(self._begin())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work` in the background's event loop and wait for it."""
+        """Runs `work` in the background event loop and waits for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def api_seen(self, timeout_s: float = 1.0) -> ApiState:
-        """The API's state, which is looked at all the time; waits for the first look."""
+        """Returns the API's state, checked every few seconds. Waits for the first check."""
         self._seen.wait(timeout_s)
         return self.api_state
 
     def close(self) -> None:
-        """What is under way is gone on with by the next run."""
+        """Stops all work. The next run of the process continues what is unfinished."""
         self.run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -98,7 +98,7 @@ class Services:
                 self.api_state = ApiState(status=status)
             except ApiError as error:
                 self.api_state = ApiState(error=error)
-                self.models = ()  # it may offer others when it is back
+                self.models = ()  # it may have other models when it is back
             else:
                 await self._look_for_models(status)
             self._seen.set()
@@ -106,11 +106,11 @@ class Services:
 
     async def _look_for_models(self, status: Status) -> None:
         if not self.models and not status.is_loading and not status.problems:
-            with suppress(ApiError):  # the next look tells
+            with suppress(ApiError):  # the next check tries again
                 self.models = await self.api.models()
 
 
 @lru_cache(maxsize=1)
 def services() -> Services:
-    """The process's own."""
+    """Returns the one instance of this process."""
     return Services(FrontendSettings())

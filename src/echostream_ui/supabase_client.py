@@ -1,6 +1,6 @@
-"""The Supabase project that the settings name, if they name one.
+"""The Supabase project of the settings, if there is one.
 
-What talks to it lies in `library/supabase`, which is imported only where there is a project:
+The code that uses it is in `library/supabase`. It is imported only if there is a project, because
 Supabase's packages take a second to load.
 """
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def accounts_of(settings: FrontendSettings) -> "Accounts | None":
-    """The project's accounts, each with a library of its own; None without a project. Raises
+    """Returns the project's accounts, each with its own library, or None without a project. Raises
     StoreError if the key cannot be used."""
     if settings.supabase_url is None or settings.supabase_anon_key is None:
         return None

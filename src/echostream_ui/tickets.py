@@ -1,6 +1,6 @@
-"""One-time tickets: what a page allows its browser to do beside Streamlit, without any password.
+"""One-time tickets, with which a page lets its browser use our own routes beside Streamlit's.
 
-A page knows who is signed in; our own routes do not, and are told nothing but a ticket.
+A page knows who is signed in. Our routes do not: all they get is a ticket.
 """
 
 import secrets
@@ -14,7 +14,7 @@ _VALID_S = 60.0
 
 
 class Tickets(Generic[T]):
-    """Each stands for something, once and for a minute. May be used from any thread."""
+    """Each ticket works once, within a minute. May be used from any thread."""
 
     def __init__(self, valid_s: float = _VALID_S) -> None:
         self._valid_s = valid_s
@@ -31,7 +31,7 @@ class Tickets(Generic[T]):
         return ticket
 
     def redeem(self, ticket: str) -> T | None:
-        """What it was issued for; None when it never was, is too old or has been used."""
+        """Returns what the ticket was issued for; None if it is unknown, too old or used."""
         with self._lock:
             found = self._issued.pop(ticket, None)
         if found is None or time.monotonic() > found[0]:

@@ -1,7 +1,7 @@
-"""Who stays signed in: a cookie that names a library in this process's memory.
+"""Keeps users signed in: a cookie refers to a library in this process's memory.
 
-Streamlit forgets who somebody is whenever a page is loaded anew. The cookie is not readable by
-scripts and holds nothing but a random name; sessions end with the process.
+Streamlit forgets who the user is whenever a page is reloaded. Scripts cannot read the cookie, and
+it holds only a random name. Sessions end with the process.
 """
 
 import secrets
@@ -23,7 +23,7 @@ _LASTS_S = 30 * 24 * 3600
 
 
 class Visits:
-    """May be used from any thread."""
+    """The cookies and their libraries. May be used from any thread."""
 
     def __init__(self) -> None:
         self.tickets: Tickets[SupabaseStore] = Tickets()
@@ -31,18 +31,18 @@ class Visits:
         self._lock = threading.Lock()
 
     def find(self, cookie: str | None) -> "SupabaseStore | None":
-        """The library of whom the cookie was given to."""
+        """Returns the library of the user who was given the cookie."""
         with self._lock:
             until, store = self._known.get(cookie or "", (0.0, None))
         return store if time.time() < until else None
 
     def end(self, store: "SupabaseStore") -> None:
-        """Forget a library, in whichever browsers it is open."""
+        """Forgets a library in every browser where it is open."""
         with self._lock:
             self._known = {name: one for name, one in self._known.items() if one[1] is not store}
 
     async def remember(self, request: Request) -> Response:
-        """Give the browser that has a ticket its cookie."""
+        """Exchanges the browser's ticket for its cookie."""
         store = self.tickets.redeem(request.query_params.get("ticket", ""))
         if store is None:
             return Response(status_code=HTTPStatus.FORBIDDEN)

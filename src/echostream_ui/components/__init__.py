@@ -1,1 +1,1 @@
-"""Parts of pages that Streamlit has no element for."""
+"""Our own Streamlit components, for what Streamlit has no element for."""

@@ -1,4 +1,4 @@
-"""The player with its transcript, and what elsewhere on the page makes it go to a place."""
+"""The player with its transcript, and the buttons elsewhere on the page that make it seek."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -21,7 +21,7 @@ _LONGEST_WORDS = 160
 
 @cache
 def _component(name: str, *scripts: str) -> "ComponentRenderer":
-    """A component whose files are named like it; `scripts` come before its own."""
+    """A component made from the files with its name. `scripts` come before its own script."""
 
     def text(file: str) -> str | None:
         path = _FOLDER / file
@@ -45,11 +45,11 @@ def player(
     reply: Json | None,
     on_edit: Callable[[Json], None],
 ) -> None:
-    """Audio and transcript. `audio` is a URL, or a path beside the page's. `notice` is shown above
-    the transcript, `unplayable` when the browser cannot play the audio.
+    """Shows audio and transcript. `audio` is a URL, or a path relative to the page's. `notice` is
+    shown above the transcript, `unplayable` if the browser cannot play the audio.
 
-    `on_edit` is called with a line's `id`, its new `text` (None: the original), and a `nonce`; what
-    came of it is told by the next run's `reply`, with that nonce and an `error` in words or None.
+    `on_edit` is called with a line's `id`, its new `text` (None: the original), and a `nonce`. The
+    next run gives the outcome in `reply`: that nonce, and `error`, a sentence or None.
     """
 
     def edited() -> None:
@@ -71,7 +71,7 @@ def player(
 
 
 def _row(line: Line) -> list[Any]:
-    """A list, since there may be thousands; the original only where it differs."""
+    """A list, to be short: there may be thousands. The original is given only if it differs."""
     original = line.original if line.is_edited else None
     return [line.id, round(line.start_s, 3), line.text, original, line.speaker]
 
@@ -79,8 +79,8 @@ def _row(line: Line) -> list[Any]:
 def points(
     label: str, found: Iterable[tuple[str, Sequence[int]]], lines: Mapping[int, Line], *, key: str
 ) -> None:
-    """Statements with their evidence: ids of `lines`, as buttons that play from there. A statement
-    without a text is its buttons alone."""
+    """Shows statements with buttons that play their evidence, which is given as ids of `lines`. A
+    statement without a text is shown as buttons only."""
     data = {
         "label": label,
         "points": [{"text": text, "places": _places(ids, lines)} for text, ids in found],
@@ -89,7 +89,7 @@ def points(
 
 
 def _places(evidence: Sequence[int], lines: Mapping[int, Line]) -> list[Json]:
-    """Neighbouring lines are one place."""
+    """The places of the evidence. Neighbouring lines count as one place."""
     known = sorted(number for number in set(evidence) if number in lines)
     starts = [number for number in known if number - 1 not in known]
     return [
@@ -103,5 +103,5 @@ def _places(evidence: Sequence[int], lines: Mapping[int, Line]) -> list[Json]:
 
 
 def goto(line: int, nonce: int, *, key: str) -> None:
-    """Make the player go to a line, once for each nonce."""
+    """Makes the player go to a line, once per nonce."""
     _component("goto")(key=key, data={"line": line, "nonce": nonce})

@@ -1,4 +1,4 @@
-"""The recorder of the page *Live*."""
+"""The recorder on the *Live* page."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +19,10 @@ _recorder = st.components.v2.component(
 
 
 def recorder(key: str, ticket: str | None, on_start: Callable[[], None]) -> tuple[bool, str | None]:
-    """A button, figures and the growing text. `on_start` is called when the microphone runs; the
-    ticket that is given from then on lets the recorder reach the server.
+    """Shows a button, the time and level, and the text as it grows. `on_start` is called when the
+    microphone is on. The recorder needs `ticket`, passed in from then on, to reach the server.
 
-    Gives whether a recording has just ended, and its id if there is one.
+    Returns whether a recording has just ended, and its id if it has one.
     """
     found = _recorder(
         key=key,

@@ -1,4 +1,4 @@
-"""A recording as a document to take away: text, subtitles, JSON, Markdown or Word."""
+"""Exports a recording as text, subtitles, JSON, Markdown or Word."""
 
 import json
 from typing import Literal, get_args
@@ -37,8 +37,8 @@ def export(
     timezone: str | None = None,
     cue_options: exports.CueOptions = exports.CueOptions(),  # noqa: B008 - frozen
 ) -> bytes:
-    """The document, with the user's edits and action items. `timezone` is that of the dates in it,
-    as `st.context.timezone` gives it; `cue_options` are of subtitles."""
+    """Returns the document, with the user's edits and action items. Its dates are in `timezone`, a
+    name as in `st.context.timezone`; `cue_options` apply to subtitles."""
     transcript, insights = transcript_of(analysis), insights_of(analysis, media.title)
     if as_format == "docx":
         return to_docx(media, analysis, transcript, insights, timezone)
@@ -51,12 +51,12 @@ def export(
 
 
 def file_name(media: Media, as_format: Format) -> str:
-    """Such as `Planning, week 12.srt`."""
+    """The file's name, such as `Planning, week 12.srt`."""
     return f"{wording.file_name(media.title)}.{as_format}"
 
 
 def _json(analysis: Analysis, text: str) -> str:
-    """What the API's shape has no place for: action items that are done."""
+    """Adds what the API's format has no field for: whether an action item is done."""
     document: Json = json.loads(text)
     if document["insights"]:
         found = document["insights"]["details"]["action_items"]

@@ -1,4 +1,4 @@
-"""What is kept of a recording, in the words of EchoStream's domain: as exports want it."""
+"""Converts what the library holds of a recording to the domain types that exports need."""
 
 from collections.abc import Iterable
 
@@ -21,8 +21,8 @@ from echostream_ui.library.transcript import Line, lines_of
 
 
 def transcript_of(analysis: Analysis) -> Transcript:
-    """With the user's edits, without segments that have no text left, and with the speaker's name
-    before a segment where there is one."""
+    """The transcript with the user's edits and without empty segments. If a segment has a speaker,
+    its text starts with the speaker's name."""
     response = analysis.response or {}
     told = {segment["id"]: segment for segment in response.get("segments", [])}
     return Transcript(
@@ -48,7 +48,7 @@ def transcript_of(analysis: Analysis) -> Transcript:
 
 
 def insights_of(analysis: Analysis, title: str) -> Insights | None:
-    """The insights shown, with the action items as the user keeps them."""
+    """The insights that are shown, with the user's changes to the action items."""
     insights = analysis.insights
     if insights is None:
         return None
@@ -76,9 +76,9 @@ def insights_of(analysis: Analysis, title: str) -> Insights | None:
 
 
 def _segment(line: Line, told: Json) -> Segment:
-    """`told` is what the API said of it; older answers have fewer fields."""
+    """`told` is the segment in the API's answer. Older answers have fewer fields."""
     text = f"{line.speaker}: {line.text}" if line.speaker else line.text
-    # The words of an edited text would be those of another one.
+    # The words and their times belong to the text before the edit.
     kept = () if line.is_edited else told.get("words", ())
     return Segment(
         id=line.id,

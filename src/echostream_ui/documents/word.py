@@ -19,7 +19,7 @@ def to_docx(
     insights: Insights | None,
     timezone: str | None,
 ) -> bytes:
-    """What it is, the insights, and the transcript with times."""
+    """Returns the document: title and facts, insights, and the transcript with times."""
     document = Document()
     document.core_properties.title = _clean(media.title)
     document.core_properties.author = "EchoStream"
@@ -81,7 +81,7 @@ def _item(item: ActionItem) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what XML has no room for."""
+    """Removes the characters that XML does not allow."""
     return "".join(
         sign for sign in text if sign in "\t\n" or (ord(sign) >= 32 and sign not in "\ufffe\uffff")
     )

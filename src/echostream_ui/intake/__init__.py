@@ -1,8 +1,8 @@
-"""Recordings on their way into the library, in the background: leaving a page loses nothing.
+"""Brings recordings into the library in the background: leaving a page loses nothing.
 
-Each one is staged in a folder of its own before anything else happens, and its answer is written
-there before it goes to the store, so that neither a dead API nor a dead store nor a restart loses
-it. `resume` goes on with what an earlier run left.
+First, each recording is staged in its own folder. Its answer is written there too before it goes to
+the store, so that it survives a failure of the API or the store, and a restart. `resume` continues
+what an earlier run left unfinished.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ T = TypeVar("T")
 
 
 class Intake:
-    """Sends recordings to the API and keeps the answers. All methods may be called from any thread
-    and return at once, but for writing to the disk and to the store."""
+    """Sends recordings to the API and saves the answers. All methods may be called from any thread.
+    They wait only for writes to the disk and the store."""
 
     def __init__(
         self,
@@ -41,8 +41,8 @@ class Intake:
         poll_s: float = 0.5,
         pause_s: float = 1.0,
     ) -> None:
-        """`poll_s` lies between two looks at a job, `pause_s` before the first new attempt at what
-        failed. To be made in the event loop that does the work."""
+        """`poll_s` is the time between two requests for a job's state, `pause_s` the time before
+        the first retry. Create it in the event loop that does the work."""
         self._api = api
         self.staging = staging
         self._loop = asyncio.get_running_loop()
@@ -55,7 +55,7 @@ class Intake:
         self._live: set[str] = set()
         self._lock = threading.Lock()
 
-    # What pages do
+    # Called by pages
 
     def add_file(
         self,
@@ -67,8 +67,8 @@ class Intake:
         *,
         title: str | None = None,
     ) -> str:
-        """Take a file over; its id. Without a title it has its name. Raises OSError when it cannot
-        be staged, or StoreError."""
+        """Adds a copy of a file and returns the recording's id. The title defaults to `name`.
+        Raises OSError if the file cannot be staged, or StoreError."""
         media_id = str(uuid.uuid4())
         path = self.staging.place(media_id, name)
         try:
@@ -90,11 +90,11 @@ class Intake:
         return media_id
 
     def progress(self, media_id: str) -> Progress | None:
-        """None when it is not under way."""
+        """Returns None if the recording is not in progress."""
         return self._board.get(media_id)
 
     def cancel(self, store: Store, media_id: str) -> None:
-        """Stop work on a recording; what was staged stays, for a retry."""
+        """Stops work on a recording. The staged audio stays, for a retry."""
         self._call(self._cancel(store, media_id)).result()
 
     def retry(self, store: Store, media_id: str) -> None:
@@ -102,7 +102,7 @@ class Intake:
         self._call(self._begin_again(store, media_id)).result()
 
     def delete(self, store: Store, media_ids: Iterable[str]) -> None:
-        """Recordings with all that was made of them, those under way too."""
+        """Deletes recordings with all their data, also those in progress."""
         wanted = list(media_ids)
         for media_id in wanted:
             if media_id in self._tasks:
@@ -113,18 +113,18 @@ class Intake:
             self.staging.discard(media_id)
 
     def resume(self, store: Store) -> None:
-        """Go on with everything in the store that is unfinished and not under way."""
+        """Continues everything in the store that is unfinished and not in progress."""
         for media in store.unfinished():
             if media.id not in self._live:
                 self._start(store, media.id)
 
-    # Recordings that are still being spoken
+    # Live recordings
 
     def add_live(
         self, store: Store, name: str, title: str | None, suffix: str, request: Json
     ) -> tuple[str, Path]:
-        """A new one: its id, and the file that its audio is to be written to. Until it is given to
-        `save` or `reprocess` nothing else touches it. Raises OSError, or StoreError."""
+        """Adds a live recording; returns its id and the file to write its audio to. Nothing else
+        uses the file until `save` or `reprocess` is called. Raises OSError or StoreError."""
         media_id = str(uuid.uuid4())
         path = self.staging.place(media_id, f"live{suffix}")
         self._live.add(media_id)
@@ -139,23 +139,23 @@ class Intake:
         return media_id, path
 
     def save(self, store: Store, media_id: str, answer: Json) -> "Future[None]":
-        """Keep an answer that came another way, with the audio that was staged."""
+        """Saves an answer that came another way, with the staged audio."""
         self.staging.write_answer(media_id, answer)
         self._live.discard(media_id)
         return self._start(store, media_id)
 
     def reprocess(self, store: Store, media_id: str) -> None:
-        """Send staged audio to the API as if it were a file that had been added."""
+        """Sends staged audio to the API like an added file."""
         self._live.discard(media_id)
         self._start(store, media_id)
 
     async def aclose(self) -> None:
-        """Stop; what is under way is resumed by the next run."""
+        """Stops. The next run resumes the work in progress."""
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    # Work, in the event loop
+    # Work in the event loop
 
     def _media(self, media_id: str, name: str, source: Source, **more: Any) -> Media:
         return Media(media_id, name, datetime.now(UTC), source, name, **more)
@@ -173,7 +173,7 @@ class Intake:
             self._tasks[media_id] = asyncio.create_task(self._run(store, media_id))
 
     async def _begin_again(self, store: Store, media_id: str) -> None:
-        """The attempt that failed may have told so and not quite ended."""
+        """Waits first for the failed attempt, which may not have ended completely."""
         if ending := self._tasks.get(media_id):
             await asyncio.wait({ending})
         self._board.begin(media_id)
@@ -222,7 +222,7 @@ class Intake:
         if media is None or media.state not in UNFINISHED:
             return
         if media.job_id is not None:
-            with suppress(ApiError):  # the job runs on for nobody, and expires
+            with suppress(ApiError):  # the job then runs to its end unused, and expires
                 await self._api.cancel(media.job_id)
         changes: Json = {"state": "cancelled", "job_id": None}
         await asyncio.to_thread(lambda: store.update_media(media_id, **changes))

@@ -1,4 +1,4 @@
-"""The API's answers: a recording is sent, and followed through the queue if there is one."""
+"""Gets the API's answers: sends a recording and, if there is a queue, follows its job."""
 
 import asyncio
 import uuid
@@ -15,7 +15,7 @@ _TEXT_CHARS_A_S = 100_000
 
 
 class Answers:
-    """To be used in one event loop. Tells the board how far each recording is."""
+    """For use in one event loop. Reports each recording's progress to the board."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Answers:
         at_once: int,
         poll_s: float,
     ) -> None:
-        """`at_once` recordings are sent at a time; `poll_s` lies between two looks at a job."""
+        """Sends `at_once` recordings at a time. `poll_s` is the time between two job requests."""
         self._api = api
         self._staging = staging
         self._board = board
@@ -36,7 +36,7 @@ class Answers:
         self._poll_s = poll_s
 
     async def of(self, store: Store, media: Media, request: Json) -> Json:
-        """The answer for one recording. Raises ApiError when trying again cannot help."""
+        """Returns the answer for one recording. Raises ApiError if a retry cannot help."""
         job_id = media.job_id
         while True:
             if job_id is None:
@@ -50,17 +50,17 @@ class Answers:
             except ApiError as error:
                 if error.code != "job_not_found" or not self._source(media):
                     raise
-                job_id = None  # such as a Redis that was emptied: the recording is sent again
+                job_id = None  # e.g. Redis was emptied: send the recording again
 
     async def _send(
         self, store: Store, media: Media, request: Json
     ) -> tuple[Json | None, str | None]:
-        """An answer, or the id of a job that was queued for it."""
+        """Returns an answer, or the id of the queued job."""
         source = self._source(media)
         if source is None:
             raise ApiError("staging_failed", "The audio of this recording is no longer here.")
         breaks = 0
-        # Asking twice for the same, because an answer was lost, makes one job; a retry another.
+        # Sending again because an answer was lost must not make a second job; a retry must.
         key = f"{media.id}-{uuid.uuid4().hex[:8]}"
 
         def on_sent(share: float) -> None:
@@ -92,7 +92,7 @@ class Answers:
         return answer, job_id
 
     async def _follow(self, media_id: str, job_id: str) -> Json:
-        """The result of a job. Raises ApiError with the job's own error when it fails."""
+        """Returns a job's result. Raises ApiError with the job's own error if it fails."""
         while True:
             job = await self._patience.with_api(media_id, lambda: self._api.job(job_id))
             state = job["state"]
@@ -105,11 +105,11 @@ class Answers:
                 self._tell_active(media_id, job)
             else:
                 self._board.tell(media_id, "queued")
-            # Each look brings the whole text so far, so that a long one is looked at less often.
+            # Each answer has the whole text so far, so the pause grows with the text.
             await asyncio.sleep(self._poll_s + len(job.get("text") or "") / _TEXT_CHARS_A_S)
 
     def _tell_active(self, media_id: str, job: Json) -> None:
-        """An API that is older than this frontend says no more than the share."""
+        """An API older than this frontend gives only the share."""
         left_s = job.get("secondsLeft")
         self._board.tell(
             media_id,

@@ -1,4 +1,4 @@
-"""Trying again for as long as it may help, with the user told why it takes so long."""
+"""Retries for as long as they may help, and tells the user why it takes so long."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ _ATTEMPTS = 3
 
 
 class Patience:
-    """The one place where requests of the API and of the store are tried again."""
+    """The only place where requests to the API and the store are retried."""
 
     def __init__(self, board: ProgressBoard, pause_s: float) -> None:
         """`pause_s` is the first pause; each is twice as long as the one before."""
@@ -23,7 +23,7 @@ class Patience:
         self._pause_s = pause_s
 
     async def with_api(self, media_id: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """What `attempt` gives, tried again for as long as its ApiError may pass."""
+        """Returns the result of `attempt`, which is retried while its ApiError is a passing one."""
         pause_s = self._pause_s
         while True:
             try:
@@ -39,8 +39,8 @@ class Patience:
                 return found
 
     async def with_store(self, media_id: str, work: Callable[[], T]) -> T:
-        """The same for the store. One that refuses for good is tried again too: the answer is
-        staged, and somebody may mend what is wrong."""
+        """The same for the store. Permanent errors are retried too: the answer is staged, and
+        somebody may fix the cause."""
         pause_s = self._pause_s
         while True:
             try:
@@ -54,7 +54,7 @@ class Patience:
                 return found
 
     async def with_store_or_not(self, media_id: str, work: Callable[[], None]) -> bool:
-        """A few attempts at what can be done without; whether one succeeded."""
+        """Makes a few attempts at optional work. Returns whether one succeeded."""
         for attempt in range(_ATTEMPTS):
             try:
                 await asyncio.to_thread(work)

@@ -1,4 +1,4 @@
-"""How far recordings on their way are, and what they wait for."""
+"""The progress of recordings, and what they are waiting for."""
 
 import time
 from dataclasses import dataclass, replace
@@ -9,9 +9,9 @@ Stage = Literal["waiting", "uploading", "queued", "transcribing", "analysing", "
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a recording is. `share` is 0 to 1, None where it cannot be known; `since` is the time
-    its stage began, as `time.time()` gives it. `trouble` says what it waits for, if anything.
-    `left_s` are the seconds left, None while unknown; `text` is the transcript so far."""
+    """A recording's progress. `share` is 0 to 1, or None if unknown; `since` is when its stage
+    began, by `time.time()`. `trouble` says which problem it is waiting for, if any. `left_s` is the
+    time left, None while unknown; `text` is the transcript so far."""
 
     stage: Stage
     share: float | None
@@ -22,7 +22,7 @@ class Progress:
 
 
 class ProgressBoard:
-    """Written by one event loop, read from any thread."""
+    """The progress of all recordings. One event loop writes it; any thread may read it."""
 
     def __init__(self) -> None:
         self._known: dict[str, Progress] = {}
@@ -31,7 +31,7 @@ class ProgressBoard:
         return self._known.get(media_id)
 
     def begin(self, media_id: str) -> None:
-        """Unless it is known already."""
+        """Adds a recording unless it is there already."""
         self._known.setdefault(media_id, Progress("waiting", None, time.time()))
 
     def tell(
@@ -43,7 +43,7 @@ class ProgressBoard:
         left_s: float | None = None,
         text: str = "",
     ) -> None:
-        """It goes on, so that there is no trouble any more. Without a text the one before stays."""
+        """Reports progress, which clears any trouble. Without a text, the earlier one stays."""
         before = self._known.get(media_id)
         since = before.since if before is not None and before.stage == stage else time.time()
         text = text or (before.text if before is not None else "")

@@ -1,7 +1,7 @@
-"""What a browser's recorder gives, made fit for a player: with its length, and an index to seek by.
+"""Adds to a browser's recording what a player needs: its length, and an index for seeking.
 
-A recorder writes before it knows how long it will be, and never goes back. The sound itself is
-copied as it is.
+A recorder starts writing before it knows the length, and never goes back. The audio itself is
+copied unchanged.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _CONTAINERS = "matroska,webm,mov,ogg"
 
 
 async def make_seekable(audio: Path) -> None:
-    """Rewrite `audio` in its own place; one that ffmpeg cannot make sense of stays as it is."""
+    """Rewrites `audio` in place. A file that ffmpeg cannot read stays unchanged."""
     rewritten = audio.with_name(f"seekable{audio.suffix}")
     try:
         if await _copied(audio, rewritten):
@@ -40,7 +40,7 @@ async def _copied(audio: Path, target: Path) -> bool:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        env={},  # it parses what a browser sent; our secrets are none of its business
+        env={},  # it parses a browser's data, so it must not see our secrets
     )
     try:
         async with asyncio.timeout(_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""Recordings under way, each in a folder of its own: its audio, and its answer when it comes."""
+"""Recordings in progress, each in its own folder: its audio and, later, its answer."""
 
 import json
 import shutil
@@ -11,13 +11,13 @@ _LONGEST_SUFFIX = 10
 
 
 class Staging:
-    """What is staged survives a restart. Methods raise OSError."""
+    """Staged files survive a restart. Methods raise OSError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def place(self, media_id: str, name: str) -> Path:
-        """Where a recording's audio is to be written, under a name the API can make sense of."""
+        """Returns the path to write a recording's audio to, with a suffix that the API can use."""
         folder = self._folder / media_id
         folder.mkdir(parents=True, exist_ok=True)
         suffix = Path(name).suffix.lower()
@@ -28,7 +28,7 @@ class Staging:
         return next((self._folder / media_id).glob("audio*"), None)
 
     def write_answer(self, media_id: str, answer: Json) -> None:
-        """All of it or nothing."""
+        """Writes the answer completely or not at all."""
         folder = self._folder / media_id
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = folder / f"{_ANSWER}.part"

@@ -1,1 +1,1 @@
-"""The library: recordings, what was found in them, and where they are kept."""
+"""The library: recordings, their transcripts and insights, and where they are stored."""

@@ -1,8 +1,8 @@
-"""Where the library lies: recordings, what was found in them, and their audio.
+"""The storage of the library: recordings, their analyses and their audio.
 
 One protocol with two implementations: SQLite in a local folder (`sqlite`), and Supabase
-(`supabase`). Both keep two tables: `media`, what is known about a recording, and `analysis`,
-what the API made of it together with what was asked and what the user changed.
+(`supabase`). Both have two tables: `media` holds facts about a recording; `analysis` holds the
+options of its request, the API's answer and the user's changes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ Json = dict[str, Any]
 
 
 class StoreError(Exception):
-    """The store cannot do what was asked; the message is a sentence for the user, `advice` says
-    what to do about it, `retryable` whether it may work later as it stands."""
+    """The store could not do what was asked. The message is a sentence for the user, `advice` says
+    what to do about it, and `retryable` whether the same call may succeed later."""
 
     def __init__(self, message: str, advice: str = "", *, retryable: bool = False) -> None:
         super().__init__(message)
@@ -35,8 +35,8 @@ class StoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A recording as a row of `media`. `source_name` is a file's name or a URL, `job_id` the API's
-    job while there is one; `error` is a code and `message` a sentence, for a failed one."""
+    """A recording: a row of `media`. `source_name` is a file name or a URL, `job_id` the API's job
+    while there is one. If the recording failed, `error` is a code and `message` a sentence."""
 
     id: str
     title: str
@@ -55,7 +55,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
-    """Something to be done, as the user keeps it. `evidence` are ids of segments."""
+    """A task, with the user's changes. `evidence` holds ids of segments."""
 
     text: str
     owner: str | None = None
@@ -66,12 +66,12 @@ class ActionItem:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What came of a recording, as a row of `analysis`.
+    """The results of a recording: a row of `analysis`.
 
-    `request` holds the options that were asked for, `response` the API's answer just as it came,
-    None until there is one. `insights` are those shown now: the answer's, or newer ones.
-    `edits` are texts that the user gave to segments, by the segment's id; `speakers` are names for
-    the speakers of the answer. `response` and its text are never changed.
+    `request` holds the options of the request, `response` the API's unchanged answer, or None until
+    there is one. `insights` are the ones to show: the answer's, or newer ones. `edits` are the
+    user's texts for segments, by segment id; `speakers` are the user's names for the answer's
+    speakers. `response` and its text are never changed.
     """
 
     media_id: str
@@ -85,9 +85,9 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the library shows. Every word of `text` must occur in the title or the transcript, as it
-    is or as the beginning of a word. Empty tuples let everything through; of `tags` and of `topics`
-    one is enough. `relevance` sorts by date where there is no text."""
+    """The library's search and filters. Every word of `text` must occur in the title or the
+    transcript, in full or as the beginning of a word. An empty tuple does not filter; one matching
+    tag or topic is enough. Without `text`, `relevance` sorts by date."""
 
     text: str = ""
     languages: tuple[str, ...] = ()
@@ -105,8 +105,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the library. `excerpt` is where the text was found, with `MARK_START` and
-    `MARK_END` around each hit; None without a search or when only the title has it."""
+    """A row of the library's list. `excerpt` is the passage that matches the search, with
+    `MARK_START` and `MARK_END` around each hit; None without a search or if only the title
+    matches."""
 
     media: Media
     topics: tuple[str, ...] = ()
@@ -116,12 +117,12 @@ class Row:
 
 
 MARK_START, MARK_END = "\ue000", "\ue001"
-"""Private characters that no transcript has, so that a page can escape a text before it marks."""
+"""Private-use characters, which no transcript has: a page can escape the text, then mark hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of rows, and how many match in all."""
+    """One page of rows, and the total number of matches."""
 
     rows: tuple[Row, ...]
     total: int
@@ -129,7 +130,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """What there is to filter by, the most frequent first."""
+    """The values to filter by, the most frequent first."""
 
     languages: tuple[str, ...]
     tags: tuple[str, ...]
@@ -138,7 +139,7 @@ class Facets:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Completed recordings of one week, which is named by its Monday (UTC)."""
+    """Completed recordings of one week, given by its Monday (UTC)."""
 
     monday: date
     recordings: int
@@ -170,7 +171,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class OpenItem:
-    """An action item that is not done; `index` is its place in the analysis."""
+    """An action item that is not done. `index` is its position in the analysis."""
 
     media_id: str
     media_title: str
@@ -180,46 +181,46 @@ class OpenItem:
 
 
 class Store(Protocol):
-    """The library of one user. Every method blocks, may be called from any thread, and raises
-    StoreError. Ids that do not exist are passed over by methods that change or delete."""
+    """The library of one user. Every method blocks, may be called from any thread, and may raise
+    StoreError. Methods that change or delete ignore ids that do not exist."""
 
     def add(self, media: Media, request: Json) -> None:
-        """A new recording and what is asked for it. Adding an id again changes nothing."""
+        """Adds a recording with the options of its request. Adding an id again changes nothing."""
 
     def media(self, media_id: str) -> Media | None: ...
 
     def analysis(self, media_id: str) -> Analysis | None: ...
 
     def update_media(self, media_id: str, **changes: Any) -> None:
-        """Set fields of `Media`, but for its id."""
+        """Sets fields of `Media` other than its id."""
 
     def complete(self, media_id: str, response: Json) -> None:
-        """Keep the API's answer, and all that follows from it: state, duration, language, insights,
-        action items, the text to be searched. A title that is still that of the source gives way
-        to the one that the insights suggest. May be called again with the same answer."""
+        """Saves the API's answer and what follows from it: state, duration, language, insights,
+        action items and the searchable text. If the title is still the source's name, the title
+        that the insights suggest replaces it. May be called again with the same answer."""
 
     def update_analysis(self, media_id: str, **changes: Any) -> None:
-        """Set `insights`, `edits`, `speakers` or `action_items`, and what is derived from them."""
+        """Sets `insights`, `edits`, `speakers` or `action_items`, and what is derived from them."""
 
     def search(self, query: Query) -> Page: ...
 
     def facets(self) -> Facets: ...
 
     def unfinished(self) -> list[Media]:
-        """Recordings that wait or are at work, oldest first."""
+        """Returns the recordings that are waiting or active, oldest first."""
 
     def tag(self, media_ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None: ...
 
     def delete(self, media_ids: Sequence[str]) -> None:
-        """Recordings with their analyses and their audio."""
+        """Deletes recordings with their analyses and audio."""
 
     def overview(self, since: date | None, topics: int = 8) -> Overview: ...
 
     def open_items(self, limit: int = 100) -> list[OpenItem]:
-        """Of the newest recordings first."""
+        """Returns the open action items, those of the newest recordings first."""
 
     def keep_audio(self, media_id: str, path: Path) -> None:
-        """Take over the file at `path`, which is gone afterwards."""
+        """Moves the file at `path` into the library; it is gone from `path` afterwards."""
 
     def audio(self, media_id: str) -> Path | str | None:
-        """The recording's audio: a local file, a URL that is good for an hour at least, or None."""
+        """Returns the audio: a local file, a URL valid for at least an hour, or None."""

@@ -1,4 +1,4 @@
-"""A recording's text as the user sees it: the API's segments, with the user's edits over them."""
+"""A recording's text as the user sees it: the API's segments with the user's edits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,8 +8,8 @@ from echostream_ui.library.store import ActionItem, Json
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One segment. `original` is what was recognised; `start_s` and `end_s` count from the start
-    of the audio."""
+    """One segment. `original` is the recognised text; `start_s` and `end_s` count from the start of
+    the audio."""
 
     id: int
     start_s: float
@@ -26,7 +26,7 @@ class Line:
 def lines_of(
     response: Json, edits: Mapping[int, str], speakers: Mapping[str, str]
 ) -> tuple[Line, ...]:
-    """The lines of an answer, in order of time."""
+    """Returns the lines of an answer, in order of time."""
     return tuple(
         Line(
             id=segment["id"],
@@ -43,19 +43,19 @@ def lines_of(
 def edited(
     response: Json, edits: Mapping[int, str], line_id: int, text: str | None
 ) -> dict[int, str]:
-    """The edits with a new text for a line; None or its original text undoes its edit."""
+    """Returns the edits with a new text for a line. None or the original text undoes its edit."""
     original = next(line.original for line in lines_of(response, {}, {}) if line.id == line_id)
     others = {number: kept for number, kept in edits.items() if number != line_id}
     return others if text is None or text.strip() == original else others | {line_id: text.strip()}
 
 
 def text_of(response: Json, edits: Mapping[int, str]) -> str:
-    """The whole text, one line a segment."""
+    """Returns the whole text, one line per segment."""
     return "\n".join(line.text for line in lines_of(response, edits, {}) if line.text)
 
 
 def action_items_of(insights: Json | None) -> tuple[ActionItem, ...]:
-    """The action items of insights, as they were found."""
+    """Returns the action items of insights, without the user's changes."""
     return tuple(
         ActionItem(
             text=item["text"],
@@ -70,9 +70,9 @@ def action_items_of(insights: Json | None) -> tuple[ActionItem, ...]:
 def merged_items(
     insights: Json | None, kept: tuple[ActionItem, ...], found_before: Json | None
 ) -> tuple[ActionItem, ...]:
-    """The action items of newer insights, without losing what the user did to the older ones: an
-    item of the same text stays as the user left it, and one that the newer insights leave out
-    stays if the user had changed it or ticked it off."""
+    """Returns the action items of newer insights without losing the user's changes to the older
+    ones. An item with the same text stays as the user left it; an item that the newer insights do
+    not have stays if the user had changed it or ticked it off."""
     untouched = action_items_of(found_before)
     known = {_key(item.text): item for item in kept}
     merged = [
@@ -87,7 +87,7 @@ def _key(text: str) -> str:
 
 
 def title_of(insights: Json | None) -> str | None:
-    """The title that insights suggest."""
+    """Returns the title that the insights suggest, if any."""
     return " ".join((_details(insights).get("title") or "").split()) or None
 
 

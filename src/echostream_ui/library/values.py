@@ -1,4 +1,4 @@
-"""Values as a store can keep them."""
+"""Values in a form that every store can save."""
 
 import re
 from typing import Any
@@ -7,8 +7,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(value: Any) -> Any:
-    """`value` as JSON that every database takes: without NUL and halves of characters, and with
-    strings for keys. A model that is cut off in the middle of an emoji gives such halves."""
+    """Returns `value` as JSON that every database accepts: with strings as keys, and without NUL
+    and lone surrogates (half characters). A model that is cut off inside an emoji makes those."""
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, dict):

@@ -1,1 +1,1 @@
-"""Recordings that are still being spoken: from the browser's microphone to the API."""
+"""Live recordings: from the browser's microphone to the API."""

@@ -1,8 +1,8 @@
 """One live recording.
 
-What a microphone gives is written to the disk first, and read to the API from there. So memory does
-not grow however far the API is behind, and whatever breaks, the browser, the API or this process,
-what was written ends in the library: if not with the text that came live, then as any other file.
+The audio is first written to disk, then read from there and sent to the API. So memory does not
+grow however far the API is behind. And if the browser, the API or this process fails, the audio
+still ends in the library: with the live text, or else transcribed like any other file.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 _AWAY_S = 3.0
-"""How long one that has been stopped waits for an API whose connection broke."""
+"""How long a stopped recording waits for the API if the connection to it broke."""
 
 _ANSWERED = ("transcript", "insights", "language", "duration", "segments", "engine", "model")
 
@@ -43,8 +43,8 @@ _LINK_BROKE = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A live recording that somebody has asked for: into whose library, under which name, and the
-    options of its transcription. `title` is the user's own, None to let the insights give one."""
+    """A request for a live recording: the library it goes to, its name, and the options of its
+    transcription. `title` is the user's; if it is None, the insights give one."""
 
     store: Store
     name: str
@@ -54,7 +54,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The API, and what takes finished recordings in."""
+    """The API, and the intake for finished recordings."""
 
     url: str
     token: str | None
@@ -63,17 +63,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`saved`: with the text that came live. `later`: it is transcribed as a file. `nothing`: there
-    was no audio, and there is no recording."""
+    """How a recording ended. `saved`: with the live text. `later`: it is transcribed as a file.
+    `nothing`: there was no audio, so there is no recording."""
 
     how: Literal["saved", "later", "nothing"]
 
 
 class LiveSession:
-    """One recording. Create it in a running event loop; everything happens there."""
+    """One recording. Create it in a running event loop, which does all its work."""
 
     def __init__(self, media_id: str, wanted: Wanted, audio: Path, target: Target) -> None:
-        """`audio` is the file to be written. Raises OSError when it cannot be."""
+        """`audio` is the file to write. Raises OSError if it cannot be written."""
         self.media_id = media_id
         self.secret = secrets.token_urlsafe()
         self.confirmed = ""
@@ -81,9 +81,9 @@ class LiveSession:
         self.tentative = ""
         self.lag_ms: int | None = None
         self.pieces = 0
-        """How many are on the disk."""
+        """The number of pieces on the disk."""
         self.notice: str | None = None
-        """What the user ought to know, while it lasts."""
+        """A problem that the user should know about; None if there is none now."""
         self.ended: Ended | None = None
         self._wanted = wanted
         self._target = target
@@ -98,15 +98,15 @@ class LiveSession:
         self._patience: asyncio.TimerHandle | None = None
         self._listening: asyncio.Task[Json | None] | None = None
 
-    # What the browser's connection does
+    # Called by the browser's connection
 
     @property
     def news(self) -> asyncio.Event:
-        """Set at the next change of anything that is told to the browser."""
+        """Is set when anything that is sent to the browser changes next."""
         return self._changed
 
     async def append(self, piece: bytes) -> None:
-        """The next piece of the container stream, which is on the disk when this returns."""
+        """Writes the next piece of the container stream to the disk before it returns."""
         async with self._writing:
             if self._stopped.is_set():
                 return
@@ -122,33 +122,33 @@ class LiveSession:
         self._tell()
 
     async def settled(self) -> int:
-        """How many pieces are on the disk, once none is being written."""
+        """Waits until no piece is being written, then returns how many are on the disk."""
         async with self._writing:
             return self.pieces
 
     def stop(self) -> None:
-        """No more will come. What there is, is transcribed to its end and saved."""
+        """Ends the audio. What was recorded so far is transcribed and saved."""
         self.stay()
         self._stopped.set()
         self._limit_patience()
         self._tell()
 
     def wait_for_return(self, grace_s: float) -> None:
-        """The browser's connection broke; stop if it is not back in time."""
+        """The browser's connection broke: stops unless it is back within `grace_s`."""
         self.stay()
         self._grace = asyncio.get_running_loop().call_later(grace_s, self.stop)
 
     def stay(self) -> None:
-        """The browser is there."""
+        """The browser is connected: cancels the pending stop."""
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
 
-    # Its life
+    # From begin to end
 
     async def run(self) -> None:
-        """Until the recording has been handed over to the library. When cancelled, what is on the
-        disk is left to the next run of the frontend."""
+        """Runs until the library has the recording. If this is cancelled, the next run of the
+        frontend continues with what is on the disk."""
         self._listening = asyncio.create_task(self._listen())
         try:
             await asyncio.wait({self._listening})
@@ -174,7 +174,7 @@ class LiveSession:
         self._reader.close()
 
     async def _listen(self) -> Json | None:
-        """The API's answer; None, and a notice that says why, where no text comes live."""
+        """Returns the API's answer, or None if there is no live text; `notice` then says why."""
         client = LiveClient(
             self._target.url,
             self._target.token,
@@ -197,11 +197,11 @@ class LiveSession:
         finally:
             self._is_linked = False
         if "error" in final:
-            return None  # the whole file may do better, and says in words what is wrong if not
+            return None  # the whole file may succeed; if not, its error says why
         return {"success": True, "cached": False} | {name: final.get(name) for name in _ANSWERED}
 
     async def _read(self) -> AsyncGenerator[bytes, None]:
-        """The file as it grows, to its end."""
+        """Yields the file as it grows, until it ends."""
         sent = 0
         while True:
             while sent < self._size:
@@ -239,7 +239,7 @@ class LiveSession:
         self.ended = ended
         self._tell()
 
-    # What the API says
+    # Called for what the API sends
 
     def _take_text(self, message: Json) -> None:
         self.confirmed += message["text"]
@@ -253,7 +253,7 @@ class LiveSession:
         self._note(None if is_up else _LINK_BROKE)
 
     def _limit_patience(self) -> None:
-        """An API that went away is waited for while somebody speaks, but not for ever after."""
+        """Without a link to the API, waits while the user speaks, but only `_AWAY_S` after that."""
         if self._patience is not None:
             self._patience.cancel()
         if self._stopped.is_set() and not self._is_linked and self._listening is not None:
@@ -270,7 +270,7 @@ class LiveSession:
 
 
 def _asked(request: Json) -> Json:
-    """Those options of a transcription that `start_audio` has, too."""
+    """Returns the options that the API's `start_audio` accepts too."""
     options = LiveOptions.model_validate(request)
     names = set(LiveOptions.model_fields)
     return options.model_dump(mode="json", by_alias=True, include=names, exclude_defaults=True)

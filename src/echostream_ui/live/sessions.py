@@ -1,4 +1,4 @@
-"""The live recordings of this process: begun, come back to, and left to the next run at its end."""
+"""The live recordings of this process: starts them, finds them again, and stops them at the end."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ _GRACE_S = 30.0
 
 
 class LiveSessions:
-    """All that are under way in this process, and those that have just ended."""
+    """The live recordings that are running in this process or have just ended."""
 
     def __init__(self, target: Target, *, grace_s: float = _GRACE_S) -> None:
         self.grace_s = grace_s
@@ -21,7 +21,7 @@ class LiveSessions:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(self, wanted: Wanted, suffix: str) -> LiveSession:
-        """Raises OSError when it cannot be written to the disk, or StoreError."""
+        """Starts a recording. Raises OSError if it cannot be written to the disk, or StoreError."""
         intake = self._target.intake
         media_id, audio = await asyncio.to_thread(
             intake.add_live, wanted.store, wanted.name, wanted.title, suffix, wanted.request
@@ -34,11 +34,11 @@ class LiveSessions:
         return session
 
     def find(self, secret: str) -> LiveSession | None:
-        """The session that a browser comes back to; also one that ended while it was away."""
+        """Returns the session of a browser that reconnects, even if it has ended meanwhile."""
         return self._sessions.get(secret)
 
     async def aclose(self) -> None:
-        """Stop; the next run of the frontend goes on with what was recorded."""
+        """Stops. The next run of the frontend continues with what was recorded."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -46,7 +46,7 @@ class LiveSessions:
     async def _run(self, session: LiveSession) -> None:
         try:
             await session.run()
-        except Exception:  # such as a full disk: what was recorded is staged for the next run
+        except Exception:  # e.g. a full disk: the audio stays staged for the next run
             log.exception("a live recording could not be handed over")
             session.end(Ended("later"))
         loop = asyncio.get_running_loop()

@@ -1,15 +1,15 @@
-"""The WebSocket between the recorder in a page and its live recording here.
+"""The WebSocket between the recorder in a page and its live recording on this server.
 
-From the browser: first `{"ticket", "ext"}` for a new recording, or `{"secret"}` to come back to it;
+From the browser: first `{"ticket", "ext"}` for a new recording, or `{"secret"}` to reconnect to it;
 then each piece of the container stream as a binary message, and `{"stop": true}` after the last.
-Pieces are not numbered: they come in order, and every message from here says how many are on the
-disk, so a browser that comes back goes on after that many.
+Pieces are not numbered: they come in order, and every message to the browser says how many are on
+the disk, so that a browser that reconnects continues after that many.
 
 To the browser: `{"secret", "id", "text", "tentative", "lagMs", "received", "notice"}` at once, then
-the same without the first two whenever something has changed. `text` is to be appended; the first
-one after coming back is the whole text. At last `{"ended"}`. It is closed with 1000 then, with 4401
-when a ticket or a secret is not good, with 4400 for what makes no sense, 4409 when the recording
-was taken over by another connection, 4500 when it cannot be begun.
+the same without the first two whenever something changes. The browser appends `text`; the first one
+after reconnecting is the whole text. The last message also has `ended`. The socket then closes with
+1000. It closes with 4401 if the ticket or the secret is not valid, 4400 if the first message makes
+no sense, 4409 if another connection took the recording over, 4500 if the recording cannot start.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ log = logging.getLogger(__name__)
 _HELLO_S = 10.0
 _SUFFIXES = {"webm": ".webm", "ogg": ".ogg", "mp4": ".m4a"}
 _LEFT = (1000, 1001)
-"""How a browser closes a connection itself, as when its window is closed."""
+"""Close codes if the browser itself ends the connection, for example on closing its window."""
 
 _Refusal = tuple[int, str]
 
 
 class LiveSockets:
-    """Serves them all. One recording has one connection, the newest."""
+    """Serves all the sockets. Each recording has one connection, the newest."""
 
     def __init__(self, sessions: LiveSessions, tickets: Tickets[Wanted]) -> None:
         self._sessions = sessions
@@ -45,7 +45,7 @@ class LiveSockets:
         self._holders: dict[str, WebSocket] = {}
 
     async def serve(self, websocket: WebSocket) -> None:
-        """From its opening handshake to its end."""
+        """Serves one socket from its handshake until it closes."""
         await websocket.accept()
         try:
             async with asyncio.timeout(_HELLO_S):
@@ -88,7 +88,7 @@ class LiveSockets:
         try:
             await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
             if session.ended is None:
-                await asyncio.wait({hearing})  # only there is it seen how a browser went
+                await asyncio.wait({hearing})  # only it learns how the browser left
         finally:
             for task in (telling, hearing):
                 task.cancel()
@@ -106,7 +106,7 @@ class LiveSockets:
             session.wait_for_return(self._sessions.grace_s)
 
     async def _hear(self, websocket: WebSocket, session: LiveSession) -> int | None:
-        """Until the browser is gone: the code it closed with, if it did."""
+        """Runs until the browser is gone or replaced. Returns its close code, None if replaced."""
         while self._holders.get(session.secret) is websocket:
             message = await websocket.receive()
             if message["type"] == "websocket.disconnect":
@@ -119,7 +119,7 @@ class LiveSockets:
 
 
 async def _tell(websocket: WebSocket, session: LiveSession) -> None:
-    """All that changes, until the recording has ended; a slow browser is told less often."""
+    """Sends every change until the recording has ended. A slow browser gets fewer messages."""
     told: int = 0
     first: Json = {"secret": session.secret, "id": session.media_id}
     with suppress(WebSocketDisconnect, RuntimeError):  # RuntimeError: it was closed meanwhile
@@ -145,7 +145,7 @@ async def _tell(websocket: WebSocket, session: LiveSession) -> None:
 
 
 def _object(message: MutableMapping[str, Any]) -> Json | None:
-    """What a text message says, if it is a JSON object. Raises WebSocketDisconnect."""
+    """Returns a message's JSON object, None for others. Raises WebSocketDisconnect."""
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code") or 1006)
     try:

@@ -1,1 +1,1 @@
-"""Scripts that Streamlit runs: `frame` around each of the pages. Beside them is what they share."""
+"""Scripts that Streamlit runs, with `frame` around each page, and the code they share."""

@@ -1,4 +1,4 @@
-"""Add recordings: files, addresses, the microphone. Work goes on when the page is left."""
+"""Add recordings: files, links, the microphone. Work continues after the user leaves the page."""
 
 import time
 from collections.abc import Callable
@@ -110,7 +110,7 @@ def add_clip(store: Store, request: Json) -> None:
 
 
 def take(things: list[UploadedFile] | list[str], add: Callable[..., str]) -> None:
-    """Add one after the other; one that cannot be added does not keep the others out."""
+    """Adds the things one by one. If one cannot be added, the others still are."""
     added: list[str] = st.session_state.setdefault("added", [])
     for thing in things:
         try:
@@ -123,7 +123,7 @@ def take(things: list[UploadedFile] | list[str], add: Callable[..., str]) -> Non
 
 @st.fragment(run_every=_REFRESH_S)
 def show_items(store: Store) -> None:
-    """Everything under way, also from other visits, and what has come of those added in this."""
+    """Shows all unfinished, failed and cancelled recordings, and those done in this visit."""
     under_way = store.search(Query(states=UNFINISHED, limit=_SHOWN, descending=False))
     ended = store.search(Query(states=("failed", "cancelled"), limit=_SHOWN))
     added = [store.media(media_id) for media_id in st.session_state.get("added", [])]

@@ -1,4 +1,4 @@
-"""What can be done with several recordings at once: open, tag, export, delete."""
+"""Actions on several recordings at once: tag, export, delete."""
 
 import io
 import zipfile
@@ -13,7 +13,7 @@ from echostream_ui.words.wording import count, plain
 
 
 def show(store: Store, chosen: Sequence[Media], known_tags: Sequence[str]) -> None:
-    """A row of buttons."""
+    """Shows how many are selected, and the buttons."""
     st.markdown(f"**{count(len(chosen), 'recording')} selected**", width="content")
     if st.button("Tag", icon=":material/label:"):
         ask_tags(store, chosen, known_tags)
@@ -49,14 +49,14 @@ def ask_format(store: Store, chosen: Sequence[Media]) -> None:
         lambda: archive(store, done, wanted),
         file_name="recordings.zip",
         mime="application/zip",
-        on_click="ignore",  # a run of the dialog would take back what the browser is about to fetch
+        on_click="ignore",  # rerunning the dialog would remove the file before it is fetched
         type="primary",
         icon=":material/download:",
     )
 
 
 def archive(store: Store, media: Sequence[Media], as_format: Format) -> bytes:
-    """A zip file with a document for each recording, under names that differ."""
+    """Returns a zip file with a document for each recording, under unique names."""
     packed = io.BytesIO()
     names: set[str] = set()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:

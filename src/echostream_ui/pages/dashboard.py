@@ -1,4 +1,4 @@
-"""All recordings together: how much, about what, in which mood, and what is still to be done."""
+"""All recordings together: hours, topics, sentiment, languages and open action items."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -81,7 +81,7 @@ def card(question: str) -> "st.delta_generator.DeltaGenerator":
 
 
 def week_axis(found: Overview, since: date | None) -> alt.X:
-    """All weeks of the period, those without a recording too."""
+    """Returns an axis of all weeks of the period, including those without a recording."""
     first = (since - timedelta(days=since.weekday())) if since else found.weeks[0].monday
     mondays = pd.date_range(first, datetime.now(UTC).date(), freq="7D")
     return alt.X(
@@ -213,7 +213,7 @@ def show_languages(found: Overview) -> None:
 
 
 def show_items(store: Store) -> None:
-    """Open action items of all time, ticked off here as well as with their recording."""
+    """Shows the open action items of all recordings. They can be ticked off here too."""
     st.subheader("What is still to be done", anchor=False)
     wanted = _MANY_ITEMS if st.session_state.get("dashboard_all_items") else _ITEMS
     items = store.open_items(wanted + 1)
@@ -251,7 +251,7 @@ def show_more() -> None:
 
 
 def tick_off(store: Store, ticked: OpenItem) -> None:
-    """Looks it up again, for it may have been changed on another page meanwhile."""
+    """Reads the items again first: another page may have changed them meanwhile."""
     analysis = store.analysis(ticked.media_id)
     if analysis is not None:
         items = [

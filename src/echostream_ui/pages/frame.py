@@ -1,4 +1,4 @@
-"""Every page's frame: navigation, and how the API is."""
+"""The frame of every page: navigation, account, and the API's problems."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from echostream_ui.pages.session import keep_signed_in, sign_out, signed_in
 from echostream_ui.services import services
 from echostream_ui.words.wording import plain
 
-# A file of ours: any other icon would have browsers ask for it outside.
+# Our own file: browsers would load any other icon from the internet.
 _ICON = Path(__file__).parent.parent / "icon.svg"
 
 st.set_page_config(page_title="EchoStream", page_icon=str(_ICON), layout="wide")
@@ -18,7 +18,7 @@ st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3re
 
 @st.fragment(run_every=3)
 def api_banner() -> None:
-    """Says when the API is away, also while a page stands open."""
+    """Shows the API's problems, also those that begin while a page is open."""
     state = services().api_seen()
     if state.error is not None:
         st.error(state.error.words, icon=":material/cloud_off:")
@@ -40,7 +40,7 @@ def pages() -> list[st.Page]:
 
 
 def account() -> None:
-    """Who is signed in, where people do."""
+    """Shows who is signed in, if there are accounts."""
     store = st.session_state.get("store")
     if store is not None:
         with (

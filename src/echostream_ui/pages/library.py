@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def ask(facets: Facets) -> Query:
-    """What is to be shown, kept while the user looks at other pages."""
+    """Shows search, order and filters, which are kept while the user is on other pages."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Search",
@@ -155,7 +155,7 @@ def show_no_match() -> None:
 
 def show_table(store: Store, rows: Sequence[Row], total: int, query: Query, facets: Facets) -> None:
     actions = st.container(horizontal=True, vertical_alignment="center")
-    # With another key the table forgets what was selected among rows that are gone.
+    # A new key for other rows: the table then forgets the selection among the old ones.
     shown = hash(tuple(row.media.id for row in rows))
     selection = st.dataframe(
         as_frame(rows, with_excerpts=bool(query.text.strip())),
@@ -222,7 +222,7 @@ def columns() -> dict[str, Any]:
 
 @st.fragment(run_every=_WATCH_S)
 def watch(store: Store, seen: list[str]) -> None:
-    """Shows the table again when a recording that was under way is done."""
+    """Reruns the page when the set of unfinished recordings changes."""
     if seen and [media.id for media in store.unfinished()] != seen:
         st.rerun()
 

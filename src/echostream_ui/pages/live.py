@@ -1,4 +1,4 @@
-"""*Live*: text while somebody speaks, and a recording in the library at the end."""
+"""*Live*: shows text while the user speaks, and saves the recording in the library."""
 
 import time
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ _POLL_S = 1.0
 
 
 def issue_ticket() -> None:
-    """For the recording that begins now, as the page stands."""
+    """Issues a ticket for the recording that begins now, with the page's current options."""
     state = st.session_state
     name = f"Live, {wording.day_and_time(datetime.now(UTC), st.context.timezone)}"
     options = Options(language=state.live_language or None, model=state.get("live_model"))
@@ -31,9 +31,9 @@ def issue_ticket() -> None:
 
 
 def show_form() -> None:
-    """Title, language and model, which are settled once a recording has begun."""
+    """Shows title, language and model, which cannot change during a recording."""
     state = st.session_state
-    if _RECORDER not in state:  # the page was left meanwhile, which ends a recording
+    if _RECORDER not in state:  # the user left the page, which ends a recording
         state.live_is_on = False
     title, language = st.columns([3, 2])
     title.text_input(
@@ -62,7 +62,7 @@ def show_recorder() -> None:
 
 
 def show_outcome(media_id: str) -> None:
-    """What came of the last recording, as soon as it is known."""
+    """Shows the state of the last recording and, when it is done, the result."""
     media = current_store().media(media_id)
     if media is None:
         return
@@ -102,7 +102,7 @@ def show_progress(media: Media) -> None:
 
 
 def show_insights(analysis: Analysis) -> None:
-    """In brief; the recording's own page has the rest."""
+    """Shows the insights in brief. The recording's own page has the rest."""
     insights = analysis.insights or {}
     if summary := insights.get("summary"):
         st.text(summary)

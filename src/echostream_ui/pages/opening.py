@@ -1,7 +1,7 @@
-"""Opening a recording from a part of a page that runs by itself.
+"""Opens a recording's page from a fragment, a part of a page that reruns by itself.
 
-A page that is left from within such a fragment stays empty where the fragment's next run comes in
-between. So the whole page is run once more, and that run leaves it.
+If a fragment itself switches the page and its own next run comes in between, the screen stays
+empty. So the fragment reruns the whole page, and that run switches.
 """
 
 import streamlit as st
@@ -10,12 +10,12 @@ _KEY = "recording_to_open"
 
 
 def ask(media_id: str) -> None:
-    """Have the page leave for a recording. Does not return."""
+    """Makes the page switch to a recording. Does not return."""
     st.session_state[_KEY] = media_id
     st.rerun()
 
 
 def follow() -> None:
-    """Leave, where that was asked for. To be called first in a page."""
+    """Switches to the recording if `ask` was called. Call this first in a page."""
     if media_id := st.session_state.pop(_KEY, None):
         st.switch_page("recording.py", query_params={"id": media_id})

@@ -1,4 +1,4 @@
-"""One recording: its audio and transcript, and what was found in it."""
+"""One recording: its audio, transcript and insights."""
 
 import streamlit as st
 
@@ -56,7 +56,7 @@ def _completed(store: Store, media: Media, analysis: Analysis) -> None:
 
 
 def _edit(store: Store, media_id: str, reply: str, change: Json) -> None:
-    """Keep a line's text; what came of it is told to the player in the run that follows."""
+    """Saves a line's text. The next run tells the player whether that worked."""
     error: str | None = None
     try:
         analysis = store.analysis(media_id)

@@ -1,4 +1,4 @@
-"""Who looks at a page, and whose library it shows."""
+"""The user of a page, and the library that it shows."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from echostream_ui.visits import COOKIE
 if TYPE_CHECKING:
     from echostream_ui.library.supabase.store import SupabaseStore
 
-# Asks for the cookie, on this server, whatever path it is served under.
+# Gets the cookie from this server, whatever path it is served under.
 _REMEMBER = """
 export default function ({ data }) {
   fetch(new URL("visit?ticket=" + encodeURIComponent(data), document.location), { method: "POST" });
@@ -21,7 +21,7 @@ _remember = st.components.v2.component("echostream_remember", js=_REMEMBER)
 
 
 def signed_in() -> Store | None:
-    """The library of this session's user; without Supabase, the one on this machine."""
+    """Returns the user's library, None if not signed in; without Supabase, the local one."""
     shared = services()
     if shared.library is not None:
         return shared.library
@@ -33,7 +33,7 @@ def signed_in() -> Store | None:
 
 
 def current_store() -> Store:
-    """The same, for pages that are shown to nobody else."""
+    """The same, for pages that need a signed-in user: stops the page if there is none."""
     store = signed_in()
     if store is None:
         st.stop()
@@ -41,7 +41,7 @@ def current_store() -> Store:
 
 
 def sign_in(store: "SupabaseStore") -> None:
-    """Begin a session; what the user's earlier ones left unfinished goes on."""
+    """Begins a session, and continues what the user's earlier sessions left unfinished."""
     shared = services()
     st.session_state["store"] = store
     st.session_state["ticket"] = shared.visits.tickets.issue(store)
@@ -49,7 +49,7 @@ def sign_in(store: "SupabaseStore") -> None:
 
 
 def keep_signed_in() -> None:
-    """Let the browser have its cookie, once there is a page for it to ask from."""
+    """Makes the browser get its cookie, as soon as there is a page that can ask for it."""
     if ticket := st.session_state.get("ticket"):
         _remember(data=ticket, key="remember")
 
@@ -59,6 +59,6 @@ def sign_out() -> None:
     store: SupabaseStore = st.session_state.pop("store")
     shared.visits.end(store)
     st.session_state.clear()
-    # Work in the background has nothing but this session to write with; it expires by itself.
+    # Background work can only write with this session, so it must stay; it expires by itself.
     if not store.unfinished():
         store.sign_out()

@@ -1,4 +1,4 @@
-"""Signing in, signing up, and a way back in for who has forgotten the password."""
+"""Signing in, signing up, and resetting a forgotten password."""
 
 from collections.abc import Callable
 

@@ -1,1 +1,1 @@
-"""What a page shows of one recording, part by part."""
+"""The parts of the page of one recording."""

@@ -1,4 +1,4 @@
-"""Where the player has a recording's audio from, and the copy of it that browsers can play."""
+"""The source of a recording's audio for the player, and the copy that browsers can play."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ _LOOK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """`url` may be relative to the page's. `notice` says why there is none; `needs_copy` is the
-    file that a playable copy has to be made of first."""
+    """`url` may be relative to the page's. `notice` says why there is no audio. If `needs_copy` is
+    set, a playable copy of that file must be made first."""
 
     url: str | None = None
     notice: str | None = None
@@ -29,7 +29,7 @@ def audio_of(store: Store, media: Media) -> Audio:
     if isinstance(found, Path):
         if playable.needs_copy(found, media.source):
             return Audio(needs_copy=found)
-        # The copy has an address of its own, so that no browser keeps what it had before.
+        # The copy has its own URL, so that no browser uses the original from its cache.
         version = "?copy" if playable.copy_of(found).exists() else ""
         return Audio(f"audio/{media.id}{version}")
     if found is not None:
@@ -44,12 +44,12 @@ def audio_of(store: Store, media: Media) -> Audio:
 
 
 def name_of(media_id: str) -> str:
-    """What the making of the copy is called in the background."""
+    """The name of the background work that makes the copy."""
     return f"copy {media_id}"
 
 
 def copy_is_made(media: Media, path: Path) -> None:
-    """Start to make the playable copy, and show how that goes; runs the page when it is there."""
+    """Starts to make the playable copy and shows its state. Reruns the page when it is ready."""
     problem = f"copy-problem-{media.id}"
     background, name = services().background, name_of(media.id)
     if error := background.take_error(name):

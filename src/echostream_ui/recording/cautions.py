@@ -1,4 +1,4 @@
-"""What a transcript may lack, as the API says: places where a person should listen."""
+"""The API's warnings about a transcript: places where a person should listen."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from echostream_ui.words.wording import clock, count
 
 
 def show(response: Json, lines: Sequence[Line], *, key: str) -> None:
-    """Nothing where there is nothing to say."""
+    """Shows the warnings, or nothing if there are none."""
     warnings: list[Json] = response.get("warnings") or []
     if not warnings:
         return
@@ -31,7 +31,7 @@ def _words(warning: Json) -> str:
 
 
 def _nearest(lines: Sequence[Line], start_s: float | None) -> tuple[int, ...]:
-    """The line to listen from: the last one that begins before, or the first."""
+    """Returns the line to listen from: the last one that begins before, or else the first."""
     if start_s is None or not lines:
         return ()
     before = [line for line in lines if line.start_s <= start_s]

@@ -1,7 +1,7 @@
-"""Insights into a text that was sent to the API, with their evidence put back to our segments.
+"""Maps the evidence of insights from the API's segments of a text to our own segments.
 
-The API cuts a given text into segments of its own, at ends of sentences and of lines. Both are
-laid over the same text, character by character; spaces do not count, since they may have changed.
+The API cuts the text it gets into its own segments, at the ends of sentences and lines. Both kinds
+are matched by their position in the text, in characters without spaces, which may have changed.
 """
 
 from collections import defaultdict
@@ -12,8 +12,8 @@ from echostream_ui.library.transcript import Line
 
 
 def mapped(insights: Json, found: Sequence[Json], lines: Sequence[Line]) -> Json:
-    """The same insights, whose evidence are ids of `lines` instead of those of `found`, the
-    segments of the API's answer."""
+    """Returns the insights with ids of `lines` as evidence, instead of ids of `found`, the segments
+    of the API's answer."""
     places = places_of(found, lines)
     details = insights.get("details") or {}
     lists = {
@@ -26,7 +26,7 @@ def mapped(insights: Json, found: Sequence[Json], lines: Sequence[Line]) -> Json
 
 
 def places_of(found: Sequence[Json], lines: Sequence[Line]) -> dict[int, tuple[int, ...]]:
-    """For each segment of the answer, the ids of the lines that its text comes from."""
+    """Returns, for each segment of the answer, the ids of the lines that its text comes from."""
     ours = _spans((line.id, line.text) for line in lines)
     places: dict[int, tuple[int, ...]] = {}
     first = 0
@@ -41,7 +41,7 @@ def places_of(found: Sequence[Json], lines: Sequence[Line]) -> dict[int, tuple[i
 
 
 def _spans(texts: Iterable[tuple[int, str]]) -> list[tuple[int, int, int]]:
-    """Id, start and end of each text that is not empty, counted in characters but for spaces."""
+    """Returns id, start and end of each non-empty text, in characters without spaces."""
     spans = []
     start = 0
     for number, text in texts:
@@ -57,7 +57,7 @@ def _ids(evidence: Iterable[int], places: dict[int, tuple[int, ...]]) -> list[in
 
 
 def _timeline(found: Iterable[Json], places: dict[int, tuple[int, ...]]) -> list[Json]:
-    """One entry for each line: of several sentences in it, the label with the most weight."""
+    """Returns one entry per line. If it has several sentences, the label with most weight wins."""
     weights: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for at in found:
         for line_id in places.get(at["segment"], ()):

@@ -1,4 +1,4 @@
-"""What a recording is, and what can be done with it as a whole."""
+"""The facts about a recording, and the actions on it as a whole."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +15,7 @@ from echostream_ui.words.languages import language_name
 
 
 def show(store: Store, media: Media, analysis: Analysis | None) -> None:
-    """Title, facts, tags and a row of actions; what needs a transcript only with `analysis`."""
+    """Shows title, facts, tags and actions. What needs a transcript is shown if `analysis` is."""
     if analysis is not None:
         st.title(wording.plain(media.title), anchor=False)
     st.caption(wording.plain(" · ".join(_facts(media, analysis.response if analysis else None))))
@@ -36,7 +36,7 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
 
 
 def speakers_of(response: Json | None) -> list[str]:
-    """As the API calls them, in order of their first words."""
+    """Returns the API's names for the speakers, in order of their first words."""
     found = ((response or {}).get("segments") or []) if response else []
     return list(dict.fromkeys(each["speaker"] for each in found if each.get("speaker")))
 
@@ -66,7 +66,7 @@ def _exports(media: Media, analysis: Analysis) -> None:
         for each in documents.FORMATS:
             st.download_button(
                 documents.LABELS[each],
-                # Made when it is asked for: nobody wants all six on every look at the page.
+                # Made only on demand: nobody needs all six each time the page is shown.
                 partial(documents.export, media, analysis, each, timezone, cue_options),
                 file_name=documents.file_name(media, each),
                 mime=documents.MEDIA_TYPES[each],

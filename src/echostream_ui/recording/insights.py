@@ -1,4 +1,4 @@
-"""The insights into a recording, each with its evidence, and what the user makes of them."""
+"""The insights into a recording, each with its evidence, and the user's changes to them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -75,7 +75,7 @@ def _summary(insights: Json, details: Json, lines: Mapping[int, Line]) -> None:
 @st.fragment
 @told
 def _action_items(store: Store, media_id: str, lines: Mapping[int, Line]) -> None:
-    """Read anew by itself, so that a tick does not run the whole page."""
+    """Reads the items itself, so that ticking one does not rerun the whole page."""
     analysis = store.analysis(media_id)
     items = analysis.action_items if analysis else ()
     if problem := st.session_state.pop("item-problem", None):
@@ -117,7 +117,7 @@ def _action_item(
 
 
 def _keep_item(store: Store, media_id: str, text: str, field: str, value: str | bool) -> None:
-    """Change one field of the item of this text, as the items are now."""
+    """Changes one field of the item with this text, in the latest stored items."""
     if isinstance(value, str):
         value = value.strip()
     change = {field: value if field == "done" else value or None}
@@ -158,7 +158,7 @@ def _sentiment(media: Media, insights: Json, details: Json, lines: Mapping[int, 
 
 
 def _follow_chart(chosen: list[Json]) -> None:
-    """Go where a bar was chosen, once for each choice."""
+    """Makes the player go to the chosen bar, once per choice."""
     state = st.session_state
     if chosen != state.get("sentiment-chosen"):
         state["sentiment-chosen"] = chosen
@@ -185,7 +185,7 @@ def _made_by(meta: Json) -> None:
 
 
 def _again(store: Store, media_id: str, *, is_first: bool) -> None:
-    """A button to make insights, and how far that is; a fragment that looks again while it runs."""
+    """Shows a button to generate insights, or that they are being made: a fragment that polls."""
     background, name = services().background, name_of(media_id)
     problem = f"again-problem-{media_id}"
     was_running = st.session_state.get(f"again-{media_id}", False)

@@ -1,4 +1,4 @@
-"""Insights made again from a recording's text as it is now, in the background."""
+"""Generates insights again, in the background, from a recording's current text."""
 
 import asyncio
 
@@ -9,13 +9,13 @@ from echostream_ui.recording.evidence import mapped
 
 
 def name_of(media_id: str) -> str:
-    """What the work is called in the background."""
+    """The name of the background work."""
     return f"insights {media_id}"
 
 
 async def make_again(api: ApiClient, store: Store, media_id: str) -> None:
-    """Ask the API for insights into the edited text and keep them, with what the user did to the
-    action items. Raises ApiError and StoreError."""
+    """Gets insights into the edited text from the API and saves them, with the user's changes to
+    the action items. Raises ApiError and StoreError."""
     analysis = await _analysis(store, media_id)
     response = analysis.response or {}
     text = text_of(response, analysis.edits)
@@ -26,7 +26,7 @@ async def make_again(api: ApiClient, store: Store, media_id: str) -> None:
         )
     lines = lines_of(response, analysis.edits, {})
     insights = mapped(answer["insights"], answer.get("segments", []), lines)
-    latest = await _analysis(store, media_id)  # the user may have gone on meanwhile
+    latest = await _analysis(store, media_id)  # the user may have edited it meanwhile
     items = merged_items(insights, latest.action_items, latest.insights)
     await asyncio.to_thread(
         lambda: store.update_analysis(media_id, insights=insights, action_items=items)
@@ -41,7 +41,7 @@ async def _analysis(store: Store, media_id: str) -> Analysis:
 
 
 def _language(analysis: Analysis) -> str | None:
-    """Of the text, which a translation has in English."""
+    """Returns the language of the text, which is English if it was translated."""
     if analysis.request.get("task") == "translate":
         return "en"
     language: str | None = (analysis.response or {}).get("language")

@@ -27,8 +27,8 @@ _CLOCK = (
 
 
 def bars_of(timeline: Sequence[Json], lines: Mapping[int, Line], end_s: float) -> list[Json]:
-    """A bar for each segment, or for a few together where there are many: up is positive, down is
-    negative. `line` is where its strongest segment is."""
+    """Returns a bar for each segment, or for a few together if there are many: up is positive, down
+    is negative. `line` is the line of the bar's strongest segment."""
     known = [at for at in timeline if at["segment"] in lines]
     if not known:
         return []
@@ -42,7 +42,7 @@ def bars_of(timeline: Sequence[Json], lines: Mapping[int, Line], end_s: float) -
 
 
 def described(timeline: Sequence[Json]) -> str:
-    """The chart in a sentence, for those who do not see it."""
+    """Returns the chart as a sentence, for users who cannot see it."""
     counts = Counter(at["label"] for at in timeline)
     parts = [f"{counts[label]} {SENTIMENT_WORDS[label].lower()}" for label in SENTIMENTS]
     noun = "segment" if len(timeline) == 1 else "segments"
@@ -50,7 +50,7 @@ def described(timeline: Sequence[Json]) -> str:
 
 
 def chart_of(bars: Sequence[Json]) -> alt.Chart:
-    """Its selection, `SELECTION`, gives the `line` of the bar that was chosen."""
+    """Returns the chart. Its selection, `SELECTION`, has the `line` of the chosen bar."""
     labels = [SENTIMENT_WORDS[label] for label in SENTIMENTS]
     scale = alt.Scale(domain=labels, range=[_COLOURS[label] for label in SENTIMENTS])
     place = alt.selection_point(name=SELECTION, fields=["line"])

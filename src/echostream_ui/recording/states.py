@@ -1,4 +1,4 @@
-"""A recording that has no transcript: missing, under way, failed or cancelled."""
+"""Recordings without a transcript: missing, in progress, failed or cancelled."""
 
 import time
 
@@ -35,7 +35,7 @@ def under_way(store: Store, media: Media) -> None:
 @st.fragment(run_every=_LOOK_S)
 @told
 def _progress(store: Store, media_id: str) -> None:
-    """Looks again and again, until the recording is no longer under way."""
+    """Shows the progress every second until the recording is no longer in progress."""
     media = store.media(media_id)
     if media is None or media.state not in UNFINISHED:
         st.rerun()
@@ -55,7 +55,7 @@ def _progress(store: Store, media_id: str) -> None:
 
 
 def ended(store: Store, media: Media) -> None:
-    """One that failed or was cancelled."""
+    """Shows a recording that failed or was cancelled."""
     st.title(plain(media.title), anchor=False)
     if media.state == "failed":
         message = media.message or "The recording could not be transcribed."

@@ -1,4 +1,4 @@
-"""Parts of a page that go on showing the rest of it when the library fails."""
+"""Lets the rest of a page be shown if the library fails in one part."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +13,7 @@ P = ParamSpec("P")
 
 
 def told(part: Callable[P, None]) -> Callable[P, None]:
-    """A part of a page that says what is wrong with the library instead of breaking off."""
+    """Decorator for a part of a page: shows a StoreError as a message instead of raising it."""
 
     @wraps(part)
     def shown(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -1,1 +1,1 @@
-"""How the pages say what they show."""
+"""The wording of the pages: names, numbers, dates and errors."""

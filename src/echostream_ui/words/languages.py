@@ -1,4 +1,4 @@
-"""The names of the languages that speech can be recognised in."""
+"""The names of the languages that speech recognition supports."""
 
 NAMES = {
     "af": "Afrikaans",
@@ -105,5 +105,5 @@ NAMES = {
 
 
 def language_name(code: str) -> str:
-    """The code itself where it is not known."""
+    """Returns the language's name, or the code itself if it is unknown."""
     return NAMES.get(code, code)

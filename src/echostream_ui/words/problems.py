@@ -1,4 +1,4 @@
-"""What went wrong, in words that say what to do."""
+"""Errors as sentences that say what to do."""
 
 from echostream.errors import EchoStreamError
 from echostream_ui.api_client import ApiError
@@ -6,7 +6,7 @@ from echostream_ui.library.store import StoreError
 
 
 def words(error: BaseException) -> str:
-    """For any error that reaches a page."""
+    """Returns the text to show for any error that reaches a page."""
     if isinstance(error, ApiError):
         return error.words
     if isinstance(error, StoreError):

@@ -1,4 +1,4 @@
-"""Times, lengths, dates and sizes as the pages say them."""
+"""Times, durations, dates and sizes as the pages show them."""
 
 import re
 from datetime import datetime
@@ -40,14 +40,14 @@ _CUT_CHARS = 200
 
 
 def clock(seconds: float) -> str:
-    """A place in a recording: `0:42`, `1:02:03`."""
+    """A time in a recording: `0:42`, `1:02:03`."""
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def duration(seconds: float) -> str:
-    """A length: `42 s`, `4 min 12 s`, `1 h 4 min`."""
+    """A duration: `42 s`, `4 min 12 s`, `1 h 4 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -67,7 +67,7 @@ def hours(seconds: float) -> str:
 
 
 def day(moment: datetime, timezone: str | None) -> str:
-    """`3 March 2026`, where the reader is: `timezone` as `st.context.timezone` gives it."""
+    """`3 March 2026`, in the reader's time zone: a name as in `st.context.timezone`."""
     there = local(moment, timezone)
     return f"{there.day} {there:%B %Y}"
 
@@ -92,8 +92,8 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def progress(now: Progress | None, time_s: float) -> str:
-    """`Transcribing, 63%, about 2 minutes left`; `Transcribing, 0:12 so far` where the share cannot
-    be known."""
+    """`Transcribing, 63%, about 2 minutes left`; or `Transcribing, 0:12 so far` if the share is not
+    known."""
     if now is None:
         return STAGE_WORDS["waiting"]
     said = STAGE_WORDS[now.stage]
@@ -104,8 +104,8 @@ def progress(now: Progress | None, time_s: float) -> str:
 
 
 def left(seconds: float) -> str:
-    """An estimate, no finer than it can be: `about 20 seconds left`, `about 2 minutes left`,
-    `about 1 h 20 min left`."""
+    """An estimate, rounded because it is not exact: `about 20 seconds left`,
+    `about 2 minutes left`, `about 1 h 20 min left`."""
     if seconds < 8:
         return "a few seconds left"
     if seconds < 55:
@@ -117,8 +117,8 @@ def left(seconds: float) -> str:
 
 
 def end_of(text: str) -> str:
-    """The last lines of a text that grows. It is cut at the same place for a while, so that what is
-    being read does not move with each word that comes."""
+    """The last lines of a growing text. The cut stays at the same place for a while, so that the
+    lines being read do not move with each new word."""
     cut = max(0, (len(text) - _SHOWN_CHARS) // _CUT_CHARS * _CUT_CHARS)
     if not cut:
         return text
@@ -127,15 +127,15 @@ def end_of(text: str) -> str:
 
 
 def file_name(title: str) -> str:
-    """A title as a file's name without its suffix, good on every system."""
+    """Returns a title as a file name, without suffix, that is valid on every system."""
     words = re.sub(r'[\x00-\x1f<>:"/\\|?*]+', " ", title)
     name = " ".join(words.split())[:_LONGEST_NAME].strip(" .")
     return name or "recording"
 
 
 def plain(text: str) -> str:
-    """A text that was not written for Markdown, so that Streamlit shows it as it is. No sign is
-    escaped without need: labels are read aloud as they stand here."""
+    """Returns a text escaped for Markdown, so that Streamlit shows it unchanged. Escapes no more
+    than it must, because screen readers read labels aloud in this form."""
     one_line = " ".join(text.split())
     inline = re.sub(r"([\\`*_\[\]<>$~]|:(?=[^\W\d])|&(?=#?\w+;)|(?<=-)-)", r"\\\1", one_line)
     return re.sub(r"^(\d*)([#+\-=.)])(?= |$)", r"\1\\\2", inline)

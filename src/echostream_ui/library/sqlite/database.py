@@ -1,4 +1,4 @@
-"""The local library's database: tables, one connection for all threads, faults as StoreError."""
+"""The local library's database: its tables, and one connection that all threads share."""
 
 import sqlite3
 import threading
@@ -13,9 +13,9 @@ from echostream_ui.library.store import StoreError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# `search` has the rowid of its recording's `number`: FTS5 finds rows by nothing else.
-# Small columns stand before large ones: SQLite reads a row from its beginning, and lists need
-# neither the transcript nor the answer.
+# A row's rowid in `search` is its recording's `number`: FTS5 finds rows by nothing else.
+# Small columns come before large ones: SQLite reads a row from its start, and lists need neither
+# the transcript nor the answer.
 _SCHEMA = """
 CREATE TABLE media (
   number INTEGER PRIMARY KEY,
@@ -57,7 +57,7 @@ PRAGMA user_version = 1;
 
 
 def translated(method: Callable[P, T]) -> Callable[P, T]:
-    """Raise SQLite's errors as StoreError."""
+    """Decorator that raises SQLite's errors as StoreError."""
 
     @wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -76,10 +76,10 @@ def translated(method: Callable[P, T]) -> Callable[P, T]:
 
 
 class Database:
-    """Serves all threads, one after the other."""
+    """Serves all threads, one at a time. `rows` and `transaction` raise SQLite's own errors."""
 
     def __init__(self, file: Path) -> None:
-        """Raises StoreError when the file cannot be used."""
+        """Raises StoreError if the file cannot be used."""
         self._lock = threading.RLock()
         self._connection = self._open(file)
 
@@ -90,7 +90,7 @@ class Database:
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # as safe with WAL, but for a power cut
+        connection.execute("PRAGMA synchronous = NORMAL")  # with WAL only a power cut can lose data
         connection.execute("PRAGMA foreign_keys = ON")
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")

@@ -1,4 +1,4 @@
-"""Totals over all recordings, and what is still to be done."""
+"""Totals over all recordings, and the open action items."""
 
 import json
 from datetime import date, datetime

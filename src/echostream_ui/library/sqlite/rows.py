@@ -1,4 +1,4 @@
-"""Rows of the local library's tables, and the records that they hold."""
+"""Converts between rows of the local library's tables and the library's types."""
 
 import json
 import sqlite3
@@ -21,14 +21,14 @@ MEDIA = ", ".join(f"media.{field.name}" for field in fields(Media))
 
 
 def action_item(found: Json) -> ActionItem:
-    """An action item from its JSON."""
+    """Returns an action item from its JSON."""
     return ActionItem(**found | {"evidence": tuple(found.get("evidence", ()))})
 
 
 def media_columns(changes: Json) -> Json:
-    """Fields of `Media` as columns."""
+    """Returns fields of `Media` as columns."""
     columns: Json = storable(changes)
-    if "created_at" in changes:  # all in one zone, so that they sort as text
+    if "created_at" in changes:  # all in UTC, so that they sort as text
         columns["created_at"] = changes["created_at"].astimezone(UTC).isoformat()
     if "tags" in changes:
         columns["tags"] = json.dumps(columns["tags"], ensure_ascii=False)
@@ -36,7 +36,7 @@ def media_columns(changes: Json) -> Json:
 
 
 def analysis_columns(changes: Json) -> Json:
-    """Fields of `Analysis` as columns, with those that are derived from them."""
+    """Returns fields of `Analysis` as columns, together with the columns derived from them."""
     columns = dict(changes)
     if "action_items" in changes:
         columns["action_items"] = [asdict(item) for item in changes["action_items"]]

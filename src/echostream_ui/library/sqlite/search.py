@@ -1,4 +1,4 @@
-"""Recordings that match what the library shows."""
+"""Finds the recordings that match a query."""
 
 import re
 import unicodedata
@@ -28,7 +28,7 @@ def search(db: Database, query: Query) -> Page:
         values.append(" ".join(f'"{word}"*' for word in words))
         excerpt = f"snippet(search, 1, '{MARK_START}', '{MARK_END}', '…', {_EXCERPT_WORDS})"
     elif query.text.strip():
-        return Page((), 0)  # nothing that could stand in a transcript
+        return Page((), 0)  # only punctuation, which is not indexed
     condition = " AND ".join(where) or "TRUE"
     total = db.rows(f"SELECT count(*) FROM {tables} WHERE {condition}", *values)[0][0]
     found = db.rows(

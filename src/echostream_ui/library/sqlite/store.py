@@ -1,4 +1,4 @@
-"""The library in a local folder: a SQLite database, and a file of audio for each recording."""
+"""The library in a local folder: a SQLite database, and an audio file for each recording."""
 
 import json
 import shutil
@@ -36,10 +36,10 @@ _ITS_ROW = "rowid = (SELECT number FROM media WHERE id = ?)"
 
 
 class SqliteStore:
-    """A `Store` in a folder. One connection serves all threads, one after the other."""
+    """A `Store` in a folder. One connection serves all threads, one at a time."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises StoreError when the folder cannot be used."""
+        """Raises StoreError if the folder cannot be used."""
         self._audio = folder / "audio"
         self._make_folder()
         self._db = Database(folder / "library.db")
@@ -184,7 +184,7 @@ class SqliteStore:
 
     @translated
     def audio(self, media_id: str) -> Path | None:
-        # Not a copy that was made of it, whose name has a further part.
+        # Skip the playable copy, whose name has one more part.
         found = self._audio.glob(f"{media_id}*")
         return next((path for path in found if path.stem == media_id), None)
 

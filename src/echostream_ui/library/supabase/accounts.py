@@ -1,4 +1,4 @@
-"""Signing up and in to a Supabase project, and a way back in for who has forgotten the password."""
+"""Signing up for a Supabase project, signing in to it, and resetting a forgotten password."""
 
 import secrets
 import threading
@@ -20,23 +20,23 @@ _MOST_RESETS = 1000
 
 
 class Accounts:
-    """The project's accounts. Lives as long as the process; any thread may use it. Everything
-    raises StoreError, also when the project is not set up for the library."""
+    """The project's accounts. Lives as long as the process; any thread may use it. Methods raise
+    StoreError, for example if the project is not set up for the library."""
 
     def __init__(self, url: str, key: str) -> None:
-        """`key` is the anon key or a publishable one. Asks the project nothing yet."""
+        """`key` is the anon key or a publishable one. Sends no request yet."""
         self._http = http_client()
         self._url, self._key = url, key
-        self._client()  # refuses a key that cannot be used
+        self._client()  # raises if the key cannot be used
         self._lock = threading.Lock()
         self._resets: OrderedDict[str, Client] = OrderedDict()
 
     def close(self) -> None:
-        """The libraries that were given cannot be used any more."""
+        """Closes the connections. The libraries that were returned no longer work afterwards."""
         self._http.close()
 
     def sign_in(self, email: str, password: str) -> SupabaseStore:
-        """The user's library."""
+        """Returns the user's library."""
         _refuse_empty(email, password)
         client = self._client()
         _asked(
@@ -47,8 +47,8 @@ class Accounts:
         return _library(client)
 
     def sign_up(self, email: str, password: str, page_url: str) -> SupabaseStore | None:
-        """The new user's library; None where the address has to be confirmed first, by a link that
-        leads to `page_url`."""
+        """Returns the new user's library, or None if the user must first confirm the address with
+        an e-mailed link, which leads to `page_url`."""
         _refuse_empty(email, password)
         client = self._client()
         _asked(
@@ -65,27 +65,27 @@ class Accounts:
         return _library(client)
 
     def resume(self, refresh_token: str) -> SupabaseStore:
-        """The library of a session that was left, by `SupabaseStore.refresh_token`."""
+        """Returns the library of an earlier session, from its `SupabaseStore.refresh_token`."""
         client = self._client()
         _asked(lambda: client.auth.refresh_session(refresh_token))
         return _library(client)
 
     def request_reset(self, email: str, page_url: str) -> None:
-        """Send an e-mail with a link to `page_url`, which is called with `reset` and `code` in its
-        query. An address without an account is answered just so, but gets nothing."""
+        """Sends an e-mail with a link to `page_url`, with `reset` and `code` in the query. For an
+        address without an account, it sends nothing and does not say so."""
         client = self._client()
         reset = secrets.token_urlsafe(16)
         back = f"{page_url}{'&' if '?' in page_url else '?'}{urlencode({'reset': reset})}"
         _asked(lambda: client.auth.reset_password_for_email(email.strip(), {"redirect_to": back}))
-        # The link is worth nothing without the secret that the client keeps.
+        # The link works only with the secret that this client holds.
         with self._lock:
             self._resets[reset] = client
             while len(self._resets) > _MOST_RESETS:
                 self._resets.popitem(last=False)
 
     def finish_reset(self, reset: str, code: str, password: str) -> SupabaseStore:
-        """Set a new password, with `reset` and `code` of the page's query; gives the library. May
-        be called again when the password was refused."""
+        """Sets a new password, with `reset` and `code` from the page's query, and returns the
+        library. May be called again if the password was refused."""
         with self._lock:
             client = self._resets.get(reset)
         if client is None:
@@ -107,7 +107,7 @@ def _refuse_empty(email: str, password: str) -> None:
 
 
 def _library(client: Client) -> SupabaseStore:
-    """One that is known to work: a project that is not set up right would seem empty."""
+    """Returns a library that has been checked: in a badly set up project it would look empty."""
     store = SupabaseStore(Session(client))
     store.check()
     return store

@@ -1,7 +1,7 @@
-"""Errors of Supabase's services as StoreError, in words that say what is wrong and what to do.
+"""Translates errors of Supabase's services to StoreErrors that say what is wrong and what to do.
 
-Told apart are what the user can mend (passwords, a session that has ended), what the project's
-owner can (a key, a grant, a policy, migrations that have not run), and what passes by itself.
+There are three kinds: what the user can fix (a password, an expired session), what the project's
+owner can fix (a key, a grant, a policy, migrations that have not run), and what passes by itself.
 """
 
 import re
@@ -15,7 +15,7 @@ from supabase_auth.errors import AuthError
 
 from echostream_ui.library.store import StoreError
 
-# All that the client raises. ValueError is for answers that are not JSON.
+# Everything that the client raises. ValueError is for answers that are not JSON.
 FOREIGN = (APIError, StorageException, AuthError, httpx.HTTPError, pydantic.ValidationError,
            ValueError)  # fmt: skip
 
@@ -58,15 +58,15 @@ def bucket_missing() -> StoreError:
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """What the services tell of an error, whichever of them it was."""
+    """An error in the same form for all the services."""
 
-    code: str  # of the error, or the HTTP status where there is none
+    code: str  # the error's, or else the HTTP status
     message: str
     status: int | None = None
 
 
 def translated(error: Exception) -> StoreError:
-    """The StoreError for one of `FOREIGN`."""
+    """Returns the StoreError for one of `FOREIGN`."""
     if isinstance(error, httpx.TransportError):
         return away()
     fault = _fault(error)
@@ -85,9 +85,9 @@ def translated(error: Exception) -> StoreError:
 
 
 def has_expired(error: Exception) -> bool:
-    """Whether the access token is too old, or was signed with a key that is no longer in use."""
+    """Whether the access token has expired, or its signing key is no longer in use."""
     if isinstance(error, AuthError):
-        return False  # whoever refreshes a session may not try that again
+        return False  # a failed session refresh must not be tried again
     fault = _fault(error)
     return fault is not None and _is_about_token(fault)
 
@@ -103,16 +103,16 @@ def is_duplicate(error: Exception) -> bool:
 
 
 def _fault(error: Exception) -> _Fault | None:
-    """None for an answer that no service of Supabase gives."""
+    """Returns None if the answer is not from a Supabase service."""
     if isinstance(error, APIError):
         code = error.code or ""
         status = int(code) if re.fullmatch(r"[45]\d\d", code) else None
-        # A gateway's page of HTML is in the details.
+        # If a gateway answered, its HTML page is in the details.
         return _Fault(code, error.message or str(error.details or ""), status)
     if isinstance(error, AuthError):
         if (status := getattr(error, "status", None)) is not None:
             return _Fault(error.code or "", error.message, status)
-        # What could not be read: a page of a gateway that has trouble, or of something else.
+        # The answer could not be read: it came from a failing gateway, or from something else.
         cause = error.__cause__
         is_trouble = isinstance(cause, httpx.HTTPStatusError) and cause.response.is_server_error
         return _fault(cause) if is_trouble and isinstance(cause, httpx.HTTPStatusError) else None
@@ -133,7 +133,7 @@ def _is_about_token(fault: _Fault) -> bool:
 
 
 def _general(fault: _Fault) -> StoreError | None:
-    """What every service may answer."""
+    """The errors that every service may give."""
     text = fault.message
     if "Invalid API key" in text or "No API key" in text:
         return StoreError("The Supabase project does not know the key.", _CHECK_KEY)
@@ -146,7 +146,7 @@ def _general(fault: _Fault) -> StoreError | None:
     if fault.status == 429 or fault.code.endswith("rate_limit"):
         return StoreError("Supabase has had too many requests.", _WAIT, retryable=True)
     if fault.status == 0:
-        return away()  # the account service's client gives no connection this status
+        return away()  # the account client's status for "no connection"
     if fault.status is not None and fault.status >= 500:
         return StoreError("Supabase has trouble at the moment.", _TRY_LATER, retryable=True)
     return None

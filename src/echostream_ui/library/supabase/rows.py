@@ -1,4 +1,4 @@
-"""Records of the library as the rows of a Supabase project, which come and go as JSON."""
+"""Converts the JSON rows of a Supabase project to the library's types."""
 
 from dataclasses import fields
 from datetime import datetime

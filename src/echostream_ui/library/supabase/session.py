@@ -1,4 +1,4 @@
-"""One user's session with a Supabase project, kept alive for as long as it is used."""
+"""A user's session with a Supabase project, refreshed as long as it is used."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one request needs. The clients carry `token` and are never changed."""
+    """What a request needs. The clients send `token` and are never changed."""
 
     rest: SyncPostgrestClient
     storage: SyncStorageClient
@@ -29,10 +29,10 @@ class Access:
 
 
 def http_client() -> httpx.Client:
-    """HTTP/1.1, as several threads may use it; one is enough for all users, whose tokens come with
-    each request."""
+    """Returns a client for HTTP/1.1, which several threads may use. All users can share it, because
+    each request carries its user's token."""
     return httpx.Client(
-        # Storing audio may take the service a while after it has got it.
+        # The service may take a while to store audio after receiving it.
         timeout=httpx.Timeout(60, connect=10),
         follow_redirects=True,
         event_hooks={"response": [_refuse_trouble]},
@@ -40,13 +40,13 @@ def http_client() -> httpx.Client:
 
 
 def connected(url: str, key: str, http: httpx.Client) -> Client:
-    """A client that nobody is signed in with. Raises StoreError for a key that no frontend may
-    have."""
+    """Returns a client that nobody is signed in with. Raises StoreError if the key is a secret one,
+    which a frontend must not have."""
     _refuse_secret(key)
     options = ClientOptions(
-        # Refreshing on demand needs no thread, and two refreshes cannot cross.
+        # Refreshing on demand needs no thread, and two refreshes cannot overlap.
         auto_refresh_token=False,
-        # Pages and the work in the background try again themselves.
+        # Pages and background work retry by themselves.
         postgrest_client_retry=False,
         httpx_client=http,
     )
@@ -62,8 +62,8 @@ class Session:
     """A signed-in user. Any thread may use it."""
 
     def __init__(self, client: Client) -> None:
-        """Raises StoreError when nobody is signed in with `client`: requests would be made with
-        the key alone, and be answered with nothing, as if the library were empty."""
+        """Raises StoreError if nobody is signed in with `client`: its requests would carry only the
+        key and get empty answers, as if the library were empty."""
         self._client = client
         self._lock = threading.Lock()
         session = client.auth.get_session()
@@ -73,12 +73,12 @@ class Session:
 
     @property
     def refresh_token(self) -> str:
-        """What `Accounts.resume` takes. It is good once, and is another one after every hour."""
+        """The token for `Accounts.resume`. It works once and changes every hour."""
         return self.run(lambda access: access.refresh_token)
 
     def run(self, work: Callable[[Access], T]) -> T:
-        """What `work` gives; it is done twice if the token turns out to be too old. Raises
-        StoreError."""
+        """Returns the result of `work`, which is called a second time if the token has expired.
+        Raises StoreError."""
         try:
             access = self._access()
             try:
@@ -91,7 +91,7 @@ class Session:
             raise translated(error) from error
 
     def sign_out(self) -> None:
-        """End this session; the user's others go on."""
+        """Ends this session but not the user's other ones."""
         try:
             with self._lock:
                 self._client.auth.sign_out({"scope": "local"})
@@ -99,21 +99,21 @@ class Session:
             raise translated(error) from error
 
     def _access(self, refused: str | None = None) -> Access:
-        """With a token that is still good for a while, and is not the one that was refused."""
+        """Returns access with a token that stays valid for a while and is not the refused one."""
         with self._lock:
-            session = self._client.auth.get_session()  # refreshes it shortly before its end
+            session = self._client.auth.get_session()  # refreshes it if it expires soon
             if session is not None and session.access_token == refused:
                 session = self._client.auth.refresh_session(session.refresh_token).session
             if session is None:
                 raise session_ended()
-            # The client makes these anew with every token; taken under the lock they belong to it.
+            # The client makes new ones for every token; under the lock, they match this token.
             clients = self._client.postgrest, self._client.storage
             return Access(*clients, session.access_token, session.refresh_token)
 
 
 def _refuse_trouble(response: httpx.Response) -> None:
-    """Raise for errors of the gateway before the services: of those that are JSON but have no code
-    of the database, the client would forget the status."""
+    """Raises if the gateway in front of the services failed. If its answer is JSON without a
+    database code, the client would lose the status."""
     if response.status_code == 429 or response.status_code >= 500:
         response.read()
         if b'"code"' not in response.content:
@@ -131,7 +131,7 @@ def _refuse_secret(key: str) -> None:
 
 
 def _role(key: str) -> str | None:
-    """The role that a key of the older kind, a JSON Web Token, is for."""
+    """The role in a key of the older kind, a JSON Web Token; None for other keys."""
     try:
         payload = key.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,8 +1,8 @@
-"""The library in a Supabase project: two tables, functions for what is asked of both, and a bucket
-with a folder of audio for each user. The `migrations` beside this file make them.
+"""The library in a Supabase project: two tables, functions that use both, and a bucket with an
+audio folder for each user. The `migrations` beside this file create them.
 
-What follows from an answer or an edit (the text to be searched, topics, sentiment) is derived in
-the database, so that no way of changing a row leaves it behind.
+The database itself derives what follows from an answer or an edit (searchable text, topics,
+sentiment), so that it is up to date however a row was changed.
 """
 
 import mimetypes
@@ -50,30 +50,30 @@ from echostream_ui.library.values import storable
 
 BUCKET = "audio"
 
-_AT_ONCE = 100  # ids in the query of a request, which is part of its URL
+_AT_ONCE = 100  # ids in a request's query; the length of a URL is limited
 _SIGNED_FOR_S = 6 * 3600
 
 
 class SupabaseStore:
-    """A `Store` of the user who is signed in. Row level security keeps it apart from others'."""
+    """The `Store` of the signed-in user. Row level security hides other users' rows."""
 
     def __init__(self, session: Session) -> None:
-        """Asks the project nothing; `check` does."""
+        """Sends no request; `check` does."""
         self._session = session
         self.user_id, self.email = session.user_id, session.email
 
     @property
     def refresh_token(self) -> str:
-        """What `Accounts.resume` takes. It is good once, and is another one after every hour."""
+        """The token for `Accounts.resume`. It works once and changes every hour."""
         return self._session.refresh_token
 
     def sign_out(self) -> None:
-        """End this session, also for whatever still works with it; the user's others go on."""
+        """Ends this session, also for work that still uses it, but not the user's other ones."""
         self._session.sign_out()
 
     def check(self) -> None:
-        """Raise StoreError if the project is not set up for the library. A policy that is missing
-        shows in no other way: rows are just not there."""
+        """Raises StoreError if the project is not set up for the library. Without this check, a
+        missing policy would only look like missing rows."""
         found = self._call("library_check")
         if found["unprotected"]:
             raise StoreError(
@@ -156,7 +156,7 @@ class SupabaseStore:
         self._call("library_tag", of_media=media_ids, added=add, removed=remove)
 
     def delete(self, media_ids: Sequence[str]) -> None:
-        # Audio goes first: of a row whose audio is gone can be told again what to delete.
+        # Audio goes first: if this fails half-way, the row is still there for another try.
         for some in _in_batches(media_ids):
             if names := self._audio_names(some):
                 self._remove(names)
@@ -200,7 +200,7 @@ class SupabaseStore:
 
     def keep_audio(self, media_id: str, path: Path) -> None:
         kept = self._select("media", ("audio_name",), "id", media_id)
-        if kept:  # else it was deleted meanwhile
+        if kept:  # otherwise it has been deleted meanwhile
             suffix = path.suffix.lower() if re.fullmatch(r"\.\w{1,8}", path.suffix, re.A) else ""
             name, old = f"{media_id}{suffix}", kept[0]["audio_name"]
             self._upload(name, path)
@@ -246,7 +246,7 @@ class SupabaseStore:
             except FOREIGN as error:
                 if not is_duplicate(error):
                     raise
-                # Of an earlier try, whose answer was lost.
+                # It is there from an earlier try whose answer was lost.
                 bucket.update(place, path, {"content-type": kind})
 
         try:
@@ -271,10 +271,10 @@ class SupabaseStore:
             return rows_of(update.eq(key, value).select(key).execute().data)
 
         if changes and not self._session.run(ask):
-            self.check()  # nothing was changed: there is no such row, or a policy hides it
+            self.check()  # nothing changed: the row does not exist, or a policy hides it
 
     def _call(self, function: str, **arguments: Any) -> Any:
-        """What one of the migrations' functions gives."""
+        """Returns the result of a database function that the migrations define."""
 
         def ask(access: Access) -> Any:
             found = access.rest.rpc(function, storable(arguments)).execute().data
