@@ -1,4 +1,4 @@
-"""Measurements of EchoStream beside the bare engine, in one run on one machine.
+"""Measures EchoStream against the bare engine, in one run on one machine.
 
-Shared machines are noisy: the ratios mean something, the times little.
+Shared machines are noisy: trust the ratios more than the times.
 """

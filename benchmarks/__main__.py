@@ -1,4 +1,4 @@
-"""Run every benchmark and write `benchmarks/RESULTS.md`. Takes an hour and more on two cores.
+"""Runs all benchmarks and writes `benchmarks/RESULTS.md`. Takes over an hour on two cores.
 
 python -m benchmarks --model base --model tiny.en [--speech DIR]
 """
@@ -37,7 +37,7 @@ def main() -> None:
     parts = [_heading()]
     for write in sections:
         parts.append(write())
-        # After each, so that an hour's work is not lost to a fault in the last.
+        # After each section, so that an error in the last one does not lose an hour's work.
         RESULTS.write_text("\n".join(parts), encoding="utf-8")
     print(RESULTS.read_text(encoding="utf-8"))
 
@@ -68,7 +68,7 @@ def _heading() -> str:
 
 
 def _processor() -> str:
-    """Its maker's name for it: which one it is decides what float32 costs beside int8."""
+    """Returns the processor's name: the model decides how float32 compares with int8."""
     known = Path("/proc/cpuinfo")
     for line in known.read_text(encoding="utf-8").splitlines() if known.is_file() else ():
         if line.startswith("model name"):

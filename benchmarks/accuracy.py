@@ -1,8 +1,8 @@
-"""Word error rates of EchoStream beside those of bare faster-whisper, on the same recordings.
+"""Compares word error rates of EchoStream and bare faster-whisper on the same recordings.
 
-The sample; seven minutes of a meeting of five voices made by script, in three castings; and, from a
-folder of real speech, its English recordings joined. Then each file of that folder alone, summed up
-by language. Every side has int8 weights and is told the language.
+It uses the sample, a generated seven-minute meeting of five voices in three castings, and the
+joined English recordings from a folder of real speech. Then it reads each file of that folder
+alone and adds the errors up by language. All sides use int8 weights and know the language.
 
     python -m benchmarks.accuracy --model base --model tiny.en [--speech DIR]
 """
@@ -28,7 +28,7 @@ _COLUMNS = "| model | side | words | WER | substitutions | deletions | insertion
 
 
 def report(models: Sequence[str], speech: Path | None = None) -> str:
-    """A section of Markdown."""
+    """Returns a section of Markdown."""
     lines = [
         "## Accuracy\n",
         "`python -m benchmarks.accuracy`\n",
@@ -51,7 +51,7 @@ def report(models: Sequence[str], speech: Path | None = None) -> str:
 
 
 def _long_ones(speech: Path | None) -> dict[str, list[Recording]]:
-    """English recordings by what their row is called."""
+    """Returns the English recordings, by row name."""
     groups = [[sample()]]
     if voices_can_be_made():
         groups.append(castings())
@@ -90,7 +90,7 @@ def _cells(found: Score) -> str:
 
 
 def measure(side: str, model: str, recordings: Sequence[Recording]) -> Score:
-    """Read recordings of one language, each alone, and sum the errors up."""
+    """Reads recordings of one language, each alone, and adds up the errors."""
     language = recordings[0].language
     with tempfile.TemporaryDirectory() as folder:
         paths = [

@@ -1,4 +1,4 @@
-"""What each type of weights gives and costs on this CPU: word error rate, time, peak memory.
+"""Compares compute types on this CPU: word error rate, time, peak memory.
 
 python -m benchmarks.compute_types --model base [--speech DIR] [--side words]
 """
@@ -20,7 +20,7 @@ _TYPES = ("float32", "int8", "int8_float32", "bfloat16", "int8_bfloat16")
 def report(
     models: Sequence[str], *, speech: Path | None = None, side: str = "ours", rounds: int = 3
 ) -> str:
-    """A section of Markdown over the last of the long recordings: real voices where given."""
+    """Returns a section of Markdown on the last long recording: real voices if available."""
     recording = list(long_recordings(speech))[-1]
     rows = [row for model in models for row in _rows(model, recording, side, rounds)]
     missing = [name for name in _TYPES if name not in supported()]
@@ -40,7 +40,7 @@ def report(
 
 
 def supported() -> list[str]:
-    """The types of weights that CTranslate2 can compute with on this CPU."""
+    """Returns the compute types that CTranslate2 supports on this CPU."""
     import ctranslate2
 
     here = ctranslate2.get_supported_compute_types("cpu")
@@ -60,7 +60,7 @@ def _rows(model: str, recording: Recording, side: str, rounds: int) -> list[str]
 
 
 def _row(model: str, name: str, recording: Recording, measured: list[Measured]) -> str:
-    # Decoding without sampling gives the same text each time.
+    # Decoding without sampling always gives the same text.
     errors = score(recording.reference, measured[0].heard[0].text, recording.language)
     wall_s = statistics.median(one.wall_s for one in measured)
     cpu_s = statistics.median(one.cpu_s for one in measured)

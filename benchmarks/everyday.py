@@ -1,7 +1,7 @@
-"""Sounds of rooms, people, streets and machines without a word in them, made by script.
+"""Generated sounds of rooms, people, streets and machines, without words.
 
-Each maker takes a source of chance and a length in seconds and gives sound of any loudness; the
-catalogue in `noises` sets how loud it is.
+Each function takes a random generator and a length in seconds, and returns sound of any loudness.
+The catalogue in `noises` sets the level.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from benchmarks.synth import (
 
 
 def _instants(rng: Rng, seconds: float, every_s: float, *, steady: float = 0.3) -> Iterator[float]:
-    """Times of events about `every_s` apart; the smaller `steady`, the more like a clock."""
+    """Yields times about `every_s` apart; the smaller `steady`, the more regular."""
     at_s = every_s * rng.random()
     while at_s < seconds:
         yield at_s
@@ -86,7 +86,7 @@ def clap(rng: Rng) -> Sound:
 
 
 def applause(rng: Rng, seconds: float) -> Sound:
-    """Many hands: up within a second, and slowly away."""
+    """Many hands: loud within a second, then slowly fading."""
     out = np.zeros(length(seconds))
     for _ in range(int(60 * seconds)):
         add(out, float(rng.random()) * seconds, clap(rng))
@@ -107,7 +107,7 @@ def few_claps(rng: Rng, seconds: float) -> Sound:
 
 
 def typing(rng: Rng, seconds: float) -> Sound:
-    """Keys go down and up; now and then the space bar, now and then a pause."""
+    """Keys go down and up, with an occasional space bar or pause."""
     out = np.zeros(length(seconds))
     for at_s in _instants(rng, seconds, 0.16, steady=0.6):
         if rng.random() < 0.12:
@@ -128,7 +128,7 @@ def mouse_clicks(rng: Rng, seconds: float) -> Sound:
 
 
 def paper(rng: Rng, seconds: float) -> Sound:
-    """Pages that are turned: crackling in bursts."""
+    """Turning pages: crackling in bursts."""
     crackle = noise(rng, seconds) * (wander(rng, seconds, 300) ** 6)
     hands = np.clip(wander(rng, seconds, 1.2) * 2 - 0.8, 0, 1)
     return band(crackle * hands, 900, 7500)
@@ -154,7 +154,7 @@ def knocks(rng: Rng, seconds: float) -> Sound:
 
 
 def chair(rng: Rng, seconds: float) -> Sound:
-    """Creaks: wood that sticks and slips, its pitch sliding."""
+    """Creaks: wood that sticks and slips, with a sliding pitch."""
     out = np.zeros(length(seconds))
     for at_s in _instants(rng, seconds, 2.2):
         long_s = rng.uniform(0.3, 0.9)
@@ -203,7 +203,7 @@ def waves(rng: Rng, seconds: float) -> Sound:
 
 
 def traffic(rng: Rng, seconds: float) -> Sound:
-    """Cars that pass: a rumble below and tyres above, nearer and away."""
+    """Passing cars: a low rumble and higher tyre noise that come closer and fade."""
     out = 0.2 * band(noise(rng, seconds, 2), 30, 500)
     for at_s in _instants(rng, seconds, 3.5):
         passing = swell(4.0, 2.0, 2.0) ** 2
@@ -212,7 +212,7 @@ def traffic(rng: Rng, seconds: float) -> Sound:
 
 
 def engine(rng: Rng, seconds: float) -> Sound:
-    """A motor that idles and is revved."""
+    """An engine that idles and revs."""
     hz = 28 + 45 * wander(rng, seconds, 0.35) ** 2
     strokes = harmonics(hz, seconds, [1 / number**0.7 for number in range(1, 40)])
     return resonance(strokes, 180, 150) + 0.15 * noise(rng, seconds, 1)
@@ -266,7 +266,7 @@ def crickets(rng: Rng, seconds: float) -> Sound:
 
 
 def dog(rng: Rng, seconds: float) -> Sound:
-    """Barks: a voiced burst whose pitch falls. The sound here that is nearest to a voice."""
+    """Barks: voiced bursts with a falling pitch. The most voice-like sound here."""
     out = np.zeros(length(seconds))
     for at_s in _instants(rng, seconds, 1.1):
         for number in range(int(rng.integers(1, 4))):

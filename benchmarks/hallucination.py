@@ -1,8 +1,8 @@
-"""What a transcript says where nobody spoke, and what it loses where music plays under speech.
+"""Measures text that is invented where nobody spoke, and words lost when music plays under speech.
 
-Clips without a word (see `noises`) are read by EchoStream and by bare batched faster-whisper with
-its voice filter; any text is invented. Then given speech is read with and without music under it,
-10 dB below the voice.
+EchoStream and bare batched faster-whisper with its voice filter read clips without words (see
+`noises`); any text is invented. Then they read speech with and without music, 10 dB below the
+voice.
 
     python -m benchmarks.hallucination --model base [--speech DIR]
 """
@@ -26,7 +26,7 @@ _LONGEST_SHOWN = 120
 
 @dataclass(frozen=True, slots=True)
 class Invented:
-    """Text that came of a clip in which nobody speaks."""
+    """Text from a clip in which nobody speaks."""
 
     side: str
     kind: str
@@ -35,7 +35,7 @@ class Invented:
 
 
 def report(models: Sequence[str], speech: Sequence[Recording]) -> str:
-    """A section of Markdown."""
+    """Returns a section of Markdown."""
     return "\n".join(
         [
             "## Invented text\n",
@@ -75,7 +75,7 @@ def _invented(model: str) -> list[str]:
 
 
 def invented_by(model: str) -> tuple[dict[str, int], list[Invented]]:
-    """The number of clips of each kind, and all that was heard in them."""
+    """Returns the number of clips of each kind, and all text invented for them."""
     kinds: dict[str, int] = {}
     found: list[Invented] = []
     with tempfile.TemporaryDirectory() as folder:

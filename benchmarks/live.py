@@ -1,10 +1,10 @@
-"""Live transcription: how long after a word is spoken it is confirmed, how well it is heard, and
-how many sessions one process sustains.
+"""Measures live transcription: the delay until a spoken word is confirmed, the word error rate, and
+how many sessions one process can handle.
 
-Clients speak a recording at its own pace over Socket.IO, each begun a little after the one before.
+Clients send a recording in real time over Socket.IO, each starting a little after the previous one.
 A word's lag is the time from its end, as the engine timed it, to the arrival of the
-`partial_transcript` that confirms it. Beside it bare faster-whisper that reads each utterance once,
-when it is over: no text while somebody speaks, and nothing between engine and client.
+`partial_transcript` that confirms it. The comparison is bare faster-whisper, which reads each
+utterance once, after its end: no text while somebody speaks, and nothing between engine and client.
 
     python -m benchmarks.live --model small [--speech DIR]
 """
@@ -41,9 +41,9 @@ _MOST = (1, 4, 8, 12, 16, 24, 32, 48)
 
 @dataclass
 class Heard:
-    """What one client saw: when each confirmed letter came, and when the first text of any kind.
+    """What one client received: when each confirmed letter came, and the first text of any kind.
 
-    By letters, since what the client gets as one word may be several of the engine's.
+    It counts letters, because one word at the client may be several words of the engine.
     """
 
     began_s: float = 0.0
@@ -81,7 +81,7 @@ def report(
     ramp: tuple[int, ...] = _MOST,
     speech: Path | None = None,
 ) -> str:
-    """A section of Markdown. Real voices are spoken where `speech` is given, else the sample."""
+    """Returns a section of Markdown. Uses real voices if `speech` is given, else the sample."""
     recording = joined_english(speech) if speech else sample()
     rows: list[str] = []
     sustained = []
@@ -136,13 +136,13 @@ def _percentile(values: list[float], share: int) -> float:
 
 
 def bare(model: str, recording: Recording) -> Heard:
-    """An engine that reads each utterance as soon as its end is known, 600 ms after it."""
+    """Simulates an engine that reads each utterance once its end is known, 600 ms later."""
     from faster_whisper import WhisperModel
     from faster_whisper.vad import get_speech_timestamps
 
     whisper = WhisperModel(model, compute_type=COMPUTE_TYPE)
     audio = recording.samples.astype(np.float32) / 32768
-    list(whisper.transcribe(audio[: RATE_HZ * 3], language="en")[0])  # warmed up
+    list(whisper.transcribe(audio[: RATE_HZ * 3], language="en")[0])  # to warm up
     utterances = get_speech_timestamps(
         audio, min_silence_duration_ms=_PAUSE_MS, speech_pad_ms=100, max_speech_duration_s=30
     )
@@ -167,7 +167,7 @@ def bare(model: str, recording: Recording) -> Heard:
 async def _measure(model: str, engine: str, sessions: int, recording: Recording) -> list[Heard]:
     pcm = recording.samples.astype("<i2").tobytes()
     async with _server(model, engine, sessions) as url:
-        await _speak(url, Heard(), pcm[: 2 * RATE_HZ * 3])  # so that the engine is loaded
+        await _speak(url, Heard(), pcm[: 2 * RATE_HZ * 3])  # to load the engine
         heard = [Heard() for _ in range(sessions)]
         await asyncio.gather(
             *(
@@ -190,7 +190,7 @@ async def _speak(url: str, heard: Heard, pcm: bytes, *, after_s: float = 0.0) ->
         raise RuntimeError(answer["message"])
     heard.began_s = time.perf_counter()
     for number, start in enumerate(range(0, len(pcm), 2 * _PIECE), 1):
-        # A piece is sent once it has been spoken.
+        # Send each piece only after it was spoken.
         await asyncio.sleep(heard.began_s + number / 10 - time.perf_counter())
         await client.emit("audio_chunk", {"buffer": pcm[start : start + 2 * _PIECE]})
     ended = time.perf_counter()
@@ -202,7 +202,7 @@ async def _speak(url: str, heard: Heard, pcm: bytes, *, after_s: float = 0.0) ->
 
 @asynccontextmanager
 async def _server(model: str, engine: str, sessions: int) -> AsyncIterator[str]:
-    """One API process on a free port."""
+    """Runs one API process on a free port."""
     settings = {
         "PORT": "0",
         "WEB_CONCURRENCY": "1",
@@ -224,7 +224,7 @@ async def _server(model: str, engine: str, sessions: int) -> AsyncIterator[str]:
             raise RuntimeError("the server ended before it listened")
         line = await process.stderr.readline()
     url = json.loads(line)["url"]
-    reading = asyncio.create_task(process.stderr.read())  # so that it never waits for us
+    reading = asyncio.create_task(process.stderr.read())  # so that it never blocks
     try:
         yield url
     finally:

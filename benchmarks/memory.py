@@ -1,7 +1,7 @@
-"""How much memory EchoStream takes for long recordings, and what of it the length adds.
+"""Measures how much memory EchoStream needs for long recordings, and how it grows with length.
 
-The sample over and over, from the file to its text; a process for each length. The figure at one
-minute is the model and a batch of windows, what comes on top is the audio itself.
+It transcribes the repeated sample from file to text, in one process per length. At one minute the
+memory is that of the model and a batch of windows; the rest is the audio itself.
 
     python -m benchmarks.memory --model base --minutes 1 --minutes 30
 """
@@ -22,7 +22,7 @@ MINUTES = (1.0, 10.0, 30.0)
 
 
 def report(models: Sequence[str], minutes: Sequence[float] = MINUTES) -> str:
-    """A section of Markdown."""
+    """Returns a section of Markdown."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for length in minutes:
@@ -45,7 +45,7 @@ def report(models: Sequence[str], minutes: Sequence[float] = MINUTES) -> str:
 
 
 def sample_repeated(target: Path, minutes: float) -> Path:
-    """The sample over and over for that long, as a WAV file."""
+    """Writes the sample, repeated for that many minutes, as a WAV file."""
     once = sample().samples
     times = max(1, round(minutes * 60 * RATE_HZ / len(once)))
     noises.save(target, np.tile(once, times))

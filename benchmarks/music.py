@@ -1,4 +1,4 @@
-"""Music on hold, made by script: pads, arpeggios, melodies, strings, drums, in several keys."""
+"""Generated hold music: pads, arpeggios, melodies, strings, drums, in several keys."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,7 +24,7 @@ from benchmarks.synth import (
 )
 
 Instrument = Callable[[Rng, float, float], Sound]
-"""A note of a frequency in Hz and a length in seconds."""
+"""Plays a note with a frequency in Hz and a length in seconds."""
 
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 _MINOR = (0, 2, 3, 5, 7, 8, 10)
@@ -33,7 +33,7 @@ _CHORDS = {"pop": (0, 4, 5, 3), "jazz": (1, 4, 0, 5), "calm": (0, 3, 0, 4), "sad
 
 
 def plucked(_rng: Rng, hz: float, seconds: float) -> Sound:
-    """A string that is plucked: high overtones die first."""
+    """A plucked string: high overtones fade first."""
     sound = np.zeros(length(seconds))
     for number in range(1, 16):
         if number * hz < 7000:
@@ -51,7 +51,7 @@ def organ(_rng: Rng, hz: float, seconds: float) -> Sound:
 
 
 def strings(rng: Rng, hz: float, seconds: float) -> Sound:
-    """A bowed line with vibrato, and a body that rings as that of a violin does."""
+    """A bowed line with vibrato, and a resonating body like that of a violin."""
     at = times(seconds)
     deep = np.clip(at / 0.3, 0, 1) * 0.012
     vibrato = 1 + deep * np.sin(2 * np.pi * rng.uniform(4.8, 6.2) * at)
@@ -68,7 +68,7 @@ def flute(rng: Rng, hz: float, seconds: float) -> Sound:
 
 
 def brass(_rng: Rng, hz: float, seconds: float) -> Sound:
-    """Overtones that come after the note itself, as a trumpet's do."""
+    """Overtones that start after the note itself, as with a trumpet."""
     at = times(seconds)
     sound = np.zeros(length(seconds))
     for number in range(1, 18):
@@ -87,7 +87,7 @@ def music_box(_rng: Rng, hz: float, seconds: float) -> Sound:
 
 
 def pad(rng: Rng, hz: float, seconds: float) -> Sound:
-    """Three saws a little out of tune under a filter that opens and closes."""
+    """Three slightly detuned saw waves under a filter that opens and closes."""
     saws = mixed(
         harmonics(hz * 2 ** (cents / 1200), seconds, [1 / number for number in range(1, 12)])
         for cents in (-7, 0, 8)
@@ -111,7 +111,7 @@ def chord_pads(
 def arpeggios(
     rng: Rng, seconds: float, *, root: int, chords: str, by: Instrument, beat_s: float
 ) -> Sound:
-    """Chords a note at a time, up and down."""
+    """Chords played one note at a time, up and down."""
     out = np.zeros(length(seconds))
     for number, at_s in enumerate(np.arange(0, seconds, beat_s / 2)):
         low, middle, high = _chord(root, chords, number // 8)
@@ -158,7 +158,7 @@ def drums(rng: Rng, seconds: float, *, beat_s: float, busy: bool = True) -> Soun
 
 
 def band_of_four(rng: Rng, seconds: float, *, root: int, chords: str, beat_s: float) -> Sound:
-    """A tune over chords, bass and drums: what most queues play."""
+    """A tune over chords, bass and drums, as most phone queues play."""
     bass = np.zeros(length(seconds))
     for number, at_s in enumerate(np.arange(0, seconds, beat_s)):
         add(bass, at_s, plucked(rng, _chord(root, chords, number // 4)[0] / 2, beat_s))
@@ -185,7 +185,7 @@ Piece = Callable[[Rng, float], Sound]
 
 
 def pieces() -> Iterator[tuple[str, Piece]]:
-    """Names and makers of all the music there is."""
+    """Yields the names and makers of all pieces of music."""
     for by in (pad, organ, strings, brass):
         for root, chords in ((48, "calm"), (53, "jazz")):
             maker = partial(chord_pads, root=root, chords=chords, by=by, beat_s=0.6)

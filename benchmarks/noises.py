@@ -1,7 +1,6 @@
-"""Clips without a word in them, made by script, that a transcript should be empty for.
+"""Generated clips without words, whose transcripts should be empty.
 
-Every clip is the same on every run. Where a language model hears words in one, it has made them
-up.
+Every clip is the same on every run. If a model hears words in one, it made them up.
 
     python -m benchmarks.noises --write DIR
 """
@@ -41,7 +40,7 @@ _SHORTEST_S, _LONGEST_S = 5, 30
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """`samples` is mono audio at 16 kHz, 5 to 30 s of it."""
+    """`samples` is 5 to 30 s of mono audio at 16 kHz."""
 
     name: str
     kind: str
@@ -50,8 +49,8 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A clip that is yet to be made. `loud` is its level in dBFS (root mean square), or None to
-    keep the maker's."""
+    """A clip to make. `loud` is its level in dBFS (root mean square); None keeps the level that
+    `make` gives."""
 
     kind: str
     name: str
@@ -60,15 +59,15 @@ class _Entry:
 
 
 def clips() -> Iterator[Clip]:
-    """All clips, made one at a time, since together they hold some 70 MB."""
+    """Yields all clips, made one at a time, because together they need about 70 MB."""
     for entry in _catalogue():
-        # Chance comes from the name, so that a new clip leaves the others as they were.
+        # The name is the random seed, so that a new clip does not change the others.
         rng = np.random.default_rng(zlib.crc32(entry.name.encode()))
         seconds = float(rng.integers(_SHORTEST_S, _LONGEST_S + 1))
         sound = entry.make(rng, seconds)
         if entry.loud is not None:
             sound = at_dbfs(sound, entry.loud)
-            # Knocks and clicks of that level would be clipped: as loud as they can be instead.
+            # Knocks and clicks would clip at that level, so they get the highest possible level.
             if np.abs(sound).max() > 0.98:
                 sound = 0.98 * peaked(sound)
         yield Clip(entry.name, entry.kind, pcm16(sound))
@@ -107,7 +106,7 @@ def _noise() -> Iterator[_Entry]:
 def _hold_music() -> Iterator[_Entry]:
     for number, (name, make) in enumerate(music.pieces()):
         yield _Entry("music", name, make, -20)
-        # The same music as a caller hears it; every other one as a low bit rate leaves it too.
+        # The same music as a caller hears it; every second one also at a low bit rate.
         heard = partial(_on_the_line, make, poor=bool(number % 2))
         yield _Entry("music on a line", f"{name}-line", heard, -22)
 
@@ -118,7 +117,7 @@ def _on_the_line(make: Maker, rng: Rng, seconds: float, *, poor: bool) -> Sound:
 
 
 def _in_a_room(make: Maker, rng: Rng, seconds: float) -> Sound:
-    """From across a room: dull, with echoes, over the noise of the room."""
+    """Heard across a room: dull, with echoes and the noise of the room."""
     near = peaked(make(rng, seconds))
     tail = noise(rng, 0.4) * 0.5 ** (np.arange(length(0.4)) / length(0.06))
     size = len(near) + len(tail)
@@ -167,7 +166,7 @@ _EVERYDAY: dict[str, tuple[Maker, ...]] = {
 
 
 def _signals() -> Iterator[_Entry]:
-    """Tones of telephones and alarms, clear and with the noise of a line."""
+    """Tones of telephones and alarms, clear and with line noise."""
     for make in signals.TONES:
         name = make.__name__.replace("_", "-")
         yield _Entry("tones", name, make, -18)
@@ -179,8 +178,8 @@ def _signals() -> Iterator[_Entry]:
 def speech_over_music(
     speech: NDArray[np.int16], *, snr_db: float = 10.0, piece: str = "band-bright"
 ) -> NDArray[np.int16]:
-    """Speech with music under it for its whole length; `snr_db` is between the two levels, that of
-    the speech taken where somebody speaks."""
+    """Mixes music under all of the speech. `snr_db` is the difference between the two levels; the
+    speech is measured where somebody speaks."""
     voice = speech.astype(np.float64) / 32768
     rng = np.random.default_rng(zlib.crc32(piece.encode()))
     tune = dict(music.pieces())[piece](rng, _LONGEST_S)
@@ -191,7 +190,7 @@ def speech_over_music(
 
 
 def _spoken_dbfs(voice: Sound) -> float:
-    """The level of the louder half of all 20 ms frames that are not silent."""
+    """Returns the level of the louder half of all 20 ms frames that are not silent."""
     frame = length(0.02)
     frames = voice[: len(voice) // frame * frame].reshape(-1, frame)
     power = np.sort(np.mean(frames**2, axis=1))

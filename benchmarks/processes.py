@@ -1,9 +1,9 @@
-"""What `WEB_CONCURRENCY` costs: memory of the whole server, its start, and the time of one upload.
+"""Measures the cost of `WEB_CONCURRENCY`: the server's memory, start-up and time of one upload.
 
-Servers as a user starts them, but for the port, the number of processes, and a cache, which would
-answer the second upload without any work. Memory is PSS, which counts what processes share once;
-it is read with one server running and after uploads to all of its processes. The times of uploads
-are of all servers in turn, each while the others have nothing to do.
+Servers run as a user starts them, except for the port, the number of processes, and the cache,
+which would answer the second upload without any work. Memory is PSS, which counts shared memory
+once; it is measured with one server running, after uploads to all of its processes. Upload times
+are measured on all servers in turn, while the others are idle.
 
     WHISPER_MODEL=base python -m benchmarks.processes --processes 1 2 8
 """
@@ -30,13 +30,13 @@ from benchmarks.runs import SAMPLE, name_of
 PROCESSES = (1, 2, 8)
 ROUNDS = 5
 _UPLOADS_EACH = 2
-"""Per process, so that hardly one of them goes without."""
+"""Per process, so that almost certainly each of them gets one."""
 _START_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running one. The times are from its start until it listened, and until it had its model."""
+    """A running server. The times are from its start until it listens or has its model."""
 
     url: str
     pid: int
@@ -44,7 +44,7 @@ class Server:
     ready_s: float
 
     def upload(self, content: bytes) -> float:
-        """Seconds that a recording takes."""
+        """Uploads a recording and returns the seconds it took."""
         began_s = time.perf_counter()
         files = {"audio": ("talk.wav", content)}
         fields = {"insights": "false"}
@@ -68,7 +68,7 @@ class Measured:
 
 
 def report(model: str, counts: Sequence[int] = PROCESSES, rounds: int = ROUNDS) -> str:
-    """A section of Markdown."""
+    """Returns a section of Markdown."""
     found = [_measured(model, count) for count in counts]
     times = _upload_times(model, counts, rounds)
     base = times[counts[0]]
@@ -106,7 +106,7 @@ def _ratio(times_s: Sequence[float], base_s: Sequence[float]) -> float:
 
 
 def _measured(model: str, count: int) -> Measured:
-    """Memory after each process has had something to do."""
+    """Measures memory after each process has had work."""
     content = _seconds_of_sample(3)
     with server(model, count) as running:
         for _ in range(_UPLOADS_EACH * count):
@@ -124,7 +124,7 @@ def _upload_times(model: str, counts: Sequence[int], rounds: int) -> dict[int, l
     with ExitStack() as stack:
         servers = {count: stack.enter_context(server(model, count)) for count in counts}
         for running in servers.values():
-            running.upload(content)  # the first allocates
+            running.upload(content)  # the first upload allocates memory
         for _ in range(rounds):
             for count, running in servers.items():
                 times[count].append(running.upload(content))
@@ -141,7 +141,7 @@ def _seconds_of_sample(seconds: int) -> bytes:
 
 @contextmanager
 def server(model: str, processes: int) -> Iterator[Server]:
-    """A server of its own, with its model loaded."""
+    """Runs a separate server with its model loaded."""
     settings = {
         "PORT": "0",
         "WEB_CONCURRENCY": str(processes),
@@ -157,7 +157,7 @@ def server(model: str, processes: int) -> Iterator[Server]:
         text=True,
     ) as process:
         assert process.stderr is not None
-        reading = threading.Thread(target=process.stderr.read)  # so that it never waits for us
+        reading = threading.Thread(target=process.stderr.read)  # so that it never blocks
         try:
             url = next(json.loads(line)["url"] for line in process.stderr if '"url"' in line)
             listens_s = time.perf_counter() - began_s
@@ -180,7 +180,7 @@ def _wait_until_ready(url: str) -> None:
 
 
 def _tree(pid: int) -> list[int]:
-    """A process and all that it has started."""
+    """Returns a process and all its descendants."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     children = [child for task in tasks for child in (task / "children").read_text().split()]
     return [pid, *(one for child in children for one in _tree(int(child)))]
@@ -191,7 +191,7 @@ def _command(pid: int) -> str:
 
 
 def pss_mib(pid: int) -> float:
-    """Its memory, of which it shares some: that counts in parts."""
+    """Returns a process's memory in MiB; shared memory counts proportionally."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
 

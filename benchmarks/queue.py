@@ -1,6 +1,6 @@
-"""What the job queue costs: time beyond the work itself, jobs a second, and pickup latency.
+"""Measures the job queue: time beyond the work itself, jobs per second, and pickup latency.
 
-Runs on a redis-server of its own, with append-only file, on a free port.
+It starts its own redis-server, with an append-only file, on a free port.
 
     python -m benchmarks.queue
 """
@@ -27,7 +27,7 @@ WORK_S = 0.5
 
 
 def report(*, jobs: int = 200, empty: int = 2000, pickups: int = 100) -> str:
-    """A section of Markdown."""
+    """Returns a section of Markdown."""
     with redis_server() as url:
         overhead = asyncio.run(_overhead(url, jobs))
         rate = asyncio.run(_rate(url, empty))
@@ -50,7 +50,7 @@ def report(*, jobs: int = 200, empty: int = 2000, pickups: int = 100) -> str:
 
 
 async def _overhead(url: str, jobs: int) -> float:
-    """Share of time beyond the pure work, once all jobs are there."""
+    """Returns the share of time beyond the pure work, with all jobs already in the queue."""
 
     async def work(_job: ActiveJob) -> dict[str, Any]:
         await asyncio.sleep(WORK_S)
@@ -69,7 +69,7 @@ async def _rate(url: str, jobs: int) -> float:
 
 
 async def _run(url: str, handler: Handler, jobs: int) -> float:
-    """Seconds from the worker's start until the last job has ended."""
+    """Returns the seconds from the worker's start until the last job has ended."""
     queue = JobQueue(new_job_id(), url, retention_s=60)
     for _ in range(jobs):
         await queue.add(new_job_id(), "bench", {})
@@ -89,7 +89,7 @@ async def _run(url: str, handler: Handler, jobs: int) -> float:
 
 
 async def _latencies(url: str, jobs: int) -> list[float]:
-    """Seconds between adding a job and its handler's start, one job at a time."""
+    """Returns the seconds from adding a job to its handler's start, one job at a time."""
     queue = JobQueue(new_job_id(), url, retention_s=60)
     started: asyncio.Queue[float] = asyncio.Queue()
 
@@ -103,7 +103,7 @@ async def _latencies(url: str, jobs: int) -> list[float]:
     found: list[float] = []
     async with _worker(queue, url, note, ignore):
         for _ in range(jobs):
-            await asyncio.sleep(0.05)  # until the worker waits again
+            await asyncio.sleep(0.05)  # until the worker is waiting again
             added = time.perf_counter()
             await queue.add(new_job_id(), "bench", {})
             found.append(await started.get() - added)
@@ -122,7 +122,7 @@ async def _worker(queue: JobQueue, url: str, handler: Handler, on_end: Any) -> A
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """A redis-server with the settings that BullMQ wants, in a temporary folder."""
+    """Runs a redis-server with the settings that BullMQ needs, in a temporary folder."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:

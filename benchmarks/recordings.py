@@ -1,7 +1,7 @@
-"""Recordings with what is said in them: the sample, voices made by script, folders of real ones.
+"""Recordings with their text: the sample, generated voices, and folders of real speech.
 
-A folder of speech has a `references.tsv` whose lines are a file's name, its language and what is
-said, parted by tabs; the first line is a heading.
+A folder of speech has a `references.tsv` with a header line. Each line has a file name, its
+language and its text, separated by tabs.
 """
 
 import csv
@@ -24,10 +24,10 @@ TEXTS = Path(__file__).parent / "texts"
 SHORTEST_JOINED_S = 120.0
 _PAUSE_S = 1.2
 _CASTINGS = 3
-# Never digital silence, which no microphone gives: about -80 dBFS.
+# About -80 dBFS, because no microphone gives digital silence.
 _FLOOR = 3.0
 _LOUD = 12_000
-# Programs that speak, with five voices that differ as people in a meeting do.
+# Speech programs, with five voices as different as people in a meeting.
 VOICES = {
     "Anna": ("flite", "slt"),
     "Ben": ("flite", "rms"),
@@ -58,13 +58,13 @@ class Recording:
 
 
 def sample() -> Recording:
-    """The meeting that comes with EchoStream."""
+    """Returns the sample meeting that is included with EchoStream."""
     text = SAMPLE.with_suffix(".txt").read_text(encoding="utf-8")
     return Recording("sample, 1 min", _read_wav(SAMPLE), text)
 
 
 def long_recordings(speech: Path | None) -> Iterator[Recording]:
-    """The sample, the meeting of made voices where they can be made, real voices where given."""
+    """Yields the sample, the generated meeting if possible, and real voices if given."""
     yield sample()
     if voices_can_be_made():
         yield voices()
@@ -73,7 +73,7 @@ def long_recordings(speech: Path | None) -> Iterator[Recording]:
 
 
 def sample_and_real(speech: Path | None) -> list[Recording]:
-    """The sample, and real voices where given."""
+    """Returns the sample, and real voices if given."""
     return [sample(), *([joined_english(speech)] if speech else [])]
 
 
@@ -82,15 +82,15 @@ def voices_can_be_made() -> bool:
 
 
 def castings() -> list[Recording]:
-    """The meeting of made voices three times, each time with other voices for its people. In one
-    meeting, two ways to decode that are as good differ by a dozen errors."""
+    """Returns the generated meeting three times, each time with other voices for its people. In one
+    meeting, two equally good ways to decode can differ by a dozen errors."""
     return [voices(shift) for shift in range(_CASTINGS)]
 
 
 def voices(shift: int = 0) -> Recording:
-    """Seven minutes of a meeting of five, from `texts/meeting.txt`, whose lines are a name, a colon
-    and what is said. With a `shift` each has the voice of the one so many places on. Needs `flite`
-    and `espeak-ng`."""
+    """Generates a seven-minute meeting of five from `texts/meeting.txt`, whose lines are a name, a
+    colon and the spoken text. `shift` moves each voice on by that many people. Needs `flite` and
+    `espeak-ng`."""
     names = list(VOICES)
     cast = {name: VOICES[names[(at + shift) % len(names)]] for at, name in enumerate(names)}
     lines = (TEXTS / "meeting.txt").read_text(encoding="utf-8").splitlines()
@@ -109,7 +109,7 @@ def _text(turns: Iterable[list[str]]) -> str:
 
 
 def speak(text: str, program: str, voice: str) -> Samples:
-    """One turn in a voice, as loud as the others."""
+    """Speaks one turn in a voice, as loud as the others."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "turn.wav")
         command = {
@@ -127,7 +127,7 @@ def quiet(seconds: float) -> Samples:
 
 
 def folder_of(speech: Path) -> Iterator[Recording]:
-    """Each recording of a folder of speech."""
+    """Yields each recording of a folder of speech."""
     with (speech / "references.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     for name, language, reference in rows[1:]:
@@ -135,14 +135,14 @@ def folder_of(speech: Path) -> Iterator[Recording]:
 
 
 def joined_english(speech: Path) -> Recording:
-    """The English ones with pauses between, over again until they are two minutes and more."""
+    """Joins the English recordings with pauses, repeated until they last at least two minutes."""
     english = [one for one in folder_of(speech) if one.language == "en"]
     if not english:
         raise SystemExit(f"no English recording in {speech.name}/references.tsv")
     pieces: list[Samples] = []
     said: list[str] = []
     while sum(map(len, pieces)) < SHORTEST_JOINED_S * RATE_HZ:
-        # Turned around each time, so that no two rounds are cut alike.
+        # Reversed each time, so that no two rounds are cut in the same places.
         english.reverse()
         for one in english:
             pieces += [one.samples, quiet(_PAUSE_S)]

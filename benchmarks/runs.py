@@ -1,7 +1,7 @@
-"""One side of a comparison at work on recordings, in a process of its own.
+"""Runs one side of a comparison on recordings, in its own process.
 
-Peak memory and CPU time are a process's, and a library that was loaded for one side must not help
-another. Loading the model is not timed, nor the first read, which allocates.
+Peak memory and CPU time are measured per process, and a library loaded for one side must not help
+another. Times exclude loading the model and the first read, which allocates memory.
 
     python -m benchmarks.runs --side ours --model DIR meeting.wav
 """
@@ -28,12 +28,12 @@ SIDES = {
     "batched": "bare, batched, no times",
     "sequential": "bare, sequential",
 }
-"""What each side is called in tables. `words` does what EchoStream does: it times every word."""
+"""The name of each side in tables. Like EchoStream, `words` times every word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one process is to do. Without a `language` each recording's own is detected."""
+    """The work of one process. Without a `language`, each recording's language is detected."""
 
     side: str
     model: str
@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of one recording. `cpu_s` has that of child processes in it."""
+    """The result for one recording. `cpu_s` includes child processes."""
 
     text: str
     warnings: tuple[str, ...]
@@ -56,7 +56,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`peak_mib` is that of the process, or of a child where one needed more."""
+    """`peak_mib` is the peak of the process, or of a child if that needed more."""
 
     heard: tuple[Heard, ...]
     peak_mib: float
@@ -71,12 +71,12 @@ class Measured:
 
 
 def name_of(model: str) -> str:
-    """What a model is called in tables: never a path of this machine."""
+    """Returns a model's name for tables, which is never a path on this machine."""
     return Path(model).name
 
 
 def in_a_process(run: Run, recordings: Sequence[Path]) -> Measured:
-    """Start a process for `run`, wait for its end and read what it measured."""
+    """Starts a process for `run`, waits for it and returns its measurements."""
     command = [sys.executable, "-m", "benchmarks.runs", "--run", json.dumps(asdict(run))]
     done = subprocess.run(
         [*command, *map(str, recordings)], stdout=subprocess.PIPE, text=True, check=True
@@ -87,7 +87,7 @@ def in_a_process(run: Run, recordings: Sequence[Path]) -> Measured:
 
 
 Reader = Callable[[Path], tuple[str, list[str]]]
-"""Reads a recording and gives its text and warnings."""
+"""Reads a recording and returns its text and warnings."""
 
 
 def _measure(run: Run, recordings: Sequence[Path]) -> Measured:
@@ -150,7 +150,7 @@ async def _ours(run: Run, recordings: Sequence[Path]) -> list[Heard]:
 
 
 class _Clock:
-    """Wall and CPU time from its making to `stop`."""
+    """Measures wall and CPU time from its creation to `stop`."""
 
     def __init__(self) -> None:
         self._cpu_s = _cpu_s()

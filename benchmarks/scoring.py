@@ -1,7 +1,7 @@
-"""Word error rates that count what was heard, not how it was written down.
+"""Word error rates that count what was heard, not how it was written.
 
-Whisper writes "70%" and "$1,200" where the reference has words, so figures are spelled out in both
-texts first. Every side of a comparison goes through the same rule.
+Whisper writes "70%" and "$1,200" where the reference has words, so numbers are spelled out in both
+texts first. The same rules apply to all sides of a comparison.
 """
 
 import re
@@ -37,7 +37,7 @@ _UNSPACED = {"ja", "zh", "yue", "th"}
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Errors against the number of words (characters where a language has no spaces)."""
+    """The errors and the number of words (characters if the language has no spaces)."""
 
     words: int
     substitutions: int
@@ -50,7 +50,7 @@ class Score:
 
 
 def score(reference: str, heard: str, language: str = "en") -> Score:
-    """Compare two texts, word by word or character by character."""
+    """Compares two texts, word by word or character by character."""
     found: jiwer.WordOutput | jiwer.CharacterOutput
     if language in _UNSPACED:
         found = jiwer.process_characters(_letters(reference), _letters(heard))
@@ -75,7 +75,7 @@ def total(scores: Iterable[Score]) -> Score:
 
 
 def plain(text: str, language: str = "en") -> str:
-    """Lower case without punctuation; in English figures are spelled out."""
+    """Returns the text in lower case without punctuation; in English, with numbers as words."""
     text = text.lower().replace("’", "'")
     if language == "en":
         text = _FIGURES.sub(_spelled, re.sub(r"(\d):(\d\d)\b", r"\1 \2", text))
@@ -91,7 +91,7 @@ def _letters(text: str) -> str:
 def _spelled(found: re.Match[str]) -> str:
     currency, whole, fraction, ordinal, percent = found.groups()
     digits = whole.replace(",", "")
-    # Numbers of telephones, doors and such are read digit by digit.
+    # Telephone numbers, door numbers and the like are read digit by digit.
     words = (
         [_SMALL[int(digit)] for digit in digits]
         if len(digits) > 6 or (digits.startswith("0") and len(digits) > 1)
@@ -109,7 +109,7 @@ def _spelled(found: re.Match[str]) -> str:
 
 
 def _number(value: int) -> list[str]:
-    """In American English, without "and"."""
+    """Spells a number in American English, without "and"."""
     if value < 20:
         return [_SMALL[value]]
     if value < 100:

@@ -1,4 +1,4 @@
-"""Electric sounds: hum, tones of telephones, modems and alarms, faulty lines."""
+"""Electric sounds: hum, tones of telephones, modems and alarms, and faulty lines."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ _KEYS_HZ = [(low, high) for low in (697, 770, 852, 941) for high in (1209, 1336,
 
 
 def one_bit(rng: Rng, seconds: float) -> Sound:
-    """The last bit of a converter, now and then."""
+    """Random changes of a converter's lowest bit."""
     return rng.choice([-1, 0, 0, 1], length(seconds)) / 32767
 
 
@@ -38,13 +38,13 @@ def clipped_noise(rng: Rng, seconds: float) -> Sound:
 
 
 def hum(rng: Rng, seconds: float, *, hz: float) -> Sound:
-    """Of the mains: its overtones come with it, the odd ones louder."""
+    """Mains hum with overtones, the odd ones louder."""
     weights = [1 / number if number % 2 else 0.4 / number for number in range(1, 20)]
     return harmonics(hz, seconds, weights) + 0.02 * noise(rng, seconds, 1)
 
 
 def _cadence(sound: Sound, *pattern_s: float) -> Sound:
-    """The sound switched on and off by turns, on first."""
+    """Switches the sound on and off in turn, on first."""
     on = np.zeros(len(sound))
     at = 0
     while at < len(sound):
@@ -79,7 +79,7 @@ def busy_tone(_rng: Rng, seconds: float) -> Sound:
 
 
 def no_such_number(_rng: Rng, seconds: float) -> Sound:
-    """Three rising tones, again and again."""
+    """Three rising tones, repeated."""
     out = np.zeros(length(seconds))
     for at_s in np.arange(0, seconds, 2.5):
         for number, hz in enumerate((950, 1400, 1800)):
@@ -88,7 +88,7 @@ def no_such_number(_rng: Rng, seconds: float) -> Sound:
 
 
 def dialling(rng: Rng, seconds: float) -> Sound:
-    """Keys of a telephone (DTMF)."""
+    """Telephone keys (DTMF)."""
     out = np.zeros(length(seconds))
     for at_s in np.arange(0.2, seconds, 0.32):
         add(out, at_s, _pair(*_KEYS_HZ[rng.integers(12)], 0.16))
@@ -96,7 +96,7 @@ def dialling(rng: Rng, seconds: float) -> Sound:
 
 
 def modem(rng: Rng, seconds: float) -> Sound:
-    """Answer tone, then two stations that talk in tones and noise."""
+    """An answer tone, then two modems that exchange tones and noise."""
     bits = np.repeat(rng.integers(0, 2, int(seconds * 300) + 1), RATE_HZ // 300)
     bits = np.resize(bits, length(seconds))
     keyed = tone(np.where(bits, 1270.0, 1070.0), seconds)
@@ -154,7 +154,7 @@ def old_telephone(_rng: Rng, seconds: float) -> Sound:
 
 
 def ring_tone(rng: Rng, seconds: float) -> Sound:
-    """Of a mobile phone: quick notes, over and over."""
+    """The ring tone of a mobile phone: quick notes, repeated."""
     notes = [float(rng.choice([988, 1175, 1319, 1480, 1760, 1976])) for _ in range(10)]
     out = np.zeros(length(seconds))
     for number, at_s in enumerate(np.arange(0, seconds, 0.13)):
@@ -181,7 +181,7 @@ def reversing_lorry(rng: Rng, seconds: float) -> Sound:
 
 
 def feedback(rng: Rng, seconds: float) -> Sound:
-    """A microphone that hears its own loudspeaker."""
+    """A microphone that picks up its own loudspeaker."""
     howl = tone(1850 + 30 * wander(rng, seconds, 0.5), seconds)
     return howl * wander(rng, seconds, 0.7) ** 3 + 0.02 * noise(rng, seconds, 1)
 
@@ -195,7 +195,7 @@ def crackling_line(rng: Rng, seconds: float) -> Sound:
 
 
 def dropouts(rng: Rng, seconds: float) -> Sound:
-    """Noise of a line whose packets get lost."""
+    """Line noise with lost packets."""
     there = np.repeat(rng.random(int(seconds * 50) + 1) > 0.3, length(0.02))[: length(seconds)]
     return band(noise(rng, seconds, 1), 300, 3400) * there
 

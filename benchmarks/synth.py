@@ -1,6 +1,6 @@
-"""Building blocks of sounds made by script: coloured noise, filters, envelopes, levels.
+"""Building blocks of generated sounds: coloured noise, filters, envelopes, levels.
 
-Sounds are float arrays of mono audio at 16 kHz; nothing here reads a file or the clock.
+Sounds are float arrays of mono audio at 16 kHz. Nothing here reads a file or the clock.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ def length(seconds: float) -> int:
 
 
 def times(seconds: float) -> Sound:
-    """The time of each sample, in seconds."""
+    """Returns the time of each sample, in seconds."""
     return np.arange(length(seconds)) / RATE_HZ
 
 
@@ -29,13 +29,13 @@ def noise(rng: Rng, seconds: float, slope: float = 0.0) -> Sound:
     samples = length(seconds)
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     frequencies = np.fft.rfftfreq(samples, 1 / RATE_HZ)
-    # Below 20 Hz brown noise would be nothing but drift.
+    # Below 20 Hz, brown noise would only drift.
     shaped = spectrum * np.maximum(frequencies, 20) ** (-slope / 2)
     return peaked(np.fft.irfft(shaped, samples))
 
 
 def band(sound: Sound, low_hz: float, high_hz: float, *, softness: float = 0.15) -> Sound:
-    """What lies between two frequencies; the edges are as wide as `softness` of the frequency."""
+    """Keeps what lies between two frequencies. Each edge is `softness` times its frequency wide."""
     spectrum = np.fft.rfft(sound)
     frequencies = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
     rise = np.clip((frequencies / max(low_hz, 1) - 1) / softness + 1, 0, 1)
@@ -44,7 +44,7 @@ def band(sound: Sound, low_hz: float, high_hz: float, *, softness: float = 0.15)
 
 
 def resonance(sound: Sound, centre_hz: float, width_hz: float) -> Sound:
-    """The sound as a body that rings at one frequency passes it on."""
+    """Filters the sound as a body that resonates at one frequency does."""
     spectrum = np.fft.rfft(sound)
     frequencies = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
     return np.fft.irfft(spectrum / (1 + ((frequencies - centre_hz) / width_hz) ** 2), len(sound))
@@ -56,7 +56,7 @@ def tone(hz: float | Sound, seconds: float) -> Sound:
 
 
 def harmonics(hz: float | Sound, seconds: float, weights: list[float]) -> Sound:
-    """A tone and its overtones, none above what the sampling rate can carry."""
+    """A tone and its overtones, up to what the sampling rate allows."""
     steady = np.broadcast_to(np.asarray(hz, dtype=float), length(seconds))
     phase = 2 * np.pi * np.cumsum(steady) / RATE_HZ
     top = NYQUIST_HZ * 0.95 / float(steady.max())
@@ -81,27 +81,27 @@ def decay(seconds: float, half_life_s: float, attack_s: float = 0.001) -> Sound:
 
 
 def wander(rng: Rng, seconds: float, hz: float) -> Sound:
-    """A slow random curve between 0 and 1 that changes about `hz` times a second."""
+    """A slow random curve between 0 and 1 that changes about `hz` times per second."""
     points = max(2, int(seconds * hz) + 2)
     at = np.linspace(0, points - 1, length(seconds))
     return np.interp(at, np.arange(points), rng.random(points))
 
 
 def add(target: Sound, at_s: float, sound: Sound, gain: float = 1.0) -> None:
-    """Mix a sound into a longer one, cut where that ends."""
+    """Mixes a sound into a longer one; cuts it off at the end of that."""
     start = length(at_s)
     room = max(0, len(target) - start)
     target[start : start + room][: len(sound)] += gain * sound[:room]
 
 
 def mixed(parts: Iterable[Sound]) -> Sound:
-    """Sounds of one length on top of each other."""
+    """Mixes sounds of the same length."""
     total: Sound = np.sum(list(parts), axis=0)
     return total
 
 
 def peaked(sound: Sound) -> Sound:
-    """Scaled so that its loudest sample is 1."""
+    """Scales a sound so that its loudest sample is 1."""
     peak = float(np.abs(sound).max(initial=0))
     return sound / peak if peak else sound
 
@@ -111,7 +111,7 @@ def rms_dbfs(sound: Sound) -> float:
 
 
 def at_dbfs(sound: Sound, dbfs: float) -> Sound:
-    """Scaled to a root mean square level, 0 dBFS being the full scale."""
+    """Scales a sound to a root mean square level; 0 dBFS is full scale."""
     return sound * 10 ** ((dbfs - rms_dbfs(sound)) / 20)
 
 
@@ -120,7 +120,7 @@ def pcm16(sound: Sound) -> NDArray[np.int16]:
 
 
 def telephone(sound: Sound) -> Sound:
-    """As a telephone carries it: 300 to 3400 Hz, eight bits of mu-law."""
+    """Makes it sound like a telephone: 300 to 3400 Hz, 8-bit mu-law."""
     narrow = peaked(band(sound, 300, 3400)) * 0.9
     squeezed = np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256)
     steps = np.round(squeezed * 127) / 127
@@ -129,7 +129,7 @@ def telephone(sound: Sound) -> Sound:
 
 
 def lossy(sound: Sound, *, keep_db: float = 24, top_hz: float = 5500) -> Sound:
-    """As a low bit rate leaves it: in each short frame only what is loud, in coarse steps."""
+    """Imitates a low bit rate: keeps only the loud parts of each short frame, in coarse steps."""
     frame, hop = 512, 256
     window = np.sqrt(np.hanning(frame + 1)[:frame])
     padded = np.concatenate([np.zeros(frame), sound, np.zeros(frame)])

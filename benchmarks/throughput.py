@@ -1,7 +1,8 @@
-"""Speed, CPU time and peak memory of EchoStream beside bare faster-whisper, on the same recordings.
+"""Compares speed, CPU time and peak memory of EchoStream and bare faster-whisper.
 
-Each run is a process of its own, and the sides take turns, so that what else the machine does hits
-all alike. All have the same weights (int8), threads and batch size. Loading the model is not timed.
+Each run has its own process, and the sides take turns, so that other load on the machine affects
+all equally. All use the same recordings, weights (int8), threads and batch size. Times exclude
+loading the model.
 
     python -m benchmarks.throughput --model base [--speech DIR]
 """
@@ -21,7 +22,7 @@ Rounds = dict[str, list[Measured]]
 
 
 def report(models: Sequence[str], *, speech: Path | None = None, rounds: int = 3) -> str:
-    """A section of Markdown over the sample, made and real voices."""
+    """Returns a section of Markdown on the sample, generated voices and real voices."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         recordings = [
@@ -49,10 +50,10 @@ def report(models: Sequence[str], *, speech: Path | None = None, rounds: int = 3
 
 
 def compare(model: str, audio: Path, rounds: int) -> Rounds:
-    """Runs of each side, in turn."""
+    """Runs all sides in turn."""
     found: Rounds = {side: [] for side in SIDES}
     for number in range(rounds):
-        # Who goes first changes, so that no side always finds the file cache warm.
+        # The order changes, so that no side always has a warm file cache.
         for side in SIDES if number % 2 else reversed(SIDES):
             found[side].append(runs.in_a_process(Run(side, model, "en"), [audio]))
     return found
@@ -78,7 +79,7 @@ def _rows(name: str, model: str, rounds: Rounds) -> list[str]:
 
 
 def _ratio(rounds: Rounds, side: str, of: Callable[[Measured], float]) -> float:
-    """How many times as much the side needed as EchoStream did in the same round."""
+    """Returns how many times as much as EchoStream the side needed in the same round."""
     pairs = zip(rounds[side], rounds[_OURS], strict=True)
     return statistics.median(of(theirs) / of(ours) for theirs, ours in pairs)
 

@@ -1,9 +1,8 @@
-"""Short uploads at once: their throughput beside the same ones one after another, by EchoStream and
-by bare faster-whisper.
+"""Compares short uploads sent at once with the same uploads in turn, and with bare faster-whisper.
 
-EchoStream is a server with the settings that a user has, asked over HTTP. Bare faster-whisper is a
-process that has its model loaded and reads the files from the disk, int8, all cores; with word
-times, which EchoStream always has, and without. The sides take turns.
+EchoStream runs as a server with default settings and is called over HTTP. Bare faster-whisper is a
+process that has its model loaded and reads the files from disk (int8, all cores), with word times,
+which EchoStream always has, and without. The sides take turns.
 
     python -m benchmarks.together --model base [--speech DIR]
 """
@@ -39,7 +38,7 @@ _SIDES = {
 
 
 def report(models: Sequence[str], *, speech: Path | None = None, rounds: int = 5) -> str:
-    """A section of Markdown."""
+    """Returns a section of Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         clips = _clips(joined_english(speech) if speech else sample(), Path(folder))
         rows = [row for model in models for row in _rows(model, compare(model, clips, rounds))]
@@ -59,7 +58,7 @@ def report(models: Sequence[str], *, speech: Path | None = None, rounds: int = 5
 
 
 def compare(model: str, clips: Sequence[Path], rounds: int) -> dict[str, list[float]]:
-    """Seconds that each side needed for all clips, in each round."""
+    """Returns the seconds that each side needed for all clips, in each round."""
     with ExitStack() as stack:
         url = stack.enter_context(_server(model))
         sides: dict[str, Callable[[], object]] = {
@@ -69,7 +68,7 @@ def compare(model: str, clips: Sequence[Path], rounds: int) -> dict[str, list[fl
             "plain": stack.enter_context(_bare(model, clips, word_times=False)),
         }
         for side in sides.values():
-            side()  # what is allocated at first
+            side()  # the first run allocates memory
         found: dict[str, list[float]] = {name: [] for name in sides}
         for number in range(rounds):
             for name in sides if number % 2 else reversed(sides):
@@ -90,7 +89,7 @@ def _rows(model: str, found: dict[str, list[float]]) -> Iterator[str]:
 
 
 def _clips(recording: Recording, folder: Path) -> list[Path]:
-    """Of all parts of the recording, so that no two are alike."""
+    """Cuts clips from all parts of the recording, so that no two are alike."""
     last = len(recording.samples) - CLIP_S * RATE_HZ
     starts = [last * number // (CLIPS - 1) for number in range(CLIPS)]
     return [
@@ -119,7 +118,7 @@ def _upload(url: str, clip: Path) -> None:
 
 @contextmanager
 def _server(model: str) -> Iterator[str]:
-    """The address of an EchoStream with its defaults but for the model, warmed up."""
+    """Runs a warmed-up EchoStream with default settings, except the model; yields its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -160,7 +159,7 @@ def _wait_for(url: str) -> None:
 
 @contextmanager
 def _bare(model: str, clips: Sequence[Path], *, word_times: bool) -> Iterator[Callable[[], object]]:
-    """Reads all clips each time that it is called."""
+    """Yields a function that reads all clips each time it is called."""
     command = [sys.executable, "-m", "benchmarks.together", "--bare", model]
     command += ["--word-times"] * word_times
     with subprocess.Popen(

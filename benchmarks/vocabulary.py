@@ -1,8 +1,7 @@
-"""What hotwords do: the share of rare names that come out right without and with them.
+"""Measures the effect of hotwords: the share of correct rare names without and with them.
 
-Sentences from `texts/names.txt`, whose names stand in brackets, are spoken by three voices. Then
-the sample, in which no such name is said, is read with the same hotwords: what they change there
-is harm.
+Three voices speak the sentences from `texts/names.txt`, which has the names in brackets. The sample
+contains none of these names; it is read with the same hotwords, and any change there is harm.
 
     python -m benchmarks.vocabulary --model base
 """
@@ -29,7 +28,7 @@ _NAME = re.compile(r"\[([^]]+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """`right` of the names came out letter for letter; `false` ones were said nowhere."""
+    """`right` counts names with the exact spelling; `false` those that nobody said."""
 
     right: int
     wer: float
@@ -38,7 +37,7 @@ class Effect:
 
 
 def report(models: Sequence[str]) -> str:
-    """A section of Markdown."""
+    """Returns a section of Markdown."""
     if not voices_can_be_made():
         return "## Vocabulary\n\nNot measured: flite and espeak-ng are not installed.\n"
     recording, names = spoken_names()
@@ -71,7 +70,7 @@ def _row(model: str, side: str, hotwords: int, names: int, found: Effect) -> str
 
 
 def spoken_names() -> tuple[Recording, tuple[str, ...]]:
-    """The sentences as one recording, and the names in them."""
+    """Returns the sentences as one recording, and their names."""
     lines = (TEXTS / "names.txt").read_text(encoding="utf-8").splitlines()
     pieces = []
     for number, line in enumerate(lines):
@@ -83,7 +82,7 @@ def spoken_names() -> tuple[Recording, tuple[str, ...]]:
 
 
 def measure(run: Run, recording: Recording, names: Sequence[str]) -> Effect:
-    """Read the names, and the sample, with the hotwords of `run`."""
+    """Reads the names and the sample with the hotwords of `run`."""
     control = sample()
     with tempfile.TemporaryDirectory() as folder:
         paths = [

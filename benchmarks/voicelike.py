@@ -1,6 +1,6 @@
-"""Sounds that come near to a voice without a word in them: the hard part for a voice detector.
+"""Sounds that are like a voice but have no words, which are hard for a voice detector.
 
-Throats of animals, instruments that sing, hummed tunes and choirs, murmur too thick to hold words.
+Animal voices, singing instruments, hummed tunes, choirs, and murmur too dense for words.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ from benchmarks.synth import (
     wander,
 )
 
-_OPEN = ((730, 90), (1090, 110), (2440, 160))  # the resonances of "ah", and their widths
+_OPEN = ((730, 90), (1090, 110), (2440, 160))  # resonances of "ah" and their widths
 _CLOSED = ((280, 60), (900, 200), (2200, 300))  # of a hum
 
 
 def _throat(source: Sound, formants: tuple[tuple[int, int], ...], size: float = 1.0) -> Sound:
-    """A source of sound through the resonances of a throat; a smaller one rings higher."""
+    """Filters a sound through the resonances of a throat; a smaller throat sounds higher."""
     weights = (1.0, 0.6, 0.3)
     return mixed(
         gain * resonance(source, centre * size, width * size)
@@ -66,7 +66,7 @@ def _tune(
 
 
 def humming(rng: Rng, seconds: float) -> Sound:
-    """A tune with the mouth shut."""
+    """A tune with a closed mouth."""
     return _tune(rng, seconds, lambda hz, s: _sung(rng, hz, s, _CLOSED), low_hz=125)
 
 
@@ -83,7 +83,7 @@ def choir(rng: Rng, seconds: float) -> Sound:
 
 
 def lone_vowel(rng: Rng, seconds: float) -> Sound:
-    """One vowel held for as long as the breath lasts, as when a microphone is tried out."""
+    """One vowel held as long as the breath lasts, as in a microphone test."""
     out = 0.002 * noise(rng, seconds, 1)
     for at_s in np.arange(0.5, seconds, 6.0):
         long_s = rng.uniform(3, 5)
@@ -111,7 +111,7 @@ def saxophone(rng: Rng, seconds: float) -> Sound:
 
 
 def wah_trumpet(rng: Rng, seconds: float) -> Sound:
-    """A mute moved before the bell: it opens and closes as a mouth does."""
+    """A mute that moves in front of the bell, opening and closing it like a mouth."""
 
     def note(hz: float, long_s: float) -> Sound:
         tube = harmonics(hz, long_s, [0.9**number for number in range(1, 25)])
@@ -195,7 +195,7 @@ def goat(rng: Rng, seconds: float) -> Sound:
 
 
 def baby(rng: Rng, seconds: float) -> Sound:
-    """Crying: long calls that rise and fall, and a breath between."""
+    """Crying: long calls that rise and fall, with breaths between."""
 
     def call() -> Sound:
         long_s = rng.uniform(0.8, 1.4)
@@ -223,7 +223,7 @@ def growling(rng: Rng, seconds: float) -> Sound:
 
 
 def murmur(rng: Rng, seconds: float) -> Sound:
-    """A hall full of people, too many for any word: two dozen throats that open and close."""
+    """A hall with too many people to make out words: two dozen throats that open and close."""
     out = np.zeros(length(seconds))
     for _ in range(24):
         hz = rng.uniform(90, 240) * (0.9 + 0.25 * wander(rng, seconds, 2.5))
@@ -242,7 +242,7 @@ def syllables_of_noise(rng: Rng, seconds: float) -> Sound:
 
 
 def scratching(rng: Rng, seconds: float) -> Sound:
-    """A record moved under its needle to and fro."""
+    """A record moved back and forth under its needle."""
     speed = np.abs(np.sin(2 * np.pi * 2.1 * times(seconds))) * (0.4 + wander(rng, seconds, 3))
     buzz = harmonics(60 + 900 * speed, seconds, [1 / number for number in range(1, 20)])
     return _throat(buzz, _OPEN) * np.clip(speed * 3, 0, 1)

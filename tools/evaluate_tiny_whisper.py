@@ -1,7 +1,7 @@
-"""Measure a model folder of ``train_tiny_whisper.py`` through faster-whisper, on unseen speech.
+"""Measure a model from ``train_tiny_whisper.py`` with faster-whisper, on unseen speech.
 
-Word error rates are over words in lower case without punctuation. Times are compared with
-flite's own phone durations. Prints a line per figure and, with ``--json``, writes them all.
+Word error rates compare words in lower case without punctuation. Times are compared with flite's
+own phone durations. It prints one line per figure and, with ``--json``, writes them all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RATE = corpus.SAMPLE_RATE
 
 @dataclass
 class Speech:
-    """A piece of test sound with what is said in it, times in seconds."""
+    """A piece of test sound with its sentences, times in seconds."""
 
     sound: np.ndarray  # float32 at 16 kHz
     sentences: list[tuple[str, float, float]] = field(default_factory=list)
@@ -34,12 +34,12 @@ class Speech:
 
     @property
     def text(self) -> str:
-        """All sentences in one line."""
+        """Returns all sentences in one line."""
         return " ".join(text for text, _, _ in self.sentences)
 
 
 def make_speech(rng: random.Random, seconds: float, one_voice: bool) -> Speech:
-    """Random sentences with pauses of 0.15 to 2.5 s, gain and a little noise."""
+    """Makes random sentences with pauses of 0.15 to 2.5 s, gain and a little noise."""
     pieces, made, at = [], Speech(np.zeros(0, np.float32)), rng.uniform(0.35, 1.0)
     manner = corpus.draw_manner(rng)
     while True:
@@ -70,7 +70,7 @@ def make_speech(rng: random.Random, seconds: float, one_voice: bool) -> Speech:
 
 
 def read_sample(folder: Path) -> Speech:
-    """samples/meeting.wav with its turns."""
+    """Reads samples/meeting.wav with its turns."""
     with wave.open(str(folder / "meeting.wav")) as reader:
         pcm = np.frombuffer(reader.readframes(reader.getnframes()), "<i2")
     turns = json.loads((folder / "meeting.json").read_text())["turns"]
@@ -81,17 +81,17 @@ def read_sample(folder: Path) -> Speech:
 
 
 def plain(text: str) -> str:
-    """Words only, in lower case."""
+    """Returns only the words, in lower case."""
     return " ".join(corpus.words_of(text))
 
 
 def error_rate(pairs: list[tuple[str, str]]) -> float:
-    """Word error rate over (wanted, got) texts."""
+    """Returns the word error rate over (wanted, got) texts."""
     return jiwer.wer([plain(wanted) for wanted, _ in pairs], [plain(got) for _, got in pairs])
 
 
 def read(transcribe: Callable, speech: Speech, **options) -> tuple[str, list]:
-    """The text and the segments of one transcription."""
+    """Returns the text and the segments of one transcription."""
     segments = list(transcribe(speech.sound, **options)[0])
     return "".join(segment.text for segment in segments), segments
 
@@ -100,7 +100,7 @@ def matched(
     wanted: Iterable[tuple[str, float, float]],
     got: Iterable[tuple[str, float, float]],
 ) -> tuple[list[float], list[float]]:
-    """Start and end errors (seconds) of the items that both lists have, in order."""
+    """Returns start and end errors (seconds) of the items that both lists have, in order."""
     wanted, got = list(wanted), list(got)
     names = [[plain(item[0]) for item in items] for items in (wanted, got)]
     starts, ends = [], []
@@ -113,7 +113,7 @@ def matched(
 
 
 def spread(errors: list[float]) -> dict[str, float]:
-    """Median, 90th percentile and share within 0.3 s."""
+    """Returns the median, 90th percentile and share within 0.3 s."""
     if not errors:
         return {"count": 0}
     values = np.array(errors)
@@ -126,7 +126,7 @@ def spread(errors: list[float]) -> dict[str, float]:
 
 
 def measure_clips(model, batched, clips: list[Speech]) -> dict[str, object]:
-    """Word error rates and times on clips that fit one window."""
+    """Measures word error rates and times on clips that fit one window."""
     ways = {
         "greedy": (model.transcribe, {"beam_size": 1}),
         "beam5": (model.transcribe, {"beam_size": 5}),
@@ -163,7 +163,7 @@ def measure_clips(model, batched, clips: list[Speech]) -> dict[str, object]:
 
 
 def measure_long(model, batched, speeches: list[Speech], name: str) -> dict[str, float]:
-    """Word error rates on speech of several windows."""
+    """Measures word error rates on speech longer than one window."""
     ways = {
         "unbatched": (model.transcribe, {"condition_on_previous_text": False}),
         "unbatched_conditioned": (model.transcribe, {}),
@@ -186,7 +186,7 @@ def measure_long(model, batched, speeches: list[Speech], name: str) -> dict[str,
 
 
 def measure_nothing(model, batched) -> dict[str, str]:
-    """What is written for silence and for white noise, with and without VAD."""
+    """Returns the text for silence and for white noise, with and without VAD."""
     rng, out = np.random.default_rng(5), {}
     sounds = {"silence": np.zeros(40 * RATE, np.float32)}
     for name, level in (("faint_noise", 0.001), ("noise", 0.02), ("loud_noise", 0.2)):
@@ -204,7 +204,7 @@ def measure_nothing(model, batched) -> dict[str, str]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--clips", type=int, default=60)

@@ -66,7 +66,7 @@ TOPICS = ("security audit", "mobile app", "budget", "customer survey")
 
 
 def speak(text: str, voice: str) -> tuple[array.array, float, float]:
-    """16-bit samples of ``text`` and where speech starts and ends in them (seconds)."""
+    """Returns 16-bit samples of ``text`` and where speech starts and ends in them (seconds)."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "turn.wav")
         command = ["flite", "-voice", voice, "-psdur", "-t", text, "-o", path]
@@ -82,7 +82,7 @@ def speak(text: str, voice: str) -> tuple[array.array, float, float]:
 
 
 def main() -> None:
-    """Write the three files into the given folder, or into `samples/`."""
+    """Writes the three files into the given folder, or into `samples/`."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES
     sound, turns = array.array("h", bytes(2 * round(EDGE * RATE))), []
     for number, (speaker, text) in enumerate(TURNS):
@@ -97,7 +97,7 @@ def main() -> None:
                 "text": text,
             }
         )
-        # flite's silence around the turn is cut off, so that only the pauses above remain.
+        # Cut off flite's silence around the turn, so that only the pauses above remain.
         sound += samples[round(start * RATE) : round(end * RATE)]
         pause = EDGE if number == len(TURNS) - 1 else PAUSES[number % len(PAUSES)]
         sound += array.array("h", bytes(2 * round(pause * RATE)))

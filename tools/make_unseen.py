@@ -2,8 +2,8 @@
 
     python make_unseen.py ../tests/data
 
-writes `unseen.ogg` (four minutes of Opus, several voices) and `unseen.json`: its sentences and
-words with their times in seconds, from flite's phone durations.
+writes `unseen.ogg` (four minutes of Opus, several voices) and `unseen.json`, with its sentences
+and words and their times in seconds, from flite's phone durations.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def rounded(spans: list[tuple[str, float, float]]) -> list[list[str | float]]:
-    """`[text, start_s, end_s]` for each span."""
+    """Returns `[text, start_s, end_s]` for each span."""
     return [[text, round(start, 3), round(end, 3)] for text, start, end in spans]
 
 

@@ -1,11 +1,11 @@
 """Meeting speech over a small vocabulary: random sentences and their flite recordings.
 
-The sentences come from a grammar of some 250 words that covers ``samples/meeting.txt``; the
-recordings come with exact word times, from flite's phone durations. A pool of recordings is made
-once, as linear mel power per 10 ms frame; clips are then added up from it in memory.
+The sentences come from a grammar of about 250 words that covers ``samples/meeting.txt``. The
+recordings have exact word times, from flite's phone durations. A pool of recordings is made once,
+as linear mel power per 10 ms frame; clips are then mixed from it in memory.
 
 ``python meeting_corpus.py --count 20`` prints sentences that the model can read. Write new test
-speech from those words and shapes, in flite's voices slt, rms, awb or kal16.
+speech with these words and sentence forms, in flite's voices slt, rms, awb or kal16.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ STATES = (
     "very important",
     "ready for release",
 )
-# Not to be told apart without a sentence around them.
+# Impossible to distinguish without a sentence around them.
 HOMOPHONES = frozenset(("to", "too", "two", "for", "four", "by", "a"))
 FIXED = (
     "Great work everyone.",
@@ -237,12 +237,12 @@ FIXED = (
 
 
 def _cap(text: str) -> str:
-    """``text`` with its first letter a capital."""
+    """Returns ``text`` with a capital first letter."""
     return text[0].upper() + text[1:]
 
 
 def _lone_words(rng: random.Random) -> str:
-    """Words out of their context, so that each is learnt by its sound."""
+    """Words without context, so that the model learns each by its sound."""
     if rng.random() < 0.4:
         return " ".join(rng.choice(NUMBERS) for _ in range(rng.randint(1, 5))) + "."
     lone = [word for word in vocabulary() if word not in HOMOPHONES]
@@ -307,7 +307,7 @@ def _question(rng: random.Random) -> str:
 
 
 def _talk(rng: random.Random) -> str:
-    """Turns of phrase, and what customers think."""
+    """Common phrases, and what customers think."""
     pick = rng.choice
     thing, verb, when = pick(THINGS), pick(VERBS), pick(WHEN)
     wish = pick(("want", "like", "are happy with", "are worried about", "love"))
@@ -329,7 +329,7 @@ def _talk(rng: random.Random) -> str:
 
 
 def _decision(rng: random.Random) -> str:
-    """What was agreed, and what stands in the way."""
+    """What was agreed, and what prevents it."""
     pick = rng.choice
     thing, other = pick(THINGS), pick(THINGS)
     until = pick(("next week", "next month", "the first week of March", "June"))
@@ -345,7 +345,7 @@ def _decision(rng: random.Random) -> str:
 
 
 def sentence(rng: random.Random) -> str:
-    """One random sentence, capitalised and ending with a full stop or a question mark."""
+    """Returns a random sentence with a capital first letter and a full stop or question mark."""
     kinds = (_task, _state, _question, _talk, _decision, _lone_words)
     if rng.random() < 0.09:
         return rng.choice(FIXED)
@@ -353,13 +353,13 @@ def sentence(rng: random.Random) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of ``text`` in lower case, without punctuation."""
+    """Returns the words of ``text`` in lower case, without punctuation."""
     return re.findall(r"[a-z']+", text.lower())
 
 
 @functools.cache
 def vocabulary() -> tuple[str, ...]:
-    """Every word that the grammar can say (names and weekdays keep their capital)."""
+    """Returns every word of the grammar (names and weekdays keep their capital)."""
     rng, found = random.Random(0), {}
     parts = [PEOPLE, PRONOUNS, THINGS, VERBS, MODALS, WHEN, NUMBERS, COUNTED, STATES, FIXED]
     extra = (
@@ -387,7 +387,7 @@ class Recording:
     """One spoken sentence.
 
     ``power``: float16 array (frames, 80), log10 of linear mel power per 10 ms frame.
-    ``phones``: (name, start s, end s) each, pauses too.
+    ``phones``: (name, start s, end s) each, including pauses.
     ``words``: (word in lower case, start s, end s) each.
     """
 
@@ -399,7 +399,7 @@ class Recording:
 
     @property
     def start(self) -> float:
-        """Where speech begins, in seconds."""
+        """Where speech starts, in seconds."""
         return self.words[0][1]
 
     @property
@@ -414,7 +414,7 @@ def speak(
     stretch: float = 1.0,
     pitch: float | None = None,
 ) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
-    """flite's speech: float32 samples at 16 kHz and phones as (name, start s, end s)."""
+    """Returns flite's float32 samples at 16 kHz, and phones as (name, start s, end s)."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
         command = ["flite", "-voice", voice, "--setf", f"duration_stretch={stretch:.3f}"]
@@ -436,7 +436,7 @@ def speak(
 
 @functools.cache
 def phone_count(word: str, voice: str) -> int:
-    """How many phones flite gives ``word`` said alone."""
+    """Returns the number of phones that flite uses for ``word`` alone."""
     return sum(name != "pau" for name, _, _ in speak(word, voice)[1])
 
 
@@ -445,7 +445,7 @@ def word_times(
     voice: str,
     phones: list[tuple[str, float, float]],
 ) -> list[tuple[str, float, float]] | None:
-    """(word, start s, end s) of ``text``, or None where flite said a word otherwise."""
+    """Returns (word, start s, end s) of ``text``; None if flite said a word differently."""
     spoken = [phone for phone in phones if phone[0] != "pau"]
     words = words_of(text)
     counts = [phone_count(word, voice) for word in words]
@@ -460,14 +460,14 @@ def word_times(
 
 @functools.cache
 def _extractor():
-    """faster-whisper's own mel filters and STFT."""
+    """Returns faster-whisper's own mel filters and STFT."""
     from faster_whisper.feature_extractor import FeatureExtractor
 
     return FeatureExtractor()
 
 
 def mel_power(samples: np.ndarray) -> np.ndarray:
-    """Linear mel power, float32 (frames, 80), as faster-whisper computes it before the log."""
+    """Returns linear mel power, float32 (frames, 80), as in faster-whisper before the log."""
     fe = _extractor()
     window = np.hanning(fe.n_fft + 1)[:-1].astype(np.float32)
     spectrum = fe.stft(samples, fe.n_fft, fe.hop_length, window=window, return_complex=True)
@@ -475,7 +475,7 @@ def mel_power(samples: np.ndarray) -> np.ndarray:
 
 
 def record(text: str, voice: str, stretch: float, pitch: float) -> Recording | None:
-    """``text`` as a Recording, or None where its word times cannot be told."""
+    """Returns ``text`` as a Recording, or None if its word times are unknown."""
     samples, phones = speak(text, voice, stretch, pitch)
     words = word_times(text, voice, phones)
     if not words:
@@ -485,13 +485,13 @@ def record(text: str, voice: str, stretch: float, pitch: float) -> Recording | N
 
 
 def draw_manner(rng: random.Random) -> tuple[str, float, float]:
-    """A random voice, duration stretch and mean pitch (Hz)."""
+    """Returns a random voice, duration stretch and mean pitch (Hz)."""
     voice = rng.choices(VOICES, VOICE_SHARES)[0]
     return voice, rng.uniform(0.85, 1.25), VOICE_PITCH[voice] * rng.uniform(0.9, 1.12)
 
 
 def make_pool(count: int, seed: int, workers: int = 2) -> list[Recording]:
-    """``count`` random sentences spoken once each."""
+    """Records ``count`` random sentences, once each."""
     rng = random.Random(seed)
     jobs = [(sentence(rng), *draw_manner(rng)) for _ in range(count)]
     with ThreadPoolExecutor(workers) as threads:
@@ -500,18 +500,18 @@ def make_pool(count: int, seed: int, workers: int = 2) -> list[Recording]:
 
 
 def save_pool(pool: list[Recording], path: Path) -> None:
-    """Write ``pool`` as a pickle of plain fields."""
+    """Writes ``pool`` as a pickle of plain fields."""
     path.write_bytes(pickle.dumps([vars(item) for item in pool]))
 
 
 def read_pool(path: Path) -> list[Recording]:
-    """Read what ``save_pool`` wrote (only files of one's own: a pickle can run code)."""
+    """Reads a file of ``save_pool``. Read only your own files: a pickle can run code."""
     fields = pickle.loads(path.read_bytes())  # noqa: S301
     return [Recording(**item) for item in fields]
 
 
 def main() -> None:
-    """Write a pool of recordings as a pickle, or print sentences."""
+    """Writes a pool of recordings as a pickle, or prints sentences."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=6000)
     parser.add_argument("--seed", type=int, default=1)

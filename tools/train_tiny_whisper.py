@@ -12,22 +12,22 @@
     python evaluate_tiny_whisper.py $model --json /tmp/figures.json
 
 Training runs for a given time, not for a number of steps, so that it also ends on time on a slow
-machine; with less time the model is worse. `checkpoint.pt` is written into the data folder every
-few minutes; `--resume` continues from it, and `--start` says how far along the schedule (0 to 1).
+machine; with less time the model is worse. `checkpoint.pt` is written to the data folder every few
+minutes; `--resume` continues from it, and `--start` gives the place in the schedule (0 to 1).
 
 There are three phases. ``frames`` teaches the encoder which phone and word each 20 ms frame
-belongs to, ``short`` adds the decoder on short windows, and ``long`` ends with Whisper's 30 s
-windows, padded with 0.0 as faster-whisper pads them.
+belongs to, ``short`` adds the decoder on short windows, and ``long`` finishes with Whisper's 30 s
+windows, padded with 0.0 as in faster-whisper.
 
 Why an hour on two cores is enough:
 - flite reports when each phone is spoken, so the encoder learns from a label for every 20 ms frame
-  (phone, word, previous word) and not from text alone;
+  (phone, word, previous word) and not only from text;
 - the same times teach cross-attention where to look: the first decoder layer at the word just
-  written, two heads of the last layer evenly over the word to write. The latter are the
+  written, two heads of the last layer evenly over the word to write. These two are the
   `alignment_heads`, so word timestamps are right;
-- recordings are kept as linear mel power and added up into clips in memory: every batch is new and
-  costs milliseconds;
-- short windows come first, at random places of the 30 s that positions cover, then whole windows.
+- recordings are kept as linear mel power and mixed into clips in memory, so every batch is new and
+  costs only milliseconds;
+- short windows come first, at random places in the 30 s of positions, then whole windows.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ TIMESTAMPS = tuple(f"<|{step * 0.02:.2f}|>" for step in range(1501))
 
 
 def make_tokenizer(path: Path, texts: list[str], size: int = 900) -> None:
-    """Train a byte-level BPE on ``texts``, add Whisper's special tokens, write tokenizer.json."""
+    """Trains a byte-level BPE on ``texts`` with Whisper's special tokens; writes tokenizer.json."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -86,7 +86,7 @@ def make_tokenizer(path: Path, texts: list[str], size: int = 900) -> None:
 
 
 class Tokens:
-    """Text to token ids and the ids of Whisper's special tokens."""
+    """Converts text to token ids, and has the ids of Whisper's special tokens."""
 
     def __init__(self, path: Path) -> None:
         from tokenizers import Tokenizer
@@ -100,13 +100,13 @@ class Tokens:
         self.cache: dict[str, list[int]] = {}
 
     def piece(self, text: str) -> list[int]:
-        """Ids of one word with its leading space, or of one punctuation mark."""
+        """Returns the ids of one word with its leading space, or of one punctuation mark."""
         if text not in self.cache:
             self.cache[text] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return self.cache[text]
 
     def timestamp(self, seconds: float) -> int:
-        """Id of the timestamp nearest to ``seconds`` in the window."""
+        """Returns the id of the timestamp nearest to ``seconds`` in the window."""
         return self.notimestamps + 1 + min(1500, max(0, round(seconds / 0.02)))
 
 
@@ -115,23 +115,23 @@ class Tokens:
 
 @dataclass
 class Clip:
-    """A window of sound: its sentences and where each recording begins (seconds)."""
+    """A window of sound, its sentences and where each recording starts (seconds)."""
 
     log_power: np.ndarray  # float32 (frames, 80), log10 mel power
     placed: list[tuple[corpus.Recording, float]]  # complete sentences
-    next_start: float | None = None  # the window is full and more follows, from here on
+    next_start: float | None = None  # if the window is full: where the next sentence starts
     words: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # per 20 ms
     phones: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # per 20 ms
 
 
 class ClipMaker:
-    """Puts recordings one after the other, with pauses, gain, colour and noise."""
+    """Joins recordings into clips, with pauses, gain, colour and noise."""
 
     def __init__(self, pool: list[corpus.Recording], seed: int) -> None:
         self.pool, self.rng = pool, random.Random(seed)
         self.np_rng = np.random.default_rng(seed)
         noise = self.np_rng.standard_normal(60 * corpus.SAMPLE_RATE).astype(np.float32)
-        self.noise = corpus.mel_power(noise)  # (frames, 80), of variance 1
+        self.noise = corpus.mel_power(noise)  # (frames, 80), variance 1
         self.mel_shape = self.noise.mean(axis=0)
         names = sorted({word for item in pool for word, _, _ in item.words})
         self.word_ids = {word: place + 1 for place, word in enumerate(names)}
@@ -139,7 +139,7 @@ class ClipMaker:
         self.phone_ids = {name: place + 1 for place, name in enumerate(phones)}
 
     def gap(self) -> float:
-        """Seconds of pause between two sentences."""
+        """Returns a random pause between two sentences, in seconds."""
         kind, draw = self.rng.random(), self.rng.uniform
         if kind < 0.3:
             return draw(0.12, 0.35)
@@ -148,25 +148,25 @@ class ClipMaker:
         return draw(0.9, 2.2) if kind < 0.95 else draw(2.2, 6.0)
 
     def colour(self, spread: float) -> np.ndarray:
-        """A smooth random frequency response, log10 power per mel (80)."""
+        """Returns a smooth random frequency response, log10 power per mel (80)."""
         knots = self.np_rng.uniform(-spread, spread, 5)
         return np.interp(np.arange(MELS), np.linspace(0, MELS - 1, 5), knots)
 
     def add_noise(self, power: np.ndarray, level: float) -> None:
-        """Add coloured noise to linear ``power`` (frames, 80); ``level`` is log10 variance."""
+        """Adds coloured noise to linear ``power`` (frames, 80); ``level`` is log10 variance."""
         start = self.np_rng.integers(0, max(1, len(self.noise) - len(power)))
         shape = 10 ** (level + self.colour(0.8))
         power += self.noise[start : start + len(power)] * shape
 
     def finish(self, power: np.ndarray, gain: float) -> np.ndarray:
-        """Linear power to log10, with the clip's gain, colour and noise; (frames, 80)."""
+        """Applies gain, colour and noise, then converts linear power to log10; (frames, 80)."""
         power *= 10 ** (gain + self.colour(0.25))
         if self.rng.random() < 0.65:
             self.add_noise(power, gain + self.rng.uniform(-7.5, -4.3))
         return np.log10(np.maximum(power, 1e-10)).astype(np.float32)
 
     def silence(self, seconds: float) -> Clip:
-        """A clip that says nothing: digital silence, or noise of any level."""
+        """Returns a clip without speech: digital silence, or noise of any level."""
         power = np.zeros((int(seconds * 100), MELS), np.float32)
         if self.rng.random() < 0.8:
             self.add_noise(power, self.rng.uniform(-8, -0.5))
@@ -175,7 +175,7 @@ class ClipMaker:
         return clip
 
     def put(self, clip: Clip, power: np.ndarray, item: corpus.Recording, offset: float) -> None:
-        """Add ``item`` at ``offset`` seconds to ``power`` and its labels, cut at the edges."""
+        """Adds ``item`` at ``offset`` seconds to ``power`` and the labels, cut at the edges."""
         first = round(offset * 100)
         low, high = max(0, -first), min(len(item.power), len(power) - first)
         if high <= low:
@@ -191,14 +191,14 @@ class ClipMaker:
             clip.words[a:b] = self.word_ids.get(word, 0)
 
     def speech(self, seconds: float, cut: bool) -> Clip:
-        """A clip of at most ``seconds``; with ``cut`` exactly so long, with more to follow."""
+        """Returns a clip of at most ``seconds``; with ``cut``, exactly that long, and cut off."""
         power = np.zeros((int(seconds * 100), MELS), np.float32)
         half = len(power) // 2
         clip = Clip(power, [], None, np.zeros(half, np.int64), np.zeros(half, np.int64))
         lead = self.rng.uniform(0.0, 0.9) if self.rng.random() < 0.85 else self.rng.uniform(0.9, 5)
         at = lead
         voice = self.rng.choice(corpus.VOICES) if self.rng.random() < 0.3 else None
-        if self.rng.random() < 0.25:  # the end of a word that the window before has had
+        if self.rng.random() < 0.25:  # the end of a word from the previous window
             item = self.rng.choice(self.pool)
             tail = self.rng.uniform(0.0, 0.12)
             self.put(clip, power, item, tail - item.end)
@@ -227,17 +227,17 @@ class ClipMaker:
 
 
 def normalise(log_power: np.ndarray, headroom: float) -> np.ndarray:
-    """Whisper's scaling of log10 mel power; ``headroom``: how much louder the file once was."""
+    """Scales log10 mel power as Whisper does; ``headroom``: the file's peak above the clip's."""
     return (np.maximum(log_power, log_power.max() + headroom - 8.0) + 4.0) / 4.0
 
 
 @dataclass
 class Target:
-    """Token ids and, for each, the seconds of sound it stands for (None: none)."""
+    """Token ids and the seconds of sound that each stands for (None: no sound)."""
 
     ids: list[int]
     spans: list[tuple[float, float] | None]
-    masked: int  # how many leading ids are prompt
+    masked: int  # how many leading ids belong to the prompt
 
 
 def sentence_tokens(
@@ -246,7 +246,7 @@ def sentence_tokens(
     offset: float,
     pause: float,
 ) -> tuple[list[int], list[tuple[float, float] | None]]:
-    """Ids and spans of one sentence; its full stop stands for the ``pause`` (s) after it."""
+    """Returns ids and spans of a sentence; its full stop stands for the ``pause`` (s) after it."""
     ids, spans, place = [], [], 0
     for piece in re.findall(r" [A-Za-z']+|[.,?!]", " " + item.text):
         if piece[0] == " ":
@@ -267,7 +267,7 @@ def sentence_tokens(
 
 
 def prompt_ids(tokens: Tokens, maker: ClipMaker) -> list[int]:
-    """A previous-text prompt of up to 223 tokens, sometimes with timestamps."""
+    """Returns a previous-text prompt of up to 223 tokens, sometimes with timestamps."""
     rng, ids, at = maker.rng, [], 0.0
     stamped = rng.random() < 0.5
     for _ in range(rng.randint(1, rng.choice((3, 10, 25)))):
@@ -282,7 +282,7 @@ def prompt_ids(tokens: Tokens, maker: ClipMaker) -> list[int]:
 
 
 def make_target(tokens: Tokens, maker: ClipMaker, clip: Clip, shift: float) -> Target:
-    """The tokens that Whisper should write for ``clip``, times moved on by ``shift`` s."""
+    """Returns the tokens that Whisper should write for ``clip``, with times ``shift`` s later."""
     rng = maker.rng
     head = prompt_ids(tokens, maker) if rng.random() < 0.35 else []
     ids, spans = [*head, tokens.sot], [None] * (len(head) + 1)
@@ -320,16 +320,16 @@ class Batch:
     mel: torch.Tensor  # float (B, 80, 2 S)
     shift: int  # encoder position of the first frame
     words: torch.Tensor  # int (B, S), -100 where padded
-    before: torch.Tensor  # int (B, S): the word before the frame's
+    before: torch.Tensor  # int (B, S): the word before that of the frame
     phones: torch.Tensor  # int (B, S)
     inputs: torch.Tensor  # int (B, L)
-    labels: torch.Tensor  # int (B, L), -100 where nothing is to be learnt
+    labels: torch.Tensor  # int (B, L), -100 for nothing to learn
     own: torch.Tensor  # int (B, L, 2): encoder frames of the input token, -1 for none
     coming: torch.Tensor  # int (B, L, 2): encoder frames of the label
 
 
 def previous_words(words: np.ndarray) -> np.ndarray:
-    """For each frame the word spoken before its word (frames), 0 at the start."""
+    """Returns the word before each frame's word (frames), 0 at the start."""
     out, last, current = np.zeros_like(words), 0, 0
     edges = np.flatnonzero(np.diff(words)) + 1
     for begin, end in zip([0, *edges], [*edges, len(words)], strict=True):
@@ -343,7 +343,7 @@ def previous_words(words: np.ndarray) -> np.ndarray:
 def make_batch(
     tokens: Tokens, maker: ClipMaker, clips: list[Clip], frames: int, shift: int
 ) -> Batch:
-    """``clips`` padded with 0.0 to ``frames`` mel frames; ``shift`` is in encoder frames."""
+    """Pads ``clips`` with 0.0 to ``frames`` mel frames; ``shift`` is in encoder frames."""
     count, half = len(clips), frames // 2
     mel = np.zeros((count, MELS, frames), np.float32)
     empty = np.full((count, half), -100, np.int64)
@@ -387,7 +387,7 @@ def make_batch(
 
 
 def draw_batch(tokens: Tokens, maker: ClipMaker, phase: str) -> Batch:
-    """A random batch of the phase ``frames``, ``short`` or ``long``."""
+    """Returns a random batch of the phase ``frames``, ``short`` or ``long``."""
     rng = maker.rng
     if phase == "long":
         clips = []
@@ -448,7 +448,7 @@ class Attention(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, normalised before."""
+    """Self-attention and feed-forward, each after normalisation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -464,7 +464,7 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, cross-attention, feed-forward, normalised before."""
+    """Causal self-attention, cross-attention and feed-forward, each after normalisation."""
 
     def __init__(self, guided: tuple[int, ...]) -> None:
         super().__init__()
@@ -489,7 +489,7 @@ class DecoderLayer(nn.Module):
 
 
 def sinusoids() -> torch.Tensor:
-    """Whisper's fixed encoder positions, (1500, W)."""
+    """Returns Whisper's fixed encoder positions, (1500, W)."""
     step = math.log(10000) / (WIDTH // 2 - 1)
     scales = torch.exp(-step * torch.arange(WIDTH // 2))
     angles = torch.arange(POSITIONS)[:, None] * scales[None]
@@ -524,7 +524,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.embed_tokens = nn.Embedding(size, WIDTH)
         self.embed_positions = nn.Embedding(TEXT_POSITIONS, WIDTH)
-        # The first layer finds the word just written, the last the word to write.
+        # The first layer finds the word just written, the last layer the word to write.
         guides = [(0,), *[()] * (DECODER_LAYERS - 2), (0, 1)]
         self.layers = nn.ModuleList(DecoderLayer(guide) for guide in guides)
         self.layer_norm = nn.LayerNorm(WIDTH)
@@ -560,7 +560,7 @@ class TinyWhisper(nn.Module):
         self.phone_head = nn.Linear(WIDTH, phones + 1)
 
     def losses(self, batch: Batch, decode: bool) -> dict[str, torch.Tensor]:
-        """The losses of one batch, by name."""
+        """Returns the losses of one batch, by name."""
         frames, lower = self.encoder(batch.mel, batch.shift)
         out = {
             "word": frame_loss(self.word_head(frames), batch.words),
@@ -578,10 +578,10 @@ class TinyWhisper(nn.Module):
 
 
 def text_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Cross entropy of logits (N, V) with labels (N), timestamps counted as nearly right nearby.
+    """Cross entropy of logits (N, V) with labels (N), which tolerates nearby timestamps.
 
-    A timestamp's weight is spread over the 0.08 s on either side, so that the 1501 of them,
-    each seen seldom, learn from their neighbours.
+    A timestamp's weight is spread over 0.08 s on either side, so that the 1501 timestamps, each of
+    which is rare, learn from their neighbours.
     """
     logs = logits.log_softmax(-1)
     first = logits.shape[1] - len(TIMESTAMPS)
@@ -605,11 +605,11 @@ def guide_loss(
     keep: torch.Tensor,
     even: bool,
 ) -> torch.Tensor:
-    """How far attention strays from each token's sound.
+    """Measures how far attention is from each token's sound.
 
-    ``logs`` (B, G, L, S) log weights, ``spans`` (B, L, 2) frames. ``even`` wants the weights
-    spread over the whole span, which is what makes word times come out right; otherwise any
-    place inside will do.
+    ``logs`` (B, G, L, S) log weights, ``spans`` (B, L, 2) frames. With ``even``, the weights
+    should cover the whole span, which makes word times right; otherwise any place inside is
+    enough.
     """
     place = torch.arange(logs.shape[-1])
     inside = (place >= spans[..., :1]) & (place < spans[..., 1:])
@@ -624,7 +624,7 @@ def guide_loss(
 
 
 def export(model: TinyWhisper, tokenizer_json: Path, folder: Path) -> None:
-    """Write ``model`` as an int8 CTranslate2 folder; replaces ``folder`` in one go."""
+    """Writes ``model`` as an int8 CTranslate2 folder; replaces ``folder`` in one step."""
     from ctranslate2.converters.transformers import WhisperLoader
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
@@ -656,7 +656,7 @@ def export(model: TinyWhisper, tokenizer_json: Path, folder: Path) -> None:
     whole.load_state_dict(state, strict=True)
     spec = WhisperLoader().get_model_spec(whole.eval())
     spec.register_vocabulary([tokens.tokenizer.id_to_token(k) for k in range(tokens.size)])
-    # Nothing is suppressed at the start: an empty window may then end at once.
+    # Nothing is suppressed at the start, so that an empty window can end at once.
     spec.config.suppress_ids, spec.config.suppress_ids_begin = [], []
     spec.config.lang_ids, spec.config.alignment_heads = [], ALIGNMENT_HEADS
     spec.validate()
@@ -684,23 +684,23 @@ def export(model: TinyWhisper, tokenizer_json: Path, folder: Path) -> None:
 
 
 def load_pool(data: Path, held_out: int = 900) -> list[corpus.Recording]:
-    """All recordings of ``data/pool*.pkl`` but those of the held-out seed."""
+    """Returns all recordings of ``data/pool*.pkl`` except those of the held-out seed."""
     files = sorted(path for path in data.glob("pool*.pkl") if path.stem != f"pool{held_out}")
     return [item for path in files for item in corpus.read_pool(path)]
 
 
 def phase_at(progress: float) -> str:
-    """The phase at ``progress`` (0 to 1) of the training time."""
+    """Returns the phase at ``progress`` (0 to 1) of the training time."""
     return "frames" if progress < 0.14 else "short" if progress < 0.5 else "long"
 
 
 def learning_rate(step: int, progress: float, peak: float) -> float:
-    """Warm-up by steps, then a cosine by the clock down to 2 %."""
+    """Warms up by steps, then falls to 2 % on a cosine over time."""
     return peak * min(1.0, step / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def weigh(losses: dict[str, torch.Tensor], progress: float) -> torch.Tensor:
-    """One loss of all: the encoder's own tasks count less once the text comes."""
+    """Combines the losses: the encoder's own tasks count less once text training starts."""
     aids = 1.0 if progress < 0.3 else 0.3
     frames = losses["word"] + 0.5 * losses["before"] + 0.5 * losses["phone"]
     if "text" not in losses:
@@ -709,7 +709,7 @@ def weigh(losses: dict[str, torch.Tensor], progress: float) -> torch.Tensor:
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train for ``args.minutes`` and export every few minutes."""
+    """Trains for ``args.minutes`` and exports every few minutes."""
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     tokenizer_json = args.data / "tokenizer.json"
@@ -756,7 +756,7 @@ def train(args: argparse.Namespace) -> None:
         if time.monotonic() - saved > 60 * args.save_minutes:
             save(model, tokenizer_json, args)
             saved = time.monotonic()
-        if time.monotonic() - pooled > 45:  # more recordings may have been made meanwhile
+        if time.monotonic() - pooled > 45:  # there may be new recordings
             pooled = time.monotonic()
             if len(list(args.data.glob("pool*.pkl"))) > files:
                 maker.pool, files = load_pool(args.data), len(list(args.data.glob("pool*.pkl")))
@@ -764,14 +764,14 @@ def train(args: argparse.Namespace) -> None:
 
 
 def save(model: TinyWhisper, tokenizer_json: Path, args: argparse.Namespace) -> None:
-    """Checkpoint and export."""
+    """Writes a checkpoint and exports the model."""
     torch.save(model.state_dict(), args.data / "checkpoint.tmp")
     (args.data / "checkpoint.tmp").rename(args.data / "checkpoint.pt")
     export(model, tokenizer_json, args.out)
 
 
 def main() -> None:
-    """Read the options and train."""
+    """Reads the options and trains."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with pool*.pkl")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")

@@ -1,5 +1,5 @@
-"""Libraries that only some features need. `pyproject.toml` has them in extras, so that an
-installation may do without; here is what says so in one sentence when a feature is asked for."""
+"""Libraries that only some features need. They are extras in `pyproject.toml`, so installing them
+is optional. This module gives a one-sentence error if a feature lacks its libraries."""
 
 import importlib.util
 from types import MappingProxyType
@@ -17,13 +17,13 @@ LIBRARIES = MappingProxyType(
         "ui": ("docx", "streamlit", "supabase"),
     }
 )
-"""What each extra brings, by the names that are imported."""
+"""The libraries of each extra, by import name."""
 
 
 def require(extra: str, feature: str) -> None:
-    """Raises MissingExtra unless the libraries of `extra` are there. Quick: imports none of them.
+    """Raises MissingExtra if a library of `extra` is not installed. Quick: imports none of them.
 
-    `feature` is what needs them, as the user knows it.
+    `feature` is the user's name for what needs them.
     """
     missing = [name for name in LIBRARIES[extra] if not _is_installed(name)]
     if missing:
@@ -40,5 +40,5 @@ def is_installed(extra: str) -> bool:
 def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package that it would be in
+    except ModuleNotFoundError:  # its parent package is missing too
         return False

@@ -1,5 +1,5 @@
-"""The web frontend as a process beside the API. It is a client like any other: nothing of it is
-imported here, and it is told where the API is."""
+"""Runs the web frontend as a process beside the API. It is a client like any other: nothing of it
+is imported here, and it gets the API's address."""
 
 import os
 import signal
@@ -19,23 +19,23 @@ _AGAIN_S = 5.0
 
 
 def check_installed() -> None:
-    """Raises MissingExtra."""
+    """Raises MissingExtra if the web frontend is not installed."""
     require("ui", "the web frontend")
 
 
 class FrontendEnded(EchoStreamError):
-    """It has ended of itself, and has said why."""
+    """The frontend has ended by itself, after it printed why."""
 
     code = "frontend_ended"
 
 
 @contextmanager
 def beside(api_url: str) -> Iterator[None]:
-    """Run the frontend while the block runs, which is ended by SIGTERM if the frontend ends of
-    itself; raises FrontendEnded then."""
+    """Runs the frontend while the block runs. If the frontend ends by itself, SIGTERM ends the
+    block and this raises FrontendEnded."""
     process = subprocess.Popen(
         (*COMMAND, "--lifeline"),
-        stdin=subprocess.PIPE,  # whose end it takes as the order to stop, whatever ends us
+        stdin=subprocess.PIPE,  # it stops when this closes, however we end
         env={"API_BASE_URL": api_url, **os.environ},
     )
     leaving, ended_itself = threading.Event(), threading.Event()
@@ -45,12 +45,12 @@ def beside(api_url: str) -> Iterator[None]:
         if not leaving.is_set():
             ended_itself.set()
             os.kill(os.getpid(), signal.SIGTERM)
-        # What a signal raises may be swallowed by whatever is at work, such as an import that has
-        # something else to fall back on.
+        # The exception from a signal may be swallowed by the code that is running, such as an
+        # import with a fallback.
         while not leaving.wait(_AGAIN_S):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    # A server raises the signal that ended it once more; taken as it is, we would end here and now.
+    # A server raises the signal that ended it again. Without a handler, we would end at once.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     threading.Thread(target=watch, daemon=True, name="frontend").start()
     try:

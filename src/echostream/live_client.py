@@ -113,7 +113,7 @@ class LiveClient:
 
     async def run(self, pieces: AsyncIterator[bytes]) -> Message:
         """Sends all pieces; returns `audio_final`. Raises LiveFailed, and what `pieces` raises."""
-        piece = await anext(pieces, None)  # if it raises, there is no session yet
+        piece = await anext(pieces, None)  # if this raises, there is no session yet
         # If it cannot connect, the library would leave its own HTTP session open.
         async with aiohttp.ClientSession() as http:
             self._connect_with(http)

@@ -1,8 +1,8 @@
-"""The options of a request: the one place where they are written down.
+"""The options of a request, defined only here.
 
-REST's forms and JSON, jobs, `start_audio`, `/v1` and the web frontend are made from these models,
-and so is the OpenAPI document; a test holds the command line to them. A field that is added here is
-known in all of them, under its name in camelCase (under `/v1` as it stands).
+REST's forms and JSON, jobs, `start_audio`, `/v1`, the web frontend and the OpenAPI document use
+these models; a test checks that the command line matches. A field that is added here works in all
+of them, under its name in camelCase (under `/v1` unchanged).
 """
 
 import json
@@ -34,12 +34,12 @@ _MOST_HOTWORDS = 500
 _LONGEST_HOTWORD = 200
 _MOST_CAUTIONS = 20
 _LONGEST_NAME = 60
-"""Characters of an unknown field's name that are repeated to whoever sent it."""
+"""How many characters of an unknown field's name are repeated to the sender."""
 _OF_ENGINE: Final = {field.name for field in fields(TranscribeOptions)}
 
 
 def _normal_language(code: str) -> str:
-    """`en-US` and `EN` are both `en` to an engine."""
+    """Turns `en-US` and `EN` into `en`, which engines know."""
     match = re.fullmatch(_LANGUAGE, code.strip())
     if match is None:
         raise ValueError("must be an ISO 639-1 code such as 'en'")
@@ -47,7 +47,7 @@ def _normal_language(code: str) -> str:
 
 
 def _as_list(given: object) -> object:
-    """A form has names separated by commas or lines, or a JSON list; JSON has a list."""
+    """Reads a form's text: names separated by commas or lines, or a JSON list."""
     if not isinstance(given, str):
         return given
     if given.lstrip().startswith("["):
@@ -90,10 +90,10 @@ MaxCueSeconds = Annotated[
 
 
 class Options(BaseModel):
-    """What may be asked of every transcription, of a recording or of live audio.
+    """Options of every transcription, of recordings and of live audio.
 
-    A field that is not known does not fail a request: clients that were written for another server
-    may send more than is read here. `cautions` says so.
+    Unknown fields do not make a request fail, because clients written for another server may send
+    fields that are not used here. `cautions` reports them.
     """
 
     model_config = ConfigDict(
@@ -119,12 +119,12 @@ class Options(BaseModel):
 
     @property
     def transcribe_options(self) -> TranscribeOptions:
-        """What an engine is told: the fields that have namesakes there."""
+        """The options for the engine: the fields that have the same name there."""
         return TranscribeOptions(**self.model_dump(include=_OF_ENGINE))
 
     @property
     def cautions(self) -> tuple[Caution, ...]:
-        """One for each of the first fields that are not known."""
+        """One caution for each unknown field, up to a limit."""
         names = (name[:_LONGEST_NAME] for name in self.model_extra or ())
         return tuple(
             Caution("unknown_field", f"There is no field '{name}'; it was not used.")
@@ -133,13 +133,13 @@ class Options(BaseModel):
 
 
 class LiveOptions(Options):
-    """What may be asked of live audio."""
+    """Options of live audio."""
 
     insights: WithInsights = True
 
 
 class RecordingOptions(Options):
-    """What may be asked of every recording."""
+    """Options of every recording."""
 
     task: Task = Field("transcribe", description="`translate` gives the text in English.")
     audio_track: int | None = Field(
@@ -153,7 +153,7 @@ class RecordingOptions(Options):
     )
     use_queue: bool = Field(
         False,
-        exclude=True,  # it is about the request; a job has no need of it
+        exclude=True,  # concerns only the request, not the job
         description="Answer at once with a job id and work in the background.",
     )
     callback_url: str | None = Field(None, description="Told when a queued job ends.")
@@ -164,7 +164,7 @@ class RecordingOptions(Options):
 
 
 class UploadOptions(RecordingOptions):
-    """A recording that is to be transcribed."""
+    """A recording to transcribe."""
 
     audio_url: str | None = Field(
         None, json_schema_extra={"format": "uri"}, description="Where the recording is."
@@ -174,7 +174,7 @@ class UploadOptions(RecordingOptions):
 
 
 class FinalizeOptions(RecordingOptions):
-    """A transcript that ends with the text of a last recording."""
+    """A transcript, completed by the text of a last recording."""
 
     audio_id: str | None = Field(
         None, max_length=200, description="Given back; made up when left out."
@@ -183,14 +183,14 @@ class FinalizeOptions(RecordingOptions):
 
 
 class JobData(UploadOptions, FinalizeOptions):
-    """What a job in the queue says, under the names that requests use, so that other programs can
-    add jobs of their own. `transcript` and `audio_id` make the job a finalize."""
+    """The data of a job in the queue. The names are those of requests, so that other programs can
+    add jobs too. A job with `transcript` or `audio_id` is a finalize."""
 
     audio: str | None = Field(None, description="Name of staged audio.")
 
     @classmethod
     def of(cls, asked: RecordingOptions) -> "JobData":
-        """A request as a job, without the fields that are not known."""
+        """Returns a request as a job, without unknown fields."""
         return cls(**asked.model_dump(include=set(type(asked).model_fields)))
 
     @property
@@ -199,7 +199,7 @@ class JobData(UploadOptions, FinalizeOptions):
 
 
 def validated(model: type[M], values: dict[str, Any]) -> M:
-    """`values` as a model. Raises InvalidRequest that names the first field at fault."""
+    """Returns `values` as a model. Raises InvalidRequest, naming the first invalid field."""
     try:
         return model.model_validate(values)
     except ValidationError as error:

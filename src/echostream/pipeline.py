@@ -1,4 +1,4 @@
-"""Source to decoded audio to transcript to insights: the one path that every entry point takes."""
+"""From a source to audio, transcript and insights: the path that every entry point uses."""
 
 import asyncio
 import time
@@ -63,7 +63,7 @@ OnSegment = Callable[[Segment], None]
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A remote source, fetched under the address guard."""
+    """A remote source, fetched only from addresses that the address guard allows."""
 
     url: str
 
@@ -74,10 +74,10 @@ Source = BinaryIO | Path | Url
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a source. `insights` is None where none were asked for.
+    """The result for one source. `insights` is None if none were requested.
 
-    `transcribe_s` is the wall time of the engine alone, for the real-time factor; `cached` says
-    that it had nothing to do, since the same audio was transcribed before.
+    `transcribe_s` is the wall time of the engine alone, for the real-time factor. `cached` means
+    that the same audio was transcribed before, so the engine had nothing to do.
     """
 
     transcript: Transcript
@@ -87,11 +87,11 @@ class Result:
 
 
 def ignore_progress(_step: Step) -> None:
-    """For callers that show none."""
+    """For callers that show no progress."""
 
 
 class Pipeline:
-    """Everything one process needs to turn audio into a `Result`; shared by all its requests."""
+    """Everything a process needs to turn audio into a `Result`; shared by all its requests."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Pipeline:
         *,
         patient: bool = False,
     ) -> None:
-        """A `patient` one waits for the engine however busy it is, rather than refuse."""
+        """A `patient` pipeline waits for a busy engine instead of raising ServerBusy."""
         self._settings = settings
         self._patient = patient
         self._cache = cache or NoCache()
@@ -110,7 +110,7 @@ class Pipeline:
         self.engine = engine
 
     async def start(self) -> None:
-        """Get the engine ready, which may be a process of its own."""
+        """Starts the engine, which may be a separate process."""
         await self.engine.start()
 
     async def run(
@@ -123,12 +123,12 @@ class Pipeline:
         progress: Progress = ignore_progress,
         on_segment: OnSegment | None = None,
     ) -> Result:
-        """Transcribe `source` and analyse the text. Cancelling the task stops the work.
+        """Transcribes `source` and analyses the text. Cancelling the task stops the work.
 
-        `on_segment` is called with each segment as it is decoded; channels that are transcribed
-        apart come one after the other.
-        Raises AudioError, FetchError, EngineError, InvalidRequest or ServerBusy; a failing
-        insights provider does not raise, its insights come back degraded.
+        `on_segment` is called with each segment as it is decoded; separate channels come one
+        after the other.
+        Raises AudioError, FetchError, EngineError, InvalidRequest or ServerBusy. If the insights
+        provider fails, it does not raise; the insights are degraded instead.
         """
         options = options.with_vocabulary(self._settings.vocabulary)
         result = await self._transcribe(source, options, audio, progress, on_segment)
@@ -146,14 +146,14 @@ class Pipeline:
         audio: AudioOptions = _EVERYTHING,
         progress: Progress = ignore_progress,
     ) -> Result:
-        """The text `given` followed by that of `source`, where there is one, and insights into the
-        whole. Raises as `run` does."""
+        """Returns the text `given`, followed by that of `source` if there is one, and insights into
+        the whole. Raises what `run` raises."""
         whole = Transcript(text_segments(given), options.language or "en", 0.0, "none", "none")
         result = Result(whole, None, 0.0)
         before = whole.text
 
         def tell_after(step: Step) -> None:
-            if step.stage != "done":  # insights are still to come
+            if step.stage != "done":  # insights still follow
                 space = " " if space_between(before, step.text) else ""
                 progress(replace(step, text=f"{before}{space}{step.text}"))
 
@@ -169,7 +169,7 @@ class Pipeline:
     async def analyse(
         self, transcript: Transcript, progress: Progress = ignore_progress
     ) -> Insights | None:
-        """Insights into a transcript; None when INSIGHTS_PROVIDER is `none`."""
+        """Returns insights into a transcript; None if INSIGHTS_PROVIDER is `none`."""
         if self._insights is None:
             return None
         progress(Step("analysing"))
@@ -183,11 +183,11 @@ class Pipeline:
 
     @property
     def insights_name(self) -> str | None:
-        """Name of the insights provider, None when there is none."""
+        """The name of the insights provider; None if there is none."""
         return self._insights.name if self._insights else None
 
     async def aclose(self) -> None:
-        """Stop the engine and the provider's connections."""
+        """Stops the engine and closes the provider's connections."""
         await self.engine.aclose()
         if self._insights is not None:
             await self._insights.aclose()
@@ -203,7 +203,7 @@ class Pipeline:
     ) -> Result:
         if not self._patient:
             self.engine.check()
-        self.engine.state.named(options.model).check(options)  # before the work of fetching
+        self.engine.state.named(options.model).check(options)  # before the download starts
         if isinstance(source, Url):
             progress(Step("fetching"))
             with await self._fetch(source) as file:
@@ -228,7 +228,7 @@ class Pipeline:
         return result
 
     async def _decode(self, source: BinaryIO | Path, audio: AudioOptions) -> list[Samples]:
-        """The samples of each channel that is transcribed by itself."""
+        """Returns the samples of each channel that is transcribed separately."""
         limits = {
             "max_audio_s": float(self._settings.max_audio_seconds),
             "timeout_s": self._settings.decode_timeout_s,
@@ -247,7 +247,7 @@ class Pipeline:
 
 
 class _Reading:
-    """An engine at work on one recording, and how far it is."""
+    """The transcription of one recording, and its progress."""
 
     def __init__(
         self,
@@ -273,7 +273,7 @@ class _Reading:
         self._duration_s = max(len(samples) for samples in channels) / SAMPLE_RATE_HZ
 
     async def read(self) -> Result:
-        """Decode segment by segment until the end. Cancelled, it stops the engine."""
+        """Decodes segment by segment until the end. Cancelling it stops the engine."""
         started = time.perf_counter()
         for samples in self._channels:
             self._shown_s = 0.0
@@ -291,7 +291,7 @@ class _Reading:
         self._report = heard.report
         for segment in heard.segments:
             self._segments.append(segment)
-            # When the engine starts over, segments that were shown are not shown again.
+            # If the engine starts over, segments that were already shown are not shown again.
             if self._on_segment and segment.end_s > self._shown_s:
                 self._shown_s = segment.end_s
                 self._on_segment(segment)
@@ -309,14 +309,14 @@ class _Reading:
         )
 
     def tell(self, every_s: float = 0.0) -> None:
-        """Tell how far it is, unless that was told less than `every_s` ago."""
+        """Reports the progress, unless the last report is less than `every_s` old."""
         now = time.monotonic()
         if now - self._told_at >= every_s:
             self._told_at = now
             self._progress(self._step())
 
     def _step(self) -> Step:
-        """By the length of the audio. The share never goes back, though estimates may."""
+        """Measures progress by audio length. The share never falls, although estimates may."""
         report = self._report
         heard_s = self._segments[-1].end_s if self._segments else 0.0
         read_s = min(max(report.read_s(), heard_s), self._duration_s)
@@ -332,7 +332,7 @@ class _Reading:
 
 @asynccontextmanager
 async def _told_of(reading: _Reading) -> AsyncIterator[None]:
-    """Tell how far a reading is, again and again until it ends: a batch takes long."""
+    """Reports progress regularly until the reading ends, because one batch takes long."""
 
     async def tell() -> None:
         while True:
@@ -350,8 +350,8 @@ async def _told_of(reading: _Reading) -> AsyncIterator[None]:
 
 
 def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False) -> Pipeline:
-    """What the settings describe. Raises EchoStreamError if they do not fit together, or ask for
-    what is not installed."""
+    """Builds the pipeline for the settings. Raises EchoStreamError if they contradict each other or
+    need something that is not installed."""
     check_installed(settings)
     check_models(settings)
     cache = load_cache(settings)
@@ -361,5 +361,5 @@ def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False)
 
 
 def local_pipeline(settings: Settings) -> Pipeline:
-    """One that has its engine in this process. Quick: it loads at first use."""
+    """Builds a pipeline with the engine in this process. Quick: models load at first use."""
     return build_pipeline(settings, LocalEngine(settings, load_registry(settings)))

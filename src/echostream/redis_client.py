@@ -1,5 +1,5 @@
-"""Connections to Redis: the one module that imports its client, and only when one is made, since it
-comes with the extra `queue`."""
+"""Connections to Redis. Only this module imports the Redis client, and only when it connects,
+because the client is in the extra `queue`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,10 @@ def connect(
     pause_s: float = 0.0,
     **options: Any,
 ) -> "Redis":
-    """A client that connects at its first command. A command fails when a connection takes longer
-    than `connect_s`, or a read longer than `answer_s`, and that `retries` times over.
+    """Returns a client that connects at its first command. A command is retried `retries` times; an
+    attempt fails if connecting takes longer than `connect_s` or a read longer than `answer_s`.
 
-    Raises MissingExtra, and ValueError for options in the URL that the client does not know.
+    Raises MissingExtra, and ValueError if the URL has options that the client does not know.
     """
     require("queue", "the connection to Redis")
     from redis.asyncio import Redis
@@ -37,7 +37,7 @@ def connect(
 
 
 def retry(times: int, pause_s: float) -> "Retry":
-    """How often a command is tried again. redis-py's own pauses grow."""
+    """Retries a command with constant pauses; redis-py's default pauses grow."""
     from redis.asyncio.retry import Retry
     from redis.backoff import ConstantBackoff
 
@@ -45,14 +45,14 @@ def retry(times: int, pause_s: float) -> "Retry":
 
 
 def faults() -> tuple[type[Exception], ...]:
-    """What commands raise. Where time is up as well: a TimeoutError is an OSError."""
+    """Returns what commands raise, also after a time-out: a TimeoutError is an OSError."""
     from redis.exceptions import RedisError
 
     return RedisError, OSError
 
 
 def is_outage(fault: Exception) -> bool:
-    """Whether it says that Redis is away, as against that it does not want a command."""
+    """Returns True if Redis cannot be reached, False if it rejects a command."""
     from redis.exceptions import ConnectionError as NotConnected
     from redis.exceptions import TimeoutError as NotInTime
 
@@ -60,12 +60,12 @@ def is_outage(fault: Exception) -> bool:
 
 
 def is_refusal(fault: BaseException | None) -> bool:
-    """Whether Redis does not take our name and password."""
+    """Returns True if Redis rejects our user name and password."""
     from redis.exceptions import AuthenticationError
 
     return isinstance(fault, AuthenticationError)
 
 
 def database_of(client: "Redis") -> int:
-    """The number of the database that a client uses."""
+    """Returns the number of the database that a client uses."""
     return int(client.connection_pool.connection_kwargs.get("db") or 0)

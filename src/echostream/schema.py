@@ -1,5 +1,5 @@
-"""The JSON that clients see, made from the domain. Names and shapes are a contract: fields may be
-added, never renamed or dropped."""
+"""The JSON that clients see, made from the domain types. Names and shapes are a contract: fields
+may be added, but never renamed or removed."""
 
 from typing import Literal
 
@@ -188,7 +188,7 @@ class InsightsShape(_Shape):
 
 
 class TranscriptionShape(_Shape):
-    """What a finished transcription looks like, whichever way it was asked for."""
+    """A finished transcription, however it was requested."""
 
     success: Literal[True] = True
     transcript: str

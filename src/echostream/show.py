@@ -1,4 +1,4 @@
-"""A transcription as a person reads it in a terminal."""
+"""Shows transcriptions in a terminal."""
 
 from typing import Self
 
@@ -17,14 +17,14 @@ _SENTIMENT_STYLE = {"positive": "green", "neutral": "yellow", "negative": "red"}
 
 
 def show(result: TranscriptionShape, console: Console) -> None:
-    """Print transcript and insights."""
+    """Prints the transcript and the insights."""
     console.print(_transcript(result))
     if result.insights is not None:
         show_insights(result.insights, console)
 
 
 def show_insights(insights: InsightsShape, console: Console) -> None:
-    """Print insights alone."""
+    """Prints only the insights."""
     console.print(_insights(insights))
 
 
@@ -85,7 +85,7 @@ def _clock(seconds: float) -> str:
 
 
 class LiveText:
-    """Text that grows on a terminal: confirmed, what may still change, and how far behind it is."""
+    """Live text in a terminal: confirmed text, the part that may still change, and the delay."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="visible")
@@ -100,7 +100,7 @@ class LiveText:
         self._live.stop()
 
     def update(self, text: str, tentative: str, lag_ms: int) -> None:
-        """Append `text`; `tentative` takes the place of the one before."""
+        """Appends `text`; `tentative` replaces the previous one."""
         self._confirmed += text
         behind = (f"  {lag_ms / 1000:.1f} s behind", "dim cyan")
         shown = Text.assemble(self._confirmed, " ", (tentative, "dim"), behind)
@@ -108,15 +108,15 @@ class LiveText:
 
 
 class WorkBar:
-    """How far the work on a source is, with the end of the text so far below: two lines, which are
-    gone when it is done. Where there is no terminal nothing is shown."""
+    """Progress of one source, with the end of its text below: two lines, which disappear when it is
+    done. Shows nothing if there is no terminal."""
 
     def __init__(self, console: Console, name: str) -> None:
         self._console = console
         self._bar = Progress(
             TextColumn(
                 "{task.description}",
-                markup=False,  # a file's name may look like it
+                markup=False,  # a file name may look like markup
                 table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis"),
             ),
             TextColumn("{task.fields[stage]}"),
@@ -126,7 +126,7 @@ class WorkBar:
             console=console,
             expand=True,
         )
-        # Without a total the bar only shows that something goes on.
+        # Without a total, the bar only shows that work is going on.
         self._task = self._bar.add_task(name, total=None, stage="", share="", left="")
         self._text = ""
         self._live = Live(
@@ -143,7 +143,7 @@ class WorkBar:
             self._live.stop()
 
     def update(self, step: Step) -> None:
-        """Show the step, soon. May be called in any thread."""
+        """Shows the step at the next refresh. May be called from any thread."""
         is_counted = step.stage == "transcribing"
         self._text = step.text or self._text
         self._bar.update(
@@ -160,7 +160,7 @@ class WorkBar:
 
 
 def _end_of(text: str, width: int) -> str:
-    """The last words of a text as one line, `width` cells wide at most."""
+    """Returns the end of a text as one line of at most `width` cells."""
     line = " ".join(text[-2 * width :].split())
     is_cut = len(text) > 2 * width or cell_len(line) > width
     while line and cell_len(line) + is_cut > width:

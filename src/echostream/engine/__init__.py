@@ -1,4 +1,4 @@
-"""Speech engines, and the choice between them."""
+"""Speech engines, and the choice of one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,8 +44,8 @@ log = structlog.get_logger(__name__)
 
 
 def check_installed(settings: Settings) -> None:
-    """Raises MissingExtra when the engine that the settings ask for is not installed; with `auto`,
-    when none is."""
+    """Raises MissingExtra if the engine in the settings is not installed; with `auto`, if none
+    is."""
     if settings.asr_engine == "pocketsphinx":
         require("sphinx", "ASR_ENGINE=pocketsphinx")
     elif settings.asr_engine == "whisper" or not is_installed("sphinx"):
@@ -53,10 +53,10 @@ def check_installed(settings: Settings) -> None:
 
 
 def load_transcriber(settings: Settings) -> Transcriber:
-    """Load the engine that the settings ask for. Takes seconds, or as long as a download.
+    """Loads the engine in the settings. Takes seconds, or as long as a download.
 
-    Engines are imported here and not above, since each brings a large native library along.
-    Raises ModelUnavailable when Whisper's model cannot be had and nothing may, or can, stand in.
+    Engines are imported here and not above, because each loads a large native library.
+    Raises ModelUnavailable if Whisper's model is unavailable and pocketsphinx is not an option.
     """
     if settings.asr_engine == "pocketsphinx":
         return _load_sphinx()
@@ -75,11 +75,11 @@ def load_transcriber(settings: Settings) -> Transcriber:
 def load_registry(
     settings: Settings, load: Callable[[Settings], Transcriber] = load_transcriber
 ) -> Registry:
-    """The models that the settings offer. Quick: each is loaded when it is first needed."""
+    """Returns the models in the settings. Quick: each is loaded when it is first needed."""
     from echostream.engine import hub
 
     def other(name: str) -> Model:
-        # No other engine may stand in for a model that was asked for by its name.
+        # No other engine may replace a model that was requested by name.
         own = settings.model_copy(update={"whisper_model": name, "asr_engine": "whisper"})
         return Model(hub.display_name(name), lambda: load(own), lambda: _size_bytes(own))
 
@@ -91,8 +91,8 @@ def load_registry(
 
 
 def check_models(settings: Settings) -> None:
-    """Raises InvalidRequest if WHISPER_MODELS has a folder without a model, or two models that
-    clients could not tell apart."""
+    """Raises InvalidRequest if WHISPER_MODELS has a folder without a model, or two models with the
+    same name."""
     from echostream.engine import hub
 
     names = [hub.display_name(settings.whisper_model)]
@@ -119,7 +119,7 @@ def _load_whisper(settings: Settings) -> Transcriber:
 
 
 def _folder(settings: Settings) -> Path:
-    """Where the Whisper model is, fetched if need be. Raises MissingExtra."""
+    """Returns the Whisper model's folder; downloads it if necessary. Raises MissingExtra."""
     require("whisper", "Whisper")
     from echostream.engine import hub
 
@@ -131,7 +131,10 @@ def _folder(settings: Settings) -> Path:
 
 
 def _size_bytes(settings: Settings) -> int:
-    """Of the model's files, fetched if need be. Raises ModelUnavailable if they cannot be had."""
+    """Returns the size of the model's files; downloads them if necessary.
+
+    Raises ModelUnavailable if that fails.
+    """
     try:
         return sum(file.stat().st_size for file in _folder(settings).iterdir())
     except (InvalidRequest, OSError) as error:

@@ -1,4 +1,4 @@
-"""Where Whisper models lie: a folder, the local cache, or the Hugging Face Hub."""
+"""Finds Whisper models: in a folder, the local cache, or the Hugging Face Hub."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ _MODEL_FILES = [
 
 
 def local_folder(model: str) -> Path | None:
-    """The folder of a model that is on this machine, or None.
+    """Returns the folder of a model that is on this machine, or None.
 
-    A folder counts only when it holds a model: one that is merely called `base` does not.
-    Raises InvalidRequest for a name that no model has.
+    A folder counts only if it contains a model; the name `base` alone is not enough.
+    Raises InvalidRequest if no model has this name.
     """
     folder = Path(model).expanduser()
     if is_model(folder):
@@ -36,14 +36,14 @@ def is_model(folder: Path) -> bool:
 
 
 def sizes() -> list[str]:
-    """Names that stand for a model of the Hub, such as `base`."""
+    """Returns the short names of models on the Hub, such as `base`."""
     from faster_whisper import available_models
 
     return list(available_models())
 
 
 def repo_id(model: str) -> str:
-    """The Hub id of a size such as `base`; Hub ids are returned as they are."""
+    """Returns the Hub id of a size such as `base`; Hub ids are returned unchanged."""
     from faster_whisper.utils import _MODELS
 
     if "/" in model:
@@ -54,23 +54,23 @@ def repo_id(model: str) -> str:
 
 
 def download(model: str, *, timeout_s: float, output_dir: Path | None = None) -> Path:
-    """Fetch a model from the Hub, with progress bars on a terminal, and give its folder.
+    """Downloads a model from the Hub, with progress bars on a terminal, and returns its folder.
 
-    `timeout_s` bounds the attempt to reach the Hub, not the download itself.
-    Raises ModelUnavailable when the Hub cannot be reached or has no such model.
+    `timeout_s` limits the attempt to reach the Hub, not the download itself.
+    Raises ModelUnavailable if the Hub cannot be reached or has no such model.
     """
     from huggingface_hub import HfApi, snapshot_download
 
     name = repo_id(model)
     with _hub_errors(name):
-        # Asked first and once, since a snapshot retries each file for a long time.
+        # Asked first and only once, because a snapshot retries each file for a long time.
         HfApi().model_info(name, timeout=timeout_s)
         found = snapshot_download(name, allow_patterns=_MODEL_FILES, local_dir=output_dir)
     return Path(str(found))
 
 
 def display_name(model: str) -> str:
-    """What clients are told: never a local path."""
+    """Returns the name that clients see, which is never a local path."""
     return Path(model).expanduser().name if is_path(model) else model
 
 
@@ -88,7 +88,7 @@ def _cached(name: str) -> Path | None:
         )
     except LocalEntryNotFoundError:
         return None
-    # A download that was broken off leaves a folder without the weights.
+    # An interrupted download leaves a folder without the weights.
     return folder if is_model(folder) else None
 
 

@@ -1,4 +1,4 @@
-"""The engine of this process as one of its live sessions sees it."""
+"""The engine of this process, as used by one live session."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from echostream.engine.vad import Detected, VadState, detect_speech
 
 
 class LiveEngine:
-    """Reads short stretches of audio, before files are read on."""
+    """Reads short stretches of audio. Files wait meanwhile."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class LiveEngine:
         model: str | None = None,
         on_close: Callable[[], object] = lambda: None,
     ) -> None:
-        """Reads with `model`, or with the default."""
+        """Uses `model`, or the default model if it is None."""
         self._models = models
         self._used = models.named(model)
         self._turns = turns
@@ -32,14 +32,14 @@ class LiveEngine:
     async def read(
         self, samples: Samples, options: TranscribeOptions
     ) -> tuple[list[Segment], Report]:
-        """As `LivePlace.read`."""
+        """See `LivePlace.read`."""
         if not self._models.named(options.model).is_loaded:
-            # Not in a turn, for which all other live sessions would wait.
+            # Outside a turn, because all other live sessions would wait for the load.
             await asyncio.wrap_future(self._models.start_loading(options.model))
         return await self._turns.live(lambda: self._read(samples, options))
 
     async def detect(self, samples: Samples, state: VadState) -> Detected:
-        """As `LivePlace.detect`; without a turn, which would take longer than this does."""
+        """See `LivePlace.detect`. Takes no turn: waiting for one would take longer than this."""
         return await asyncio.to_thread(detect_speech, samples, state)
 
     def _read(self, samples: Samples, options: TranscribeOptions) -> tuple[list[Segment], Report]:
@@ -50,12 +50,12 @@ class LiveEngine:
                 return list(work.segments), work.report
 
     def close(self) -> None:
-        """Give the place back; a second time does nothing."""
+        """Gives the place back. Closing again does nothing."""
         if self._on_close is not None:
             self._on_close()
             self._on_close = None
 
     @property
     def used(self) -> ModelState:
-        """The model that was read with, loaded or no longer; before, as it is now."""
+        """The model that was used, even if unloaded since; before that, its current state."""
         return self._used if self._used.is_loaded else self._models.named(self._used.name)

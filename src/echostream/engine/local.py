@@ -17,13 +17,13 @@ from echostream.errors import EchoStreamError, ServerBusy
 from echostream.settings import Settings
 
 _LOOK_AFTER_S = 0.25
-"""How often idle models are looked for, in terms of how long they may be idle."""
+"""How often to look for idle models, as a share of the time they may be idle."""
 _LOOK_AT_MOST_S = 30.0
 _DEFAULT = TranscribeOptions()
 
 
 class Slots:
-    """A bounded number of transcriptions at once, and a bounded queue before them."""
+    """Limits how many transcriptions run at once and how many wait for a place."""
 
     def __init__(self, *, running: int, waiting: int) -> None:
         self._free = asyncio.Semaphore(running)
@@ -35,14 +35,14 @@ class Slots:
         return self._free.locked() and self.waiting >= self._max_waiting
 
     def check(self) -> None:
-        """Raise ServerBusy when a newcomer would find the queue full."""
+        """Raises ServerBusy if the queue is full."""
         if self.is_full:
             raise ServerBusy("every place in the queue is taken; try again soon", retry_after_s=5)
 
     @asynccontextmanager
     async def take(self, *, patient: bool = False) -> AsyncIterator[None]:
-        """Wait for a free place, first come first served; ServerBusy when the queue is full and
-        the caller is not patient."""
+        """Waits for a free place, first come, first served. Raises ServerBusy if the queue is full
+        and the caller is not patient."""
         if not patient:
             self.check()
         self.waiting += 1
@@ -57,8 +57,8 @@ class Slots:
 
 
 class LocalEngine:
-    """Keeps the models in this process, for those who need no other: a command, tests, and the one
-    process that has it for all others of a machine."""
+    """Keeps the models in this process: for commands, for tests, and in the engine process that
+    serves all other processes on a machine."""
 
     def __init__(self, settings: Settings, models: Registry) -> None:
         self._models = models
@@ -70,7 +70,7 @@ class LocalEngine:
         self._warming: asyncio.Task[None] | None = None
         self._tidying: asyncio.Task[None] | None = None
         self.turns = Turns(at_once=self._most_live)
-        # Blocking work crosses to a thread here, and models are loaded in one of their own.
+        # Blocking work moves to a thread here; models are loaded in threads of their own.
         self._threads = ThreadPoolExecutor(at_once + 1, thread_name_prefix="transcribe")
 
     @property
@@ -84,7 +84,7 @@ class LocalEngine:
         return None
 
     async def start(self) -> None:
-        """Look for models that are idle; they are loaded when they are first needed."""
+        """Starts to look for idle models. Models are loaded when they are first needed."""
         self._tidying = asyncio.create_task(self._tidy())
 
     def warm_up(self) -> None:
@@ -104,7 +104,7 @@ class LocalEngine:
         if self._live >= self._most_live:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
         self._live += 1
-        self._models.start_loading(options.model)  # while the first words are spoken
+        self._models.start_loading(options.model)  # while the user starts to speak
         return LiveEngine(
             self._models, self.turns, model=options.model, on_close=self._live_has_ended
         )
@@ -114,14 +114,14 @@ class LocalEngine:
         return self.state
 
     async def load_for(self, options: TranscribeOptions) -> ModelState:
-        """As `Place.load`."""
+        """See `Place.load`."""
         await asyncio.wrap_future(self._models.start_loading(options.model))
         state = self._models.named(options.model)
         state.check(options)
         return state
 
     async def aclose(self) -> None:
-        """Stop the threads and free the models."""
+        """Stops the threads and frees the models."""
         if self._tidying is not None:
             self._tidying.cancel()
             await asyncio.gather(self._tidying, return_exceptions=True)
@@ -134,8 +134,8 @@ class LocalEngine:
     async def transcribe(
         self, samples: Samples, options: TranscribeOptions
     ) -> AsyncGenerator[Heard, None]:
-        """As `Place.transcribe`. Left, it ends when the engine has stopped, so that a place is
-        never given on while the engine is still busy with the work that held it."""
+        """See `Place.transcribe`. If the caller stops early, this ends only when the engine has
+        stopped, so that nobody gets the place while the engine still works for it."""
         loop = asyncio.get_running_loop()
         found: asyncio.Queue[Heard | None] = asyncio.Queue()
         cancelled = threading.Event()
@@ -157,7 +157,7 @@ class LocalEngine:
         finally:
             cancelled.set()
             await asyncio.wait([working])
-            working.exception()  # read, so that asyncio does not report it as lost
+            working.exception()  # retrieved, so that asyncio does not report it
 
     def _read(
         self,
@@ -179,7 +179,7 @@ class LocalEngine:
                 tell(Heard((segment,), report))
                 if cancelled.is_set():
                     return
-                if report.batches > batches:  # the next segment may be of another batch
+                if report.batches > batches:  # the next segment may be from another batch
                     batches = report.batches
                     self.turns.give_way()
         tell(Heard((), report))

@@ -1,4 +1,4 @@
-"""How much memory is left for models."""
+"""Measures how much memory is left for models."""
 
 import os
 import re
@@ -10,8 +10,9 @@ _GROUPS = Path("/sys/fs/cgroup")
 
 
 def available_bytes(proc: Path = _PROC, groups: Path = _GROUPS) -> int:
-    """Memory that this process may still take: of the machine, and of the limits (cgroup v2) of its
-    container or service. Files that the kernel keeps in memory make way, so they count as free."""
+    """Returns the memory that this process may still use, limited by the machine and by its
+    container's or service's limits (cgroup v2). Cached files count as free, since the kernel drops
+    them when needed."""
     return max(0, min([_of_machine(proc), *_of_limits(proc, groups)]))
 
 
@@ -26,7 +27,7 @@ def _of_machine(proc: Path) -> int:
 
 
 def _of_limits(proc: Path, groups: Path) -> Iterator[int]:
-    """What each limit leaves: our own group's and those of the groups around it."""
+    """Yields what each limit leaves: that of our own group and of those around it."""
     try:
         found = re.search(r"^0::/(.*)$", (proc / "self" / "cgroup").read_text(), re.M)
     except OSError:
@@ -36,7 +37,7 @@ def _of_limits(proc: Path, groups: Path) -> Iterator[int]:
         if group.is_relative_to(groups):
             try:
                 yield _of_limit(group)
-            except (OSError, ValueError):  # has no limit, or is not there
+            except (OSError, ValueError):  # it has no limit or does not exist
                 continue
 
 

@@ -1,4 +1,4 @@
-"""The models of this process by name: loaded when asked for, unloaded when nobody needs them."""
+"""The models of this process by name: loaded on request, unloaded when nobody needs them."""
 
 import threading
 import time
@@ -18,17 +18,17 @@ from echostream.errors import EchoStreamError, EngineError, ModelUnavailable, Se
 log = structlog.get_logger(__name__)
 
 _ROOM = 1.25
-"""Memory that a model takes, by the size of its files: its weights, and the batches at work."""
+"""Memory that a model needs per byte of its files: for the weights and for current batches."""
 _RESTS_S = 30.0
-"""A model used this lately is likely to be asked again, by a live session say. If it were unloaded
-for another, the two would be loaded in turn."""
+"""A model used more recently than this will probably be used again, for instance by a live session.
+If it were unloaded for another model, the two would keep replacing each other."""
 _GB = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model by the name that clients know. Both functions block and raise EngineError.
-    `size_bytes` returns when its files are on this machine, which may take a download."""
+    """A model and the name that clients use for it. Both functions block and raise EngineError.
+    `size_bytes` returns once its files are on this machine, which may need a download."""
 
     name: str
     load: Callable[[], Transcriber]
@@ -36,7 +36,7 @@ class Model:
 
 
 class _Entry:
-    """A model, and who has it. `loading` is None unless it is loaded or being loaded."""
+    """A model and its users. `loading` is None unless it is loaded or being loaded."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -59,8 +59,8 @@ class _Entry:
 
 
 class Registry:
-    """Thread-safe. The default model stays once it is loaded; the others go when they are idle, and
-    when another needs the room."""
+    """Thread-safe. The default model stays once it is loaded; the others are unloaded when they are
+    idle or when another needs the memory."""
 
     def __init__(
         self,
@@ -78,39 +78,39 @@ class Registry:
         self._free_bytes = free_bytes
         self._clock = clock
         self._lock = threading.Lock()
-        # What is free must not be measured while another model is about to fill it.
+        # Free memory must not be measured while another model is about to use it.
         self._making_room = threading.Lock()
         self.error: EchoStreamError | None = None
-        """Why the default could not be loaded."""
+        """Why the default model could not be loaded."""
 
     @classmethod
     def only(cls, load: Callable[[], Transcriber], name: str = "default") -> "Registry":
-        """One model. Its own name, once it is loaded, takes the place of `name`."""
+        """Returns a registry with one model, whose own name replaces `name` once it is loaded."""
         return cls(Model(name, load, lambda: 0))
 
     @property
     def states(self) -> tuple[ModelState, ...]:
-        """Of all models that may be asked for, the default first."""
+        """The states of all models that are offered, the default first."""
         return tuple(each.state for each in self._entries.values())
 
     def named(self, name: str | None) -> ModelState:
-        """The model that a request means, as it is now. Raises InvalidRequest if there is none."""
+        """Returns the current state of the model `name`. Raises InvalidRequest if there is none."""
         return model_named(self.states, name)
 
     def start_loading(self, name: str | None) -> Future[Transcriber]:
-        """A model once it is loaded: one load at a time, shared by all who wait. One that failed is
-        tried again by who comes next.
+        """Starts to load a model, unless that has started already; all callers share one load. If
+        it fails, the next caller tries again.
 
-        What comes of it may be InvalidRequest for a name that is not offered, ServerBusy if there
-        is no room beside models in use, ModelUnavailable or another EngineError.
+        It raises InvalidRequest if the name is not offered. The future may raise ServerBusy if the
+        models in use leave no memory for it, ModelUnavailable or another EngineError.
         """
         entry = self._entry(name)
         with self._lock:
             if entry.loading is None:
                 entry.loading = Future()
-                # So that one who waits and gives up does not cancel it for the others.
+                # So that a caller who gives up does not cancel it for the others.
                 entry.loading.set_running_or_notify_cancel()
-                # A daemon: a download is not to keep a program from its end.
+                # A daemon: a download must not keep the program from ending.
                 threading.Thread(
                     target=self._load_into, args=(entry, entry.loading), name="load", daemon=True
                 ).start()
@@ -118,9 +118,9 @@ class Registry:
 
     @contextmanager
     def use(self, options: TranscribeOptions, *, live: bool = False) -> Iterator[Transcriber]:
-        """The model for `options`, which is not unloaded meanwhile. Blocks until it is loaded.
+        """Yields the model for `options`, which stays loaded meanwhile. Blocks until it is loaded.
 
-        Raises as `start_loading` does, and InvalidRequest for what the model cannot do.
+        Raises what `start_loading` raises, and InvalidRequest for what the model cannot do.
         """
         entry = self._entry(options.model)
         with self._lock:
@@ -135,12 +135,12 @@ class Registry:
                 entry.used_at = self._clock()
 
     def unload_idle(self) -> None:
-        """Unload what has not been used for long."""
+        """Unloads models that have not been used for a long time."""
         for entry in self._unused(self._idle_s):
             self._unload(entry)
 
     def close(self) -> None:
-        """Wait for what is being loaded, and free all models. None may be in use."""
+        """Waits for models that are loading and frees all models. None may be in use."""
         entries = self._entries.values()
         wait([each.loading for each in entries if each.loading is not None])
         for entry in entries:
@@ -186,7 +186,7 @@ class Registry:
             self.error = error
 
     def _make_room(self, entry: _Entry, needed_bytes: int) -> None:
-        """Unload what was used least lately until the model fits."""
+        """Unloads the least recently used models until the new one fits."""
         while (free_bytes := self._free_bytes()) < needed_bytes:
             unused = self._unused(_RESTS_S)
             if not unused:
@@ -205,7 +205,7 @@ class Registry:
         )
 
     def _unused(self, for_s: float) -> list[_Entry]:
-        """Those that nobody has used for that long, the least lately used first."""
+        """Returns the models unused for that long, the least recently used first."""
         until = self._clock() - for_s
         unused = [
             each
@@ -217,7 +217,7 @@ class Registry:
     def _unload(self, entry: _Entry) -> None:
         with self._lock:
             unloaded = entry.loaded
-            if unloaded is None or entry.users:  # asked for just now
+            if unloaded is None or entry.users:  # requested just now
                 return
             entry.loading = None
         unloaded.close()

@@ -1,4 +1,4 @@
-"""pocketsphinx, the engine that needs no download: US English, no punctuation, modest accuracy."""
+"""pocketsphinx, which needs no download: US English, no punctuation, modest accuracy."""
 
 import json
 import queue
@@ -24,9 +24,9 @@ _CHILD_EXIT_S = 5.0
 
 
 class SphinxTranscriber:
-    """Runs each utterance that the VAD finds through a child process; see `sphinx_child`.
+    """Sends each utterance that the VAD finds to a child process; see `sphinx_child`.
 
-    Children are kept and used again. There are never more than calls running at once.
+    Children are kept and reused. There are never more of them than concurrent calls.
     """
 
     engine = "pocketsphinx"
@@ -41,7 +41,7 @@ class SphinxTranscriber:
         self, samples: Samples, options: TranscribeOptions, *, live: bool = False
     ) -> Transcription:
         report = Report("en")
-        # A child takes 100 MB, so all live sessions share one.
+        # A child needs 100 MB, so all live sessions share one.
         turn = self._one_live if live else nullcontext()
         return Transcription(self._segments(samples, report, turn), report)
 
@@ -65,7 +65,7 @@ class SphinxTranscriber:
 
     @contextmanager
     def _child(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Lend an idle child, or start one. One that failed mid-utterance is not used again."""
+        """Yields an idle child or a new one. A child that failed is not used again."""
         child = self._idle_child() or _start_child()
         failed = False
         try:
@@ -114,7 +114,7 @@ def _end_child(child: subprocess.Popen[bytes]) -> None:
 
 
 def _recognise(child: subprocess.Popen[bytes], samples: Samples, region: Region) -> list[Word]:
-    """One utterance there and back. Raises EngineError when the child has died."""
+    """Sends one utterance and returns its words. Raises EngineError if the child has ended."""
     pcm = samples[region.start : region.end].tobytes()
     if child.stdin is None or child.stdout is None:
         raise EngineError("the pocketsphinx process has no pipes")

@@ -1,4 +1,4 @@
-"""One engine for many: live audio is read before files."""
+"""Shares one engine: live audio is read before files."""
 
 import asyncio
 import threading
@@ -14,9 +14,9 @@ _LONGEST_WAIT_S = 10.0
 class Turns:
     """Lets live sessions go before files.
 
-    Each live session reads in a thread; those past `at_once` wait in the order they came. Files,
-    which are read piece by piece in threads of their own, wait between two pieces while there is
-    live work.
+    Each live session reads in a thread; sessions beyond `at_once` wait in order of arrival. Files
+    are read piece by piece in their own threads, and wait between two pieces while there is live
+    work.
     """
 
     def __init__(self, *, at_once: int) -> None:
@@ -25,7 +25,7 @@ class Turns:
         self._live = 0
 
     async def live(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread. Cancelled, it may still run to its end."""
+        """Runs `work` in a thread. If cancelled, the work may still run to its end."""
         with self._changed:
             self._live += 1
         try:
@@ -36,11 +36,11 @@ class Turns:
                 self._changed.notify_all()
 
     def give_way(self, longest_s: float = _LONGEST_WAIT_S) -> None:
-        """In a file's thread: wait while there is live work. Not for ever, so that a file goes on,
-        slowly, beside live sessions that leave no time."""
+        """Waits, in a file's thread, while there is live work. The wait is limited, so that files
+        still make slow progress when live sessions never pause."""
         with self._changed:
             self._changed.wait_for(lambda: self._live == 0, longest_s)
 
     def close(self) -> None:
-        """Wait for the work that has begun; the rest is dropped."""
+        """Waits for the work that has started; drops the rest."""
         self._threads.shutdown(wait=True, cancel_futures=True)

@@ -1,6 +1,6 @@
-"""Voice activity detection over audio of any length in bounded memory.
+"""Voice activity detection for audio of any length with limited memory.
 
-The detector is Silero VAD v6, which faster-whisper carries as ONNX.
+The detector is Silero VAD v6, which faster-whisper includes as ONNX.
 """
 
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from echostream.domain import SAMPLE_RATE_HZ
 from echostream.engine.base import Samples
 
 FRAME_SAMPLES = 512
-"""The detector looks at 32 ms at a time."""
+"""The detector checks 32 ms at a time."""
 _CONTEXT_SAMPLES = 64
 _INT16_SCALE = np.float32(1 / 32768)
-# Silero's own thresholds: speech begins above the first and goes on until it falls below the other.
+# Silero's own thresholds: speech starts above the first and ends below the second.
 SPEECH, STILL_SPEECH = 0.5, 0.35
 _MIN_SILENCE_S = 0.16
 _BLOCK_S = 30.0
 _LATER_IS_BETTER = 0.2
-"""What it is worth, in probability of speech, to cut a long region at its end, not its middle."""
+"""The advantage, in speech probability, of a cut at the end of a long region over its middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,17 @@ def _zeros(*shape: int) -> NDArray[np.float32]:
 
 
 def to_float32(samples: Samples) -> NDArray[np.float32]:
-    """PCM16 to the range -1 to 1 that models read."""
+    """Converts PCM16 to the range -1 to 1, which models expect."""
     return samples.astype(np.float32) * _INT16_SCALE
 
 
 def speech_regions(
     samples: Samples, *, max_region_s: float, min_silence_s: float = _MIN_SILENCE_S
 ) -> Iterator[Region]:
-    """Regions of speech in order, without any padding, each found as it is asked for.
+    """Yields regions of speech in order, without padding, each found on demand.
 
-    Speech without a pause in `max_region_s` is cut where it is least certain to be speech, which is
-    between two words rather than in one.
+    Speech without a pause in `max_region_s` is cut where it is least likely to be speech, which is
+    usually between two words.
     """
     frame = FRAME_SAMPLES
     state = VadState()
@@ -72,7 +72,7 @@ def speech_regions(
 
 
 class _OpenRegion:
-    """The region of speech that has not ended yet; counts in frames."""
+    """The region of speech that has not ended yet, measured in frames."""
 
     def __init__(self, longest: int, min_silence: int) -> None:
         self._longest = longest
@@ -82,12 +82,12 @@ class _OpenRegion:
         self._quiet = 0
 
     def take(self, chance: float) -> Region | None:
-        """The next frame's probability of speech; gives the region that it ends."""
+        """Adds the next frame's speech probability. Returns the region if this frame ends it."""
         self._frame += 1
         if not self._chances and chance < SPEECH:
             return None
         self._chances.append(chance)
-        # As Silero has it: once below the lower threshold, only the higher one counts.
+        # As in Silero: once below the lower threshold, only the higher one counts.
         is_quiet = chance < (SPEECH if self._quiet else STILL_SPEECH)
         self._quiet = self._quiet + 1 if is_quiet else 0
         if self._quiet >= self._min_silence:
@@ -97,7 +97,7 @@ class _OpenRegion:
         return None
 
     def close(self) -> Region | None:
-        """End the region, if there is one, where its speech ends."""
+        """Ends the region, if there is one, where its speech ends."""
         if not self._chances:
             return None
         start = self._frame - len(self._chances)
@@ -117,8 +117,8 @@ class _OpenRegion:
 
 @dataclass(frozen=True, slots=True)
 class VadState:
-    """What the detector remembers of the audio so far: two vectors of its network, and the last
-    samples. Whoever has the audio keeps it, so that any process can look at what comes next."""
+    """The detector's memory of the audio so far: two vectors of its network and the last samples.
+    The owner of the audio keeps it, so that any process can check the audio that follows."""
 
     memory: NDArray[np.float32] = field(default_factory=lambda: _zeros(2, 1, 1, 128))
     context: NDArray[np.float32] = field(default_factory=lambda: _zeros(_CONTEXT_SAMPLES))
@@ -126,15 +126,15 @@ class VadState:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """How likely each frame is speech, and the state that goes with the samples that follow."""
+    """The speech probability of each frame, and the state for the samples that follow."""
 
     chances: list[float]
     state: VadState
 
 
 def detect_speech(samples: Samples, state: VadState) -> Detected:
-    """Look at samples that go on where those before `state` ended; their number must be a multiple
-    of FRAME_SAMPLES. Silero VAD, which is loaded at the first call in a process."""
+    """Checks samples that continue the audio before `state`; their number must be a multiple of
+    FRAME_SAMPLES. The first call in a process loads Silero VAD."""
     from faster_whisper.vad import get_vad_model
 
     if not len(samples):
@@ -150,5 +150,5 @@ def detect_speech(samples: Samples, state: VadState) -> Detected:
             "c": state.memory[1],
         },
     )
-    # A copy, or the state would keep all of the samples.
+    # A copy, because a view would keep all samples in memory.
     return Detected(found.reshape(-1).tolist(), VadState(np.stack(memory), ends[-1].copy()))

@@ -1,4 +1,4 @@
-"""Whisper: windows of audio to words, in batches, with nothing left unread."""
+"""Whisper: turns windows of audio into words, in batches, and leaves no speech unread."""
 
 from echostream.engine.whisper.transcriber import WhisperTranscriber, load_whisper
 

@@ -1,9 +1,10 @@
-"""Windows of audio to words: the only place that calls CTranslate2 and faster-whisper's tokenizer.
+"""Turns windows of audio into words. Only this module calls CTranslate2 and faster-whisper's
+tokenizer.
 
-Text is decoded without time tokens. With them, Whisper ends a window early where its last sentence
-seems to be cut off, and expects to be called again from there; a batch of windows has no such seek,
-and what was left of the window would never be read. Times come from the cross-attention instead
-(Radford et al. 2022; dynamic time warping as in OpenAI's `timing.py`), for every word.
+Text is decoded without time tokens. With them, Whisper ends a window early if its last sentence
+seems to be cut off, and expects to be called again from there. A batch of windows has no such seek,
+so the rest of the window would never be read. The times of all words come from the cross-attention
+instead (Radford et al. 2022; dynamic time warping as in OpenAI's `timing.py`).
 """
 
 import zlib
@@ -27,14 +28,14 @@ _BEAM_SIZE = 5
 _BEST_OF = 5
 _FRAMES_PER_S = 100
 _TOKENS_PER_S = 50
-"""Time steps of the encoder's output."""
+"""Time steps in the encoder's output."""
 _MOST_TEXT_TOKENS_PER_S = 30
-"""More than any language needs. Bounds what a loop can cost in a short window."""
+"""More than any language needs. It limits the cost of a loop in a short window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """How a window is to be decoded."""
+    """How to decode a window."""
 
     task: Task = "transcribe"
     prompt: str | None = None
@@ -44,7 +45,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read in one window. Times of words are in seconds from its start.
+    """The text of one window. Word times are in seconds from its start.
 
     `avg_logprob`, `no_speech_prob` and `compression_ratio` are Whisper's terms.
     """
@@ -92,27 +93,27 @@ class Request:
 
 class Decoder(Protocol):
     """A speech model that reads windows of up to 30 s, several at once. Thread-safe. The windows
-    of a call need not be of the same recording."""
+    in a call may come from different recordings."""
 
     @property
     def is_multilingual(self) -> bool: ...
 
     def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
-        """What the other methods read. Each audio has 1 to 480,000 samples."""
+        """Encodes audio for the other methods. Each audio has 1 to 480,000 samples."""
 
     def languages(self, spans: Sequence[Span]) -> list[Chances]:
-        """For each span the probability of each language, by ISO 639-1 code. Needs no encoding of
-        its own."""
+        """Returns the probability of each language for each span, by ISO 639-1 code. It uses the
+        existing encoding."""
 
     def decode(self, requests: Sequence[Request]) -> list[Reading]:
-        """The words of each window. The model must have learned their languages."""
+        """Returns the words of each window. The model must know their languages."""
 
     def close(self) -> None:
-        """Free the model."""
+        """Frees the model."""
 
 
 class WhisperDecoder:
-    """A model of faster-whisper's format. CTranslate2 releases the GIL and takes calls from many
+    """A model in faster-whisper's format. CTranslate2 releases the GIL and accepts calls from many
     threads."""
 
     def __init__(self, model: Any) -> None:
@@ -158,7 +159,7 @@ class WhisperDecoder:
         return _Task(request, tokenizer, self._prompt(tokenizer, request.ask))
 
     def _decode(self, tasks: Sequence["_Task"]) -> list[Reading]:
-        """Of tasks that CTranslate2 takes in one call."""
+        """Decodes tasks that CTranslate2 accepts in one call."""
         view = _as_view([task.request.encoded.output for task in tasks])
         longest_s = max(task.request.encoded.duration_s for task in tasks)
         room = len(tasks[0].prompt) + int(20 + _MOST_TEXT_TOKENS_PER_S * longest_s)
@@ -198,8 +199,8 @@ class WhisperDecoder:
         return list(get_suppressed_tokens(self._tokenizer("en", "transcribe"), [-1]))
 
     def _prompt(self, tokenizer: Any, ask: Ask) -> list[int]:
-        """Whisper has learned to go on from earlier text, so hints are given as that. The half of
-        its context that is not for the answer has room for both, the hotwords first."""
+        """Whisper has learned to continue earlier text, so hints are given as earlier text. Half of
+        its context is reserved for the answer; the other half holds both, the hotwords first."""
         room = self._whisper.max_length // 2 - 1
         hotwords = tokenizer.encode(" " + ", ".join(ask.hotwords)) if ask.hotwords else []
         hotwords = hotwords[: room - 1]
@@ -216,7 +217,7 @@ class WhisperDecoder:
             max(1, min(3000, round(task.request.encoded.duration_s * _FRAMES_PER_S)))
             for task in tasks
         ]
-        # One start sequence serves all: what language it names hardly matters to the attention.
+        # One start sequence is enough: the language in it hardly affects the attention.
         found = self._whisper.model.align(view, tasks[0].tokenizer.sot_sequence, text_ids, frames)
         return [
             _timed(task.tokenizer, ids, result) if ids else []
@@ -232,13 +233,13 @@ class _Task:
 
     @property
     def batches_with(self) -> Hashable:
-        """CTranslate2 searches for all windows of a call in the same way, and wants their prompts
-        to be of one length."""
+        """CTranslate2 uses the same search for all windows in a call, and their prompts must have
+        the same length."""
         return (self.request.ask.temperature, len(self.prompt))
 
 
 def _alike(items: Sequence[T], key: Callable[[T], Hashable]) -> list[list[int]]:
-    """The places of items with the same key."""
+    """Groups the positions of items that have the same key."""
     places: defaultdict[Hashable, list[int]] = defaultdict(list)
     for place, item in enumerate(items):
         places[key(item)].append(place)
@@ -246,12 +247,12 @@ def _alike(items: Sequence[T], key: Callable[[T], Hashable]) -> list[list[int]]:
 
 
 def _as_array(output: Any) -> Any:
-    """In the CPU's memory, where windows of different batches can be put together again."""
+    """Copies to the CPU's memory, where windows from different batches can be regrouped."""
     import ctranslate2
 
     if output.device != "cpu":
         output = output.to_device(ctranslate2.Device.cpu)
-    if output.dtype == ctranslate2.DataType.bfloat16:  # which numpy does not have
+    if output.dtype == ctranslate2.DataType.bfloat16:  # numpy has no such type
         output = output.to(ctranslate2.DataType.float32)
     return np.asarray(output)
 
@@ -273,7 +274,7 @@ def _part(span: Span) -> Any:
 
 
 def _search(temperature: float) -> dict[str, Any]:
-    """Whisper's own: a beam at temperature 0, the best of several samples above it."""
+    """Whisper's own search: a beam at temperature 0, the best of several samples above 0."""
     if temperature == 0:
         return {"beam_size": _BEAM_SIZE}
     return {
@@ -285,13 +286,13 @@ def _search(temperature: float) -> dict[str, Any]:
 
 
 def _not_too_short(audio: Audio) -> Audio:
-    """The spectrogram needs a frame on either side."""
+    """Pads short audio, since the spectrogram needs a frame on either side."""
     least = SAMPLE_RATE_HZ // 10
     return audio if len(audio) >= least else np.pad(audio, (0, least - len(audio)))
 
 
 def _timed(tokenizer: Any, ids: list[int], result: Any) -> list[Token]:
-    """The text's characters with their times, from where the attention moves on to each token."""
+    """Returns the characters with their times: when the attention moves on to each token."""
     texts, groups = tokenizer.split_tokens_on_unicode([*ids, tokenizer.eot])
     places = np.cumsum([0, *(len(group) for group in groups[:-1])])
     token_at, time_at = np.array(result.alignments).T
@@ -326,6 +327,6 @@ def _reading(result: Any, tokens: list[Token], request: Request) -> Reading:
 
 
 def compression_ratio(text: str) -> float:
-    """Whisper's measure of repetition: how much smaller zlib makes a text."""
+    """Whisper's measure of repetition: how many times smaller zlib makes the text."""
     data = text.strip().encode()
     return len(data) / len(zlib.compress(data)) if data else 1.0

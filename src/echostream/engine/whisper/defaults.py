@@ -1,24 +1,24 @@
-"""What suits a machine where the settings leave it open. Figures: `benchmarks/RESULTS.md`."""
+"""Defaults that suit the machine. The figures behind them are in `benchmarks/RESULTS.md`."""
 
 from echostream.engine.memory import available_bytes
 from echostream.settings import windows_at_once
 
 _MIB = 1024 * 1024
 _WINDOW_MIB = 160
-"""About what one more window in a batch takes with a large model; 40 with base."""
+"""Roughly the memory of one more window in a batch with a large model; base needs 40."""
 _MOST_ON_GPU = 16
 
 
 def best_compute_type(device: str) -> str:
-    """int8 on a CPU, where it is the fastest and loses no words that float32 gets; float16 on a GPU
-    that has it."""
+    """Returns int8 for a CPU, where it is the fastest and loses no words that float32 gets, and
+    float16 for a GPU that supports it."""
     wanted = ("float16", "int8_float16", "float32") if _is_gpu(device) else ("int8", "float32")
     known = compute_types(device)
     return next((each for each in wanted if each in known), "default")
 
 
 def compute_types(device: str) -> list[str]:
-    """What can be asked for on this machine, in order of the alphabet."""
+    """Returns the compute types that this machine supports, in alphabetical order."""
     import ctranslate2
 
     known = ctranslate2.get_supported_compute_types("cuda" if _is_gpu(device) else "cpu")
@@ -32,7 +32,7 @@ def _is_gpu(device: str) -> bool:
 
 
 def best_batch_size(device: str, *, cpus: int | None = None, free_bytes: int | None = None) -> int:
-    """Windows decoded at once: two for each core, as far as an eighth of the memory goes."""
+    """Returns how many windows to decode at once: two per core, in at most 1/8 of the memory."""
     if device != "cpu":
         return _MOST_ON_GPU
     free_bytes = free_bytes if free_bytes is not None else available_bytes()

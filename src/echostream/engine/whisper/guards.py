@@ -1,7 +1,7 @@
-"""Text that a decoder makes up: found by what the audio says, not by the text alone. Pure.
+"""Finds text that the decoder made up, by comparing it with the audio. Pure functions.
 
-What was really said ten times is timed as ten times; a loop of the decoder is many words in no
-time. Text on music or noise is text that the decoder itself is not sure of.
+A phrase that was really said ten times has ten different times; in a loop of the decoder, many
+words take almost no time. The decoder itself is unsure of text that it writes for music or noise.
 """
 
 import re
@@ -24,15 +24,15 @@ _NO_TIME_S = 0.05
 _MAX_TIMELESS_SHARE = 0.3
 _LOOP_COPIES = 3
 _LONGEST_UNIT = 12
-"""Words of the longest phrase that is looked for as a loop."""
+"""The longest phrase, in words, that is checked for loops."""
 _KEPT_COPIES = 2
 _LEAST_LEAK_WORDS = 4
 _ONE_SOUND = re.compile(r"(\w)\1{11}")
-"""A loop of one letter, such as a bleat or a horn gets. Nobody writes a long "ahh" so."""
+"""A loop of one letter, as a bleat or a horn can cause. Nobody writes a long "ahh" like that."""
 
 
 def is_loop(reading: Reading, speech_s: float) -> bool:
-    """Whether the decoder repeated itself: text that repeats, with no time for the repetitions."""
+    """Returns True if the text repeats and there was no time to say the repetitions."""
     if not reading.words:
         return False
     too_fast = len(reading.words) > _MAX_WORDS_PER_S * max(speech_s, 1.0)
@@ -43,15 +43,18 @@ def is_loop(reading: Reading, speech_s: float) -> bool:
 
 
 def is_unsure(reading: Reading) -> bool:
-    """Whisper's rule for text that is worth another try at a higher temperature."""
+    """Whisper's rule for trying again at a higher temperature."""
     return bool(reading.words) and reading.avg_logprob < _MIN_AVG_LOGPROB
 
 
 def is_invented(reading: Reading) -> bool:
-    """Whether the decoder made the text up where nobody spoke: by Whisper's own rule, or since it
-    is sure of none of its words. Both are far from any speech: base gave 0.02 to 0.18 for words on
-    music and machines that the speech detector let through, 0.62 to 0.98 for far-off voices, and
-    log probabilities of -1.5 to -2.3 against -0.02 to -0.58."""
+    """Returns True if the decoder made up text where nobody spoke.
+
+    It uses Whisper's own rule, and checks whether the decoder is unsure of all words. Real speech
+    is far from both thresholds: with base, words on music and machines that the speech detector let
+    through had probabilities of 0.02 to 0.18 and log probabilities of -1.5 to -2.3; distant voices
+    had 0.62 to 0.98 and -0.02 to -0.58.
+    """
     if not reading.words:
         return False
     if all(_ONE_SOUND.search(word.text) for word in reading.words):
@@ -63,7 +66,7 @@ def is_invented(reading: Reading) -> bool:
 
 
 def without_loops(reading: Reading) -> Reading:
-    """Of a phrase that comes again and again, its first copies."""
+    """Keeps only the first copies of a phrase that is repeated in a row."""
     words = list(reading.words)
     place = 0
     while place < len(words):
@@ -81,7 +84,7 @@ def without_loops(reading: Reading) -> Reading:
 
 
 def leaked(reading: Reading, hints: str) -> bool:
-    """Whether a run of words of the hints stands in the text, as if it had been said."""
+    """Returns True if a run of words from the hints appears in the text, as if it was said."""
     given, said = _plain(hints), _plain(reading.text)
     if not given or not said:
         return False
@@ -99,7 +102,7 @@ def _has_loop(words: Sequence[SpokenWord]) -> bool:
 
 
 def _copies(words: Sequence[SpokenWord], place: int, unit: int) -> int:
-    """How many times the `unit` words from `place` on come in a row."""
+    """Counts how often the `unit` words that start at `place` come in a row."""
     first = _bare(words[place : place + unit])
     copies = 1
     while _bare(words[place + copies * unit : place + (copies + 1) * unit]) == first:

@@ -1,4 +1,4 @@
-"""One recording, batch by batch: decode windows, judge what came, read again what was left out."""
+"""Reads one recording in batches: decodes windows, checks the text, re-reads what is missing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,14 +27,14 @@ log = structlog.get_logger(__name__)
 _FALLBACK_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 _MOST_ROUNDS = 10
 _LEAST_HEARD_S = 2.0
-"""A single word is too short to tell its language by: then its neighbours count, too."""
+"""One word is too short to detect its language, so its neighbours count too."""
 _EDGE_S = 0.25
-"""Speech read again is cut off from its neighbours; words this near its ends are theirs."""
+"""Speech is read again without its neighbours; words outside it by more than this are theirs."""
 _LEAD_S, _TAIL_S = 0.1, 0.2
-"""How far a word may reach over the edge of the speech it lies in. The detector works in steps of
+"""How far a word may extend beyond the speech that contains it. The detector works in steps of
 32 ms and is late for soft sounds."""
 _ONE_REGION_S = 0.4
-"""Pauses shorter than this are within speech: stops, breaths, hesitation."""
+"""Shorter pauses belong to speech: stops, breaths, hesitation."""
 
 
 class RecordingReader:
@@ -52,7 +52,7 @@ class RecordingReader:
         self._languages = Languages(fixed, options.expected_language)
 
     def read(self, batch: Sequence[Window]) -> list[TimedWord]:
-        """The words of some windows, in order of time."""
+        """Returns the words of some windows, in order of time."""
         words = [
             word for window, reading in self._decode(batch) for word in _timed(window, reading)
         ]
@@ -66,10 +66,10 @@ class RecordingReader:
     def _with_rest(
         self, speech: Sequence[Region], words: list[TimedWord]
     ) -> tuple[list[TimedWord], list[Region]]:
-        """The words with those of speech that they leave out, and the speech that stays without.
+        """Returns all words, with those of speech that was left out, and the speech still without.
 
-        First as much at once as was left out at once, as Whisper itself would go on; what then is
-        missing, each stretch alone. That may end early too, so it goes on until nothing new comes.
+        First it reads each gap as a whole, as Whisper itself would continue; then each missing
+        stretch alone. These may also end early, so it continues until there is nothing new.
         """
         tried: set[tuple[Region, ...]] = set()
         left_out = self._worth_another_look(unread(speech, _said(words)))
@@ -102,7 +102,7 @@ class RecordingReader:
         ]
 
     def _hear(self, batch: Sequence[Encoded]) -> list[list[tuple[Chances, float]]]:
-        """For each window the languages of its parts, with their seconds."""
+        """Returns the languages of each window's parts, with their seconds."""
         if self._languages.fixed is not None:
             return [[] for _window in batch]
         spans = [
@@ -124,7 +124,7 @@ class RecordingReader:
         encoded: Sequence[Encoded],
         languages: Sequence[Sequence[str]],
     ) -> tuple[list[Window], list[str]]:
-        """The batch with windows of several languages cut, in pauses, into windows of one."""
+        """Cuts windows that have several languages at pauses, so that each window has one."""
         cut: list[Window] = []
         codes: list[str] = []
         for window, seen, among in zip(batch, encoded, languages, strict=True):
@@ -153,7 +153,7 @@ class RecordingReader:
         return cut, codes
 
     def _checked(self, window: Window, reading: Reading) -> Reading:
-        """The reading, or a better one, or an empty one where there was nothing to read."""
+        """Returns the reading, a better one, or an empty one if there was nothing to read."""
         speech_s = sum(region.length for region in window.speech) / SAMPLE_RATE_HZ
         if guards.is_invented(reading):
             return replace(reading, words=())
@@ -176,8 +176,8 @@ class RecordingReader:
         return guards.leaked(reading, hints)
 
     def _with_fallback(self, window: Window, reading: Reading, speech_s: float) -> Reading:
-        """Whisper's way out of a loop, and of text that it is not sure of: samples at rising
-        temperatures. The surest of those that are no loop."""
+        """Samples at rising temperatures, as Whisper does for loops and unsure text. Returns the
+        most probable reading that is not a loop."""
         tried = [reading]
         for temperature in _FALLBACK_TEMPERATURES:
             if temperature <= self._ask.temperature:
@@ -197,7 +197,7 @@ class RecordingReader:
         return self._decoder.decode([Request(encoded, language, ask)])[0]
 
     def _worth_another_look(self, left_out: list[Region]) -> list[Region]:
-        """Of a draft, not its end: the next one has more of it."""
+        """Leaves out the end of a draft, because the next draft has more of it."""
         if self._options.draft and left_out and left_out[-1].end >= self._draft_end:
             return left_out[:-1]
         return left_out
@@ -209,8 +209,8 @@ class RecordingReader:
     def _read_again(
         self, stretches: list[tuple[Region, ...]], known: list[TimedWord]
     ) -> list[TimedWord]:
-        """The words of speech that was left out, each stretch in windows of its own. Without the
-        prompt, which may be what kept the decoder from saying them."""
+        """Reads speech that was left out, each stretch in its own windows. Uses no prompt, because
+        the prompt may be why the decoder left the words out."""
         found: list[TimedWord] = []
         for stretch in stretches:
             language = _language_at(known, stretch[0]) or self._languages.main
@@ -226,7 +226,7 @@ class RecordingReader:
 
 
 def _runs(left_out: Sequence[Region], words: Sequence[TimedWord]) -> list[tuple[Region, ...]]:
-    """Neighbours with no word between them, as one."""
+    """Joins neighbours that have no word between them."""
     found: list[tuple[Region, ...]] = []
     for region in left_out:
         if found and not _stands_between(words, found[-1][-1], region):
@@ -250,7 +250,7 @@ def _in_order(words: list[TimedWord]) -> list[TimedWord]:
 
 
 def _language_at(words: Sequence[TimedWord], region: Region) -> str | None:
-    """The language of the word that is nearest."""
+    """Returns the language of the nearest word."""
     at_s = (region.start + region.end) / 2 / SAMPLE_RATE_HZ
     nearest = min(words, key=lambda each: abs(each.word.start_s - at_s), default=None)
     return nearest.language if nearest else None
@@ -265,7 +265,7 @@ def _lies_in(timed: TimedWord, region: Region) -> bool:
 
 
 def _timed(window: Window, reading: Reading) -> list[TimedWord]:
-    """A window's words in the time of the audio, each within the speech that it lies in."""
+    """Converts a window's words to the audio's time, each kept inside the speech around it."""
     speech = _merged(window.speech)
     return [
         TimedWord(
@@ -299,7 +299,7 @@ def _placed(window: Window, speech: Sequence[Region], word: SpokenWord) -> Word:
 
 
 def _merged(speech: Sequence[Region]) -> list[Region]:
-    """Regions of speech with the short pauses in them."""
+    """Joins regions of speech across short pauses."""
     merged: list[Region] = []
     for region in speech:
         if merged and region.start - merged[-1].end < _ONE_REGION_S * SAMPLE_RATE_HZ:

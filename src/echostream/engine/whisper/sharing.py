@@ -1,8 +1,8 @@
 """One decoder for several recordings: windows that wait at the same time are read together.
 
-Each recording has a seat. Windows of live audio and of files wait in a lane each: a live client
-waits for the whole batch that its own short window is in. A lane takes one window of each seat in
-turn, so that an hour of audio delays a short recording by a batch and not by an hour.
+Each recording has a seat. Live audio and files have separate lanes, because a live client waits for
+the whole batch that contains its short window. A lane takes one window from each seat in turn, so
+an hour of audio delays a short recording by one batch and not by an hour.
 """
 
 import threading
@@ -17,26 +17,26 @@ _Kind = Literal["encode", "decode"]
 
 
 class SharedDecoder:
-    """Thread-safe. A thread that waits reads the batch itself if nobody else in its lane does."""
+    """Thread-safe. A waiting thread reads the batch itself if no other thread in its lane does."""
 
     def __init__(self, decoder: Decoder, *, batch_size: int) -> None:
-        """`decoder` is called from a thread of each lane at once, for at most `batch_size`
+        """Both lanes may call `decoder` at the same time, each with at most `batch_size`
         windows."""
         self._decoder = decoder
         self._files = _Lane(decoder, batch_size)
         self._live = _Lane(decoder, batch_size)
 
     def seat(self, *, live: bool) -> Decoder:
-        """The decoder as one recording uses it, from one thread at a time."""
+        """Returns a decoder for one recording, to be used by one thread at a time."""
         return _Seat(self._decoder, self._live if live else self._files)
 
     @property
     def waiting(self) -> int:
-        """Windows that no batch has taken yet."""
+        """Number of windows that are not in a batch yet."""
         return self._files.waiting + self._live.waiting
 
     def close(self) -> None:
-        """Free the model."""
+        """Frees the model."""
         self._decoder.close()
 
 
@@ -59,7 +59,7 @@ class _Seat:
         return self._lane.read([_Window(self, "decode", request) for request in requests])
 
     def close(self) -> None:
-        """The model is not this recording's to free."""
+        """Does nothing: the model is shared."""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,7 +90,7 @@ class _Lane:
         return len(self._waiting)
 
     def read(self, windows: list[_Window]) -> list[Any]:
-        """Their answers, in order. Raises what the decoder does for one of them."""
+        """Returns the answers in order. Raises what the decoder raises for one of the windows."""
         with self._changed:
             self._waiting += windows
         while batch := self._next_batch(windows):
@@ -106,8 +106,7 @@ class _Lane:
         return [window.answer for window in windows]
 
     def _next_batch(self, own: list[_Window]) -> list[_Window]:
-        """What this thread is to read now; empty once its own windows have been read, by whom
-        ever."""
+        """Returns what this thread must read now; empty once its own windows have been read."""
         with self._changed:
             while self._at_work:
                 if all(window.is_read for window in own):
@@ -129,7 +128,7 @@ class _Lane:
             if len(parts) == 1:
                 for window in batch:
                     window.error = error
-            else:  # a recording's fault is not that of its neighbours
+            else:  # one recording must not make the others fail
                 for part in parts:
                     self._read(part)
 
@@ -141,8 +140,8 @@ class _Lane:
 
 
 def _in_turn(waiting: Sequence[_Window]) -> list[_Window]:
-    """The windows of one kind that wait, one of each seat in the order they came, then a second of
-    each, and so on. Encoding goes first, so that there is more to decode together."""
+    """Returns the waiting windows of one kind: the first of each seat in order of arrival, then the
+    second of each, and so on. Encoding comes first, so that more can be decoded together."""
     kind = "encode" if any(window.kind == "encode" for window in waiting) else "decode"
     taken: dict[_Seat, int] = {}
     turns: list[tuple[int, _Window]] = []

@@ -1,4 +1,4 @@
-"""Whisper by faster-whisper (CTranslate2), the engine EchoStream is made for."""
+"""Whisper through faster-whisper (CTranslate2), EchoStream's main engine."""
 
 from collections.abc import Generator, Iterator
 from itertools import islice
@@ -26,12 +26,12 @@ from echostream.settings import Settings, cpu_count
 log = structlog.get_logger(__name__)
 
 _LANES = 2
-"""Of `SharedDecoder`. With one worker, live windows would wait for the batch of a file."""
+"""As in `SharedDecoder`. With one worker, live windows would wait for a file's batch."""
 
 
 class WhisperTranscriber:
-    """A decoder at work on whole recordings. Windows are found, decoded and forgotten batch by
-    batch, so memory grows with the samples alone."""
+    """Transcribes whole recordings. Windows are found, decoded and dropped batch by batch, so only
+    the samples use more memory in a longer recording."""
 
     engine = "whisper"
 
@@ -76,11 +76,11 @@ class WhisperTranscriber:
 
 
 def load_whisper(folder: Path, name: str, settings: Settings) -> WhisperTranscriber:
-    """Load the CTranslate2 model in `folder`. Takes seconds; raises ModelUnavailable."""
+    """Loads the CTranslate2 model in `folder`. Takes seconds; raises ModelUnavailable."""
     import ctranslate2
     from faster_whisper import WhisperModel
 
-    # It writes to stderr by itself, past our log. What it would warn of is decided and told here.
+    # It writes to stderr, not to our log. We handle and log what it would warn about.
     ctranslate2.set_log_level(_CTRANSLATE2_ERRORS)
     ctranslate2.set_random_seed(_SEED)
     device = settings.whisper_device
@@ -114,8 +114,8 @@ def load_whisper(folder: Path, name: str, settings: Settings) -> WhisperTranscri
 
 
 def _capabilities(model: Any) -> Capabilities:
-    """Those of a `faster_whisper.WhisperModel`. Not every model has learned every language that
-    faster-whisper lists."""
+    """Returns the capabilities of a `faster_whisper.WhisperModel`. Not every model knows every
+    language that faster-whisper lists."""
     if not model.model.is_multilingual:
         return Capabilities(languages=ENGLISH, translation=False)
     token = model.hf_tokenizer.token_to_id
@@ -124,6 +124,6 @@ def _capabilities(model: Any) -> Capabilities:
 
 
 _CTRANSLATE2_ERRORS = 40
-"""Python's `logging.ERROR`, which CTranslate2 takes."""
+"""Python's `logging.ERROR`; CTranslate2 uses the same numbers."""
 _SEED = 20_240_917
-"""The same audio is to give the same text; only fallback at higher temperatures draws samples."""
+"""Makes the same audio give the same text. Only the fallback at higher temperatures is random."""

@@ -1,8 +1,8 @@
-"""Whisper's tokens as words: which tokens make one, what stands between two, and when each is said.
+"""Turns Whisper's tokens into words, with their times and the spaces between them.
 
-Whisper writes a space as the beginning of the token after it. Languages differ in where they put
-one, and one language in one text (`est-ce`, `70 %`, Latin names in Japanese), so it is the tokens
-that are asked and never the language.
+Whisper puts a space at the start of the token after it. Languages use spaces differently, even
+within one text (`est-ce`, `70 %`, Latin names in Japanese), so the tokens decide and never the
+language.
 """
 
 import re
@@ -18,8 +18,8 @@ _DASH = re.compile(r"[-–—]+")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of text that is whole characters, with the ids it came as. Times are in seconds from
-    the start of the window."""
+    """A piece of text made of whole characters, with its token ids. Times are in seconds from the
+    start of the window."""
 
     text: str
     ids: tuple[int, ...]
@@ -30,7 +30,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word as the decoder said it. `text` is stripped; times are in seconds."""
+    """A word from the decoder. `text` is stripped; times are in seconds."""
 
     text: str
     space_before: bool
@@ -44,7 +44,7 @@ class SpokenWord:
 
 
 def words_of(tokens: Sequence[Token]) -> list[SpokenWord]:
-    """Put tokens together. Joined by their `space_before`, the words give the tokens' text."""
+    """Joins tokens into words. Joined by their `space_before`, they give the tokens' text."""
     groups: list[_Group] = []
     opening: list[Token] = []
     for token in tokens:
@@ -55,7 +55,7 @@ def words_of(tokens: Sequence[Token]) -> list[SpokenWord]:
         else:
             groups.append(_Group([*opening, token]))
             opening = []
-    if opening:  # nothing follows that it could open
+    if opening:  # no word follows it
         if groups:
             groups[-1].tokens += opening
         else:
@@ -73,7 +73,7 @@ def words_of(tokens: Sequence[Token]) -> list[SpokenWord]:
 
 
 def _opens(token: Token, *, is_first: bool) -> bool:
-    """Whether a token is punctuation that belongs to the word after it."""
+    """Returns True for punctuation that belongs to the word after it."""
     text = token.text.strip()
     if not text or _is_said(text):
         return False
@@ -96,7 +96,7 @@ class _Group:
     def is_ended_by(self, token: Token) -> bool:
         text = token.text.strip()
         if not text or not _is_said(text):
-            return False  # white space and punctuation stay with the word they follow
+            return False  # white space and punctuation stay with the word before them
         if token.text[0].isspace() or self.tokens[-1].text[-1].isspace():
             return True
         return is_unspaced(text[0]) or is_unspaced(self.tokens[-1].text[-1])
@@ -115,5 +115,5 @@ class _Group:
 
 
 def _is_said(text: str) -> bool:
-    """Letters, digits and signs of any script, as against punctuation."""
+    """Returns True for letters, digits and signs of any script, False for punctuation."""
     return any(letter.isalnum() for letter in text)
