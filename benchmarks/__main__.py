@@ -20,6 +20,7 @@ from benchmarks import (
     queue,
     recordings,
     throughput,
+    together,
     vocabulary,
 )
 
@@ -49,6 +50,7 @@ def _sections(models: list[str], speech: Path | None) -> list[Callable[[], str]]
         lambda: vocabulary.report(models),
         lambda: throughput.report(models, speech=speech),
         lambda: memory.report(models),
+        lambda: together.report(models[:1], speech=speech),
         lambda: processes.report(models[0]),
         lambda: compute_types.report(models, speech=speech),
         lambda: live.report(models, speech=speech),
