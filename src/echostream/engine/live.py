@@ -40,7 +40,7 @@ class LiveEngine:
 
     async def detect(self, samples: Samples, state: VadState) -> Detected:
         """See `LivePlace.detect`. Takes no turn: waiting for one would take longer than this."""
-        return await asyncio.to_thread(detect_speech, samples, state)
+        return await self._turns.short(lambda: detect_speech(samples, state))
 
     def _read(self, samples: Samples, options: TranscribeOptions) -> tuple[list[Segment], Report]:
         with self._models.use(options, live=True) as transcriber:

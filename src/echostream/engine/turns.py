@@ -21,6 +21,8 @@ class Turns:
 
     def __init__(self, *, at_once: int) -> None:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="live")
+        # One thread: each more would keep some megabytes, and this work takes about a millisecond.
+        self._short = ThreadPoolExecutor(1, thread_name_prefix="short")
         self._changed = threading.Condition()
         self._live = 0
 
@@ -35,6 +37,10 @@ class Turns:
                 self._live -= 1
                 self._changed.notify_all()
 
+    async def short(self, work: Callable[[], T]) -> T:
+        """Runs `work` of about a millisecond in a thread, without a turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._short, work)
+
     def give_way(self, longest_s: float = _LONGEST_WAIT_S) -> None:
         """Waits, in a file's thread, while there is live work. The wait is limited, so that files
         still make slow progress when live sessions never pause."""
@@ -43,4 +49,5 @@ class Turns:
 
     def close(self) -> None:
         """Waits for the work that has started; drops the rest."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._threads, self._short):
+            threads.shutdown(wait=True, cancel_futures=True)
