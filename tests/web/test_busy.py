@@ -168,7 +168,7 @@ def test_a_client_that_leaves_stops_the_engine_between_segments() -> None:
             assert engine.started.wait(WAIT_S)
             assert not engine.stopped.is_set()
         assert engine.stopped.wait(WAIT_S)
-        assert left_early(client) == 1
+        wait_until(lambda: left_early(client) == 1, "it is noticed")
         assert metric(client, "echostream_audio_seconds_total") == 0
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2 as httpx
+import numpy as np
 import openai
 import pytest
 
@@ -38,6 +39,12 @@ def upload(url: str, path: Path) -> httpx.Response:
         return httpx.post(f"{url}/upload-audio", files={"audio": file}, timeout=60)
 
 
+@pytest.fixture
+def long_talk(tmp_path: Path) -> Path:
+    """The sample ten times: an engine is at work on it for as long as any of these tests."""
+    return write_wav(tmp_path / "long.wav", np.tile(sample_pcm(), 10))
+
+
 def test_connections_do_not_hold_small_answers_back() -> None:
     with (
         open_listener(Settings(port=0)) as listener,
@@ -64,14 +71,16 @@ def test_a_signal_lets_a_request_end(
     assert not [line for line in server.log if "Traceback" in line or '"error"' in line]
 
 
-def test_requests_past_the_grace_are_told_to_come_again(pool: ThreadPoolExecutor) -> None:
+def test_requests_past_the_grace_are_told_to_come_again(
+    pool: ThreadPoolExecutor, long_talk: Path
+) -> None:
     with server_process(SHUTDOWN_GRACE_S="0.2", MAX_WAITING="4") as server:
         sdk = openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0)
-        with sdk, SAMPLE.open("rb") as file:
+        with sdk, long_talk.open("rb") as file:
             stream = sdk.audio.transcriptions.create(file=file, model="whisper-1", stream=True)
             with stream:
                 assert next(iter(stream)).type == "transcript.text.delta"
-                uploads = [pool.submit(upload, server.url, SAMPLE) for _ in range(2)]
+                uploads = [pool.submit(upload, server.url, long_talk) for _ in range(2)]
                 server.wait_for_engines(2)
                 with watched(server.engines()) as engines:
                     server.signal(signal.SIGTERM)
