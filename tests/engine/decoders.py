@@ -40,7 +40,7 @@ class ScriptedDecoder:
     calls: list[list[tuple[float, float]]] = field(default_factory=list)
     asks: list[tuple[tuple[str, ...], Ask]] = field(default_factory=list)
 
-    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
+    def encode(self, audios: Sequence[Audio], *, padded: bool) -> list[Encoded]:
         places = [np.round(audio * 32768).astype(int)[::UNIT] / 100 for audio in audios]
         self.calls.append([(float(each[0]), float(each[-1])) for each in places])
         return [
@@ -101,8 +101,8 @@ class EarlyDecoder:
     def is_multilingual(self) -> bool:
         return self.decoder.is_multilingual
 
-    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
-        return self.decoder.encode(audios)
+    def encode(self, audios: Sequence[Audio], *, padded: bool) -> list[Encoded]:
+        return self.decoder.encode(audios, padded=padded)
 
     def languages(self, spans: Sequence[Span]) -> list[Chances]:
         return self.decoder.languages(spans)

@@ -1,5 +1,7 @@
 """Guards look at the audio: what was said ten times stays, what nobody said goes."""
 
+from dataclasses import replace
+
 from echostream.engine.whisper import guards
 from echostream.engine.whisper.decoder import Reading, compression_ratio
 from echostream.engine.whisper.words import SpokenWord
@@ -67,3 +69,22 @@ def test_a_single_word_of_the_hints_is_no_leak():
     assert not guards.leaked(reading("We use Kubernetes now and here."), "Kubernetes, Anouk")
     assert guards.leaked(reading("Kubernetes"), "Kubernetes, Anouk")
     assert not guards.leaked(reading("Something else"), "")
+
+
+def test_a_quick_reading_that_goes_on_after_the_last_sound_is_doubtful():
+    said = reading("Turn on the living room light")
+    end_s = said.words[-1].end_s
+    copies = tuple(replace(word, start_s=end_s, end_s=end_s) for word in said.words)
+    twice = replace(said, words=(*said.words, *copies))
+    assert not guards.is_loop(twice, speech_s=1.3)
+    assert guards.is_doubtful(twice, speech_s=1.3)
+    assert not guards.is_doubtful(said, speech_s=1.3)
+
+
+def test_a_quick_reading_without_text_or_end_is_doubtful():
+    assert guards.is_doubtful(Reading((), "en"), speech_s=1.0)
+    assert guards.is_doubtful(replace(reading("and so on"), is_cut=True), speech_s=1.0)
+
+
+def test_fast_words_are_not_doubtful():
+    assert not guards.is_doubtful(reading("as fast as anybody can say it", each_s=0.1), 1.0)

@@ -106,6 +106,42 @@ def test_neighbours_that_were_left_out_are_read_together():
     assert report.warnings == []
 
 
+class HastyDecoder(ScriptedDecoder):
+    """Without padding it says `doubted` three times more, in no time."""
+
+    doubted = ""
+
+    def encode(self, audios, *, padded):
+        return [replace(each, padded=padded) for each in super().encode(audios, padded=padded)]
+
+    def decode(self, requests):
+        found = super().decode(requests)
+        return [
+            reading if request.encoded.padded else self.repeated(reading)
+            for request, reading in zip(requests, found, strict=True)
+        ]
+
+    def repeated(self, reading: Reading) -> Reading:
+        copies = tuple(
+            replace(word, start_s=word.end_s) for word in reading.words if word.text == self.doubted
+        )
+        return replace(reading, words=(*reading.words, *copies * 3))
+
+
+@pytest.mark.parametrize("draft", [False, True])
+def test_a_quick_reading_that_is_in_doubt_is_read_again_with_padding(draft):
+    script = sentences(25)
+    decoder = HastyDecoder(script)
+    decoder.doubted = script[12].text
+    samples, report = numbered(70), Report()
+    reader = RecordingReader(decoder, samples, TranscribeOptions(draft=draft), report)
+    batch = list(windows(speech_of(script), len(samples)))
+    words = reader.read(batch)
+    assert [word.word.text for word in words] == [each.text for each in script]
+    assert report.warnings == []
+    assert [len(call) for call in decoder.calls] == [len(batch), 1]
+
+
 def test_what_is_left_out_again_among_neighbours_is_read_alone():
     script = sentences(8)
     decoder = skipping(script, {f"{name(number)}." for number in (2, 3, 4)}, also_of=1)

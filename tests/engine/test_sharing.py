@@ -33,7 +33,7 @@ class GatedDecoder:
         self.entered = threading.Semaphore(0)
         self.batches: list[list[float]] = []
 
-    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
+    def encode(self, audios: Sequence[Audio], *, padded: bool) -> list[Encoded]:
         self.batches.append([float(audio[0]) for audio in audios])
         self.entered.release()
         assert self.gate.wait(WAIT_S)
@@ -60,7 +60,7 @@ def audios(*firsts: float) -> list[Audio]:
 
 def said(seat: Decoder, windows: Sequence[Audio]) -> list[float]:
     """What `GatedDecoder` says of them."""
-    requests = [Request(each, "en", Ask()) for each in seat.encode(windows)]
+    requests = [Request(each, "en", Ask()) for each in seat.encode(windows, padded=False)]
     return [reading.avg_logprob for reading in seat.decode(requests)]
 
 
@@ -121,8 +121,8 @@ def test_live_does_not_wait_for_files(pool: ThreadPoolExecutor) -> None:
     files, live = GatedDecoder(), GatedDecoder()
 
     class Either(GatedDecoder):
-        def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
-            return (live if audios[0][0] < 0 else files).encode(audios)
+        def encode(self, audios: Sequence[Audio], *, padded: bool) -> list[Encoded]:
+            return (live if audios[0][0] < 0 else files).encode(audios, padded=padded)
 
     shared = SharedDecoder(Either(), batch_size=4)
     file = begin(pool, shared, audios(1, 2, 3))

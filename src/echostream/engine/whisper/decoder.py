@@ -7,6 +7,7 @@ so the rest of the window would never be read. The times of all words come from 
 instead (Radford et al. 2022; dynamic time warping as in OpenAI's `timing.py`).
 """
 
+import math
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
@@ -27,10 +28,16 @@ T = TypeVar("T")
 _BEAM_SIZE = 5
 _BEST_OF = 5
 _FRAMES_PER_S = 100
+_ALL_FRAMES = 3000
+_FRAMES_STEP = 500
+"""Windows are padded to a multiple of this, so that they can share batches."""
+_LEAST_PADDING_S = 2.0
 _TOKENS_PER_S = 50
 """Time steps in the encoder's output."""
-_MOST_TEXT_TOKENS_PER_S = 30
-"""More than any language needs. It limits the cost of a loop in a short window."""
+_MOST_TOKENS_PER_S = 30
+"""More text than any language needs. It limits the cost of a loop in a short window."""
+_MANY_TOKENS_PER_S = 10
+"""More text than most languages need. Who has more is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,8 @@ class Ask:
 class Reading:
     """The text of one window. Word times are in seconds from its start.
 
-    `avg_logprob`, `no_speech_prob` and `compression_ratio` are Whisper's terms.
+    `avg_logprob`, `no_speech_prob` and `compression_ratio` are Whisper's terms. `is_cut` says that
+    the text was still going on at the limit of its length.
     """
 
     words: tuple[SpokenWord, ...]
@@ -56,6 +64,7 @@ class Reading:
     no_speech_prob: float = 0.0
     compression_ratio: float = 1.0
     temperature: float = 0.0
+    is_cut: bool = False
 
     @property
     def text(self) -> str:
@@ -67,10 +76,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A window as the encoder sees it. `output` has the shape (time steps, model size)."""
+    """A window as the encoder sees it. `output` has the shape (time steps, model size).
+
+    `padded` says that the encoder saw 30 s, as Whisper was trained to.
+    """
 
     output: Any
     duration_s: float
+    padded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +111,12 @@ class Decoder(Protocol):
     @property
     def is_multilingual(self) -> bool: ...
 
-    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
-        """Encodes audio for the other methods. Each audio has 1 to 480,000 samples."""
+    def encode(self, audios: Sequence[Audio], *, padded: bool) -> list[Encoded]:
+        """Encodes audio for the other methods. Each audio has 1 to 480,000 samples.
+
+        If not `padded`, short audio may be encoded without the silence that Whisper was trained to
+        fill 30 s with. It takes a third of the time, but the text of some windows is a loop.
+        """
 
     def languages(self, spans: Sequence[Span]) -> list[Chances]:
         """Returns the probability of each language for each span, by ISO 639-1 code. It uses the
@@ -122,15 +139,26 @@ class WhisperDecoder:
         self.is_multilingual = bool(model.model.is_multilingual)
         self._tokenizers: dict[tuple[str, Task], Any] = {}
 
-    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
+    def encode(self, audios: Sequence[Audio], *, padded: bool) -> list[Encoded]:
+        found: dict[int, Encoded] = {}
+        padded = padded or self._whisper.model.device != "cpu"
+        frames = [_ALL_FRAMES if padded else _frames(audio) for audio in audios]
+        for numbers in _alike(frames, lambda count: count):
+            batch = [audios[number] for number in numbers]
+            found.update(zip(numbers, self._encode(batch, frames[numbers[0]]), strict=True))
+        return [found[number] for number in range(len(audios))]
+
+    def _encode(self, audios: Sequence[Audio], frames: int) -> list[Encoded]:
         from faster_whisper.audio import pad_or_trim
 
         extract = self._whisper.feature_extractor
         # Padded with 0.0 after the spectrogram, as faster-whisper does; see its `pad_or_trim`.
-        features = [pad_or_trim(extract(_not_too_short(audio))[..., :-1]) for audio in audios]
+        features = [
+            pad_or_trim(extract(_not_too_short(audio))[..., :-1], length=frames) for audio in audios
+        ]
         outputs = _as_array(self._whisper.encode(np.stack(features)))
         return [
-            Encoded(output, len(audio) / SAMPLE_RATE_HZ)
+            Encoded(output, len(audio) / SAMPLE_RATE_HZ, frames == _ALL_FRAMES)
             for output, audio in zip(outputs, audios, strict=True)
         ]
 
@@ -162,11 +190,15 @@ class WhisperDecoder:
         """Decodes tasks that CTranslate2 accepts in one call."""
         view = _as_view([task.request.encoded.output for task in tasks])
         longest_s = max(task.request.encoded.duration_s for task in tasks)
-        room = len(tasks[0].prompt) + int(20 + _MOST_TEXT_TOKENS_PER_S * longest_s)
+        padded = tasks[0].request.encoded.padded
+        most = int(20 + (_MOST_TOKENS_PER_S if padded else _MANY_TOKENS_PER_S) * longest_s)
+        # CTranslate2 stops at half of `max_length`, or where prompt and text have reached it.
+        room = min(self._whisper.max_length, max(2 * most, len(tasks[0].prompt) + most))
+        limit = min(room // 2, room - len(tasks[0].prompt))
         results = self._whisper.model.generate(
             view,
             [task.prompt for task in tasks],
-            max_length=min(self._whisper.max_length, room),
+            max_length=room,
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=self._suppressed,
@@ -177,9 +209,9 @@ class WhisperDecoder:
             for result, task in zip(results, tasks, strict=True)
         ]
         return [
-            _reading(result, tokens, task.request)
-            for result, tokens, task in zip(
-                results, self._align(view, text_ids, tasks), tasks, strict=True
+            _reading(result, tokens, task.request, is_cut=len(ids) >= limit)
+            for result, ids, tokens, task in zip(
+                results, text_ids, self._align(view, text_ids, tasks), tasks, strict=True
             )
         ]
 
@@ -214,7 +246,7 @@ class WhisperDecoder:
         self, view: Any, text_ids: list[list[int]], tasks: Sequence["_Task"]
     ) -> list[list[Token]]:
         frames = [
-            max(1, min(3000, round(task.request.encoded.duration_s * _FRAMES_PER_S)))
+            max(1, min(_ALL_FRAMES, round(task.request.encoded.duration_s * _FRAMES_PER_S)))
             for task in tasks
         ]
         # One start sequence is enough: the language in it hardly affects the attention.
@@ -234,8 +266,9 @@ class _Task:
     @property
     def batches_with(self) -> Hashable:
         """CTranslate2 uses the same search for all windows in a call, and their prompts must have
-        the same length."""
-        return (self.request.ask.temperature, len(self.prompt))
+        the same length, as must what the encoder saw of them."""
+        request = self.request
+        return (request.ask.temperature, len(self.prompt), len(request.encoded.output))
 
 
 def _alike(items: Sequence[T], key: Callable[[T], Hashable]) -> list[list[int]]:
@@ -285,6 +318,12 @@ def _search(temperature: float) -> dict[str, Any]:
     }
 
 
+def _frames(audio: Audio) -> int:
+    """How many frames the encoder needs for short audio."""
+    needed = (len(audio) / SAMPLE_RATE_HZ + _LEAST_PADDING_S) * _FRAMES_PER_S
+    return min(_ALL_FRAMES, math.ceil(needed / _FRAMES_STEP) * _FRAMES_STEP)
+
+
 def _not_too_short(audio: Audio) -> Audio:
     """Pads short audio, since the spectrogram needs a frame on either side."""
     least = SAMPLE_RATE_HZ // 10
@@ -313,7 +352,7 @@ def _timed(tokenizer: Any, ids: list[int], result: Any) -> list[Token]:
     ]
 
 
-def _reading(result: Any, tokens: list[Token], request: Request) -> Reading:
+def _reading(result: Any, tokens: list[Token], request: Request, *, is_cut: bool) -> Reading:
     words = tuple(words_of(tokens))
     length = len(result.sequences_ids[0])
     return Reading(
@@ -323,6 +362,7 @@ def _reading(result: Any, tokens: list[Token], request: Request) -> Reading:
         no_speech_prob=float(result.no_speech_prob),
         compression_ratio=compression_ratio("".join(token.text for token in tokens)),
         temperature=request.ask.temperature,
+        is_cut=is_cut,
     )
 
 

@@ -22,6 +22,7 @@ _MAX_WORDS_PER_S = 7.0
 """The fastest speakers say about five words a second for a while."""
 _NO_TIME_S = 0.05
 _MAX_TIMELESS_SHARE = 0.3
+_TIMELESS_WORDS = 3
 _LOOP_COPIES = 3
 _LONGEST_UNIT = 12
 """The longest phrase, in words, that is checked for loops."""
@@ -65,6 +66,22 @@ def is_invented(reading: Reading) -> bool:
     return sure_of < _MIN_WORD_PROBABILITY and reading.avg_logprob < _MIN_INVENTED_LOGPROB
 
 
+def is_doubtful(reading: Reading, speech_s: float) -> bool:
+    """Returns True if a reading without padding may be wrong.
+
+    Without the silence that Whisper was trained with, base repeated whole sentences in one of six
+    windows of real speech: after the last sound, so that the repeated words take no time.
+    """
+    return (
+        not reading.words
+        or reading.is_cut
+        or _longest_timeless_run(reading.words) >= _TIMELESS_WORDS
+        or is_loop(reading, speech_s)
+        or is_unsure(reading)
+        or is_invented(reading)
+    )
+
+
 def without_loops(reading: Reading) -> Reading:
     """Keeps only the first copies of a phrase that is repeated in a row."""
     words = list(reading.words)
@@ -91,6 +108,14 @@ def leaked(reading: Reading, hints: str) -> bool:
     size = min(_LEAST_LEAK_WORDS, len(said))
     runs = {tuple(given[at : at + size]) for at in range(len(given) - size + 1)}
     return any(tuple(said[at : at + size]) in runs for at in range(len(said) - size + 1))
+
+
+def _longest_timeless_run(words: Sequence[SpokenWord]) -> int:
+    longest = current = 0
+    for word in words:
+        current = current + 1 if word.end_s - word.start_s < _NO_TIME_S else 0
+        longest = max(longest, current)
+    return longest
 
 
 def _has_loop(words: Sequence[SpokenWord]) -> bool:

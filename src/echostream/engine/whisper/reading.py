@@ -85,12 +85,12 @@ class RecordingReader:
         return words, left_out
 
     def _decode(self, batch: Sequence[Window]) -> list[tuple[Window, Reading]]:
-        encoded = self._decoder.encode([window.audio(self._samples) for window in batch])
+        encoded = self._encode(batch)
         parts = self._hear(encoded)
         languages = [self._languages.sure(each) for each in parts]
         if any(len(each) > 1 for each in languages):
             batch, codes = self._split(batch, encoded, languages)
-            encoded = self._decoder.encode([window.audio(self._samples) for window in batch])
+            encoded = self._encode(batch)
         else:
             codes = [each[0] for each in languages]
         readings = self._decoder.decode(
@@ -98,8 +98,37 @@ class RecordingReader:
         )
         return [
             (window, self._checked(window, reading))
-            for window, reading in zip(batch, readings, strict=True)
+            for window, reading in zip(
+                batch, self._with_padding(batch, encoded, readings), strict=True
+            )
         ]
+
+    def _encode(self, batch: Sequence[Window]) -> list[Encoded]:
+        audios = [window.audio(self._samples) for window in batch]
+        # Without padding, hotwords win less often over names that sound like them.
+        return self._decoder.encode(audios, padded=bool(self._ask.hotwords))
+
+    def _with_padding(
+        self, batch: Sequence[Window], encoded: Sequence[Encoded], readings: Sequence[Reading]
+    ) -> list[Reading]:
+        """Reads windows again, padded to 30 s, if their quick reading is in doubt."""
+        found = list(readings)
+        doubtful = [
+            number
+            for number, window in enumerate(batch)
+            if not encoded[number].padded and guards.is_doubtful(found[number], _speech_s(window))
+        ]
+        if doubtful:
+            audios = [batch[number].audio(self._samples) for number in doubtful]
+            requests = [
+                Request(each, found[number].language, self._ask)
+                for each, number in zip(
+                    self._decoder.encode(audios, padded=True), doubtful, strict=True
+                )
+            ]
+            for number, reading in zip(doubtful, self._decoder.decode(requests), strict=True):
+                found[number] = reading
+        return found
 
     def _hear(self, batch: Sequence[Encoded]) -> list[list[tuple[Chances, float]]]:
         """Returns the languages of each window's parts, with their seconds."""
@@ -154,7 +183,7 @@ class RecordingReader:
 
     def _checked(self, window: Window, reading: Reading) -> Reading:
         """Returns the reading, a better one, or an empty one if there was nothing to read."""
-        speech_s = sum(region.length for region in window.speech) / SAMPLE_RATE_HZ
+        speech_s = _speech_s(window)
         if guards.is_invented(reading):
             return replace(reading, words=())
         if self._has_leaked(reading):
@@ -193,7 +222,7 @@ class RecordingReader:
         return max(sound or tried, key=lambda each: each.avg_logprob)
 
     def _again(self, window: Window, language: str, ask: Ask) -> Reading:
-        [encoded] = self._decoder.encode([window.audio(self._samples)])
+        [encoded] = self._decoder.encode([window.audio(self._samples)], padded=True)
         return self._decoder.decode([Request(encoded, language, ask)])[0]
 
     def _worth_another_look(self, left_out: list[Region]) -> list[Region]:
@@ -223,6 +252,10 @@ class RecordingReader:
                     if any(_lies_in(word, region) for region in stretch)
                 ]
         return found
+
+
+def _speech_s(window: Window) -> float:
+    return sum(region.length for region in window.speech) / SAMPLE_RATE_HZ
 
 
 def _runs(left_out: Sequence[Region], words: Sequence[TimedWord]) -> list[tuple[Region, ...]]:

@@ -8,12 +8,13 @@ an hour of audio delays a short recording by one batch and not by an hour.
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from echostream.engine.whisper.decoder import Audio, Decoder, Encoded, Reading, Request, Span
 from echostream.engine.whisper.languages import Chances
 
-_Kind = Literal["encode", "decode"]
+_Kind = Literal["encode", "encode padded", "decode"]
+_KINDS = get_args(_Kind)
 
 
 class SharedDecoder:
@@ -49,8 +50,9 @@ class _Seat:
     def is_multilingual(self) -> bool:
         return self._decoder.is_multilingual
 
-    def encode(self, audios: Sequence[Audio]) -> list[Encoded]:
-        return self._lane.read([_Window(self, "encode", audio) for audio in audios])
+    def encode(self, audios: Sequence[Audio], *, padded: bool) -> list[Encoded]:
+        kind: _Kind = "encode padded" if padded else "encode"
+        return self._lane.read([_Window(self, kind, audio) for audio in audios])
 
     def languages(self, spans: Sequence[Span]) -> list[Chances]:
         return self._decoder.languages(spans)
@@ -134,15 +136,16 @@ class _Lane:
 
     def _answers(self, batch: list[_Window]) -> Sequence[Any]:
         asked = [window.asked for window in batch]
-        if batch[0].kind == "encode":
-            return self._decoder.encode(asked)
-        return self._decoder.decode(asked)
+        if batch[0].kind == "decode":
+            return self._decoder.decode(asked)
+        return self._decoder.encode(asked, padded=batch[0].kind == "encode padded")
 
 
 def _in_turn(waiting: Sequence[_Window]) -> list[_Window]:
     """Returns the waiting windows of one kind: the first of each seat in order of arrival, then the
     second of each, and so on. Encoding comes first, so that more can be decoded together."""
-    kind = "encode" if any(window.kind == "encode" for window in waiting) else "decode"
+    kinds = {window.kind for window in waiting}
+    kind = min(kinds, key=_KINDS.index, default="decode")
     taken: dict[_Seat, int] = {}
     turns: list[tuple[int, _Window]] = []
     for window in waiting:
