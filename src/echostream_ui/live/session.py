@@ -115,7 +115,9 @@ class LiveSession:
             except OSError as error:
                 self.stop()
                 reason = error.strerror or error
-                self._note(f"The recording ends here, it cannot be written any more: {reason}.")
+                self._note(
+                    f"The recording ends here, because it can no longer be written: {reason}."
+                )
                 return
             self._size += len(piece)
             self.pieces += 1

@@ -84,7 +84,7 @@ def show(media: Media) -> None:
         if media.state in UNFINISHED:
             show_progress(media)
         elif media.state != "completed":
-            st.error(media.message or "There is no text of this recording.")
+            st.error(media.message or "This recording has no text.")
         elif analysis := current_store().analysis(media.id):
             show_insights(analysis)
         if st.button("Open the recording", type="primary", icon=":material/open_in_new:"):

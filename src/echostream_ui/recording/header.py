@@ -103,7 +103,7 @@ def _edit_details(store: Store, media: Media) -> None:
 @st.dialog("Name speakers")
 @told
 def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) -> None:
-    st.write("An empty name gives back the one that was recognised.")
+    st.write("Leave a name empty to restore the recognised one.")
     with st.form("speakers", border=False):
         names = {
             speaker: st.text_input(speaker, analysis.speakers.get(speaker, ""), max_chars=100)
