@@ -215,7 +215,7 @@ def test_insights_are_made_again_from_the_edited_text(
     assert [item.evidence for item in kept.action_items if item.text == text] == [(last,)]
     page.get_by_role("checkbox", name=text).check(force=True)
     page.get_by_role("button", name="Make insights again").click()
-    expect(page.get_by_text("Insights are being made")).to_have_count(0)
+    expect(page.get_by_text("Generating insights from")).to_have_count(0)
     expect(page.get_by_role("button", name="Make insights again")).to_be_visible()
     assert [item.done for item in analysis_of(store, media_id).action_items if item.text == text]
 
