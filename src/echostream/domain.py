@@ -124,6 +124,47 @@ class Caution:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """How somebody sounds: an embedding of unit length. Voices of different models cannot be
+    compared."""
+
+    model: str
+    embedding: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVoice:
+    """A voice whose speaker's name is known."""
+
+    name: str
+    voice: Voice
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerOptions:
+    """What a caller knows of the speakers: their exact number, or its bounds, and some of their
+    voices. None means unknown."""
+
+    count: int | None = None
+    least: int | None = None
+    most: int | None = None
+    known: tuple[KnownVoice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One speaker's speech without a long pause. Turns of different speakers may overlap.
+
+    `speaker` is "A", "B", … in order of first speech, or a known name. `confidence` is 0 to 1.
+    """
+
+    start_s: float
+    end_s: float
+    speaker: str
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Speaker:
     """A speaker, with the total time of their segments. `name` is None if unknown."""
 
@@ -131,6 +172,7 @@ class Speaker:
     seconds: float
     name: str | None = None
     channel: int | None = None
+    voice: Voice | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Who spoke when. Works offline, without torch."""
