@@ -1,5 +1,8 @@
 """The domain's types: transcripts and insights. Frozen, no third-party types, times in seconds."""
 
+import base64
+import math
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -8,7 +11,7 @@ SAMPLE_RATE_HZ = 16_000
 
 Task = Literal["transcribe", "translate"]
 SentimentLabel = Literal["positive", "neutral", "negative"]
-Stage = Literal["fetching", "decoding", "transcribing", "analysing", "done"]
+Stage = Literal["fetching", "decoding", "transcribing", "diarizing", "analysing", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class AudioOptions:
 
 
 SPEECH_WITHOUT_TEXT = "speech_without_text"
+DIARIZATION_FAILED = "diarization_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,24 @@ class Voice:
 
     model: str
     embedding: tuple[float, ...]
+
+    def dump(self) -> str:
+        """The voice as text: `<model>:<base64 of float32, little endian>`."""
+        packed = struct.pack(f"<{len(self.embedding)}f", *self.embedding)
+        return f"{self.model}:{base64.b64encode(packed).decode()}"
+
+    @classmethod
+    def load(cls, text: str) -> "Voice":
+        """Reads what `dump` returned. Raises ValueError for anything else."""
+        # Names of models may have colons, base64 has none.
+        model, _, encoded = text.rpartition(":")
+        packed = base64.b64decode(encoded, validate=True)
+        if not model or not packed or len(packed) % 4:
+            raise ValueError("no model's name, or not a list of float32")
+        embedding = struct.unpack(f"<{len(packed) // 4}f", packed)
+        if not math.isclose(math.hypot(*embedding), 1.0, abs_tol=0.01):
+            raise ValueError("not of unit length")
+        return cls(model, embedding)
 
 
 @dataclass(frozen=True, slots=True)

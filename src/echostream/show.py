@@ -144,7 +144,7 @@ class WorkBar:
 
     def update(self, step: Step) -> None:
         """Shows the step at the next refresh. May be called from any thread."""
-        is_counted = step.stage == "transcribing"
+        is_counted = step.stage in ("transcribing", "diarizing")
         self._text = step.text or self._text
         self._bar.update(
             self._task,
