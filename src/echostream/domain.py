@@ -233,6 +233,10 @@ class Transcript:
         )
 
     @property
+    def is_diarization_failed(self) -> bool:
+        return any(each.code == DIARIZATION_FAILED for each in self.warnings)
+
+    @property
     def words(self) -> tuple[Word, ...]:
         return tuple(word for segment in self.segments for word in segment.words)
 

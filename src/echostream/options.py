@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import fields
 from itertools import islice
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -120,7 +120,6 @@ Hotwords = Annotated[
         }
     ),
 ]
-SpeakerCount = Annotated[int, Field(ge=1, le=_MOST_SPEAKERS)]
 KnownSpeakers = Annotated[
     tuple[KnownSpeaker, ...],
     BeforeValidator(_parsed),
@@ -176,14 +175,23 @@ class Options(BaseModel):
     diarize: bool | None = Field(
         None, description="Tell who speaks; left to the server's `DIARIZE` when left out."
     )
-    num_speakers: SpeakerCount | None = Field(
-        None, description="How many speakers there are; asks for speakers, like the next three."
+    num_speakers: int | None = Field(
+        None,
+        ge=1,
+        le=_MOST_SPEAKERS,
+        description="How many speakers there are; asks for speakers, like the next three.",
     )
-    min_speakers: SpeakerCount | None = Field(
-        None, description="The least number of speakers, where only that is known."
+    min_speakers: int | None = Field(
+        None,
+        ge=1,
+        le=_MOST_SPEAKERS,
+        description="The least number of speakers, where only that is known.",
     )
-    max_speakers: SpeakerCount | None = Field(
-        None, description="The largest number of speakers, where only that is known."
+    max_speakers: int | None = Field(
+        None,
+        ge=1,
+        le=_MOST_SPEAKERS,
+        description="The largest number of speakers, where only that is known.",
     )
     known_speakers: KnownSpeakers = Field(
         (),

@@ -150,13 +150,8 @@ class Pipeline:
         provider fails, it does not raise; the insights are degraded instead. If the diarizer fails,
         the transcript has a warning.
         """
-        work = _Work(
-            options.with_vocabulary(self._settings.vocabulary),
-            audio,
-            speakers,
-            progress,
-            on_segment,
-        )
+        options = options.with_vocabulary(self._settings.vocabulary)
+        work = _Work(options, audio, speakers, progress, on_segment)
         result = await self._transcribe(source, work)
         if insights:
             result = replace(result, insights=await self.analyse(result.transcript, progress))

@@ -60,8 +60,8 @@ class SegmentShape(_Shape):
     )
     speaker: str | None = Field(
         None,
-        description="`A`, `B`, … in order of first speech, or a known name; null where speakers were"
-        " not asked for or nobody can be told.",
+        description="`A`, `B`, … in order of first speech, or a known name; null where nobody can"
+        " be told, or speakers were not asked for.",
     )
 
     @classmethod

@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echostream.cli.common import fail, settings_of
-from echostream.cli.options import Hotwords, Insights, Language, Model, Prompt, asked
+from echostream.cli.options import (
+    Hotwords,
+    Insights,
+    KnownSpeakers,
+    Language,
+    MaxSpeakers,
+    MinSpeakers,
+    Model,
+    NumSpeakers,
+    Prompt,
+    Speakers,
+    asked,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from echostream.settings import Settings
@@ -25,6 +38,11 @@ def live(
     language: Language = None,
     prompt: Prompt = None,
     hotwords: Hotwords = None,
+    speakers: Speakers = None,
+    num_speakers: NumSpeakers = None,
+    min_speakers: MinSpeakers = None,
+    max_speakers: MaxSpeakers = None,
+    known_speakers: KnownSpeakers = None,
     insights: Insights = True,
     rate: Annotated[
         int | None, typer.Option(help="Stdin is raw PCM16, mono, at this rate.")
@@ -47,6 +65,11 @@ def live(
         language=language,
         prompt=prompt,
         hotwords=hotwords,
+        diarize=speakers,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        known_speakers=text_of(known_speakers),
         insights=insights and sys.stdout.isatty(),  # a pipe gets the text alone
     )
     start = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)

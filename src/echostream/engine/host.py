@@ -160,9 +160,8 @@ class EngineHost:
         try:
             match request:
                 case PrepareDiarizer():
-                    await link.send(
-                        DiarizerReady(await unless_gone(link, speakers.load_diarizer()))
-                    )
+                    model = await unless_gone(link, speakers.load_diarizer())
+                    await link.send(DiarizerReady(model))
                 case Diarize(samples, options):
                     await unless_gone(link, _send_all(link, speakers.diarize(samples, options)))
         except EchoStreamError as error:  # the place is of use without speakers, too
@@ -242,9 +241,8 @@ def run(
     structlog.contextvars.bind_contextvars(process="engine")
     path.unlink(missing_ok=True)  # left by an engine that was killed
     with suppress(FileNotFoundError):  # the parent has ended and removed the folder
-        asyncio.run(
-            _run(LocalEngine(settings, load_registry(settings, load), diarizer), path, shelf)
-        )
+        engine = LocalEngine(settings, load_registry(settings, load), diarizer)
+        asyncio.run(_run(engine, path, shelf))
     # The parent does this too, unless it was killed.
     shutil.rmtree(path.parent, ignore_errors=True)
     # Does not wait for a model that is still being loaded.
