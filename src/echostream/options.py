@@ -44,7 +44,7 @@ _MOST_HOTWORDS = 500
 _LONGEST_HOTWORD = 200
 _MOST_SPEAKERS = 20
 _LONGEST_VOICE = 20_000
-_OF_SPEAKERS: Final = ("num_speakers", "min_speakers", "max_speakers", "known_speakers")
+OF_SPEAKERS: Final = ("num_speakers", "min_speakers", "max_speakers", "known_speakers")
 _MOST_CAUTIONS = 20
 _LONGEST_NAME = 60
 """How many characters of an unknown field's name are repeated to the sender."""
@@ -225,7 +225,7 @@ class Options(BaseModel):
     @property
     def says_of_speakers(self) -> bool:
         """Whether the request says anything about the speakers beside `diarize`."""
-        return any(getattr(self, name) for name in _OF_SPEAKERS)
+        return any(getattr(self, name) for name in OF_SPEAKERS)
 
     def speaker_options(self, *, by_default: bool) -> SpeakerOptions | None:
         """What is known of the speakers; None if nobody wants to know who speaks. `by_default` says
@@ -286,7 +286,7 @@ class RecordingOptions(Options):
     @field_validator("channels")
     @classmethod
     def _channels_are_speakers(cls, channels: str, others: ValidationInfo) -> str:
-        given = [name for name in _OF_SPEAKERS if others.data.get(name)]
+        given = [name for name in OF_SPEAKERS if others.data.get(name)]
         if channels == "separate" and given:
             names = ", ".join(to_camel(name) for name in given)
             raise ValueError(f"each is one speaker if they are separate, so leave out {names}")
@@ -340,4 +340,5 @@ def validated(model: type[M], values: dict[str, Any]) -> M:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         reason = first["msg"].removeprefix("Value error, ")
-        raise InvalidRequest(f"{where}: {reason}" if where else reason) from error
+        message = f"{where}: {reason}" if where else reason
+        raise InvalidRequest(message, param=where or None) from error

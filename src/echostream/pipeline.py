@@ -32,6 +32,7 @@ from echostream.domain import (
     Step,
     TranscribeOptions,
     Transcript,
+    Voice,
     joined,
 )
 from echostream.engine import (
@@ -47,6 +48,7 @@ from echostream.engine import (
     load_registry,
 )
 from echostream.engine.client import HostCache
+from echostream.errors import InvalidAudio
 from echostream.insights import InsightsProvider, load_insights
 from echostream.media import decode, decode_channels, fetch
 from echostream.merging import merged_channels, text_segments, with_text_before
@@ -207,6 +209,20 @@ class Pipeline:
         if not found.details.meta.degraded:
             await self._cache.put(key, dump_insights(found))
         return found
+
+    async def voice(self, source: BinaryIO | Path, *, least_s: float, most_s: float) -> Voice:
+        """Returns how the one speaker of a short recording sounds. Raises AudioError if it cannot
+        be used, EngineError or ServerBusy."""
+        async with self.engine.take(patient=self._patient) as place:
+            samples = await decode(
+                source, max_audio_s=most_s, timeout_s=self._settings.decode_timeout_s
+            )
+            if len(samples) < least_s * SAMPLE_RATE_HZ:
+                raise InvalidAudio(f"it is shorter than {least_s:g} s")
+            voice = await place.voice(samples)
+        if voice is None:
+            raise InvalidAudio("there is too little speech in it")
+        return voice
 
     @property
     def insights_name(self) -> str | None:
