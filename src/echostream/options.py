@@ -43,6 +43,7 @@ _LANGUAGE = r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*"
 _MOST_HOTWORDS = 500
 _LONGEST_HOTWORD = 200
 _MOST_SPEAKERS = 20
+_LONGEST_SPEAKER_NAME = 100
 _LONGEST_VOICE = 20_000
 OF_SPEAKERS: Final = ("num_speakers", "min_speakers", "max_speakers", "known_speakers")
 _MOST_CAUTIONS = 20
@@ -89,12 +90,20 @@ def _check_voice(text: str) -> str:
     return text
 
 
+# One line, because subtitles and documents have it before the text.
+SpeakerName = Annotated[
+    str,
+    BeforeValidator(lambda name: " ".join(name.split()) if isinstance(name, str) else name),
+    StringConstraints(min_length=1, max_length=_LONGEST_SPEAKER_NAME),
+]
+
+
 class KnownSpeaker(BaseModel):
     """A speaker whose voice is known from an earlier answer."""
 
     model_config = ConfigDict(frozen=True)
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    name: SpeakerName
     voice: Annotated[str, Field(max_length=_LONGEST_VOICE), AfterValidator(_check_voice)]
 
 

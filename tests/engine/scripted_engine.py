@@ -2,9 +2,9 @@
 
 python scripted_engine.py SOCKET
 
-It says a word for each second of audio, each after `SEGMENT_S`, and kills itself at the word before
-which `PROMPT` says `poison`; with `once`, only if the file `POISONED` is not there yet. It tells two
-speakers apart.
+It says a word for each second of audio, each after `SEGMENT_S`, and tells two speakers apart. It
+kills itself halfway if the prompt is `poison`; with `once`, only if the file `POISONED` is not
+there yet.
 """
 
 import os

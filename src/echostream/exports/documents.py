@@ -35,7 +35,7 @@ def export(
 def to_txt(transcript: Transcript) -> str:
     """One line per paragraph, after the name of its speaker if that is known."""
     return "".join(
-        f"{each.speaker}: {each.text}\n" if each.speaker else f"{each.text}\n"
+        f"{each.speaker}: {_one_line(each.text)}\n" if each.speaker else f"{_one_line(each.text)}\n"
         for each in paragraphs(transcript.segments)
     )
 
@@ -94,7 +94,7 @@ def to_markdown(
         parts.append("## Transcript\n")
     for each in paragraphs(transcript.segments):
         name = f"**{each.speaker}:** " if each.speaker else ""
-        parts.append(f"**{_clock(each.start_s, '.')[:8]}** {name}{each.text}\n")
+        parts.append(f"**{_clock(each.start_s, '.')[:8]}** {name}{_one_line(each.text)}\n")
     return "\n".join(parts)
 
 

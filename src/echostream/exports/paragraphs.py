@@ -1,4 +1,4 @@
-"""A transcript in paragraphs: what one speaker says without interruption, or else a segment each."""
+"""A transcript in paragraphs: a turn of one speaker each, or a segment if nobody is known."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ def paragraphs(segments: Sequence[Segment]) -> Iterator[Paragraph]:
     spoken = [segment for segment in segments if segment.text.strip()]
     if not any(segment.speaker for segment in spoken):
         for segment in spoken:
-            yield Paragraph(segment.start_s, _one_line(segment.text))
+            yield Paragraph(segment.start_s, segment.text)
         return
     for speaker, turn in groupby(spoken, key=lambda one: one.speaker):
         for part in _parts(turn):
-            yield Paragraph(part[0].start_s, _one_line(joined(part)), speaker)
+            yield Paragraph(part[0].start_s, joined(part), speaker)
 
 
 def _parts(turn: Iterator[Segment]) -> Iterator[list[Segment]]:
@@ -36,7 +36,3 @@ def _parts(turn: Iterator[Segment]) -> Iterator[list[Segment]]:
             part = []
         part.append(segment)
     yield part
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -15,7 +15,14 @@ from pydantic import (
 
 from echostream.domain import KnownVoice, SpeakerOptions, Task, TranscribeOptions
 from echostream.exports import CueOptions
-from echostream.options import OF_SPEAKERS, Language, MaxCueSeconds, MaxLineChars, Options
+from echostream.options import (
+    OF_SPEAKERS,
+    Language,
+    MaxCueSeconds,
+    MaxLineChars,
+    Options,
+    SpeakerName,
+)
 
 Granularity = Literal["word", "segment"]
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"]
@@ -39,7 +46,7 @@ class AudioFields(Options):
 
     # OpenAI accepts any length; its models read only the end.
     prompt: str | None = Field(None, description="Names and terms that are likely to be said.")
-    known_speaker_names: Annotated[tuple[str, ...], Several] = Field(
+    known_speaker_names: Annotated[tuple[SpeakerName, ...], Several] = Field(
         (), max_length=20, description="Names of speakers, in the order of their references."
     )
     known_speaker_references: Annotated[tuple[str, ...], Several] = Field(

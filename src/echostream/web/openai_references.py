@@ -27,8 +27,8 @@ async def known_voices(pipeline: Pipeline, fields: AudioFields) -> tuple[KnownVo
             f"{_REFERENCES}: there are {len(references)} for {len(names)} names", param=_REFERENCES
         )
     named = [*names, *(each.name for each in fields.known_speakers)]
-    if not all(names) or len(set(named)) < len(named):
-        raise InvalidReference(f"{_NAMES}: each must have a name of its own", param=_NAMES)
+    if len(set(named)) < len(named):
+        raise InvalidReference(f"{_NAMES}: two speakers have the same name", param=_NAMES)
     return tuple(
         [
             await _known_voice(pipeline, name, reference)
