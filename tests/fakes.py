@@ -79,13 +79,15 @@ class FakeDiarizer:
     """Speakers take turns over the audio, the parts of which are equally long. Each has a voice
     along another axis; known voices give names to those they equal.
 
-    `hold`, where given, is waited for between the turns. `calls` keeps the options of every call.
+    `hold`, where given, is waited for between the turns. `calls` keeps the options of every call,
+    `heard` its audio.
     """
 
     speakers: Sequence[str] = ("A", "B")
     error: Exception | None = None
     hold: threading.Event | None = None
     calls: list[SpeakerOptions] = field(default_factory=list)
+    heard: list[Samples] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
     model: str = "fake-voices"
 
@@ -97,6 +99,7 @@ class FakeDiarizer:
         on_share: OnShare = lambda _share: None,
     ) -> Diarization:
         self.calls.append(options)
+        self.heard.append(samples)
         if self.error:
             raise self.error
         names = {each.voice: each.name for each in options.known}

@@ -188,6 +188,8 @@ class _Connected:
 
     attempts = _ATTEMPTS
     """How often something is asked for before it counts as the reason why the engine ends."""
+    lost = "engine_lost"
+    """What is logged when the engine ends."""
 
     def __init__(self, engine: RemoteEngine, first: object, link: Link) -> None:
         """`first` is the request that was granted on `link`, and is asked for again."""
@@ -227,7 +229,7 @@ class _Connected:
         raise restarted()
 
     async def _take_again(self) -> None:
-        log.warning("engine_lost")
+        log.warning(self.lost)
         self._link.close()
         self._link = await self._engine.ask(self._first)
 
@@ -265,6 +267,7 @@ class _RemoteLive(_Connected):
     """A live session's place. The session keeps its audio, so a reading can be repeated."""
 
     attempts = _LIVE_ATTEMPTS
+    lost = "engine_lost_live"
 
     def __init__(self, engine: RemoteEngine, options: TranscribeOptions, link: Link) -> None:
         super().__init__(engine, Live(options), link)
