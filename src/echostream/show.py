@@ -33,7 +33,8 @@ def _transcript(result: TranscriptionShape) -> RenderableType:
     lines.add_column(style="dim", no_wrap=True)
     lines.add_column()
     for segment in result.segments:
-        lines.add_row(_clock(segment.start), Text(segment.text))
+        name = f"{segment.speaker}: " if segment.speaker else ""
+        lines.add_row(_clock(segment.start), Text.assemble((name, "bold"), segment.text))
     body: RenderableType = lines if result.segments else Text("No speech was found.", style="dim")
     made_by = f"{result.engine} {result.model}"
     title = f"Transcript, {_clock(result.duration)}, {result.language}, by {made_by}"

@@ -448,7 +448,7 @@ def test_speakers_of_a_job(service: Service) -> None:
     diarizer = FakeDiarizer(hold=hold)
     with service.api() as client, service.worker(caching(diarizer=diarizer)):
         job_id = queued(client.post("/upload-audio", files=audio(), data=fields))
-        until(lambda: job_of(client, job_id).get("stage") == "diarizing", "its stage is told")
+        until(client, job_id, lambda job: job.get("stage") == "diarizing")
         hold.set()
         result = ended(client, job_id)["result"]
         assert [segment["speaker"] for segment in result["segments"]] == ["A", "Ann"]

@@ -174,6 +174,7 @@ async def _transcribe_all(
                 typer.echo(f"echostream: {name}: {reason}", err=True)
                 complete = False
             else:
+                _tell_failed_speakers(result, name)
                 _write(result, target, work)
     finally:
         await pipeline.aclose()
@@ -196,6 +197,14 @@ async def _with_progress(pipeline: "Pipeline", name: str, work: _Work) -> "Resul
             insights=work.insights,
             progress=bar.update,
         )
+
+
+def _tell_failed_speakers(result: "Result", name: str) -> None:
+    from echostream.domain import DIARIZATION_FAILED
+
+    for warning in result.transcript.warnings:
+        if warning.code == DIARIZATION_FAILED:
+            typer.echo(f"echostream: {name}: {warning.message}", err=True)
 
 
 @contextmanager

@@ -38,11 +38,11 @@ def transcript_of(analysis: Analysis) -> Transcript:
         languages=tuple(response.get("languages", ())),
         warnings=tuple(
             Caution(each["code"], each["message"], each.get("start"), each.get("end"))
-            for each in response.get("warnings", ())
+            for each in response.get("warnings") or ()
         ),
         speakers=tuple(
             _speaker(each, analysis.speakers.get(each["id"]))
-            for each in response.get("speakers", ())
+            for each in response.get("speakers") or ()
         ),
     )
 
