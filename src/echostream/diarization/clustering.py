@@ -72,4 +72,6 @@ def centroids(vectors: Vectors, weights: NDArray[np.float32], labels: Labels) ->
     """The middle of each group, of unit length."""
     sums = np.zeros((int(labels.max()) + 1, vectors.shape[1]), np.float32)
     np.add.at(sums, labels, vectors * weights[:, None])
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    units: Vectors = sums / np.maximum(lengths, np.float32(1e-9))
+    return units

@@ -93,7 +93,7 @@ def _described(
     people = _people(labels)
     kept = labels >= 0
     labels, vectors, weights = labels[kept], vectors[kept], seconds[kept].astype(np.float64)
-    lengths = np.bincount(labels, weights, people)
+    lengths = np.bincount(labels, weights, people).astype(np.float64)
     means = np.zeros((people, vectors.shape[1]))
     np.add.at(means, labels, vectors * weights[:, None])
     means /= lengths[:, None]

@@ -1,16 +1,13 @@
 """How voices sound: embeddings by CAM++, in which the same person's voices are close."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echostream.diarization.base import Samples
 from echostream.diarization.features import FRAMES_PER_S, fbank
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+from echostream.diarization.models import Network
 
 Embedding = NDArray[np.float32]
 """Unit length."""
@@ -22,10 +19,9 @@ _SHORTEST_FRAMES = 20
 
 
 class VoiceModel:
-    def __init__(self, session: "InferenceSession") -> None:
-        self._session = session
-        self._input = session.get_inputs()[0].name
-        self.dimensions = int(session.get_outputs()[0].shape[-1])
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.dimensions = network.output_size
 
     def embedding(
         self, samples: Samples, spans: Sequence[Span], *, longest_s: float
@@ -37,7 +33,7 @@ class VoiceModel:
         if len(features) < _SHORTEST_FRAMES:
             return None
         features -= features.mean(axis=0)
-        vector = self._session.run(None, {self._input: features[None]})[0][0]
+        vector = self._network(features[None])[0]
         norm = float(np.linalg.norm(vector))
         return (vector / norm).astype(np.float32) if norm > 0 else None
 

@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from echostream.errors import ModelUnavailable
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 OWN_WEIGHTS = Path(__file__).parent / "weights"
 """The models that come with the package; their licences are beside them."""
@@ -39,21 +38,32 @@ def check_hash(path: Path) -> str:
     return digest
 
 
-def load(path: Path, threads: int) -> "InferenceSession":
-    """Raises ModelUnavailable if the file is not a model that onnxruntime can run."""
-    # Slow to import, and only needed if speakers are asked for.
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ModelUnavailable("speakers need onnxruntime: pip install onnxruntime") from error
+class Network:
+    """A loaded model of one input and one output. Thread-safe."""
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # The arena keeps the memory of the largest batch for ever.
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no root of their own
-        raise ModelUnavailable(f"the model {path.name} cannot be loaded") from error
+    def __init__(self, path: Path, threads: int) -> None:
+        """Raises ModelUnavailable if the file is not a model that onnxruntime can run."""
+        # Slow to import, and only needed if speakers are asked for.
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ModelUnavailable("speakers need onnxruntime: pip install onnxruntime") from error
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # The arena would keep the memory of the largest batch for ever.
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's errors have no root of their own
+            raise ModelUnavailable(f"the model {path.name} cannot be loaded") from error
+        self._input = self._session.get_inputs()[0].name
+        self.output_size = int(self._session.get_outputs()[0].shape[-1])
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        output: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
+        return output

@@ -41,11 +41,16 @@ class People:
 
     @property
     def heard(self) -> NDArray[np.bool_]:
-        return np.any(self.voices != 0, axis=2)
+        return np.asarray(self.voices.any(axis=2))
 
 
 def people_of(
-    samples: Samples, segmentation: Segmentation, model: VoiceModel, on_share: OnShare
+    samples: Samples,
+    segmentation: Segmentation,
+    model: VoiceModel,
+    on_share: OnShare,
+    *,
+    longest_s: float = _LONGEST_S,
 ) -> People:
     windows = len(segmentation.active)
     single = segmentation.active.sum(axis=2, keepdims=True) == 1
@@ -58,7 +63,7 @@ def people_of(
             clear = alone_s[window, person] >= _UNCLEAR_S
             frames = (alone if clear else segmentation.active)[window, :, person]
             spans = spans_of(frames, window * STEP, len(samples))
-            found = model.embedding(samples, spans, longest_s=_LONGEST_S)
+            found = model.embedding(samples, spans, longest_s=longest_s)
             if found is not None:
                 voices[window, person] = found
         on_share((window + 1) / windows)
@@ -88,7 +93,9 @@ def tell_apart(people: People, bounds: Bounds) -> Told | None:
     used = _used(people, bounds)
     if not used.any():
         return None
-    vectors, seconds = people.voices[used], np.minimum(people.alone_s[used], _LONGEST_S) + 0.2
+    vectors = people.voices[used]
+    # Even speech that is never without others counts a little.
+    seconds = (np.minimum(people.alone_s[used], _LONGEST_S) + 0.2).astype(np.float32)
     found = groups(vectors, seconds, bounds)
     kept = found >= 0
     middles = centroids(vectors[kept], seconds[kept], found[kept])

@@ -1,6 +1,8 @@
 """A second look at the turns. A turn has more speech of one voice than the windows it was put
 together from, so its embedding tells better whose it is."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,9 +11,10 @@ from echostream.diarization.clustering import Vectors
 from echostream.diarization.embeddings import VoiceModel
 from echostream.diarization.people import spans_of
 from echostream.diarization.reconstruction import Stretch, stretches
-from echostream.diarization.segmentation import FRAMES_PER_S
+from echostream.diarization.segmentation import FRAME, FRAMES_PER_S
 
-_PIECE_FRAMES = round(4.0 * FRAMES_PER_S)
+_PIECE_S = 4.0
+_PIECE_FRAMES = round(_PIECE_S * FRAMES_PER_S)
 _LEAST_FRAMES = round(0.8 * FRAMES_PER_S)
 _NEARER = 0.05
 """How much nearer another voice must be for a piece of a turn to move to it."""
@@ -41,7 +44,7 @@ def corrected(
 def _pieces(turn: Stretch) -> list[tuple[int, int]]:
     count = -(-(turn.end - turn.start) // _PIECE_FRAMES)
     edges = np.linspace(turn.start, turn.end, count + 1).round().astype(int).tolist()
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _speaker(
@@ -57,8 +60,8 @@ def _speaker(
     alone = active[:, speaker] & (active.sum(axis=1) == 1)
     if alone.sum() < _LEAST_FRAMES:
         return speaker
-    spans = spans_of(alone, start * 270, len(samples))
-    found = model.embedding(samples, spans, longest_s=4.0)
+    spans = spans_of(alone, start * FRAME, len(samples))
+    found = model.embedding(samples, spans, longest_s=_PIECE_S)
     if found is None:
         return speaker
     likeness = voices @ found

@@ -6,16 +6,13 @@ window; the clustering of voices tells who is who.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echostream.diarization.base import OnShare, Samples
+from echostream.diarization.models import Network
 from echostream.domain import SAMPLE_RATE_HZ
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 PEOPLE = 3
 """The most people that one window tells apart; two of them may speak at once."""
@@ -51,15 +48,14 @@ class Segmentation:
 
 
 class SegmentationModel:
-    def __init__(self, session: "InferenceSession") -> None:
-        self._session = session
-        self._input = session.get_inputs()[0].name
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     def segmentation(self, samples: Samples, on_share: OnShare) -> Segmentation:
         chances, active = [], []
         count = _window_count(len(samples))
         for batch in _batches(samples, count):
-            scores = self._session.run(None, {self._input: batch})[0]
+            scores = self._network(batch)
             chances.append((np.exp(scores) @ _CLASSES).astype(np.float16))
             active.append(_CLASSES[scores.argmax(axis=-1)] > 0)
             on_share(sum(map(len, active)) / count)
