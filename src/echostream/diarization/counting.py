@@ -16,9 +16,9 @@ from echostream.diarization.clustering import Labels, Merge, Vectors, cut, linka
 
 MOST = 40
 """The most groups that are looked for."""
-_ALIKE, _ALIKE_IF_SHORT = 0.73, 0.55
+_ALIKE, _ALIKE_IF_SHORT = 0.72, 0.6
 """Cosines above which two groups are one person; the second if there is hardly any speech."""
-_ENOUGH_S = 12.0
+_ENOUGH_S = 16.0
 """Speech of a group from which the first of the two applies."""
 _NEAREST = 0.36
 """Groups that are nearer than this are not divided, whatever their spread."""

@@ -1,12 +1,11 @@
 """What speakers are called: letters in order of first speech, or the name of a known voice."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count, product
-from string import ascii_uppercase
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 
 import numpy as np
 
-from echostream.domain import KnownVoice, Voice
+from echostream.domain import KnownVoice, Voice, letters
 from echostream.errors import InvalidRequest
 
 SAME_VOICE = 0.6
@@ -28,7 +27,7 @@ def names(
     """The name of each speaker. `in_order` has them by first speech; those with too little speech
     have no voice. Each known name goes to one speaker at most: the one most like it."""
     recognised = _recognised(voices, known)
-    free = (letter for letter in _letters() if letter not in recognised.values())
+    free = (letter for letter in map(letters, count()) if letter not in recognised.values())
     return {each: recognised.get(each) or next(free) for each in in_order}
 
 
@@ -51,8 +50,3 @@ def _cosine(one: Voice, other: Voice) -> float:
     a, b = np.array(one.embedding), np.array(other.embedding)
     return float(a @ b / max(1e-9, np.linalg.norm(a) * np.linalg.norm(b)))
 
-
-def _letters() -> Iterator[str]:
-    """A to Z, AA, AB and so on."""
-    for length in count(1):
-        yield from map("".join, product(ascii_uppercase, repeat=length))
