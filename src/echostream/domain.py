@@ -186,6 +186,16 @@ class Turn:
     confidence: float = 1.0
 
 
+def letters(place: int) -> str:
+    """What speakers are called: A, B, … Z, AA, AB, … for 0, 1, … 25, 26, 27, …"""
+    name = ""
+    place += 1
+    while place:
+        place, letter = divmod(place - 1, 26)
+        name = chr(ord("A") + letter) + name
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """A speaker, with the total time of their segments. `name` is None if unknown."""

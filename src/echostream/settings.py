@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     """Windows of up to 30 s that Whisper decodes at once when transcribing a file. Unset: chosen by
     CPUs and free memory."""
 
+    diarization_model: str | None = None
+    """A folder with the models that tell speakers apart: `*segmentation*.onnx` (pyannote 3.0) and
+    `*campplus*.onnx`. Unset: those that come with EchoStream."""
+
     vocabulary: Annotated[tuple[str, ...], NoDecode] = ()
     """Names and terms that are likely to be said in any recording, separated by commas."""
 
