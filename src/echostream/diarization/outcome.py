@@ -12,15 +12,12 @@ def with_speakers(
     transcript: Transcript, found: Diarization, known: Collection[KnownVoice] = ()
 ) -> Transcript:
     """The transcript with a speaker in each segment where one can be told."""
-    names = {each.name for each in known}
     segments = assigned(transcript.segments, found.turns)
+    names = {each.name for each in known}
     return replace(
         transcript,
         segments=segments,
-        speakers=tuple(
-            replace(each, name=each.id) if each.id in names else each
-            for each in speakers(segments, found.voices or {})
-        ),
+        speakers=speakers(segments, found.voices or {}, names),
     )
 
 
