@@ -2,6 +2,8 @@
 
 import asyncio
 import tempfile
+from contextlib import suppress
+from typing import IO
 
 import numpy as np
 import structlog
@@ -22,12 +24,14 @@ class LiveSpeakers:
     def __init__(self, finder: SpeakerFinder, options: SpeakerOptions) -> None:
         self._finder = finder
         self._options = options
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._file: IO[bytes] | None = None
         self._fault: OSError | None = None
 
     def hear(self, samples: Samples) -> None:
         """Takes the next samples. A full disk only costs the speakers."""
         try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
             # Some kilobytes, which the system takes without waiting for the disk.
             self._file.write(samples.astype("<i2", copy=False).tobytes())
         except OSError as error:
@@ -43,17 +47,18 @@ class LiveSpeakers:
             return with_failure(transcript, str(error))
 
     def close(self) -> None:
-        try:
-            self._file.close()
-        except OSError as error:  # writes what it still holds
-            log.warning("live_audio_not_kept", reason=str(error))
+        if self._file is not None:
+            with suppress(OSError):  # it may still hold what the disk had no room for
+                self._file.close()
 
     def _read(self) -> Samples:
         try:
-            self._file.flush()
             if self._fault is not None:
                 raise self._fault
+            if self._file is None:
+                return np.empty(0, np.int16)
+            self._file.flush()
+            self._file.seek(0)
+            return np.fromfile(self._file, "<i2")
         except OSError as error:
             raise StorageFull("the server had no room for the audio") from error
-        self._file.seek(0)
-        return np.fromfile(self._file, "<i2")
