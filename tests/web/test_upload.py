@@ -67,7 +67,9 @@ def test_the_answer_has_the_promised_shape(send: Callable[..., httpx.Response]) 
     first = {"id": 0, "start": 0.0, "end": 0.5, "text": "we will ship on friday"}
     word = {"word": first["text"], "start": 0.0, "end": 0.5, "probability": 1.0}
     more = {"spaceBefore": True, "language": "en", "channel": None, "speaker": None}
-    assert body["segments"][0] == first | more | {"words": [word | {"spaceBefore": True}]}
+    assert body["segments"][0] == first | more | {
+        "words": [word | {"spaceBefore": True, "speaker": None}]
+    }
     assert [segment["id"] for segment in body["segments"]] == [0, 1]
 
 
