@@ -257,6 +257,7 @@ def test_openapi_shows_both_forms_with_an_example(api: httpx.Client) -> None:
     options = {
         *("useQueue", "language", "task", "prompt", "wordTimestamps", "insights"),
         *("hotwords", "audioTrack", "channels", "model", "callbackUrl", "audioUrl"),
+        *("diarize", "numSpeakers", "minSpeakers", "maxSpeakers", "knownSpeakers"),
     }
     assert {"audio", *options} == set(form)
     assert options == set(content["application/json"]["schema"]["properties"])
