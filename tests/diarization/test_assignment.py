@@ -1,5 +1,7 @@
 """Words get the speakers of the turns, in segments of one speaker each."""
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,5 +142,5 @@ def test_neighbours_of_one_sentence_differ(segments: list[Segment], turns: list[
     """So no segment is cut without reason, and none has two speakers to be cut between."""
     for each in segments:
         parts = assigned([each], turns)
-        assert all(a.speaker != b.speaker for a, b in zip(parts, parts[1:], strict=False))
+        assert all(a.speaker != b.speaker for a, b in itertools.pairwise(parts))
         assert {part.speaker for part in parts} <= {turn.speaker for turn in turns} | {None}
