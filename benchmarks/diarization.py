@@ -185,7 +185,7 @@ def quality(clips: Sequence[Clip], sides: dict[str, Side]) -> str:
 
 
 def long_recording(clips: Sequence[Clip], minutes: float) -> str:
-    """Time and memory of the clips one after the other, again and again, in a process of its own."""
+    """Time and memory of the clips again and again, in a process of its own."""
     joined = np.concatenate([clip.samples for clip in clips])
     times = -(-int(minutes * 60 * RATE_HZ) // len(joined))
     samples = np.tile(joined, times)[: int(minutes * 60 * RATE_HZ)]

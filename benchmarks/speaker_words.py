@@ -1,8 +1,8 @@
 """Measures how many words get the wrong speaker.
 
 The clips have no text, so the words are Whisper's on both sides: with the speakers of the
-reference, and with those that were found. Then the word error rate is 0, and meeteval's cpWER is
-the share of words with the wrong speaker. The reference's speakers are those of each word by
+reference, and with those that were found. Then the word error rate is 0, and all of
+meeteval's cpWER is due to speakers. The reference's speakers are those of each word by
 itself; labelling whole segments is compared with cutting them at words.
 """
 
@@ -80,8 +80,8 @@ def _texts(segments: Iterable[Segment]) -> dict[str, str]:
 
 
 def _wrong(true: dict[str, str], found: dict[str, str]) -> tuple[int, int]:
-    """Errors and words. A word with the wrong speaker is missing there and too many here, which
-    counts as one or two errors; halved, it is the least number of such words."""
+    """Errors and words. A word with the wrong speaker is missing from one and too many for the
+    other, which are two errors, or one where it replaces another word."""
     from meeteval.wer import cp_word_error_rate
 
     if not true:
