@@ -8,7 +8,7 @@ both sides are long enough to be sure of.
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise
 
 from echostream.domain import Segment, Speaker, Turn, Voice, Word, joined
 
@@ -20,7 +20,7 @@ _SURE_S = 0.8
 """Words of one speaker in a row that last as long are not a mistake."""
 _AS_LONG = 0.9
 """Of two speakers at once, the one of the word before stays if they speak for this share."""
-_SENTENCE_ENDS = (".", "?", "!", "…", "。", "?", "!")
+_SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 
 
 def assigned(segments: Sequence[Segment], turns: Sequence[Turn]) -> tuple[Segment, ...]:
@@ -170,7 +170,7 @@ def _sure(runs: list[_Run]) -> list[_Run]:
 
 def _at_sentence_ends(runs: list[_Run]) -> list[_Run]:
     """Moves a cut by one word where that is the end of a sentence."""
-    for one, other in zip(runs[:-1], runs[1:], strict=True):
+    for one, other in pairwise(runs):
         if _ends_sentence(one.words[-1]):
             continue
         if len(other.words) > 1 and _ends_sentence(other.words[0]):

@@ -47,7 +47,9 @@ class Network:
         try:
             import onnxruntime
         except ImportError as error:
-            raise ModelUnavailable("speakers need onnxruntime: pip install onnxruntime") from error
+            raise ModelUnavailable(
+                "telling speakers apart needs onnxruntime: pip install 'echostream[whisper]'"
+            ) from error
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

@@ -49,4 +49,3 @@ def _recognised(voices: Mapping[int, Voice], known: Sequence[KnownVoice]) -> dic
 def _cosine(one: Voice, other: Voice) -> float:
     a, b = np.array(one.embedding), np.array(other.embedding)
     return float(a @ b / max(1e-9, np.linalg.norm(a) * np.linalg.norm(b)))
-

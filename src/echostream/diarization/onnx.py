@@ -65,6 +65,7 @@ class OnnxDiarizer:
         )
         told = tell_apart(people, _bounds(options))
         if told is None:
+            on_share(1.0)
             return Diarization()
         chances = corrected(
             samples,
@@ -73,6 +74,7 @@ class OnnxDiarizer:
             use.voices,
             report.part(in_second_pass, 1),
         )
+        on_share(1.0)
         return self._named(stretches(chances), told, options)
 
     def voice(self, samples: Samples) -> Voice | None:

@@ -15,6 +15,7 @@ from echostream.diarization.segmentation import FRAMES_PER_S, STEP_FRAMES, Segme
 
 _PAUSE_FRAMES = round(0.25 * FRAMES_PER_S)
 """A speaker's shorter pauses do not end a turn."""
+_BLOCK_FRAMES = 10_000
 _SHORTEST_FRAMES = round(0.1 * FRAMES_PER_S)
 
 
@@ -42,14 +43,17 @@ def speaking(segmentation: Segmentation, labels: Labels) -> NDArray[np.float32]:
             own = segmentation.chances[window][:, people_labels == speaker]
             chances[frames, speaker] += own.max(axis=1)
     chances /= heard[:, None]
-    return _only_the_likeliest(chances, np.rint(people / heard).astype(np.intp))
+    _keep_the_likeliest(chances, np.rint(people / heard))
+    return chances
 
 
-def _only_the_likeliest(
-    chances: NDArray[np.float32], people: NDArray[np.intp]
-) -> NDArray[np.float32]:
-    ranks = np.argsort(np.argsort(-chances, axis=1, kind="stable"), axis=1)
-    return np.where(ranks < people[:, None], chances, np.float32(0))
+def _keep_the_likeliest(chances: NDArray[np.float32], people: NDArray[np.float32]) -> None:
+    """Sets all but so many speakers of each frame to 0. In blocks, because ranks take a multiple
+    of the memory."""
+    for start in range(0, len(chances), _BLOCK_FRAMES):
+        block = chances[start : start + _BLOCK_FRAMES]
+        ranks = np.argsort(np.argsort(-block, axis=1, kind="stable"), axis=1)
+        block[ranks >= people[start : start + _BLOCK_FRAMES, None]] = 0
 
 
 def stretches(chances: NDArray[np.float32]) -> list[Stretch]:
