@@ -113,6 +113,7 @@ async def _live(
         final = await client.run(live_client.stopped_by(stop, pieces))
     if "error" in final:
         fail(final["message"])
+    _show_speakers(final)
     if final["insights"]:
         _show_insights(final["insights"])
 
@@ -135,6 +136,22 @@ def _growing_text() -> Iterator[Callable[[str, str, int], None]]:
 
     yield write
     sys.stdout.write("\n")
+
+
+def _show_speakers(final: dict[str, Any]) -> None:
+    """On a terminal, shows the text once more, with those who said it; a pipe has the text."""
+    from rich.console import Console
+
+    from echostream.domain import DIARIZATION_FAILED
+    from echostream.schema import SegmentShape
+    from echostream.show import show_segments
+
+    for warning in final.get("warnings", ()):
+        if warning["code"] == DIARIZATION_FAILED:
+            typer.echo(f"echostream: {warning['message']}", err=True)
+    if final.get("speakers") and sys.stdout.isatty():
+        segments = [SegmentShape.model_validate(each) for each in final["segments"]]
+        show_segments(segments, Console())
 
 
 def _show_insights(insights: dict[str, Any]) -> None:
