@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from conftest import sample_text
+from echostream.cache import NoCache
 from echostream.domain import SAMPLE_RATE_HZ, Insights, TranscribeOptions, Transcript
 from echostream.engine import LiveEngine
 from echostream.errors import AudioIdTaken, EchoStreamError, ResumeFailed, ServerBusy
+from echostream.speakers import SpeakerFinder
 from echostream.streaming import Event, Final, Limits, Live, LiveSessions, Partial
 
 SECOND = 2 * SAMPLE_RATE_HZ
@@ -51,6 +53,7 @@ class _Engine:
         return self._place
 
 
+FINDER = SpeakerFinder(NoCache(), timeout_s=60)
 Make = Callable[[Limits], LiveSessions]
 
 
@@ -59,7 +62,7 @@ async def make(engine: LiveEngine) -> AsyncIterator[Make]:
     made: list[LiveSessions] = []
 
     def make_sessions(limits: Limits) -> LiveSessions:
-        made.append(LiveSessions(_Engine(engine), no_insights, limits))
+        made.append(LiveSessions(_Engine(engine), no_insights, FINDER, limits))
         return made[-1]
 
     yield make_sessions

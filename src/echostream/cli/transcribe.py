@@ -13,7 +13,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from echostream.cli.common import FAILED, fail, given, settings_of
-from echostream.cli.options import Hotwords, Insights, Language, Model, Prompt, asked
+from echostream.cli.options import (
+    Hotwords,
+    Insights,
+    KnownSpeakers,
+    Language,
+    MaxSpeakers,
+    MinSpeakers,
+    Model,
+    NumSpeakers,
+    Prompt,
+    Speakers,
+    asked,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from echostream.options import UploadOptions
@@ -38,6 +51,11 @@ def transcribe(
     language: Language = None,
     prompt: Prompt = None,
     hotwords: Hotwords = None,
+    speakers: Speakers = None,
+    num_speakers: NumSpeakers = None,
+    min_speakers: MinSpeakers = None,
+    max_speakers: MaxSpeakers = None,
+    known_speakers: KnownSpeakers = None,
     task: Annotated[
         Literal["transcribe", "translate"],
         typer.Option(help="`translate` gives the text in English."),
@@ -73,6 +91,11 @@ def transcribe(
         language=language,
         prompt=prompt,
         hotwords=hotwords,
+        diarize=speakers,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        known_speakers=text_of(known_speakers),
         task=task,
         audio_track=audio_track,
         channels="separate" if separate_channels else "mix",
@@ -151,6 +174,7 @@ async def _transcribe_all(
                 typer.echo(f"echostream: {name}: {reason}", err=True)
                 complete = False
             else:
+                _tell_failed_speakers(result, name)
                 _write(result, target, work)
     finally:
         await pipeline.aclose()
@@ -169,9 +193,18 @@ async def _with_progress(pipeline: "Pipeline", name: str, work: _Work) -> "Resul
             source,
             work.options.transcribe_options,
             audio=work.options.audio_options,
+            speakers=work.options.speaker_options(by_default=pipeline.diarizes_by_default),
             insights=work.insights,
             progress=bar.update,
         )
+
+
+def _tell_failed_speakers(result: "Result", name: str) -> None:
+    from echostream.domain import DIARIZATION_FAILED
+
+    for warning in result.transcript.warnings:
+        if warning.code == DIARIZATION_FAILED:
+            typer.echo(f"echostream: {name}: {warning.message}", err=True)
 
 
 @contextmanager

@@ -25,7 +25,10 @@ _READ_BYTES = 64 * 1024
 _AWAY_S = 3.0
 """How long a stopped recording waits for the API if the connection to it broke."""
 
-_ANSWERED = ("transcript", "insights", "language", "duration", "segments", "engine", "model")
+_ANSWERED = (
+    *("transcript", "insights", "language", "duration", "segments", "speakers", "warnings"),
+    *("engine", "model"),
+)
 
 _NO_TEXT = {
     "unreachable": "The API cannot be reached.",

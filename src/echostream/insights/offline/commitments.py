@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from echostream.domain import ActionItem, Point
 from echostream.insights.offline.lexicon import STATES, STEERING
@@ -121,6 +121,8 @@ def find(sentences: Iterable[Sentence]) -> Found:
         if _DECIDED.search(text) and not is_question(text):
             _add_point(decisions, sentence)
         elif item := action_item(text, sentence.segment_ids):
+            if item.owner is None and item.text.startswith("I "):
+                item = replace(item, owner=sentence.speaker)
             earlier = items.setdefault(item.text.lower(), item)
             if earlier is not item:
                 items[item.text.lower()] = _with_evidence(earlier, item.evidence)
