@@ -52,3 +52,10 @@ def test_short_pauses_do_not_end_a_turn():
 def test_runs():
     assert list(runs(np.array([True, True, False, True]))) == [(0, 2), (3, 4)]
     assert list(runs(np.zeros(3, np.bool_))) == []
+
+
+def test_what_is_never_surely_speech_is_none():
+    speech = windows({0: slice(50, 250)})
+    assert speech.has_speech
+    assert not Segmentation(speech.chances * np.float16(0.6), speech.active).has_speech
+    assert not windows({}).has_speech

@@ -59,6 +59,9 @@ class OnnxDiarizer:
             return Diarization()
         report = _Reports(on_share)
         windows = use.segmentation.segmentation(samples, report.part(0, _SEGMENTATION_SHARE))
+        if not windows.has_speech:
+            on_share(1.0)
+            return Diarization()
         in_second_pass = _SEGMENTATION_SHARE + _VOICES_SHARE
         people = people_of(
             samples, windows, use.voices, report.part(_SEGMENTATION_SHARE, in_second_pass)

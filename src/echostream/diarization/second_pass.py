@@ -14,7 +14,7 @@ from echostream.diarization.people import spans_of
 from echostream.diarization.reconstruction import Stretch, stretches
 from echostream.diarization.segmentation import FRAME, FRAMES_PER_S
 
-_PIECE_S = 4.0
+_PIECE_S = 2.0
 _PIECE_FRAMES = round(_PIECE_S * FRAMES_PER_S)
 _LEAST_FRAMES = round(0.8 * FRAMES_PER_S)
 _NEARER = 0.05
@@ -40,7 +40,17 @@ def corrected(
                 moved[piece, nearest] = np.maximum(moved[piece, nearest], own)
                 moved[piece, turn.speaker] = 0
         on_share(number / len(turns))
+    _keep_everybody(moved, chances)
     return moved
+
+
+def _keep_everybody(moved: NDArray[np.float32], chances: NDArray[np.float32]) -> None:
+    """Undoes the moves of a speaker who would have no turn left: how many people there are was
+    decided, or told, before."""
+    left = {turn.speaker for turn in stretches(moved)}
+    for speaker in set(range(chances.shape[1])) - left:
+        own = chances[:, speaker] > 0
+        moved[own] = chances[own]
 
 
 def _pieces(turn: Stretch) -> list[slice]:
