@@ -131,7 +131,7 @@ def known(diarizer: Diarizer, people: dict[str, list[Samples]]) -> str:
     rows = ["| known voices | cosine | strangers named | known not named |", "|---|---|---|---|"]
     for way in ("as it is", "telephone"):
         same, different = _likeness(diarizer, people, WAYS[way])
-        for least in (0.5, SAME_VOICE, 0.7):
+        for least in (0.5, 0.6, SAME_VOICE, 0.8):
             accepted, rejected = np.mean(different >= least), np.mean(same < least)
             rows.append(f"| {way} | {least} | {accepted:.1%} | {rejected:.1%} |")
         rows.append(f"| pairs, {way} | | {len(different)} | {len(same)} |")

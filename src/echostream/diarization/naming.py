@@ -8,8 +8,9 @@ import numpy as np
 from echostream.domain import KnownVoice, Voice, letters
 from echostream.errors import InvalidRequest
 
-SAME_VOICE = 0.6
-"""The cosine from which a voice is a known one."""
+SAME_VOICE = 0.7
+"""The cosine from which a voice is a known one. With 3 s of speech from the same microphone no
+stranger is named, and 1 % of the known are not; over a telephone 10 % of strangers are like it."""
 
 
 def check_models(known: Iterable[KnownVoice], model: str, dimensions: int) -> None:

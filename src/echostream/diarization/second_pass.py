@@ -47,10 +47,10 @@ def corrected(
 def _keep_everybody(moved: NDArray[np.float32], chances: NDArray[np.float32]) -> None:
     """Undoes the moves of a speaker who would have no turn left: how many people there are was
     decided, or told, before."""
-    for speaker in range(chances.shape[1]):
-        if not moved[:, speaker].any():
-            own = chances[:, speaker] > 0
-            moved[own] = chances[own]
+    left = {turn.speaker for turn in stretches(moved)}
+    for speaker in set(range(chances.shape[1])) - left:
+        own = chances[:, speaker] > 0
+        moved[own] = chances[own]
 
 
 def _pieces(turn: Stretch) -> list[slice]:
