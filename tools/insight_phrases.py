@@ -102,6 +102,14 @@ IDLE = (
     "The next meeting is on Thursday.;Somebody should really {task} one day.;"
     "You will receive a transcript to check for accuracy.;I call the meeting to order.;"
     "I will pass over to {name}.;Over to you, {name}.;{name} will tell us about {thing}.;"
+    "Chair, we have invested in {thing}.;Chair, earlier today we were misinformed about {thing}.;"
+    "Chair, farmers would like to know about {thing}.;Can I thank the minister for attending?;"
+    "In order to do that, businesses have to pay for {thing}.;We look forward to seeing you then.;"
+    "As I have repeatedly said, {thing} is with the provinces.;Please note that this is the end.;"
+    "So that would be origin in English.;That's something like seven hundred dollars for {thing}.;"
+    "And then nine is the maximum that we can do.;We are only using a small set for training.;"
+    "They have to plan {thing} and train their staff.;We could remove it, or normalise it.;"
+    "It was about six percent.;We have backed {thing} with more money.;I call on the member.;"
     "I'll take that as a yes.;I'm going to explain what we did.;We were supposed to {task}."
 ).split(";")
 

@@ -28,7 +28,7 @@ from echostream.insights.offline.model import KINDS, Kind, shifted
 from echostream.insights.offline.sentences import sentences_of
 
 OUT = Path(model.__file__).with_name("weights.npz")
-MADE_UP = 150
+MADE_UP = 200
 STEPS = 80
 RATE = 0.1
 RARE = 3.0
@@ -73,7 +73,7 @@ def annotated(path: Path) -> Iterator[Example]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             meeting = json.loads(line)
-            for texts in variants([segment for segment in meeting["segments"]]):
+            for texts in variants(meeting["segments"]):
                 yield from labelled(meeting, texts)
 
 

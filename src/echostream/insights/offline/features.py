@@ -5,7 +5,7 @@ of their own, so that each word is hashed once.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
@@ -13,12 +13,21 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from echostream.insights.offline.forms import forms_of
+from echostream.insights.offline.commitments import (
+    decides,
+    due_of,
+    is_question,
+    plainly,
+    reading_of,
+)
 from echostream.insights.offline.sentences import Sentence
 from echostream.insights.offline.vocabulary import class_of, spoken_words
 
 COLUMNS = 1 << 13
 """Columns of a table. More hardly help: the words are few."""
+
+_SIZE = 3.0
+"""The length of a sentence's vector: long and short sentences weigh the same."""
 
 WINDOWS: dict[str, tuple[int, ...]] = {
     "own": (0,),
@@ -31,7 +40,7 @@ WINDOWS: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The entries of a sparse matrix, sentences by columns. All its values are 1 / sqrt(n)."""
+    """The entries of a sparse matrix, sentences by columns. Its rows have one length."""
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -40,8 +49,8 @@ class Features:
 
 
 def features_of(sentences: Sequence[Sentence]) -> Features:
-    contents = [[w for w in spoken_words(s.text) if class_of(w)[0] == "<"] for s in sentences]
-    uses = Counter(w for ws in contents for w in set(ws))
+    contents = [_contents(sentence.text) for sentence in sentences]
+    uses = Counter(word for words in contents for word in words)
     rows: list[int] = []
     columns: list[int] = []
     lengths = np.zeros(len(sentences), np.float32)
@@ -53,9 +62,14 @@ def features_of(sentences: Sequence[Sentence]) -> Features:
         }
         rows.extend([row] * len(found))
         columns.extend(found)
-        lengths[row] = max(1, len(found))
+        lengths[row] = len(found)
     where = np.array(rows, np.intp)
-    return Features(where, np.array(columns, np.intp), 3 / np.sqrt(lengths[where]) if rows else np.zeros(0, np.float32), len(sentences))
+    values = (_SIZE / np.sqrt(lengths[where])).astype(np.float32)
+    return Features(where, np.array(columns, np.intp), values, len(sentences))
+
+
+def _contents(text: str) -> frozenset[str]:
+    return frozenset(word for word in spoken_words(text) if class_of(word)[0] == "<")
 
 
 def _word_columns(text: str) -> Iterator[int]:
@@ -63,9 +77,27 @@ def _word_columns(text: str) -> Iterator[int]:
     for n in (1, 2, 3):
         for start in range(len(words) - n + 1):
             yield _column(" ".join(words[start : start + n]))
-    for form in forms_of(text):
+    for form in _forms(plainly(text)):
         yield _column(f"form:{form}")
     yield _column(f"length:{min(10, len(words) // 3)}")
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Which of the phrases for tasks, decisions, due times and questions the sentence has."""
+    due = due_of(text) is not None
+    if is_question(text):
+        yield "question"
+    if due:
+        yield "due"
+    if decides(text):
+        yield "decides"
+    if reading := reading_of(text):
+        yield reading.form
+        if reading.owner:
+            yield "named"
+            yield f"{reading.form}, named"
+        if due:
+            yield f"{reading.form}, due"
 
 
 def _placed(row: int, sentences: Sequence[Sentence]) -> Iterator[str]:
@@ -78,7 +110,7 @@ def _placed(row: int, sentences: Sequence[Sentence]) -> Iterator[str]:
     yield f"start:{row.bit_length()}"
 
 
-def _recurring(words: Sequence[str], uses: Counter[str]) -> Iterator[str]:
+def _recurring(words: Collection[str], uses: Counter[str]) -> Iterator[str]:
     """How much the meeting speaks of what the sentence is about."""
     yield f"content:{min(len(words), 8)}"
     if words:
