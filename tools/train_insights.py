@@ -94,7 +94,10 @@ def labelled(meeting: dict[str, Any], texts: Sequence[str]) -> Iterator[Example]
         Segment(place, said["start"], said["end"], text, speaker=said["speaker"])
         for place, (said, text) in enumerate(zip(spoken, texts, strict=True))
     ]
-    evidence = {name: evidence_of(meeting[name]) for name in ("actions", "decisions", "problems", "abstract")}
+    evidence = {
+        name: evidence_of(meeting[name])
+        for name in ("actions", "decisions", "problems", "abstract")
+    }
     asked = {place for place, said in enumerate(spoken) if said["act"].startswith("el.")}
     wanted: dict[Kind, set[int]] = {
         "actions": evidence["actions"],
@@ -121,9 +124,7 @@ def made_up() -> Iterator[Example]:
     """With punctuation and without. Nobody has said which of their sentences are telling: all."""
     for number, lines in enumerate(made_up_meetings(MADE_UP)):
         texts = [text if number % 2 else plain(text) for text, _ in lines]
-        sentences = sentences_of(
-            Segment(place, 0.0, 0.0, text) for place, text in enumerate(texts)
-        )
+        sentences = sentences_of(Segment(place, 0.0, 0.0, text) for place, text in enumerate(texts))
         kinds = [{lines[place][1] for place in sentence.segment_ids} for sentence in sentences]
         labels = {kind: np.array([float(kind in each) for each in kinds]) for kind in KINDS}
         yield Example(features_of(sentences), labels)

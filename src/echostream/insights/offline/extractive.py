@@ -29,7 +29,6 @@ from echostream.insights.offline.languages import reads_english
 from echostream.insights.offline.sentences import Sentence, sentences_of
 from echostream.insights.offline.summary import central
 from echostream.insights.offline.topics import topics_of
-from echostream.insights.offline.topics import topics_of
 from echostream.scripts import joined_texts
 
 _KEY_POINTS = 8
@@ -113,7 +112,11 @@ def _of_the_unread(transcript: Transcript, sentences: Sequence[Sentence]) -> Ins
         action_items=(),
         sentiment_timeline=_timeline(transcript, sentences, ()),
         meta=InsightsMeta(
-            ExtractiveInsights.name, ExtractiveInsights.model, 1.0, degraded=True, degraded_reason=reason
+            ExtractiveInsights.name,
+            ExtractiveInsights.model,
+            1.0,
+            degraded=True,
+            degraded_reason=reason,
         ),
     )
     topics = keywords_of([sentence.text for sentence in sentences], transcript.language)

@@ -21,13 +21,14 @@ from echostream.insights.offline.commitments import (
     plainly,
     reading_of,
 )
+from echostream.insights.offline.lexicon import word_set
 from echostream.insights.offline.model import Scores
 from echostream.insights.offline.sentences import Sentence
 from echostream.insights.offline.vocabulary import class_of, spoken_words
 
 _MODAL = (
     "(?:will|would|going to|to be|should|shall|must|can|could|need to|needs to|have to|has to|"
-    "got to|get to|want to|supposed to)"
+    "got to|get to|want to|supposed to)(?! not)"
 )
 _ADVERB = "(?: (?:guys|two|all|both|are|am|is|just|also|then|have|probably|might|now))*"
 _SOMEBODY = "(?:i|we|you|us|yourself|(?:<name>|<role>)(?: and (?:<name>|<role>))?)"
@@ -41,7 +42,8 @@ _ENGAGES = re.compile(
 
 _CEREMONY = re.compile(
     r"\b(?:thank|welcome|look forward|note that|begin with a|adjourn|start with|i (?:would|will) "
-    r"like to|i have to say|i will (?:be brief|ask|start|take)|we will see)\b|^chair\b|\bchair ,"
+    r"like to|i have to say|i will (?:be|ask|start|take|come|show|go|talk|turn)|"
+    r"(?:we|you) will (?:see|find|talk|remember|look|come|go|have|get|be able)|let us (?:see|say))\b"
 )
 """What is said to open, close and steer."""
 
@@ -54,17 +56,17 @@ _SETTLES = re.compile(
 
 _I_ACT = re.compile(r"\bi(?:'m| am| will| can|'ve| have)?\b", re.I)
 
-_LIGHT = frozenset(
+_LIGHT = word_set(
     """
     a the an i you we he she it they me us my your our this that there here will would can could
     should do does did is are was were am be have has to of in on for and so but or not okay yeah
     just then now what who when how which why where with let please if like <name>
-    """.split()  # noqa: SIM905
+    """
 )
 """Words that say nothing about what is to be done."""
 
 _FEWEST_CONTENTS = 2
-_FEWEST_QUESTION_CONTENTS = 3
+_FEWEST_QUESTION_CONTENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class _Bar:
     """The least probability: of the likeliest sentence, and of one that clearly says so.
 
     `reach` sentences around the likeliest belong to the passage if they have `share` of `least`;
-    the next passage begins behind them.
+    the next passage begins behind them. What clearly says so is a passage of its own.
     """
 
     least: float
@@ -120,8 +122,7 @@ def _passages(
             continue
         first, end = max(0, peak - bar.reach), peak + bar.reach + 1
         around = np.flatnonzero(likely[first:end] >= bar.share * bar.least) + first
-        # What plainly says so is a thing of its own.
-        found.append((peak, [int(at) for at in around if at == peak or not plain[at]]))
+        found.append((peak, [peak] if plain[peak] else [int(at) for at in around if not plain[at]]))
         taken[first:end] |= ~plain[first:end]
         taken[peak] = True
     return iter(sorted(found))

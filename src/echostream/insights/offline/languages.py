@@ -5,18 +5,19 @@ from itertools import islice
 
 from echostream.domain import Transcript
 from echostream.insights.evidence import tokens_of
+from echostream.insights.offline.lexicon import word_set
 
 _ENOUGH_SEGMENTS = 300
 _FEWEST_WORDS = 8
 _LEAST_SHARE = 0.12
 """English speech has at least 0.3 of these words, other languages less than 0.05."""
 
-_ENGLISH = frozenset(
+_ENGLISH = word_set(
     """
     the of and to that it is you we they this are was for on with have be not what so but or if
     there as at from will would can do don't it's i'm we're that's my your our his her their been
     has had were about which who when how all one just know think like yeah yes okay please
-    """.split()  # noqa: SIM905
+    """
 )
 """Frequent words of English that no other frequent language has as frequent ones."""
 
@@ -37,6 +38,4 @@ def reads_english(transcript: Transcript) -> bool:
 
 
 def _first_words(texts: Iterable[str]) -> list[str]:
-    return [
-        word for text in islice(texts, _ENOUGH_SEGMENTS) for word in tokens_of(text[:5_000])
-    ]
+    return [word for text in islice(texts, _ENOUGH_SEGMENTS) for word in tokens_of(text[:5_000])]

@@ -61,11 +61,7 @@ def sentences_of(segments: Iterable[Segment]) -> list[Sentence]:
                 found[-1] = _joined(found[-1], text, segment.id)
             elif text:
                 found.append(Sentence(text, (segment.id,), segment.speaker))
-    return [
-        replace(sentence, text=text)
-        for sentence in found
-        for text in _clauses(sentence.text)
-    ]
+    return [replace(sentence, text=text) for sentence in found for text in _clauses(sentence.text)]
 
 
 def _goes_on(last: Sentence, text: str, speaker: str | None) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from echostream.insights.offline.lexicon import word_set
 from echostream.insights.offline.vocabulary import class_of, spoken_words
 
 _CANDIDATES = 300
@@ -21,11 +22,11 @@ _FEWEST_CONCEPTS = 2
 _RARE = 2
 """Concepts said less often count little in a long recording."""
 
-_WRITTEN = frozenset("the of to and in for on a with be as would about their by".split())
-_SPOKEN = frozenset(
+_WRITTEN = word_set("the of to and in for on a with be as would about their by")
+_SPOKEN = word_set(
     """
     i you it that this what me my your there do know like just not so if okay yeah
-    """.split()  # noqa: SIM905
+    """
 )
 """Words of sentences that report, and of sentences that only make sense to who was there."""
 

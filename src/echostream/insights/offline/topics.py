@@ -8,10 +8,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from echostream.insights.offline.lexicon import FIRST_NAMES, TALK
+from echostream.insights.offline.lexicon import FIRST_NAMES, TALK, word_set
 from echostream.insights.offline.vocabulary import FILLERS, class_of
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|[^\w\s]|\d+")
+_NO_NOUN = re.compile(r"\b(?:of course|in terms of|at the moment|for example)\b", re.I)
 _MOST = 5
 _MOST_IF_LONG = 3
 _LONG_SENTENCES = 150
@@ -23,35 +24,35 @@ _PARTS = 20
 _COVERED = 0.4
 """A word is replaced by a phrase that contains it and has at least this share of its uses."""
 
-_BEFORE_NOUNS = frozenset(
+_BEFORE_NOUNS = word_set(
     """
     the a an this that these those my your our their his her its of for with in on about from by
     between into over under per and or some any no each every both more most other another new
     different same without against towards two three four
-    """.split()  # noqa: SIM905
+    """
 )
-_BEFORE_OTHERS = frozenset(
+_BEFORE_OTHERS = word_set(
     """
     i you he she we they it to will would can could should shall must may might do does did not
     don't didn't doesn't can't won't is are was were be been am very too so quite really just
     always never also i'm you're we're they're it's that's isn't let's who
-    """.split()  # noqa: SIM905
+    """
 )
 _AFTER_PHRASES = frozenset(("of", "and", "or", "in", "is", "are", "was", "for", "on", "with", "to"))
-_ON_AGENDAS = frozenset(
+_ON_AGENDAS = word_set(
     """
     document information plan presentation presentations process project questionnaire report
     reports research review schedule meeting meetings group work
-    """.split()  # noqa: SIM905
+    """
 )
 """Nouns of any meeting: a topic only as a part of a phrase."""
 
-_INTRODUCES = frozenset(
+_INTRODUCES = word_set(
     """
     agenda discuss discussed discussing discussion talk talked talking present presentation
     presentations presenting item topic topics issue issues question questions start next
     regarding concerning welcome summarize summary decide
-    """.split()  # noqa: SIM905
+    """
 )
 """A sentence with one of these words may name what comes."""
 
@@ -62,9 +63,9 @@ _EARLY = 10
 _BY_LENGTH = (1, 4, 5)
 """What a phrase of one, two or three words counts."""
 
-_HOLLOW = frozenset(
+_HOLLOW = word_set(
     """
-    anybody anyone bunch couple course detail example fact guy guys half hand home interest
+    anybody anyone bunch couple detail example fact guy guys half hand home interest
     interesting mean moment none note obviously okay opinion order others particular past probably
     rest sense sir madam side thank thanks today type version view whole word words chair
     honourable member members minister mister gentleman lady speaker colleague colleagues answer
@@ -73,7 +74,7 @@ _HOLLOW = frozenset(
     laugh mic voice piece call true guess
     alright terms ones means per cent mm-hmm low real flat front top pretty multi young favourite
     instance corner yellow meeting meetings group work project report reports plan document information hmm yep nope dunno stuff everything nothing somebody
-    """.split()  # noqa: SIM905
+    """
 )
 """Nouns that say nothing on an agenda."""
 
@@ -83,7 +84,7 @@ def topics_of(texts: Sequence[str]) -> tuple[str, ...]:
     where those that follow seldom are what it was about.
     """
     limit = _MOST if len(texts) < _LONG_SENTENCES else _MOST_IF_LONG
-    sentences = [_WORD.findall(text.replace("_", "")) for text in texts]
+    sentences = [_WORD.findall(_NO_NOUN.sub(" ", text.replace("_", ""))) for text in texts]
     nouns = _nouns(sentences)
     uses: Counter[str] = Counter()
     said: Counter[str] = Counter()
@@ -134,9 +135,7 @@ def _may_be_noun(word: str) -> bool:
     )
 
 
-def _phrases(
-    words: Sequence[str], nouns: frozenset[str]
-) -> Iterator[tuple[int, Sequence[str]]]:
+def _phrases(words: Sequence[str], nouns: frozenset[str]) -> Iterator[tuple[int, Sequence[str]]]:
     """Every run of up to three words that ends in a noun, with the place where it starts."""
     for end, word in enumerate(words):
         if not _heads(word.lower(), nouns):
@@ -145,12 +144,14 @@ def _phrases(
             start = end - length + 1
             if start < 0 or not _may_be_noun(words[start].lower()):
                 break
-            if _begins(words[start].lower(), words[start - 1].lower() if start else "", nouns, length):
+            if _begins(
+                words[start].lower(), words[start - 1].lower() if start else "", nouns, length
+            ):
                 yield start, words[start : end + 1]
 
 
 def _heads(word: str, nouns: frozenset[str]) -> bool:
-    return word in nouns and (word in _ON_AGENDAS or word not in TALK and word not in _HOLLOW)
+    return word in nouns and (word in _ON_AGENDAS or (word not in TALK and word not in _HOLLOW))
 
 
 def _begins(word: str, before: str, nouns: frozenset[str], length: int) -> bool:

@@ -8,11 +8,11 @@ everything else becomes a blank with the ending of the word.
 import re
 from functools import lru_cache
 
-from echostream.insights.offline.lexicon import FIRST_NAMES
+from echostream.insights.offline.lexicon import FIRST_NAMES, word_set
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?|\d+")
 
-FILLERS = frozenset("um uh uhm umm er erm ah oh hmm hm mm mhm mmm huh eh".split())
+FILLERS = word_set("um uh uhm umm er erm ah oh hmm hm mm mhm mmm huh eh")
 """Sounds that carry nothing."""
 
 _SPELLED_OUT = {
@@ -24,7 +24,7 @@ _SPELLED_OUT = {
 }  # fmt: skip
 _CLITICS = {"ll": "will", "m": "am", "re": "are", "ve": "have", "d": "would", "s": "is"}
 
-_KEPT = frozenset(
+_KEPT = word_set(
     """
     a about above across actually after afternoon again agree agreed agreement all almost already
     also although always am an and another any anybody anyone anything anyway approve approved are
@@ -57,28 +57,28 @@ _KEPT = frozenset(
     wait want wanted wants was way we week weeks well went were what whatever when where whether
     which while who whole why will wish with without work worked working works would write writing
     wrong yeah year years yet you your yours yourself yourselves
-    """.split()  # noqa: SIM905 (a list of words is not read as one string per line)
+    """
 )
-_DATES = frozenset(
+_DATES = word_set(
     """
     monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight weekend january
     february march april june july august september october november december noon midnight
-    """.split()  # noqa: SIM905
+    """
 )
-_NUMBERS = frozenset(
+_NUMBERS = word_set(
     """
     three four five six seven eight nine ten eleven twelve thirteen fifteen twenty thirty forty
     fifty sixty seventy eighty ninety hundred thousand million half
-    """.split()  # noqa: SIM905
+    """
 )
-_ROLES = frozenset(
+_ROLES = word_set(
     """
     team department committee board council panel staff manager managers director engineer
     engineers developer developers designer designers expert experts lawyer client customer
     supplier vendor accountant analyst assistant administrator architect chair chairman president
     secretary treasurer leader supervisor intern consultant doctor nurse teacher editor writer
     tester agency boss colleague colleagues marketing minister officer student students professor
-    """.split()  # noqa: SIM905
+    """
 )
 _ENDINGS = ("ing", "ed", "ly", "s")
 
