@@ -35,7 +35,137 @@ _WORDS = 110
 """The length of the simple summaries, that of the references."""
 
 _LONG_WORDS = 20_000
-_SMALL = {"the", "of", "and", "a", "an", "in", "to", "for", "on", "with", "about", "its", "their"} for summary in written)
+_SMALL = {"the", "of", "and", "a", "an", "in", "to", "for", "on", "with", "about", "its", "by"}
+
+Evidence = Sequence[set[int]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("meetings", type=Path)
+    parser.add_argument("--write", action="store_true", help="replace the section in RESULTS.md")
+    args = parser.parse_args()
+    section = report(args.meetings)
+    print(section)
+    if args.write:
+        write(section)
+
+
+def report(folder: Path) -> str:
+    ami = _read(folder / "ami-dev.jsonl.gz")
+    qmsum = _read(folder / "qmsum-val.jsonl.gz")
+    insights = [analyse(turns_of(meeting)) for meeting in qmsum]
+    return "\n".join(
+        (
+            f"{HEADING}\n",
+            "Written by `python -m benchmarks.insights MEETINGS --write`.\n",
+            *_found_table(ami),
+            "",
+            *_summary_table(qmsum, insights),
+            "",
+            *_remarks(qmsum, insights),
+            "",
+        )
+    )
+
+
+def write(section: str) -> None:
+    """Puts `section` where it was in `RESULTS.md`, or at its end."""
+    text = RESULTS.read_text(encoding="utf-8")
+    before, _, rest = text.partition(HEADING)
+    following = re.search(r"^## ", rest, re.M)
+    after = rest[following.start() :] if following else ""
+    RESULTS.write_text(f"{before.rstrip()}\n\n{section}\n{after}".rstrip() + "\n", encoding="utf-8")
+
+
+def analyse(segments: Sequence[Segment]) -> Insights:
+    transcript = Transcript(tuple(segments), "en", segments[-1].end_s, "fake", "fake")
+    return asyncio.run(ExtractiveInsights().analyse(transcript))
+
+
+def spoken(meeting: dict[str, Any], words: str = "text", speakers: bool = True) -> list[Segment]:
+    """An AMI meeting as written (`text`), as recognised (`asr`) or without marks (`plain`)."""
+    segments = []
+    for place, said in enumerate(meeting["segments"]):
+        text = said["text"] if words == "plain" else said.get(words) or ""
+        if words == "plain":
+            text = re.sub(r"[^\w\s']", " ", text.replace("_", "")).lower()
+        speaker = said["speaker"] if speakers else None
+        segments.append(Segment(place, said["start"], said["end"], text, speaker=speaker))
+    return segments
+
+
+def turns_of(meeting: dict[str, Any]) -> list[Segment]:
+    """A QMSum meeting without its notes of sounds, a segment a turn."""
+    return [
+        Segment(place, float(place), place + 1.0, _plain(turn["content"]), speaker=turn["speaker"])
+        for place, turn in enumerate(meeting["meeting_transcripts"])
+    ]
+
+
+def scored(found: Sequence[Evidence], annotated: Sequence[Evidence]) -> tuple[int, float, float]:
+    """How many were found, the precision and the recall. Without evidence nothing is annotated."""
+    right = count = recalled = wanted = 0
+    for items, truths in zip(found, annotated, strict=True):
+        truths = [truth for truth in truths if truth]
+        count += len(items)
+        wanted += len(truths)
+        right += sum(any(_near(item, truth) for truth in truths) for item in items)
+        recalled += sum(any(_near(item, truth) for item in items) for truth in truths)
+    return count, right / max(1, count), recalled / max(1, wanted)
+
+
+def _near(one: set[int], other: set[int]) -> bool:
+    return any({place - 1, place, place + 1} & other for place in one)
+
+
+def _found_table(meetings: Sequence[dict[str, Any]]) -> list[str]:
+    lines = [
+        f"{len(meetings)} AMI meetings (development part):\n",
+        "| what | text | found | precision | recall | F1 |",
+        "|---|---|---|---|---|---|",
+    ]
+    ways = (
+        ("as written", "text", True),
+        ("without speakers", "text", False),
+        ("without marks and capitals", "plain", True),
+        ("as a recogniser of 2007 heard it", "asr", True),
+    )
+    for label, words, speakers in ways:
+        details = [analyse(spoken(meeting, words, speakers)).details for meeting in meetings]
+        for name, field, items in (
+            ("action items", "actions", [d.action_items for d in details]),
+            ("decisions", "decisions", [d.decisions for d in details]),
+        ):
+            found = [[set(item.evidence) for item in each] for each in items]
+            truths = [[set(item["evidence"]) for item in m[field] or ()] for m in meetings]
+            count, precision, recall = scored(found, truths)
+            f1 = 2 * precision * recall / max(1e-9, precision + recall)
+            lines.append(
+                f"| {name} | {label} | {count} | {precision:.2f} | {recall:.2f} | {f1:.2f} |"
+            )
+    return lines
+
+
+def _summary_table(meetings: Sequence[dict[str, Any]], insights: Sequence[Insights]) -> list[str]:
+    answers = [meeting["general_query_list"][0]["answer"] for meeting in meetings]
+    texts = [[s.text for s in turns_of(meeting) if s.text] for meeting in meetings]
+    ways: tuple[tuple[str, Iterable[str]], ...] = (
+        ("EchoStream", (each.summary for each in insights)),
+        ("lead", (_cut(" ".join(turns)) for turns in texts)),
+        ("longest turns", (_cut(" ".join(sorted(turns, key=len)[::-1])) for turns in texts)),
+        ("LexRank", (_ranked(turns, centrality) for turns in texts)),
+        ("TextRank", (_ranked(turns, textrank) for turns in texts)),
+    )
+    lines = [
+        f"Summaries of {len(meetings)} QMSum meetings (validation part):\n",
+        "| summary | ROUGE-1 | ROUGE-2 | ROUGE-L | words |",
+        "|---|---|---|---|---|",
+    ]
+    for name, summaries in ways:
+        written = list(summaries)
+        scores = " | ".join(f"{100 * score:.1f}" for score in _rouge(answers, written))
+        words = fmean(len(summary.split()) for summary in written)
         lines.append(f"| {name} | {scores} | {words:.0f} |")
     return lines
 

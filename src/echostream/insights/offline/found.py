@@ -83,8 +83,11 @@ class _Bar:
     share: float
 
 
-_ACTION = _Bar(0.15, 0.12, 4, 0.3)
-_DECISION = _Bar(0.38, 0.2, 6, 0.2)
+_ACTION = _Bar(0.15, 0.3, 6, 0.2)
+_ACTION_IF_NO_SPEAKERS = _Bar(0.25, 0.3, 6, 0.2)
+"""Without speakers, sentences of several people are joined, and say more than one of them did."""
+
+_DECISION = _Bar(0.35, 0.2, 8, 0.2)
 _QUESTION = 0.6
 _MOST_QUESTIONS = 6
 """Chosen on the AMI development meetings, and read on the committee meetings of QMSum."""
@@ -116,7 +119,7 @@ def _passages(
     taken = np.zeros(len(likely), bool)
     found: list[tuple[int, list[int]]] = []
     for peak in map(int, np.argsort(-likely, kind="stable")):
-        if likely[peak] < bar.least_if_plain:
+        if likely[peak] < min(bar.least, bar.least_if_plain):
             break
         if taken[peak] or likely[peak] < (bar.least_if_plain if plain[peak] else bar.least):
             continue
@@ -132,8 +135,10 @@ def _action_items(
     sentences: Sequence[Sentence], texts: Sequence[str], likely: NDArray[np.float64]
 ) -> tuple[ActionItem, ...]:
     items: dict[str, ActionItem] = {}
+    speakers = any(sentence.speaker is not None for sentence in sentences)
+    bar = _ACTION if speakers else _ACTION_IF_NO_SPEAKERS
     plain = np.array([_is_plain_task(text) for text in texts], bool)
-    for peak, passage in _passages(likely, plain, _ACTION):
+    for peak, passage in _passages(likely, plain, bar):
         ranked = sorted(passage, key=lambda place: (place != peak, -likely[place]))
         quoted = next((place for place in ranked if _engages(texts[place])), None)
         if quoted is not None:
@@ -194,7 +199,7 @@ def _questions(
     """The questions most likely to matter: about something, and not about the talk itself."""
     asked = [
         place
-        for place in np.flatnonzero(likely >= _QUESTION)
+        for place in map(int, np.flatnonzero(likely >= _QUESTION))
         if is_question(texts[place])
         and sum(word not in _LIGHT for word in map(class_of, spoken_words(texts[place])))
         >= _FEWEST_QUESTION_CONTENTS

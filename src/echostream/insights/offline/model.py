@@ -31,13 +31,13 @@ def probabilities(
     features: Features, tables: NDArray[np.float32], bias: float
 ) -> NDArray[np.float64]:
     """`tables` has a row for each of `WINDOWS`."""
-    total = np.full(features.count, bias)
+    total = np.full(features.count, bias, np.float64)
     for table, offsets in zip(tables, WINDOWS.values(), strict=True):
         products = table[features.columns] * features.values
-        own = np.bincount(features.rows, products, minlength=features.count)
+        own = np.bincount(features.rows, products, minlength=features.count).astype(np.float64)
         for offset in offsets:
             total += shifted(own, offset)
-    return 1 / (1 + np.exp(-total))
+    return np.asarray(1 / (1 + np.exp(-total)), np.float64)
 
 
 def shifted(values: NDArray[np.float64], offset: int) -> NDArray[np.float64]:

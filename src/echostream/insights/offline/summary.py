@@ -81,7 +81,7 @@ def _chosen(candidates: list[_Candidate], gains: dict[Concept, float], words: in
 
 def _gain(candidate: _Candidate, gains: dict[Concept, float], covered: set[Concept]) -> float:
     added = sum(gains.get(concept, 0.0) for concept in candidate.concepts - covered)
-    return candidate.worth * added / candidate.words**_LENGTH
+    return candidate.worth * added / math.pow(candidate.words, _LENGTH)
 
 
 def _worth(words: Sequence[str], telling: float) -> float:

@@ -73,7 +73,8 @@ _HOLLOW = word_set(
     introduction folder laptop laptops blank pen expert limitation limitations
     laugh mic voice piece call true guess
     alright terms ones means per cent mm-hmm low real flat front top pretty multi young favourite
-    instance corner yellow meeting meetings group work project report reports plan document information hmm yep nope dunno stuff everything nothing somebody
+    instance corner yellow meeting meetings group work project report reports plan document
+    information hmm yep nope dunno stuff everything nothing somebody
     """
 )
 """Nouns that say nothing on an agenda."""
