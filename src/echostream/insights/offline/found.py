@@ -43,7 +43,8 @@ _ENGAGES = re.compile(
 _CEREMONY = re.compile(
     r"\b(?:thank|welcome|look forward|note that|begin with a|adjourn|start with|i (?:would|will) "
     r"like to|i have to say|i will (?:be|ask|start|take|come|show|go|talk|turn)|"
-    r"(?:we|you) will (?:see|find|talk|remember|look|come|go|have|get|be able)|let us (?:see|say))\b"
+    r"(?:we|you) will (?:see|find|talk|remember|look|come|go|have|get|be able)|"
+    r"let us (?:see|say))\b"
 )
 """What is said to open, close and steer."""
 
@@ -84,11 +85,11 @@ class _Bar:
 
 
 _ACTION = _Bar(0.15, 0.3, 6, 0.2)
-_ACTION_IF_NO_SPEAKERS = _Bar(0.25, 0.3, 6, 0.2)
+_ACTION_IF_NO_SPEAKERS = _Bar(0.25, 0.3, 6, 0.15)
 """Without speakers, sentences of several people are joined, and say more than one of them did."""
 
 _DECISION = _Bar(0.35, 0.2, 8, 0.2)
-_QUESTION = 0.6
+_QUESTION = 0.5
 _MOST_QUESTIONS = 6
 """Chosen on the AMI development meetings, and read on the committee meetings of QMSum."""
 
@@ -140,7 +141,7 @@ def _action_items(
     plain = np.array([_is_plain_task(text) for text in texts], bool)
     for peak, passage in _passages(likely, plain, bar):
         ranked = sorted(passage, key=lambda place: (place != peak, -likely[place]))
-        quoted = next((place for place in ranked if _engages(texts[place])), None)
+        quoted = next((place for place in ranked if plain[place] or _engages(texts[place])), None)
         if quoted is not None:
             item = _action_item(sentences[quoted], texts[quoted], _ids(sentences, passage))
             earlier = items.get(item.text.lower())
