@@ -37,6 +37,13 @@ _WORDS = 110
 _LONG_WORDS = 20_000
 _SMALL = {"the", "of", "and", "a", "an", "in", "to", "for", "on", "with", "about", "its", "by"}
 
+_READ = """\
+Read by hand: of the 22 action items in the 15 academic and committee meetings, which is all there are
+rather than 50, 9 were things somebody was to do. Figures of the provider before, on 137 AMI meetings by
+the same measure: action items precision 0.03, recall 0.45; decisions precision 0.15, recall 0.04;
+ROUGE 23.1, 2.9 and 13.1 on QMSum's test part."""
+"""What no program measures again."""
+
 Evidence = Sequence[set[int]]
 
 
@@ -64,6 +71,8 @@ def report(folder: Path) -> str:
             *_summary_table(qmsum, insights),
             "",
             *_remarks(qmsum, insights),
+            "",
+            _READ,
             "",
         )
     )

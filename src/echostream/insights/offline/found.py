@@ -44,7 +44,7 @@ _CEREMONY = re.compile(
     r"\b(?:thank|welcome|look forward|note that|begin with a|adjourn|start with|i (?:would|will) "
     r"like to|i have to say|i will (?:be|ask|start|take|come|show|go|talk|turn)|"
     r"(?:we|you) will (?:see|find|talk|remember|look|come|go|have|get|be able)|"
-    r"let us (?:see|say))\b"
+    r"let us (?:see|say)|(?:can|could) see)\b|^(?:and |so )*if "
 )
 """What is said to open, close and steer."""
 
@@ -141,7 +141,7 @@ def _action_items(
     plain = np.array([_is_plain_task(text) for text in texts], bool)
     for peak, passage in _passages(likely, plain, bar):
         ranked = sorted(passage, key=lambda place: (place != peak, -likely[place]))
-        quoted = next((place for place in ranked if plain[place] or _engages(texts[place])), None)
+        quoted = next((place for place in ranked if _is_quotable(texts[place])), None)
         if quoted is not None:
             item = _action_item(sentences[quoted], texts[quoted], _ids(sentences, passage))
             earlier = items.get(item.text.lower())
@@ -153,6 +153,11 @@ def _is_plain_task(text: str) -> bool:
     """Whether it names who is to act, or by when, and may be read without its neighbours."""
     reading = reading_of(text)
     return reading is not None and (reading.owner is not None or due_of(text) is not None)
+
+
+def _is_quotable(text: str) -> bool:
+    reading = reading_of(text)
+    return (reading is not None and reading.owner is not None) or _engages(text)
 
 
 def _engages(text: str) -> bool:
