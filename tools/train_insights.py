@@ -38,7 +38,8 @@ REACH = (1.0, 0.4, 0.4, 0.3)
 """How freely each table is learned: neighbours tell less, and there are more of them."""
 
 SHRINK: dict[Kind, float] = {"actions": 10, "decisions": 20, "questions": 20, "telling": 20}
-"""The strength of the L2 penalty, chosen by leaving out whole series of meetings."""
+"""The strength of the L2 penalty. Those of actions and decisions were chosen by leaving out whole
+series of meetings; the others follow decisions."""
 
 PADDING = max(offset for offsets in WINDOWS.values() for offset in offsets)
 
