@@ -9,7 +9,7 @@ SAID = (
     ("A", "Who calls the landlord about the rent of the warehouse?"),
     ("Ann\n<3", "I will call the landlord by Friday,"),
     (None, "and the rent is too high."),
-    ("B", "I will pay the rent of the warehouse."),
+    ("B", "I will send the rent on Monday."),
 )
 TALK = Transcript(
     tuple(
@@ -30,7 +30,7 @@ def test_a_language_model_sees_who_speaks() -> None:
         "[0] A: Who calls the landlord about the rent of the warehouse?",
         "[1] Ann ‹3: I will call the landlord by Friday,",
         "[2] and the rent is too high.",
-        "[3] B: I will pay the rent of the warehouse.",
+        "[3] B: I will send the rent on Monday.",
     ]
 
 

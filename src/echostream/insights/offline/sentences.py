@@ -36,7 +36,7 @@ _CLAUSE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence, or the closest thing to one, the segments it was said in, and by whom."""
+    """A sentence, or the closest thing to one, and the segments it was said in."""
 
     text: str
     segment_ids: tuple[int, ...]
@@ -57,18 +57,17 @@ def sentences_of(segments: Iterable[Segment]) -> list[Sentence]:
     for segment in spoken:
         for piece in _END.split(segment.text.strip()):
             text = " ".join((piece or "").split())
-            new = Sentence(text, (segment.id,), segment.speaker)
-            if text and punctuated and found and _goes_on(found[-1], new):
+            if text and punctuated and found and _goes_on(found[-1], text, segment.speaker):
                 found[-1] = _joined(found[-1], text, segment.id)
             elif text:
-                found.append(new)
+                found.append(Sentence(text, (segment.id,), segment.speaker))
     return [replace(sentence, text=text) for sentence in found for text in _clauses(sentence.text)]
 
 
-def _goes_on(last: Sentence, new: Sentence) -> bool:
-    if last.text.endswith(TERMINAL) or not new.text[0].islower() or last.speaker != new.speaker:
+def _goes_on(last: Sentence, text: str, speaker: str | None) -> bool:
+    if last.text.endswith(TERMINAL) or not text[0].islower() or last.speaker != speaker:
         return False
-    return len(last.text.split()) + len(new.text.split()) <= _LONGEST_WORDS
+    return len(last.text.split()) + len(text.split()) <= _LONGEST_WORDS
 
 
 def _joined(last: Sentence, text: str, segment_id: int) -> Sentence:
