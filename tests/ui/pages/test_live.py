@@ -118,7 +118,7 @@ def test_what_is_said_is_shown_and_ends_in_the_library(protected: Site, tmp_path
         assert parse_qs(urlsplit(page.url).query)["id"] == [media.id]
         assert_says(text, SURVEY)
         assert media.source == "live"
-        assert not media.title.startswith("Live, ")  # the insights have a better one
+        assert media.title.startswith("Live, ")  # offline insights have no better one
         assert_it_plays(page, media)
         assert_nothing_secret(received)
         assert_a_ticket_is_good_once(received, protected)
