@@ -65,7 +65,9 @@ _TEMPLATES = (
         (
             _section("needs", "Needs", "What the customer wants to achieve or is troubled by."),
             _section("objections", "Objections", "Doubts of the customer, and the reply to each."),
-            _section("terms", "Money and time", "Budget, prices, discounts, who decides, and when."),
+            _section(
+                "terms", "Money and time", "Budget, prices, discounts, who decides, and when."
+            ),
             _section("competitors", "Competitors", "Other products and suppliers that were named."),
         ),
     ),
