@@ -5,10 +5,12 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from echostream.domain import (
+    AS_USUAL,
     SAMPLE_RATE_HZ,
     Details,
     Insights,
     InsightsMeta,
+    InsightsOptions,
     Segment,
     Sentiment,
     TranscribeOptions,
@@ -70,14 +72,18 @@ class FakeTranscriber:
 
 @dataclass
 class FakeInsights:
-    """Answers with the transcript's text as its summary."""
+    """Answers with the transcript's text as its summary. `calls` keeps every call's options."""
 
     error: Exception | None = None
     name: str = "fake"
     model: str | None = None
     closed: bool = False
+    calls: list[InsightsOptions] = field(default_factory=list)
 
-    async def analyse(self, transcript: Transcript) -> Insights:
+    async def analyse(
+        self, transcript: Transcript, options: InsightsOptions = AS_USUAL
+    ) -> Insights:
+        self.calls.append(options)
         if self.error:
             raise self.error
         meta = InsightsMeta("fake", None, 1.0)

@@ -227,6 +227,9 @@ class InsightsOptions:
     language: str | None = None
 
 
+AS_USUAL = InsightsOptions()
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """The statements found for a section of a template."""

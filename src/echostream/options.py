@@ -17,15 +17,27 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationError,
     WithJsonSchema,
+    field_validator,
 )
 from pydantic.alias_generators import to_camel
 
-from echostream.domain import AudioOptions, Caution, Task, TranscribeOptions
+from echostream.domain import (
+    AudioOptions,
+    Caution,
+    InsightsOptions,
+    Task,
+    Template,
+    TemplateSection,
+    TranscribeOptions,
+)
 from echostream.errors import InvalidRequest
+from echostream.templates import BUILT_IN
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -33,6 +45,7 @@ _LANGUAGE = r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*"
 _MOST_HOTWORDS = 500
 _LONGEST_HOTWORD = 200
 _MOST_CAUTIONS = 20
+_MOST_SECTIONS = 12
 _LONGEST_NAME = 60
 """How many characters of an unknown field's name are repeated to the sender."""
 _OF_ENGINE: Final = {field.name for field in fields(TranscribeOptions)}
@@ -81,6 +94,79 @@ Hotwords = Annotated[
     ),
 ]
 WithInsights = Annotated[bool, Field(description="Generate insights from what was said.")]
+Heading = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class OwnSection(BaseModel):
+    """One section of a template of the caller's own."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    title: Heading
+    instructions: Annotated[str, Field(max_length=500)] = ""
+
+
+class OwnTemplate(BaseModel):
+    """A template of the caller's own."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Heading
+    instructions: Annotated[str, Field(max_length=2000)] = ""
+    sections: Annotated[tuple[OwnSection, ...], Field(max_length=_MOST_SECTIONS)] = ()
+
+    @field_validator("sections")
+    @classmethod
+    def _keys_differ(cls, sections: tuple[OwnSection, ...]) -> tuple[OwnSection, ...]:
+        if len({each.key for each in sections}) < len(sections):
+            raise ValueError("two sections have the same key")
+        return sections
+
+    def as_template(self) -> Template:
+        """The same as a domain object."""
+        sections = tuple(TemplateSection(**each.model_dump()) for each in self.sections)
+        return Template(self.name, self.name, self.instructions, sections)
+
+
+def _read_template(given: object) -> object:
+    """Reads a form's text, which is the name of a template or JSON. A union of both types would
+    have error messages about both."""
+    if not isinstance(given, str):
+        return given
+    if given.lstrip().startswith("{"):
+        try:
+            return json.loads(given)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("is not valid JSON") from error
+    if given not in BUILT_IN:
+        raise ValueError(f"must be one of {', '.join(BUILT_IN)}, or a template as JSON")
+    return given
+
+
+def _kind_of_template(given: object) -> str:
+    return "name" if isinstance(given, str) else "own"
+
+
+ChosenTemplate = Annotated[
+    Annotated[
+        Annotated[str, Tag("name")] | Annotated[OwnTemplate, Tag("own")],
+        Discriminator(_kind_of_template),
+    ],
+    BeforeValidator(_read_template),
+    WithJsonSchema(
+        {
+            "type": ["string", "object"],
+            "properties": {
+                "name": {"type": "string"},
+                "instructions": {"type": "string"},
+                "sections": {"type": "array", "maxItems": _MOST_SECTIONS},
+            },
+            "required": ["name"],
+            "examples": ["meeting"],
+        }
+    ),
+]
 MaxLineChars = Annotated[
     int, Field(ge=10, le=200, description="Columns of a line of subtitles, of which there are two.")
 ]
@@ -132,13 +218,30 @@ class Options(BaseModel):
         )
 
 
-class LiveOptions(Options):
+class InsightfulOptions(Options):
+    """Options of all that insights are made of."""
+
+    template: ChosenTemplate | None = Field(
+        None,
+        description="What to look for: the name of a template, or your own as JSON:"
+        ' {"name", "instructions", "sections": [{"key", "title", "instructions"}]}.',
+    )
+    insights_language: Language | None = Field(
+        None, description="Language of the insights; that of the recording when left out."
+    )
+
+    @property
+    def insights_options(self) -> InsightsOptions:
+        return InsightsOptions(template_of(self.template), self.insights_language)
+
+
+class LiveOptions(InsightfulOptions):
     """Options of live audio."""
 
     insights: WithInsights = True
 
 
-class RecordingOptions(Options):
+class RecordingOptions(InsightfulOptions):
     """Options of every recording."""
 
     task: Task = Field("transcribe", description="`translate` gives the text in English.")
@@ -196,6 +299,13 @@ class JobData(UploadOptions, FinalizeOptions):
     @property
     def is_finalize(self) -> bool:
         return self.transcript is not None or self.audio_id is not None
+
+
+def template_of(chosen: ChosenTemplate | None) -> Template | None:
+    """The template that a request names or brings; None for the default one."""
+    if isinstance(chosen, OwnTemplate):
+        return chosen.as_template()
+    return BUILT_IN[chosen] if chosen else None
 
 
 def validated(model: type[M], values: dict[str, Any]) -> M:

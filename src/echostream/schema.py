@@ -10,6 +10,7 @@ from echostream.domain import (
     Caution,
     Details,
     Insights,
+    InsightsMeta,
     Point,
     Section,
     Segment,
@@ -162,6 +163,19 @@ class MetaShape(_Shape):
     tokens: TokensShape = TokensShape()
     seconds: float = Field(0.0, description="How long it took to make them.")
 
+    @classmethod
+    def of(cls, meta: InsightsMeta) -> "MetaShape":
+        return cls(
+            provider=meta.provider,
+            model=meta.model,
+            coverage=meta.coverage,
+            degraded=meta.degraded,
+            degraded_reason=meta.degraded_reason,
+            template=meta.template,
+            tokens=TokensShape.of(meta.tokens),
+            seconds=round(meta.seconds, 3),
+        )
+
 
 class DetailsShape(_Shape):
     title: str
@@ -175,7 +189,6 @@ class DetailsShape(_Shape):
 
     @classmethod
     def of(cls, details: Details) -> "DetailsShape":
-        meta = details.meta
         return cls(
             title=details.title,
             key_points=[PointShape.of(point) for point in details.key_points],
@@ -186,16 +199,7 @@ class DetailsShape(_Shape):
                 SentimentAtShape(segment=at.segment_id, label=at.label, score=at.score)
                 for at in details.sentiment_timeline
             ],
-            meta=MetaShape(
-                provider=meta.provider,
-                model=meta.model,
-                coverage=meta.coverage,
-                degraded=meta.degraded,
-                degraded_reason=meta.degraded_reason,
-                template=meta.template,
-                tokens=TokensShape.of(meta.tokens),
-                seconds=round(meta.seconds, 3),
-            ),
+            meta=MetaShape.of(details.meta),
             sections=[SectionShape.of(section) for section in details.sections],
         )
 

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echostream.cli.common import fail, settings_of
-from echostream.cli.options import Hotwords, Insights, Language, Model, Prompt, asked
+from echostream.cli.options import (
+    Hotwords,
+    Insights,
+    InsightsLanguage,
+    Language,
+    Model,
+    Prompt,
+    Template,
+    asked,
+)
 
 if TYPE_CHECKING:
     from echostream.settings import Settings
@@ -26,6 +35,8 @@ def live(
     prompt: Prompt = None,
     hotwords: Hotwords = None,
     insights: Insights = True,
+    template: Template = None,
+    insights_language: InsightsLanguage = None,
     rate: Annotated[
         int | None, typer.Option(help="Stdin is raw PCM16, mono, at this rate.")
     ] = None,
@@ -48,6 +59,8 @@ def live(
         prompt=prompt,
         hotwords=hotwords,
         insights=insights and sys.stdout.isatty(),  # a pipe gets the text alone
+        template=template,
+        insights_language=insights_language,
     )
     start = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if source != "-" or rate is not None:

@@ -23,6 +23,17 @@ Hotwords = Annotated[
     typer.Option("--hotword", help="A name or term that is likely to be said; may be repeated."),
 ]
 Insights = Annotated[bool, typer.Option(help="Generate insights from what was said.")]
+Template = Annotated[
+    str | None,
+    typer.Option(
+        help="What to look for: the name of a template, or your own as JSON:"
+        ' {"name", "instructions", "sections": [{"key", "title", "instructions"}]}.'
+    ),
+]
+InsightsLanguage = Annotated[
+    str | None,
+    typer.Option(help="Language of the insights; that of the recording when left out."),
+]
 
 
 def asked(kind: type[Asked], **options: Any) -> Asked:

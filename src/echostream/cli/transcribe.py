@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from echostream.cli.common import FAILED, fail, given, settings_of
-from echostream.cli.options import Hotwords, Insights, Language, Model, Prompt, asked
+from echostream.cli.options import (
+    Hotwords,
+    Insights,
+    InsightsLanguage,
+    Language,
+    Model,
+    Prompt,
+    Template,
+    asked,
+)
 
 if TYPE_CHECKING:
     from echostream.options import UploadOptions
@@ -55,6 +64,8 @@ def transcribe(
     ] = False,
     word_timestamps: Annotated[bool, typer.Option("--words", help="Time each word.")] = False,
     insights: Insights = True,
+    template: Template = None,
+    insights_language: InsightsLanguage = None,
     max_line_chars: Annotated[
         int, typer.Option(min=10, max=200, help="Columns of a line of subtitles (srt, vtt).")
     ] = 42,
@@ -78,6 +89,8 @@ def transcribe(
         channels="separate" if separate_channels else "mix",
         word_timestamps=word_timestamps,
         insights=insights,
+        template=template,
+        insights_language=insights_language,
     )
     # A server may offer several models; the engine here is ours alone and has only this one.
     chosen = {"asr_engine": engine, "whisper_model": model}
@@ -170,6 +183,7 @@ async def _with_progress(pipeline: "Pipeline", name: str, work: _Work) -> "Resul
             work.options.transcribe_options,
             audio=work.options.audio_options,
             insights=work.insights,
+            insights_options=work.options.insights_options,
             progress=bar.update,
         )
 

@@ -52,7 +52,7 @@ class GeminiModel(CallingModel):
         from google import genai
         from google.genai import types
 
-        self.model = model
+        self.model: str = model
         # We pass a transport: otherwise the SDK picks httpx, httpx2 or aiohttp, whichever is
         # installed; each has its own errors, and with aiohttp the SDK retries.
         self._http = httpx2.AsyncClient(timeout=timeout_s)
@@ -79,7 +79,7 @@ class GeminiModel(CallingModel):
         with _translating():
             response = await self._client.aio.models.generate_content(
                 model=self.model,
-                contents=_contents(messages),  # type: ignore[arg-type]
+                contents=_contents(messages),
                 config=_config(messages, shape),
             )
         _count(response, usage)
@@ -94,7 +94,7 @@ class GeminiModel(CallingModel):
         with _translating():
             chunks: Any = await self._client.aio.models.generate_content_stream(
                 model=self.model,
-                contents=_contents(messages),  # type: ignore[arg-type]
+                contents=_contents(messages),
                 config=_config(messages, None),
             )
             async with aclosing(chunks):

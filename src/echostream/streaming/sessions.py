@@ -3,15 +3,15 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
 
-from echostream.domain import TranscribeOptions
+from echostream.domain import AS_USUAL, Insights, InsightsOptions, TranscribeOptions, Transcript
 from echostream.engine import Engine, LivePlace
 from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
-from echostream.streaming.session import Analyse, Event, Final, Listener, LiveSession, Partial
+from echostream.streaming.session import Event, Final, Listener, LiveSession, Partial
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +80,7 @@ class LiveSessions:
     def __init__(
         self,
         engine: Engine,
-        analyse: Analyse,
+        analyse: Callable[[Transcript, InsightsOptions], Awaitable[Insights | None]],
         limits: Limits,
         *,
         vocabulary: tuple[str, ...] = (),
@@ -111,6 +111,7 @@ class LiveSessions:
         options: TranscribeOptions,
         *,
         insights: bool,
+        insights_options: InsightsOptions = AS_USUAL,
         raw_rate_hz: int | None,
     ) -> Live:
         """Starts a session without a listener. Raises ServerBusy, AudioIdTaken, or InvalidRequest
@@ -126,7 +127,7 @@ class LiveSessions:
                 raise AudioIdTaken(_TAKEN)
             session = LiveSession(
                 place,
-                self._analyse if insights else None,
+                (lambda said: self._analyse(said, insights_options)) if insights else None,
                 options=options.with_vocabulary(self._vocabulary),
                 max_audio_s=self._limits.audio_s,
                 raw_rate_hz=raw_rate_hz,

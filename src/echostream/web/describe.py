@@ -98,6 +98,14 @@ def body_of(form: dict[str, Any], json: dict[str, Any] | None = None) -> dict[st
     return {"requestBody": {"content": content}}
 
 
+def json_body_of(
+    fields: type[BaseModel], example: dict[str, Any], required: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Returns the `openapi_extra` of a route that takes JSON alone."""
+    described = {"schema": _object(_properties(fields), required), "example": example}
+    return {"requestBody": {"content": {"application/json": described}, "required": True}}
+
+
 def form_of(fields: type[BaseModel], file: str, *, file_required: bool = True) -> dict[str, Any]:
     """Describes a form with these fields and a file. A field that may be repeated is shown with
     `[]`, as in OpenAI's API."""

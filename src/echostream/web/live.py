@@ -108,6 +108,7 @@ class LiveHandlers:
             wanted.audio_name,
             wanted.transcribe_options,
             insights=wanted.insights,
+            insights_options=wanted.insights_options,
             raw_rate_hz=wanted.raw_rate_hz,
         )
         self._hold(sid, live)

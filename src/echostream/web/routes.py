@@ -107,6 +107,7 @@ async def upload_audio(
             asked.transcribe_options,
             audio=asked.audio_options,
             insights=asked.insights,
+            insights_options=asked.insights_options,
         )
         result = await with_request(request, work)
     services.metrics.observe(result)
@@ -152,6 +153,7 @@ async def finalize(request: Request, services: ServicesDep, key: IdempotencyKey 
             body.file,
             asked.transcribe_options,
             audio=asked.audio_options,
+            insights_options=asked.insights_options,
         )
         result = await with_request(request, work)
     if body.file is not None:

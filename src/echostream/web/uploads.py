@@ -21,6 +21,8 @@ from echostream.web.work import unless_stopping
 F = TypeVar("F", bound=BaseModel)
 
 _MAX_JSON_BYTES = 1024 * 1024
+_MAX_TRANSCRIPT_BYTES = 16 * 1024 * 1024
+"""For transcripts sent as JSON; those of four hours with word times take about 8 MiB."""
 _FORM_OVERHEAD_BYTES = 1024 * 1024
 _MAX_FIELDS = 50
 _MAX_FILES = 4
@@ -59,6 +61,12 @@ async def read_form(request: Request, fields: type[F], file: str) -> AsyncIterat
     async with _parsed(request, max_bytes) as form:
         values = _values(form, besides=file)
         yield Body(validated(fields, values), _file_of(form, file, max_bytes))
+
+
+async def read_json(request: Request, fields: type[F]) -> F:
+    """Reads JSON that may hold transcripts. Raises InvalidRequest, ServerBusy at shutdown, and
+    ClientDisconnect."""
+    return validated(fields, await _read_json(request, _MAX_TRANSCRIPT_BYTES))
 
 
 def is_form(request: Request) -> bool:
@@ -153,9 +161,9 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
     return AudioTooLarge(f"the upload is over the limit of {max_bytes // 1024 // 1024} MiB")
 
 
-async def _read_json(request: Request) -> dict[str, Any]:
+async def _read_json(request: Request, max_bytes: int = _MAX_JSON_BYTES) -> dict[str, Any]:
     """Returns the JSON object of the body, empty if there is no body."""
-    body = await unless_stopping(request, _json_bytes(request))
+    body = await unless_stopping(request, _json_bytes(request, max_bytes))
     if not body.strip():
         return {}
     try:
@@ -167,12 +175,12 @@ async def _read_json(request: Request) -> dict[str, Any]:
     return value
 
 
-async def _json_bytes(request: Request) -> bytearray:
+async def _json_bytes(request: Request, max_bytes: int) -> bytearray:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MAX_JSON_BYTES:
-            raise InvalidRequest("the JSON body is over 1 MiB")
+        if len(body) > max_bytes:
+            raise InvalidRequest(f"the JSON body is over {max_bytes // 1024 // 1024} MiB")
     return body
 
 

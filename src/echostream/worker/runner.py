@@ -66,6 +66,7 @@ class JobRunner:
                     source,
                     data.transcribe_options,
                     audio=data.audio_options,
+                    insights_options=data.insights_options,
                     progress=progress,
                 )
             elif source is None:
@@ -76,6 +77,7 @@ class JobRunner:
                     data.transcribe_options,
                     audio=data.audio_options,
                     insights=data.insights,
+                    insights_options=data.insights_options,
                     progress=progress,
                 )
         self._metrics.transcribed(result.transcript)
