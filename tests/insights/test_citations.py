@@ -1,5 +1,7 @@
 """Marks in answers, whole and in pieces."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +38,7 @@ def test_marks(text: str, shown: str, cited: tuple[int, ...]) -> None:
 @given(st.text("ab [],;0123 \n", max_size=60), st.lists(st.integers(0, 60), max_size=8))
 def test_pieces_give_what_the_whole_gives(text: str, cuts: list[int]) -> None:
     places = sorted({0, len(text), *(min(cut, len(text)) for cut in cuts)})
-    pieces = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [text[start:end] for start, end in pairwise(places)]
     assert told(*pieces) == told(text)
 
 

@@ -144,8 +144,10 @@ def fenced(lines: Iterable[Line], tag: str = "transcript") -> str:
 
 
 def escaped(text: str) -> str:
-    """`text` on one line and without angle brackets: it can fake neither a line nor a tag."""
-    return " ".join(text.split()).translate(_FENCE_SAFE)
+    """`text` on one line and without angle brackets: it can fake neither a line nor a tag. Lone
+    surrogates, which JSON may hold and no SDK can send, become question marks."""
+    sendable = text.encode("utf-8", "replace").decode()
+    return " ".join(sendable.split()).translate(_FENCE_SAFE)
 
 
 def _told(template: Template) -> str:
