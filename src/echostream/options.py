@@ -7,7 +7,7 @@ of them, under its name in camelCase (under `/v1` unchanged).
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import asdict, fields
 from itertools import islice
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -17,10 +17,8 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
     StringConstraints,
-    Tag,
     ValidationError,
     WithJsonSchema,
     field_validator,
@@ -97,8 +95,8 @@ WithInsights = Annotated[bool, Field(description="Generate insights from what wa
 Heading = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-class OwnSection(BaseModel):
-    """One section of a template of the caller's own."""
+class SectionFields(BaseModel):
+    """One section of a template."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -107,18 +105,19 @@ class OwnSection(BaseModel):
     instructions: Annotated[str, Field(max_length=500)] = ""
 
 
-class OwnTemplate(BaseModel):
-    """A template of the caller's own."""
+class TemplateFields(BaseModel):
+    """A template of the caller's own, or a built-in one."""
 
     model_config = ConfigDict(frozen=True)
 
     name: Heading
+    title: Heading | None = None
     instructions: Annotated[str, Field(max_length=2000)] = ""
-    sections: Annotated[tuple[OwnSection, ...], Field(max_length=_MOST_SECTIONS)] = ()
+    sections: Annotated[tuple[SectionFields, ...], Field(max_length=_MOST_SECTIONS)] = ()
 
     @field_validator("sections")
     @classmethod
-    def _keys_differ(cls, sections: tuple[OwnSection, ...]) -> tuple[OwnSection, ...]:
+    def _keys_differ(cls, sections: tuple[SectionFields, ...]) -> tuple[SectionFields, ...]:
         if len({each.key for each in sections}) < len(sections):
             raise ValueError("two sections have the same key")
         return sections
@@ -126,12 +125,11 @@ class OwnTemplate(BaseModel):
     def as_template(self) -> Template:
         """The same as a domain object."""
         sections = tuple(TemplateSection(**each.model_dump()) for each in self.sections)
-        return Template(self.name, self.name, self.instructions, sections)
+        return Template(self.name, self.title or self.name, self.instructions, sections)
 
 
 def _read_template(given: object) -> object:
-    """Reads a form's text, which is the name of a template or JSON. A union of both types would
-    have error messages about both."""
+    """Reads the name of a built-in template, or the JSON that a form has."""
     if not isinstance(given, str):
         return given
     if given.lstrip().startswith("{"):
@@ -141,18 +139,11 @@ def _read_template(given: object) -> object:
             raise ValueError("is not valid JSON") from error
     if given not in BUILT_IN:
         raise ValueError(f"must be one of {', '.join(BUILT_IN)}, or a template as JSON")
-    return given
-
-
-def _kind_of_template(given: object) -> str:
-    return "name" if isinstance(given, str) else "own"
+    return asdict(BUILT_IN[given])
 
 
 ChosenTemplate = Annotated[
-    Annotated[
-        Annotated[str, Tag("name")] | Annotated[OwnTemplate, Tag("own")],
-        Discriminator(_kind_of_template),
-    ],
+    TemplateFields,
     BeforeValidator(_read_template),
     WithJsonSchema(
         {
@@ -232,7 +223,8 @@ class InsightfulOptions(Options):
 
     @property
     def insights_options(self) -> InsightsOptions:
-        return InsightsOptions(template_of(self.template), self.insights_language)
+        template = self.template.as_template() if self.template else None
+        return InsightsOptions(template, self.insights_language)
 
 
 class LiveOptions(InsightfulOptions):
@@ -299,13 +291,6 @@ class JobData(UploadOptions, FinalizeOptions):
     @property
     def is_finalize(self) -> bool:
         return self.transcript is not None or self.audio_id is not None
-
-
-def template_of(chosen: ChosenTemplate | None) -> Template | None:
-    """The template that a request names or brings; None for the default one."""
-    if isinstance(chosen, OwnTemplate):
-        return chosen.as_template()
-    return BUILT_IN[chosen] if chosen else None
 
 
 def validated(model: type[M], values: dict[str, Any]) -> M:

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from echostream.domain import Segment, Transcript
+from echostream.domain import InsightsOptions, Segment, Transcript
 from echostream.insights.passages import Recording
 from echostream.insights.questions import Question, Turn
 from echostream.merging import text_segments
@@ -95,6 +95,11 @@ class InsightsFields(BaseModel):
         if (self.segments is None) == (not (self.transcript or "").strip()):
             raise ValueError("send either 'segments' or a 'transcript'")
         return self
+
+    @property
+    def insights_options(self) -> InsightsOptions:
+        template = self.template.as_template() if self.template else None
+        return InsightsOptions(template, self.language)
 
     def as_transcript(self) -> Transcript:
         """What was said. Where nobody says in which language, it is taken to be that of the

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from echostream.domain import InsightsOptions, Template
+from echostream.domain import Template
 from echostream.errors import (
     AnswerFailed,
     Cancelled,
@@ -22,7 +22,6 @@ from echostream.errors import (
     Unauthorized,
 )
 from echostream.insights.questions import Question, Questions, Reply
-from echostream.options import template_of
 from echostream.schema import InsightsShape, MetaShape, SegmentShape
 from echostream.templates import BUILT_IN
 from echostream.web.auth import require_token
@@ -141,8 +140,8 @@ async def insights(request: Request, services: ServicesDep) -> Response:
         raise InsightsOff("this server makes no insights: INSIGHTS_PROVIDER is 'none'")
     asked = await read_json(request, InsightsFields)
     transcript = asked.as_transcript()
-    options = InsightsOptions(template_of(asked.template), asked.language)
-    found = await with_request(request, services.pipeline.analyse(transcript, options))
+    work = services.pipeline.analyse(transcript, asked.insights_options)
+    found = await with_request(request, work)
     if found is None:
         raise InsightsOff("this server makes no insights")
     shown = transcript.segments if asked.segments is None else ()

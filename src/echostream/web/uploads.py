@@ -24,6 +24,7 @@ _MAX_JSON_BYTES = 1024 * 1024
 _MAX_TRANSCRIPT_BYTES = 16 * 1024 * 1024
 """For transcripts sent as JSON; those of four hours with word times take about 8 MiB."""
 _FORM_OVERHEAD_BYTES = 1024 * 1024
+_MAYBE_SURROGATES = (b"\\ud", b"\\uD", b"\xed")
 _MAX_FIELDS = 50
 _MAX_FILES = 4
 _MULTIPART = "multipart/form-data"
@@ -172,7 +173,17 @@ async def _read_json(request: Request, max_bytes: int = _MAX_JSON_BYTES) -> dict
         raise InvalidRequest("the body is not valid JSON") from error
     if not isinstance(value, dict):
         raise InvalidRequest("the JSON body must be an object")
+    if any(sign in body for sign in _MAYBE_SURROGATES):
+        _check_unicode(value)
     return value
+
+
+def _check_unicode(value: Any) -> None:
+    """Raises InvalidRequest for lone surrogates, which could not be written into any answer."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("the JSON body holds text that is not valid Unicode") from error
 
 
 async def _json_bytes(request: Request, max_bytes: int) -> bytearray:
