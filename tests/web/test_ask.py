@@ -1,4 +1,4 @@
-"""Questions over HTTP: whole answers and streamed ones, with a real SDK and with a scripted model."""
+"""Questions over HTTP, answered at once or in a stream, by a real SDK or a scripted model."""
 
 import asyncio
 import json
@@ -192,7 +192,7 @@ RECORDING = {"id": "a", "segments": SEGMENTS}
         ({"question": None}, "question: "),
         ({"question": " \n"}, "question: "),
         ({"question": "x" * 2001}, "question: "),
-        ({"question": "\ud800"}, "question: "),
+        ({"question": "\ud800"}, "the JSON body holds text that is not valid Unicode"),
         ({"segments": None}, "send either 'segments' or 'recordings'"),
         ({"segments": []}, "segments: "),
         ({"segments": [SEGMENTS[0], SEGMENTS[0]]}, "segments: two segments have the id 4"),
