@@ -86,7 +86,8 @@ class FakeInsights:
         self.calls.append(options)
         if self.error:
             raise self.error
-        meta = InsightsMeta("fake", None, 1.0)
+        template = options.template.name if options.template else None
+        meta = InsightsMeta("fake", None, 1.0, template=template)
         details = Details("Fake", (), (), (), (), (), meta)
         return Insights(transcript.text, ("fakes",), Sentiment("neutral", 0.5), details)
 

@@ -10,7 +10,7 @@ from echostream.insights.citations import Citations
 
 
 def told(*pieces: str, shown: int = 9) -> tuple[str, tuple[int, ...]]:
-    citations = Citations(shown)
+    citations = Citations(range(1, shown + 1))
     text = "".join([*map(citations.feed, pieces), citations.end()])
     return text, citations.cited
 
@@ -43,9 +43,15 @@ def test_pieces_give_what_the_whole_gives(text: str, cuts: list[int]) -> None:
 
 
 def test_text_is_held_back_only_for_a_mark() -> None:
-    citations = Citations(9)
+    citations = Citations(range(1, 10))
     assert citations.feed("On Friday") == "On Friday"
     assert citations.feed(" [") == ""
     assert citations.feed("7") == ""
     assert citations.feed("] we") == " [1] we"
     assert citations.feed(" [" + "1," * 200) != ""
+
+
+def test_two_lines_of_one_source_have_one_mark() -> None:
+    citations = Citations(["a", "b", "b"])
+    assert citations.feed("So it is [2], it is [3] [1].") == "So it is [1], it is [1] [2]."
+    assert citations.cited == ("b", "a")

@@ -1,29 +1,33 @@
 """The marks in an answer that say which segments bear it out."""
 
 import re
+from collections.abc import Hashable, Sequence
+from typing import Generic, TypeVar
+
+Source = TypeVar("Source", bound=Hashable)
 
 _CITED = re.compile(r"\s*\[(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\]")
 _BEGUN = re.compile(r"\s{0,100}(?:\[[\d,;\s]{0,100})?$")
 """What may be the beginning of `_CITED` at the end of a text."""
 
 
-class Citations:
+class Citations(Generic[Source]):
     """Numbers what a model cites, while its answer arrives in pieces.
 
     The model cites the lines it was shown, as `[12]` or `[3, 7]`. In the text that clients see,
-    `[1]` is the first cited line, `[2]` the second, and so on. Numbers of lines that the model was
-    not shown are dropped.
+    `[1]` is the source of the first cited line, `[2]` the second source, and so on. Numbers of
+    lines that the model was not shown are dropped.
     """
 
-    def __init__(self, shown: int) -> None:
-        """The model was shown the lines 1 to `shown`."""
+    def __init__(self, shown: Sequence[Source]) -> None:
+        """`shown` are the sources of the lines that the model was shown, which count from 1."""
         self._shown = shown
-        self._marks: dict[int, int] = {}
+        self._marks: dict[Source, int] = {}
         self._held = ""
 
     @property
-    def cited(self) -> tuple[int, ...]:
-        """The lines that were cited, in the order of their marks."""
+    def cited(self) -> tuple[Source, ...]:
+        """The sources that were cited, in the order of their marks."""
         return tuple(self._marks)
 
     def feed(self, piece: str) -> str:
@@ -41,6 +45,6 @@ class Citations:
 
     def _marked(self, cited: re.Match[str]) -> str:
         lines = [int(number) for number in re.findall(r"\d+", cited[1])]
-        known = [line for line in lines if 1 <= line <= self._shown]
-        marks = [self._marks.setdefault(line, len(self._marks) + 1) for line in known]
+        known = [self._shown[line - 1] for line in lines if 1 <= line <= len(self._shown)]
+        marks = [self._marks.setdefault(source, len(self._marks) + 1) for source in known]
         return f" {''.join(f'[{mark}]' for mark in dict.fromkeys(marks))}" if marks else ""

@@ -5,9 +5,11 @@ answers stand next to each other, so the neighbours of a segment that matches co
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
 
 from echostream.domain import Segment
 from echostream.insights.evidence import tokens_of
@@ -19,6 +21,8 @@ _NEIGHBOURS = 2
 """How many segments before and after a match are read with it."""
 
 _SHORTEST_STEM = 3
+_PIECE = re.compile(r"\S.{0,999}(?=\s|$)|\S{1,1000}", re.DOTALL)
+"""Up to 1,000 characters, cut between words if possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +35,20 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A segment, by its position in the list of recordings and in its recording."""
+class Passage:
+    """A segment to read, or a piece of a very long one, in the recording of that number. `order`
+    counts the pieces of a recording that have text."""
 
     recording: int
-    segment: int
+    order: int
+    segment: Segment
 
 
 @dataclass(frozen=True, slots=True)
 class Passages:
-    """The places to read, in order. `coverage` is their share of all text."""
+    """What to read, in order. `coverage` is its share of all text."""
 
-    places: tuple[Place, ...]
+    found: tuple[Passage, ...]
     coverage: float
 
 
@@ -55,83 +61,76 @@ def find_passages(
 ) -> Passages:
     """The segments to read for a question: all if they fit into `room`, else the best matches with
     their neighbours, else, if no word matches, segments spread evenly over all recordings."""
-    index = _Index(recordings)
+    rows = _pieces_of(recordings)
     chosen: set[int] = set()
-    for row in _candidates(index, question):
-        price = cost(index.segments[row])
-        if row not in chosen and price <= room:
-            chosen.add(row)
-            room -= price
-    chars = sum(len(index.segments[row].text) for row in chosen)
-    places = tuple(index.places[row] for row in sorted(chosen))
-    return Passages(places, chars / index.chars if index.chars else 1.0)
+    left = room
+    for row in _candidates(rows, _scores(rows, question)):
+        price = cost(rows[row].segment)
+        if row in chosen or price > room:
+            continue
+        if price > left:
+            break
+        chosen.add(row)
+        left -= price
+    chars = sum(len(row.segment.text) for row in rows)
+    read = sum(len(rows[row].segment.text) for row in chosen)
+    found = tuple(rows[row] for row in sorted(chosen))
+    return Passages(found, read / chars if chars else 1.0)
 
 
-@dataclass(slots=True)
-class _Index:
-    """The segments with text of all recordings in rows, and which words are in which."""
-
-    recordings: Sequence[Recording]
-    places: list[Place] = field(default_factory=list)
-    segments: list[Segment] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    postings: dict[str, dict[int, int]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for number, recording in enumerate(self.recordings):
-            for position, segment in enumerate(recording.segments):
-                if segment.text.strip():
-                    self._add(Place(number, position), segment)
-
-    def _add(self, place: Place, segment: Segment) -> None:
-        terms = terms_of(f"{segment.speaker or ''} {segment.text}")
-        row = len(self.segments)
-        self.places.append(place)
-        self.segments.append(segment)
-        self.lengths.append(len(terms))
-        for term, count in Counter(terms).items():
-            self.postings.setdefault(term, {})[row] = count
-
-    @property
-    def chars(self) -> int:
-        return sum(len(segment.text) for segment in self.segments)
-
-    def scores(self, question: str) -> dict[int, float]:
-        """The BM25 score of each row that has a word of the question."""
-        mean = sum(self.lengths) / len(self.lengths) if self.lengths else 1.0
-        scores: dict[int, float] = {}
-        for term in set(terms_of(question)):
-            rows = self.postings.get(term, {})
-            weight = math.log(1 + (len(self.segments) - len(rows) + 0.5) / (len(rows) + 0.5))
-            for row, count in rows.items():
-                norm = _K1 * (1 - _B + _B * self.lengths[row] / (mean or 1.0))
-                gain = weight * count * (_K1 + 1) / (count + norm)
-                scores[row] = scores.get(row, 0.0) + gain
-        return scores
-
-    def around(self, row: int) -> Iterable[int]:
-        """The row and its neighbours in the same recording, the nearest first."""
-        yield row
-        for distance in range(1, _NEIGHBOURS + 1):
-            for other in (row - distance, row + distance):
-                if self._same_recording(row, other):
-                    yield other
-
-    def _same_recording(self, row: int, other: int) -> bool:
-        if not 0 <= other < len(self.places):
-            return False
-        return self.places[other].recording == self.places[row].recording
+def _pieces_of(recordings: Iterable[Recording]) -> list[Passage]:
+    return [
+        Passage(number, order, segment)
+        for number, recording in enumerate(recordings)
+        for order, segment in enumerate(chain.from_iterable(map(_cut, recording.segments)))
+    ]
 
 
-def _candidates(index: _Index, question: str) -> Iterable[int]:
-    """Rows from the most to the least promising."""
-    scores = index.scores(question)
+def _cut(segment: Segment) -> Iterator[Segment]:
+    """The segment in pieces that are short enough to be chosen; none if it has no text."""
+    for text in _PIECE.findall(segment.text):
+        yield replace(segment, text=text)
+
+
+def _scores(rows: Sequence[Passage], question: str) -> dict[int, float]:
+    """The BM25 score of each row that has a word of the question."""
+    wanted = set(terms_of(question))
+    lengths: list[int] = []
+    counts: dict[str, dict[int, int]] = {}
+    for number, row in enumerate(rows):
+        terms = terms_of(f"{row.segment.speaker or ''} {row.segment.text}")
+        lengths.append(len(terms))
+        for term in wanted.intersection(terms):
+            counts.setdefault(term, {})[number] = terms.count(term)
+    mean = max(1.0, sum(lengths) / max(1, len(lengths)))
+    scores: dict[int, float] = {}
+    for found in counts.values():
+        weight = math.log(1 + (len(rows) - len(found) + 0.5) / (len(found) + 0.5))
+        for number, count in found.items():
+            norm = _K1 * (1 - _B + _B * lengths[number] / mean)
+            gain = weight * count * (_K1 + 1) / (count + norm)
+            scores[number] = scores.get(number, 0.0) + gain
+    return scores
+
+
+def _candidates(rows: Sequence[Passage], scores: Mapping[int, float]) -> Iterator[int]:
+    """Rows from the most to the least promising, some more than once."""
     for row in sorted(scores, key=lambda each: (-scores[each], each)):
-        yield from index.around(row)
-    yield from _spread(len(index.segments))
+        yield from _around(rows, row)
+    yield from _spread(len(rows))
 
 
-def _spread(count: int) -> Iterable[int]:
+def _around(rows: Sequence[Passage], row: int) -> Iterator[int]:
+    """The row and its neighbours in the same recording, the nearest first."""
+    yield row
+    for distance in range(1, _NEIGHBOURS + 1):
+        for other in (row - distance, row + distance):
+            is_row = 0 <= other < len(rows)
+            if is_row and rows[other].recording == rows[row].recording:
+                yield other
+
+
+def _spread(count: int) -> Iterator[int]:
     """0 to `count` - 1, such that every beginning of the list is spread over the whole."""
     step = 1 << max(0, count - 1).bit_length()
     yield from range(min(count, 1))
@@ -145,13 +144,16 @@ def terms_of(text: str) -> list[str]:
     of characters."""
     terms: list[str] = []
     for token in tokens_of(text):
-        if any(map(is_unspaced, token)):
+        if token.isascii():
+            terms.append(_stem(token))
+        elif any(map(is_unspaced, token)):
             terms.extend(token[at : at + 2] for at in range(max(1, len(token) - 1)))
         else:
-            terms.append(_stem(token) if token.isascii() else token)
+            terms.append(token)
     return terms
 
 
+@lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
     """`ship` for `ships`, `shipped` and `shipping`; `mov` for `move` and `moving`. Crude, but the
     same for question and recording."""

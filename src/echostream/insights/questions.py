@@ -118,12 +118,11 @@ class Questions:
         # In a thread: long recordings take a moment to search.
         passages = await asyncio.to_thread(self._search, question)
         shown = [
-            Source(recording.segments[place.segment].id, recording.id)
-            for place in passages.places
-            for recording in (question.recordings[place.recording],)
+            Source(each.segment.id, question.recordings[each.recording].id)
+            for each in passages.found
         ]
         prompt = Prompt(_ASK, _data(question, passages))
-        return _Reading(prompt, shown, Citations(len(shown)), Usage(), passages.coverage, started)
+        return _Reading(prompt, Citations(shown), Usage(), passages.coverage, started)
 
     def _search(self, question: Question) -> Passages:
         # Questions such as "by when?" only make sense with the one before.
@@ -141,8 +140,7 @@ class Questions:
             tokens=reading.usage.tokens,
             seconds=time.monotonic() - reading.started,
         )
-        evidence = tuple(reading.shown[line - 1] for line in reading.citations.cited)
-        return Reply(text, evidence, meta)
+        return Reply(text, reading.citations.cited, meta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +148,7 @@ class _Reading:
     """What the model is shown for one question, and what it has cited and used."""
 
     prompt: Prompt
-    shown: Sequence[Source]
-    citations: Citations
+    citations: Citations[Source]
     usage: Usage
     coverage: float
     started: float
@@ -192,14 +189,14 @@ def _data(question: Question, passages: Passages) -> str:
 def _lines(recordings: Sequence[Recording], passages: Passages) -> Iterator[str]:
     """The passages, numbered from 1 over all recordings."""
     recording, following = -1, 0
-    for number, place in enumerate(passages.places, start=1):
-        if place.recording != recording:
-            recording, following = place.recording, 0
+    for number, passage in enumerate(passages.found, start=1):
+        if passage.recording != recording:
+            recording, following = passage.recording, 0
             yield f"Recording: {escaped(recordings[recording].title or 'without a title')}"
-        if place.segment != following:
+        if passage.order != following:
             yield "…"
-        following = place.segment + 1
-        yield f"[{number}] {_said(recordings[recording].segments[place.segment])}"
+        following = passage.order + 1
+        yield f"[{number}] {_said(passage.segment)}"
 
 
 def _unmarked(answer: str) -> str:
