@@ -104,6 +104,17 @@ async def test_the_conversation_goes_along_without_its_marks() -> None:
     assert told in OPENAI.data(server.requests[0])
 
 
+async def test_of_a_long_conversation_the_last_turns_go_along() -> None:
+    turns = tuple(Turn(f"Question {number}?", "So it is. " * 100) for number in range(20))
+    with standing_in(OPENAI.reply("By Friday [2].")) as server:
+        async with OPENAI.model_at(server.url) as model:
+            await Questions(model, 5_000).answer(Question("By when?", (MEETING,), turns))
+    data = OPENAI.data(server.requests[0])
+    assert "Question 18?" in data
+    assert data.index("Question 18?") < data.index("Question 19?")
+    assert "Question 17?" not in data
+
+
 async def test_a_long_recording_is_read_where_it_matters() -> None:
     texts = [f"Item {number} of the agenda takes its usual course." for number in range(2_000)]
     texts[1_500] = "The warehouse needs a new roof."

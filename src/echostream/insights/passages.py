@@ -21,8 +21,8 @@ _NEIGHBOURS = 2
 """How many segments before and after a match are read with it."""
 
 _SHORTEST_STEM = 3
-_PIECE = re.compile(r"\S.{0,999}(?=\s|$)|\S{1,1000}", re.DOTALL)
-"""Up to 1,000 characters, cut between words if possible."""
+_PIECE = re.compile(r"\S.{0,499}(?=\s|$)|\S{1,500}", re.DOTALL)
+"""Up to 500 characters, cut between words if possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def find_passages(
     cost: Callable[[Segment], int],
 ) -> Passages:
     """The segments to read for a question: all if they fit into `room`, else the best matches with
-    their neighbours, else, if no word matches, segments spread evenly over all recordings."""
+    their neighbours, and what room is left goes to segments spread evenly over all recordings."""
     rows = _pieces_of(recordings)
     chosen: set[int] = set()
     left = room

@@ -20,8 +20,10 @@ from echostream.llm.base import LanguageModel, Prompt, Usage
 from echostream.llm.tokens import most_tokens
 
 _MOST_PASSAGE_TOKENS = 16_000
-_SHARE_OF_CONTEXT = 0.7
-"""The rest is for the question, the conversation and the answer."""
+_MOST_HISTORY_TOKENS = 4_000
+_SHARE_OF_PASSAGES = 0.6
+_SHARE_OF_HISTORY = 0.15
+"""Of what a model reads in one call. The rest is for the question and the answer."""
 
 _LINE_TOKENS = 8
 """The most tokens that a line's number, its end and a gap before it take."""
@@ -87,8 +89,8 @@ class Questions:
 
     def __init__(self, model: LanguageModel, context_tokens: int) -> None:
         self._model = model
-        room = int(context_tokens * _SHARE_OF_CONTEXT)
-        self._room = min(_MOST_PASSAGE_TOKENS, room)
+        self._room = min(_MOST_PASSAGE_TOKENS, int(context_tokens * _SHARE_OF_PASSAGES))
+        self._history_room = min(_MOST_HISTORY_TOKENS, int(context_tokens * _SHARE_OF_HISTORY))
 
     async def answer(self, question: Question) -> Reply:
         """Raises AnswerFailed."""
@@ -121,7 +123,8 @@ class Questions:
             Source(each.segment.id, question.recordings[each.recording].id)
             for each in passages.found
         ]
-        prompt = Prompt(_ASK, _data(question, passages))
+        history = _latest(question.history, self._history_room)
+        prompt = Prompt(_ASK, _data(question, passages, history))
         return _Reading(prompt, Citations(shown), Usage(), passages.coverage, started)
 
     def _search(self, question: Question) -> Passages:
@@ -177,11 +180,24 @@ def _said(segment: Segment) -> str:
     return escaped(text)
 
 
-def _data(question: Question, passages: Passages) -> str:
+def _latest(history: Sequence[Turn], room: int) -> list[str]:
+    """The last turns of a conversation that fit into so many tokens, in order."""
+    latest: list[str] = []
+    for turn in reversed(history):
+        # An earlier answer's marks would not fit the numbers of this prompt.
+        answer = escaped(_MARK.sub("", turn.answer))
+        told = f"Q: {escaped(turn.question)}\nA: {answer}"
+        room -= most_tokens(told)
+        if room < 0:
+            break
+        latest.insert(0, told)
+    return latest
+
+
+def _data(question: Question, passages: Passages, history: Sequence[str]) -> str:
     blocks = [("recordings", "\n".join(_lines(question.recordings, passages)))]
-    if question.history:
-        turns = (f"Q: {escaped(t.question)}\nA: {_unmarked(t.answer)}" for t in question.history)
-        blocks.append(("history", "\n".join(turns)))
+    if history:
+        blocks.append(("history", "\n".join(history)))
     blocks.append(("question", escaped(question.text)))
     return "\n".join(f"<{tag}>\n{text}\n</{tag}>" for tag, text in blocks)
 
@@ -197,8 +213,3 @@ def _lines(recordings: Sequence[Recording], passages: Passages) -> Iterator[str]
             yield "…"
         following = passage.order + 1
         yield f"[{number}] {_said(passage.segment)}"
-
-
-def _unmarked(answer: str) -> str:
-    """An earlier answer without its marks, which do not fit the numbers of this prompt."""
-    return escaped(_MARK.sub("", answer))
