@@ -1,5 +1,6 @@
 """Insights and answers without audio, from transcripts that clients send."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -187,20 +188,14 @@ async def _stream(
     request: Request, metrics: Metrics, questions: Questions, question: Question
 ) -> Response:
     """Server-sent events. An error before the first text is an ordinary error response."""
-    parts = questions.stream(question)
-
-    async def following() -> str | Reply | None:
-        return await anext(parts, None)
-
-    first = await with_request(request, following())
-    if first is None:
-        raise AnswerFailed("the language model gave no answer")
+    parts = _parts(request, questions, question)
+    first = await anext(parts)
 
     async def body() -> AsyncGenerator[str]:
         async with aclosing(parts):
             yield _event_of(first)
             try:
-                while (part := await with_request(request, following())) is not None:
+                async for part in parts:
                     yield _event_of(part)
             except Cancelled:
                 return  # nobody is there to read an error
@@ -208,6 +203,32 @@ async def _stream(
                 yield _error_event(request, metrics, error)
 
     return StreamingResponse(body(), media_type="text/event-stream")
+
+
+async def _parts(
+    request: Request, questions: Questions, question: Question
+) -> AsyncGenerator[str | Reply]:
+    """Yields the parts of an answer. The model stops when this is closed or the client leaves."""
+    found: asyncio.Queue[str | Reply | None] = asyncio.Queue()
+
+    async def read() -> None:
+        async with aclosing(questions.stream(question)) as parts:
+            async for part in parts:
+                found.put_nowait(part)
+
+    def ended(run: asyncio.Task[None]) -> None:
+        found.put_nowait(None)
+        if not run.cancelled():
+            run.exception()  # read, so that asyncio does not report it as lost
+
+    run = asyncio.create_task(with_request(request, read()))
+    run.add_done_callback(ended)
+    try:
+        while (part := await found.get()) is not None:
+            yield part
+        run.result()
+    finally:
+        run.cancel()
 
 
 def _event_of(part: str | Reply) -> str:
