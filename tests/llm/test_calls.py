@@ -129,3 +129,22 @@ async def test_tokens_are_added_up() -> None:
     assert usage.tokens == Tokens(1800, 18)
     usage.add(None, None)
     assert usage.tokens == Tokens(1800, 18)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "answer"),
+    [
+        (["<think>", "I ask [1]", "myself</thi", "nk>\n\nFri", "day."], "Friday."),
+        (["\n<thi", "nk>hm</think>Friday."], "Friday."),
+        (["<thin", " air>"], "<thin air>"),
+        (["<"], "<"),
+        (["Friday, I think", "</think>."], "Friday, I think</think>."),
+        (["<think>", "forever"], ""),
+    ],
+)
+@both_sdks
+async def test_reasoning_is_not_part_of_an_answer(sdk: Sdk, pieces: list[str], answer: str) -> None:
+    with standing_in(sdk.stream(*pieces), sdk.reply("".join(pieces))) as server:
+        async with sdk.model_at(server.url) as model:
+            streamed = [piece async for piece in model.stream(PROMPT, Usage())]
+            assert "".join(streamed) == await model.complete(PROMPT, Usage()) == answer

@@ -12,6 +12,7 @@ import structlog
 from echostream.errors import InsightsError
 from echostream.llm.answers import read_answer
 from echostream.llm.base import Answer, Prompt, RetryPolicy, Shape, Usage, with_retries
+from echostream.llm.reasoning import after_reasoning, without_reasoning
 
 _log = structlog.get_logger()
 
@@ -52,7 +53,7 @@ class CallingModel(ABC):
 
     async def complete(self, prompt: Prompt, usage: Usage) -> str:
         """See `LanguageModel`."""
-        return await self._text(_messages(prompt), None, usage)
+        return after_reasoning(await self._text(_messages(prompt), None, usage))
 
     async def answer(self, prompt: Prompt, shape: type[Shape], usage: Usage) -> Shape:
         """See `LanguageModel`. The model may repair its answer once."""
@@ -71,7 +72,7 @@ class CallingModel(ABC):
         messages = _messages(prompt)
 
         async def begin() -> tuple[AsyncGenerator[str], str]:
-            pieces = self._in_time(self.stream_once(messages, usage))
+            pieces = without_reasoning(self._in_time(self.stream_once(messages, usage)))
             return pieces, await anext(pieces, "")
 
         pieces, first = await with_retries(begin, self._retries)
