@@ -117,7 +117,7 @@ def speak(text: str, program: str, voice: str) -> Samples:
             "espeak-ng": ["espeak-ng", "-v", voice, "-s", "160", "-w", path, text],
         }[program]
         subprocess.run(command, check=True)
-        spoken = _decoded(Path(path)).astype(np.float64)
+        spoken = decoded(Path(path)).astype(np.float64)
     return (spoken / max(1.0, float(np.abs(spoken).max())) * _LOUD).astype(np.int16)
 
 
@@ -131,7 +131,7 @@ def folder_of(speech: Path) -> Iterator[Recording]:
     with (speech / "references.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     for name, language, reference in rows[1:]:
-        yield Recording(name, _decoded(speech / name), reference, language)
+        yield Recording(name, decoded(speech / name), reference, language)
 
 
 def joined_english(speech: Path) -> Recording:
@@ -157,7 +157,7 @@ def _read_wav(path: Path) -> Samples:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2")
 
 
-def _decoded(path: Path) -> Samples:
+def decoded(path: Path) -> Samples:
     from faster_whisper.audio import decode_audio
 
     found: NDArray[np.float32] = decode_audio(str(path), sampling_rate=RATE_HZ)

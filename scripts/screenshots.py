@@ -56,7 +56,7 @@ def take(browser: Browser, running: Site) -> None:
     page.get_by_text("Click one to open it").wait_for()
     shoot(page, "library")
     page.goto(f"{running.url}/dashboard")
-    page.get_by_text("What is still to be done").wait_for()
+    page.get_by_text("Still to do").wait_for()
     page.set_viewport_size({"width": 1280, "height": 1120})
     shoot(page, "dashboard")
     dark = browser.new_page(viewport=PHONE, color_scheme="dark")

@@ -1,9 +1,11 @@
 """Stand-ins that keep to our protocols, for tests that are not about the real thing."""
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
+from echostream.cache import Cache
+from echostream.diarization.base import Diarization, OnShare
 from echostream.domain import (
     AS_USUAL,
     SAMPLE_RATE_HZ,
@@ -13,11 +15,15 @@ from echostream.domain import (
     InsightsOptions,
     Segment,
     Sentiment,
+    SpeakerOptions,
     TranscribeOptions,
     Transcript,
+    Turn,
+    Voice,
     Word,
 )
 from echostream.engine import Capabilities, LocalEngine, Registry, Report, Samples, Transcription
+from echostream.engine.diarizer import SharedDiarizer
 from echostream.errors import EchoStreamError
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -71,6 +77,67 @@ class FakeTranscriber:
 
 
 @dataclass
+class FakeDiarizer:
+    """Speakers take turns over the audio, the parts of which are equally long. Each has a voice
+    along another axis; known voices give names to those they equal.
+
+    `hold`, where given, is waited for between the turns. `calls` keeps the options of every call,
+    `heard` its audio.
+    """
+
+    speakers: Sequence[str] = ("A", "B")
+    error: Exception | None = None
+    hold: threading.Event | None = None
+    calls: list[SpeakerOptions] = field(default_factory=list)
+    heard: list[Samples] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+    model: str = "fake-voices"
+
+    def diarize(
+        self,
+        samples: Samples,
+        options: SpeakerOptions,
+        *,
+        on_share: OnShare = lambda _share: None,
+    ) -> Diarization:
+        self.calls.append(options)
+        self.heard.append(samples)
+        if self.error:
+            raise self.error
+        names = {each.voice: each.name for each in options.known}
+        spoken = [names.get(voice_of(each), each) for each in self.speakers]
+        step_s = len(samples) / SAMPLE_RATE_HZ / len(spoken)
+        turns = []
+        for number, name in enumerate(spoken):
+            turns.append(Turn(number * step_s, (number + 1) * step_s, name))
+            if self.hold:
+                self.hold.wait(30)
+            on_share((number + 1) / len(spoken))
+        voices = {name: voice_of(each) for name, each in zip(spoken, self.speakers, strict=True)}
+        return Diarization(tuple(turns), voices)
+
+    def voice(self, samples: Samples) -> Voice | None:
+        """That of A if there is any sound, which is louder than 0."""
+        if self.error:
+            raise self.error
+        return voice_of("A") if samples.any() else None
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def voice_of(speaker: str) -> Voice:
+    """The voice that the fake diarizer finds for `A`, `B`, …"""
+    place = ord(speaker) - ord("A")
+    return Voice("fake-voices", tuple(1.0 if each == place else 0.0 for each in range(8)))
+
+
+def no_diarizer() -> SharedDiarizer:
+    """For engines that nobody asks who speaks."""
+    return SharedDiarizer(FakeDiarizer, lambda: None, idle_s=60)
+
+
+@dataclass
 class FakeInsights:
     """Answers with the transcript's text as its summary. `calls` keeps every call's options."""
 
@@ -96,13 +163,18 @@ class FakeInsights:
 
 
 def fake_pipeline(
-    transcriber: FakeTranscriber | None = None, insights: FakeInsights | None = None
+    transcriber: FakeTranscriber | None = None,
+    insights: FakeInsights | None = None,
+    diarizer: FakeDiarizer | None = None,
+    cache: Cache | None = None,
 ) -> Callable[[Settings], Pipeline]:
     """A `make_pipeline` for `create_app` around the fakes."""
 
     def make(settings: Settings) -> Pipeline:
         chosen = transcriber or FakeTranscriber()
         models = Registry.only(lambda: chosen, chosen.model)
-        return Pipeline(settings, LocalEngine(settings, models), insights or FakeInsights())
+        voices = diarizer or FakeDiarizer()
+        engine = LocalEngine(settings, models, lambda _settings: voices)
+        return Pipeline(settings, engine, insights or FakeInsights(), cache)
 
     return make

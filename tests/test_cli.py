@@ -142,6 +142,15 @@ def test_a_private_url_is_refused_in_words():
     assert b"not public" in done.stderr
 
 
+def test_speakers_that_contradict_each_other_are_one_line(clip, tmp_path):
+    done = run("transcribe", str(clip), "--min-speakers", "3", "--max-speakers", "2")
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("echostream: max_speakers: must not be below 3")
+    (known := tmp_path / "known.json").write_text('[{"name": "Ann", "voice": "?"}]')
+    done = run("transcribe", str(clip), "--known-speakers", str(known))
+    assert done.stderr.decode().startswith("echostream: known_speakers.0.voice: must be a `voice`")
+
+
 def test_an_option_that_is_not_valid_is_one_line(clip):
     done = run("transcribe", str(clip), "--language", "klingon!")
     assert done.returncode == 1

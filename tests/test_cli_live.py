@@ -87,7 +87,7 @@ def test_ctrl_c_ends_the_audio_and_not_the_transcript(
 
 def test_on_a_terminal_it_ends_with_insights(url: str, environment: dict[str, str]) -> None:
     ours, theirs = pty.openpty()
-    command = [*COMMAND, str(SAMPLE), "--url", url, "--speed", "0"]
+    command = [*COMMAND, str(SAMPLE), "--url", url, "--speed", "0", "--speakers"]
     shown = bytearray()
 
     def read() -> None:
@@ -107,6 +107,7 @@ def test_on_a_terminal_it_ends_with_insights(url: str, environment: dict[str, st
     os.close(ours)
     assert b"behind" in shown
     assert b"Insights" in shown
+    assert b"B: " in shown
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,39 @@ def test_markdown_without_insights():
     assert export(TRANSCRIPT, None, "md").startswith("# Transcript\n")
 
 
+def spoken(*said: tuple[str | None, str], length_s: float = 2.0) -> Transcript:
+    """Segments of equal length, each with its speaker."""
+    segments = tuple(
+        Segment(number, number * length_s, (number + 1) * length_s, text, speaker=speaker)
+        for number, (speaker, text) in enumerate(said)
+    )
+    return replace(TRANSCRIPT, segments=segments, duration_s=len(said) * length_s)
+
+
+TALK = spoken(("A", "Hello."), ("A", "Are you there?"), (None, "Hm."), ("Ann <3", "Yes."))
+
+
+def test_documents_by_turns():
+    assert export(TALK, None, "txt") == "A: Hello. Are you there?\nHm.\nAnn <3: Yes.\n"
+    assert export(TALK, None, "md") == (
+        "# Transcript\n\n**00:00:00** **A:** Hello. Are you there?\n\n"
+        "**00:00:04** Hm.\n\n**00:00:06** **Ann <3:** Yes.\n"
+    )
+
+
+def test_subtitles_with_speakers():
+    assert "A: Hello." in export(TALK, None, "srt")
+    assert "Ann <3: Yes." in export(TALK, None, "srt")
+    assert "\n<v A>Hello." in export(TALK, None, "vtt")
+    assert "\n<v Ann &lt;3>Yes." in export(TALK, None, "vtt")
+
+
+def test_a_long_turn_has_a_paragraph_a_minute():
+    talk = spoken(*[("A", f"Word {number}.") for number in range(10)], length_s=20.0)
+    assert [line.count("Word") for line in export(talk, None, "txt").splitlines()] == [3, 3, 3, 1]
+    assert export(talk, None, "txt").count("A: ") == 4
+
+
 @pytest.mark.parametrize("as_format", FORMATS)
 def test_no_speech_is_a_valid_document(as_format):
     assert export(NOTHING, None, as_format).strip() in ("", "WEBVTT", "# Transcript") or (

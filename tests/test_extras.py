@@ -143,6 +143,14 @@ def test_a_model_that_cannot_be_had_says_what_would_stand_in(run_without: Run) -
     )
 
 
+def test_speakers_without_onnxruntime(run_without: Run) -> None:
+    load = "from echostream.diarization import load_diarizer; load_diarizer(Settings())"
+    code = f"from echostream.settings import Settings; {load}"
+    done = run_without(["whisper"], "-c", code)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("pip install 'echostream[whisper]'")
+
+
 def test_without_extras_everything_can_be_imported_but_the_worker(run_without: Run) -> None:
     modules = [
         ".".join(file.relative_to(ROOT / "src").with_suffix("").parts)

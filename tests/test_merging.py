@@ -2,8 +2,8 @@
 
 import pytest
 
-from echostream.domain import Segment, Transcript, joined
-from echostream.merging import letters, merged_channels, text_segments, with_text_before
+from echostream.domain import Segment, Transcript, joined, letters
+from echostream.merging import merged_channels, text_segments, with_text_before
 
 
 def transcript(*segments: Segment, language: str = "en") -> Transcript:

@@ -35,7 +35,12 @@ FORM, JSON = "multipart/form-data", "application/json"
 
 # Options of requests that the command line has another way for, or no use for.
 ARGUMENTS = {"audio_url", "use_queue", "callback_url"}
-IN_OTHER_WORDS = {"hotwords": "hotwords", "channels": "separate_channels"}
+IN_OTHER_WORDS = {
+    "hotwords": "hotwords",
+    "channels": "separate_channels",
+    "diarize": "speakers",
+    "known_speakers": "known_speakers",
+}
 
 
 def wire_name(name: str, field: FieldInfo) -> str:

@@ -19,6 +19,7 @@ ROOMS = {
     "httpcore2": {"net"},
     "huggingface_hub": {"engine"},
     "imageio_ffmpeg": {"media"},
+    "onnxruntime": {"diarization"},
     "openai": {"llm"},
     "pandas": {"echostream_ui"},
     "pocketsphinx": {"engine"},

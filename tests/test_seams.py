@@ -33,7 +33,6 @@ from starlette.formparsers import MultiPartParser
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.web.cli import main as command
 from uvicorn.server import ServerState
-from yake import KeywordExtractor
 
 from conftest import TINY_WHISPER
 
@@ -307,13 +306,6 @@ def test_operations_of_the_bucket() -> None:
 
 
 _S3 = "s3fs no longer has {} as it was; storage/bucket.py sends single operations by it"
-
-
-def test_stop_words() -> None:
-    assert "the" in getattr(KeywordExtractor(lan="en"), "stopword_set", ()), (
-        "YAKE no longer has its stop words as `stopword_set`; insights/extractive.py tells by them "
-        "what sentences are about"
-    )
 
 
 def test_the_name_of_the_page_in_the_browser() -> None:

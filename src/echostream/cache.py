@@ -1,4 +1,4 @@
-"""Transcripts and insights by content, so that the same audio is not processed twice.
+"""Transcripts, speakers and insights by content, so that the same audio is not processed twice.
 
 A cache may forget at any time and never makes a request fail: any error counts as a miss. Keys
 include a format version and everything that the value depends on, so entries never have to be
@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from echostream import redis_client
-from echostream.domain import Insights, InsightsOptions, TranscribeOptions, Transcript
+from echostream.diarization.base import Diarization
+from echostream.domain import (
+    Insights,
+    InsightsOptions,
+    SpeakerOptions,
+    TranscribeOptions,
+    Transcript,
+)
 from echostream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -40,6 +47,7 @@ _PREFIX = "echostream:cache:"
 
 _TRANSCRIPT = TypeAdapter(Transcript)
 _INSIGHTS = TypeAdapter(Insights)
+_DIARIZATION = TypeAdapter(Diarization)
 
 
 class Cache(Protocol):
@@ -194,6 +202,13 @@ def transcript_key(
     return f"transcript:{digest.hexdigest()}"
 
 
+def diarization_key(samples: NDArray[np.int16], model: str, options: SpeakerOptions) -> str:
+    """The key of the diarization of `samples`. Call it in a thread, like `transcript_key`."""
+    digest = _digest([model, asdict(options), len(samples)])
+    digest.update(np.ascontiguousarray(samples).data)
+    return f"diarization:{digest.hexdigest()}"
+
+
 def insights_key(
     transcript: Transcript, provider: str, model: str | None, options: InsightsOptions
 ) -> str:
@@ -211,6 +226,16 @@ def dump_transcript(transcript: Transcript) -> bytes:
 def load_transcript(dumped: bytes | None) -> Transcript | None:
     """The transcript that was dumped; None for a miss or another format."""
     return _load(_TRANSCRIPT, dumped)
+
+
+def dump_diarization(found: Diarization) -> bytes:
+    """The bytes for `load_diarization`."""
+    return _pack(_DIARIZATION.dump_python(found))
+
+
+def load_diarization(dumped: bytes | None) -> Diarization | None:
+    """The diarization that was dumped; None for a miss or another format."""
+    return _load(_DIARIZATION, dumped)
 
 
 def dump_insights(insights: Insights) -> bytes:

@@ -2,6 +2,7 @@
 
     EchoStreamError
     ├── InvalidRequest            the caller's request is malformed
+    │   ├── InvalidReference      the recording of a known voice cannot be used
     │   └── MissingAudio          neither audio nor a URL (nor a transcript) was given
     ├── Unauthorized
     ├── AudioError                the audio itself is at fault
@@ -51,8 +52,20 @@ class EchoStreamError(Exception):
 
 
 class InvalidRequest(EchoStreamError):
+    """`param` is the field at fault, if there is one."""
+
     code = "invalid_request"
     status = 422
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class InvalidReference(InvalidRequest):
+    """The recording of a known speaker's voice cannot be used."""
+
+    status = 400
 
 
 class MissingAudio(InvalidRequest):

@@ -8,8 +8,8 @@ from echostream.errors import MissingExtra
 
 LIBRARIES = MappingProxyType(
     {
-        "whisper": ("ctranslate2", "faster_whisper", "huggingface_hub"),
-        "sphinx": ("pocketsphinx", "faster_whisper"),
+        "whisper": ("ctranslate2", "faster_whisper", "huggingface_hub", "onnxruntime"),
+        "sphinx": ("pocketsphinx", "faster_whisper", "onnxruntime"),
         "gemini": ("google.genai",),
         "openai": ("openai",),
         "queue": ("bullmq", "redis"),

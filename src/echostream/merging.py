@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from echostream.domain import Segment, Speaker, Transcript
+from echostream.domain import Segment, Speaker, Transcript, letters
 from echostream.scripts import space_between
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n+")
@@ -52,16 +52,6 @@ def merged_channels(channels: Sequence[Transcript]) -> Transcript:
             for number, name in names.items()
         ),
     )
-
-
-def letters(place: int) -> str:
-    """A, B, … Z, AA, AB, … for 0, 1, … 25, 26, 27, …"""
-    name = ""
-    place += 1
-    while place:
-        place, letter = divmod(place - 1, 26)
-        name = chr(ord("A") + letter) + name
-    return name
 
 
 def text_segments(text: str) -> tuple[Segment, ...]:

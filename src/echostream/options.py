@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
@@ -29,10 +30,13 @@ from echostream.domain import (
     AudioOptions,
     Caution,
     InsightsOptions,
+    KnownVoice,
+    SpeakerOptions,
     Task,
     Template,
     TemplateSection,
     TranscribeOptions,
+    Voice,
 )
 from echostream.errors import InvalidRequest
 from echostream.templates import BUILT_IN
@@ -42,6 +46,10 @@ M = TypeVar("M", bound=BaseModel)
 _LANGUAGE = r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*"
 _MOST_HOTWORDS = 500
 _LONGEST_HOTWORD = 200
+_MOST_SPEAKERS = 20
+_LONGEST_SPEAKER_NAME = 100
+_LONGEST_VOICE = 20_000
+OF_SPEAKERS: Final = ("num_speakers", "min_speakers", "max_speakers", "known_speakers")
 _MOST_CAUTIONS = 20
 _MOST_SECTIONS = 12
 _LONGEST_NAME = 60
@@ -69,6 +77,41 @@ def _as_list(given: object) -> object:
     return [name.strip() for name in re.split(r"[,;\n]", given) if name.strip()]
 
 
+def _parsed(given: object) -> object:
+    """Reads a form's text, which is JSON."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError) as error:
+        raise ValueError('must be a JSON list of {"name", "voice"}') from error
+
+
+def _check_voice(text: str) -> str:
+    try:
+        Voice.load(text)
+    except ValueError as error:
+        raise ValueError("must be a `voice` as answers give it in `speakers`") from error
+    return text
+
+
+# One line, because subtitles and documents have it before the text.
+SpeakerName = Annotated[
+    str,
+    BeforeValidator(lambda name: " ".join(name.split()) if isinstance(name, str) else name),
+    StringConstraints(min_length=1, max_length=_LONGEST_SPEAKER_NAME),
+]
+
+
+class KnownSpeaker(BaseModel):
+    """A speaker whose voice is known from an earlier answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: SpeakerName
+    voice: Annotated[str, Field(max_length=_LONGEST_VOICE), AfterValidator(_check_voice)]
+
+
 Language = Annotated[
     str,
     AfterValidator(_normal_language),
@@ -88,6 +131,22 @@ Hotwords = Annotated[
             "items": {"type": "string", "minLength": 1, "maxLength": _LONGEST_HOTWORD},
             "maxItems": _MOST_HOTWORDS,
             "examples": ["Kubernetes, Anouk Desrosiers"],
+        }
+    ),
+]
+KnownSpeakers = Annotated[
+    tuple[KnownSpeaker, ...],
+    BeforeValidator(_parsed),
+    Field(max_length=_MOST_SPEAKERS),
+    WithJsonSchema(
+        {
+            "type": ["string", "array"],
+            "items": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "voice": {"type": "string"}},
+                "required": ["name", "voice"],
+            },
+            "maxItems": _MOST_SPEAKERS,
         }
     ),
 ]
@@ -193,6 +252,75 @@ class Options(BaseModel):
         description="Names and terms that are likely to be said, separated by commas or as a list;"
         " `keywords` is another name for it.",
     )
+    diarize: bool | None = Field(
+        None, description="Tell who speaks; left to the server's `DIARIZE` when left out."
+    )
+    num_speakers: int | None = Field(
+        None,
+        ge=1,
+        le=_MOST_SPEAKERS,
+        description="How many speakers there are; asks for speakers, like the next three.",
+    )
+    min_speakers: int | None = Field(
+        None,
+        ge=1,
+        le=_MOST_SPEAKERS,
+        description="The least number of speakers, where only that is known.",
+    )
+    max_speakers: int | None = Field(
+        None,
+        ge=1,
+        le=_MOST_SPEAKERS,
+        description="The largest number of speakers, where only that is known.",
+    )
+    known_speakers: KnownSpeakers = Field(
+        (),
+        description='Voices with names, as JSON: [{"name", "voice"}], where `voice` is from the'
+        " `speakers` of an earlier answer.",
+    )
+
+    @field_validator("min_speakers")
+    @classmethod
+    def _check_least(cls, least: int | None, others: ValidationInfo) -> int | None:
+        exact = others.data.get("num_speakers")
+        if least and exact and least > exact:
+            raise ValueError(f"must not be above the number of speakers, {exact}")
+        return least
+
+    @field_validator("max_speakers")
+    @classmethod
+    def _check_most(cls, most: int | None, others: ValidationInfo) -> int | None:
+        least = others.data.get("num_speakers") or others.data.get("min_speakers")
+        if least and most and most < least:
+            raise ValueError(f"must not be below {least}, the number of speakers or the least")
+        return most
+
+    @field_validator("known_speakers")
+    @classmethod
+    def _names_differ(cls, known: tuple[KnownSpeaker, ...]) -> tuple[KnownSpeaker, ...]:
+        if len({each.name for each in known}) < len(known):
+            raise ValueError("two speakers have the same name")
+        return known
+
+    @property
+    def says_of_speakers(self) -> bool:
+        """Whether the request says anything about the speakers beside `diarize`."""
+        return any(getattr(self, name) for name in OF_SPEAKERS)
+
+    def speaker_options(self, *, by_default: bool) -> SpeakerOptions | None:
+        """What is known of the speakers; None if nobody wants to know who speaks. `by_default` says
+        whether they are wanted if the request leaves that open."""
+        wanted = self.says_of_speakers or by_default if self.diarize is None else self.diarize
+        if not wanted:
+            return None
+        return SpeakerOptions(
+            count=self.num_speakers,
+            least=self.min_speakers,
+            most=self.max_speakers,
+            known=tuple(
+                KnownVoice(each.name, Voice.load(each.voice)) for each in self.known_speakers
+            ),
+        )
 
     @property
     def transcribe_options(self) -> TranscribeOptions:
@@ -253,6 +381,15 @@ class RecordingOptions(InsightfulOptions):
     )
     callback_url: str | None = Field(None, description="Told when a queued job ends.")
 
+    @field_validator("channels")
+    @classmethod
+    def _channels_are_speakers(cls, channels: str, others: ValidationInfo) -> str:
+        given = [name for name in OF_SPEAKERS if others.data.get(name)]
+        if channels == "separate" and given:
+            names = ", ".join(to_camel(name) for name in given)
+            raise ValueError(f"each is one speaker if they are separate, so leave out {names}")
+        return channels
+
     @property
     def audio_options(self) -> AudioOptions:
         return AudioOptions(self.audio_track, self.channels)
@@ -301,4 +438,5 @@ def validated(model: type[M], values: dict[str, Any]) -> M:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         reason = first["msg"].removeprefix("Value error, ")
-        raise InvalidRequest(f"{where}: {reason}" if where else reason) from error
+        message = f"{where}: {reason}" if where else reason
+        raise InvalidRequest(message, param=where or None) from error

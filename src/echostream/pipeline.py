@@ -30,9 +30,11 @@ from echostream.domain import (
     InsightsOptions,
     Progress,
     Segment,
+    SpeakerOptions,
     Step,
     TranscribeOptions,
     Transcript,
+    Voice,
     joined,
 )
 from echostream.engine import (
@@ -48,6 +50,7 @@ from echostream.engine import (
     load_registry,
 )
 from echostream.engine.client import HostCache
+from echostream.errors import InvalidAudio
 from echostream.insights import (
     InsightsProvider,
     Questions,
@@ -59,6 +62,7 @@ from echostream.media import decode, decode_channels, fetch
 from echostream.merging import merged_channels, text_segments, with_text_before
 from echostream.scripts import space_between
 from echostream.settings import Settings
+from echostream.speakers import SpeakerFinder
 from echostream.templates import BUILT_IN
 
 log = structlog.get_logger(__name__)
@@ -86,17 +90,30 @@ class Result:
     """The result for one source. `insights` is None if none were requested.
 
     `transcribe_s` is the wall time of the engine alone, for the real-time factor. `cached` means
-    that the same audio was transcribed before, so the engine had nothing to do.
+    that the same audio was transcribed before, so the engine had nothing to do. `diarize_s` is the
+    wall time of telling the speakers apart, None if nobody asked for it.
     """
 
     transcript: Transcript
     insights: Insights | None
     transcribe_s: float
     cached: bool = False
+    diarize_s: float | None = None
 
 
 def ignore_progress(_step: Step) -> None:
     """For callers that show no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be done with a source."""
+
+    options: TranscribeOptions
+    audio: AudioOptions
+    speakers: SpeakerOptions | None
+    progress: Progress
+    on_segment: OnSegment | None
 
 
 class Pipeline:
@@ -120,6 +137,8 @@ class Pipeline:
         self._insights = insights
         self.engine = engine
         self.questions = questions
+        self.speakers = SpeakerFinder(self._cache, timeout_s=settings.diarization_timeout_s)
+        self.diarizes_by_default = settings.diarize
 
     async def start(self) -> None:
         """Starts the engine, which may be a separate process."""
@@ -131,21 +150,24 @@ class Pipeline:
         options: TranscribeOptions,
         *,
         audio: AudioOptions = _EVERYTHING,
+        speakers: SpeakerOptions | None = None,
         insights: bool = True,
         insights_options: InsightsOptions = AS_USUAL,
         progress: Progress = ignore_progress,
         on_segment: OnSegment | None = None,
     ) -> Result:
-        """Transcribes `source` and, if `insights` are wanted, analyses the text. Cancelling the
-        task stops the work.
+        """Transcribes `source`, tells who speaks unless `speakers` is None, and, if `insights` are
+        wanted, analyses the text. Cancelling the task stops the work.
 
         `on_segment` is called with each segment as it is decoded; separate channels come one
         after the other.
         Raises AudioError, FetchError, EngineError, InvalidRequest or ServerBusy. If the insights
-        provider fails, it does not raise; the insights are degraded instead.
+        provider fails, it does not raise; the insights are degraded instead. If the diarizer fails,
+        the transcript has a warning.
         """
         options = options.with_vocabulary(self._settings.vocabulary)
-        result = await self._transcribe(source, options, audio, progress, on_segment)
+        work = _Work(options, audio, speakers, progress, on_segment)
+        result = await self._transcribe(source, work)
         if insights:
             found = await self.analyse(result.transcript, insights_options, progress)
             result = replace(result, insights=found)
@@ -159,6 +181,7 @@ class Pipeline:
         options: TranscribeOptions,
         *,
         audio: AudioOptions = _EVERYTHING,
+        speakers: SpeakerOptions | None = None,
         insights_options: InsightsOptions = AS_USUAL,
         progress: Progress = ignore_progress,
     ) -> Result:
@@ -175,7 +198,12 @@ class Pipeline:
 
         if source is not None:
             result = await self.run(
-                source, options, audio=audio, insights=False, progress=tell_after
+                source,
+                options,
+                audio=audio,
+                speakers=speakers,
+                insights=False,
+                progress=tell_after,
             )
             whole = with_text_before(given, result.transcript)
         insights = await self.analyse(whole, insights_options, progress)
@@ -202,6 +230,20 @@ class Pipeline:
             await self._cache.put(key, dump_insights(found))
         return found
 
+    async def voice(self, source: BinaryIO | Path, *, least_s: float, most_s: float) -> Voice:
+        """Returns how the one speaker of a short recording sounds. Raises AudioError if it cannot
+        be used, EngineError or ServerBusy."""
+        async with self.engine.take(patient=self._patient) as place:
+            samples = await decode(
+                source, max_audio_s=most_s, timeout_s=self._settings.decode_timeout_s
+            )
+            if len(samples) < least_s * SAMPLE_RATE_HZ:
+                raise InvalidAudio(f"it is shorter than {least_s:g} s")
+            voice = await place.voice(samples)
+        if voice is None:
+            raise InvalidAudio("there is too little speech in it")
+        return voice
+
     @property
     def insights_name(self) -> str | None:
         """The name of the insights provider; None if there is none."""
@@ -214,39 +256,60 @@ class Pipeline:
             await self._insights.aclose()
         await self._cache.aclose()
 
-    async def _transcribe(
-        self,
-        source: Source,
-        options: TranscribeOptions,
-        audio: AudioOptions,
-        progress: Progress,
-        on_segment: OnSegment | None,
-    ) -> Result:
+    async def _transcribe(self, source: Source, work: _Work) -> Result:
         if not self._patient:
             self.engine.check()
-        self.engine.state.named(options.model).check(options)  # before the download starts
+        # Before the download starts.
+        self.engine.state.named(work.options.model).check(work.options)
         if isinstance(source, Url):
-            progress(Step("fetching"))
+            work.progress(Step("fetching"))
             with await self._fetch(source) as file:
-                return await self._transcribe(file, options, audio, progress, on_segment)
+                return await self._transcribe(file, work)
         async with self.engine.take(patient=self._patient) as place:
-            progress(Step("decoding"))
-            channels = await self._decode(source, audio)
-            progress(Step("transcribing"))
-            model = await place.load(options)
-            key = await asyncio.to_thread(
-                transcript_key, channels, model.engine, model.model, options
-            )
-            if known := load_transcript(await self._cache.get(key)):
-                if on_segment:
-                    for segment in known.segments:
-                        on_segment(segment)
-                return Result(known, None, 0.0, cached=True)
-            reading = _Reading(place, model, channels, options, on_segment, progress)
-            async with _told_of(reading):
-                result = await reading.read()
+            work.progress(Step("decoding"))
+            channels = await self._decode(source, work.audio)
+            if work.speakers is not None:
+                await self.speakers.check(place, work.speakers)
+            result = await self._read(place, channels, work)
+            if work.speakers is not None and len(channels) == 1:  # else each channel is a speaker
+                return await self._diarize(place, channels[0], work.speakers, result, work.progress)
+        return result
+
+    async def _read(self, place: Place, channels: list[Samples], work: _Work) -> Result:
+        work.progress(Step("transcribing"))
+        model = await place.load(work.options)
+        key = await asyncio.to_thread(
+            transcript_key, channels, model.engine, model.model, work.options
+        )
+        if known := load_transcript(await self._cache.get(key)):
+            if work.on_segment:
+                for segment in known.segments:
+                    work.on_segment(segment)
+            return Result(known, None, 0.0, cached=True)
+        reading = _Reading(place, model, channels, work.options, work.on_segment, work.progress)
+        async with _told_of(reading):
+            result = await reading.read()
         await self._cache.put(key, dump_transcript(result.transcript))
         return result
+
+    async def _diarize(
+        self,
+        place: Place,
+        samples: Samples,
+        options: SpeakerOptions,
+        result: Result,
+        progress: Progress,
+    ) -> Result:
+        progress(Step("diarizing"))
+        started = time.perf_counter()
+        transcript = await self.speakers.add(
+            place,
+            samples,
+            result.transcript,
+            options,
+            lambda share: progress(Step("diarizing", share)),
+        )
+        return replace(result, transcript=transcript, diarize_s=time.perf_counter() - started)
 
     async def _decode(self, source: BinaryIO | Path, audio: AudioOptions) -> list[Samples]:
         """Returns the samples of each channel that is transcribed separately."""

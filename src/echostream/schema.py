@@ -34,10 +34,12 @@ class WordShape(_Shape):
     spaceBefore: bool = Field(  # noqa: N815
         True, description="Whether a space stands between it and the word before it."
     )
+    speaker: str | None = Field(None, description="That of its segment.")
 
     @classmethod
-    def of(cls, word: Word) -> "WordShape":
+    def of(cls, word: Word, speaker: str | None = None) -> "WordShape":
         return cls(
+            speaker=speaker,
             word=word.text,
             start=word.start_s,
             end=word.end_s,
@@ -59,7 +61,11 @@ class SegmentShape(_Shape):
     channel: int | None = Field(
         None, description="From 0, where `channels` was `separate`; else null."
     )
-    speaker: str | None = None
+    speaker: str | None = Field(
+        None,
+        description="`A`, `B`, … in order of first speech, or a known name; null where nobody can"
+        " be told, or speakers were not asked for.",
+    )
 
     @classmethod
     def of(cls, segment: Segment, *, with_words: bool = True) -> "SegmentShape":
@@ -68,7 +74,9 @@ class SegmentShape(_Shape):
             start=segment.start_s,
             end=segment.end_s,
             text=segment.text,
-            words=[WordShape.of(word) for word in segment.words] if with_words else [],
+            words=[WordShape.of(word, segment.speaker) for word in segment.words]
+            if with_words
+            else [],
             spaceBefore=segment.space_before,
             language=segment.language,
             channel=segment.channel,
@@ -90,15 +98,24 @@ class WarningShape(_Shape):
 
 
 class SpeakerShape(_Shape):
-    id: str
-    name: str | None
-    seconds: float
+    id: str = Field(description="As in `segments[].speaker`.")
+    name: str | None = Field(description="A known name, else null.")
+    seconds: float = Field(description="How long they speak.")
     channel: int | None = None
+    voice: str | None = Field(
+        None,
+        description="How they sound, to send back in `knownSpeakers`; null where they speak too"
+        " little.",
+    )
 
     @classmethod
     def of(cls, speaker: Speaker) -> "SpeakerShape":
         return cls(
-            id=speaker.id, name=speaker.name, seconds=speaker.seconds, channel=speaker.channel
+            id=speaker.id,
+            name=speaker.name,
+            seconds=speaker.seconds,
+            channel=speaker.channel,
+            voice=speaker.voice.dump() if speaker.voice else None,
         )
 
 

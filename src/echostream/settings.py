@@ -83,8 +83,19 @@ class Settings(BaseSettings):
     """Windows of up to 30 s that Whisper decodes at once when transcribing a file. Unset: chosen by
     CPUs and free memory."""
 
+    diarization_model: str | None = None
+    """A folder with the models that tell speakers apart: `*segmentation*.onnx` (pyannote 3.0) and
+    `*campplus*.onnx`. Unset: those that come with EchoStream."""
+
     vocabulary: Annotated[tuple[str, ...], NoDecode] = ()
     """Names and terms that are likely to be said in any recording, separated by commas."""
+
+    diarize: bool = False
+    """Tell who speaks in every recording, unless the request says otherwise."""
+
+    diarization_timeout_s: float = Field(120.0, gt=0)
+    """How long telling the speakers apart may take; for audio that is longer than this, as long as
+    the audio. After that the transcript comes without speakers."""
 
     model_fetch_timeout_s: float = Field(5.0, gt=0)
     """How long `ASR_ENGINE=auto` tries to reach the model hub before it uses pocketsphinx."""

@@ -11,7 +11,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from echostream.domain import Step
-from echostream.schema import ActionItemShape, InsightsShape, PointShape, TranscriptionShape
+from echostream.schema import (
+    ActionItemShape,
+    InsightsShape,
+    PointShape,
+    SegmentShape,
+    TranscriptionShape,
+)
 
 _SENTIMENT_STYLE = {"positive": "green", "neutral": "yellow", "negative": "red"}
 
@@ -23,21 +29,32 @@ def show(result: TranscriptionShape, console: Console) -> None:
         show_insights(result.insights, console)
 
 
+def show_segments(segments: list[SegmentShape], console: Console) -> None:
+    """Prints the segments, with their times and speakers."""
+    console.print(_lines(segments))
+
+
 def show_insights(insights: InsightsShape, console: Console) -> None:
     """Prints only the insights."""
     console.print(_insights(insights))
 
 
 def _transcript(result: TranscriptionShape) -> RenderableType:
-    lines = Table.grid(padding=(0, 2))
-    lines.add_column(style="dim", no_wrap=True)
-    lines.add_column()
-    for segment in result.segments:
-        lines.add_row(_clock(segment.start), Text(segment.text))
-    body: RenderableType = lines if result.segments else Text("No speech was found.", style="dim")
+    nothing = Text("No speech was found.", style="dim")
+    body: RenderableType = _lines(result.segments) if result.segments else nothing
     made_by = f"{result.engine} {result.model}"
     title = f"Transcript, {_clock(result.duration)}, {result.language}, by {made_by}"
     return Panel(body, title=title, title_align="left")
+
+
+def _lines(segments: list[SegmentShape]) -> RenderableType:
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(style="dim", no_wrap=True)
+    lines.add_column()
+    for segment in segments:
+        name = f"{segment.speaker}: " if segment.speaker else ""
+        lines.add_row(_clock(segment.start), Text.assemble((name, "bold"), segment.text))
+    return lines
 
 
 def _insights(insights: InsightsShape) -> RenderableType:
@@ -145,7 +162,7 @@ class WorkBar:
 
     def update(self, step: Step) -> None:
         """Shows the step at the next refresh. May be called from any thread."""
-        is_counted = step.stage == "transcribing"
+        is_counted = step.stage in ("transcribing", "diarizing")
         self._text = step.text or self._text
         self._bar.update(
             self._task,

@@ -2,8 +2,9 @@
 
 python scripted_engine.py SOCKET
 
-It says a word for each second of audio, each after `SEGMENT_S`, and kills itself at the word before
-which `PROMPT` says `poison`; with `once`, only if the file `POISONED` is not there yet.
+It says a word for each second of audio, each after `SEGMENT_S`, and tells two speakers apart. It
+kills itself halfway if the prompt is `poison`; with `once`, only if the file `POISONED` is not
+there yet.
 """
 
 import os
@@ -14,11 +15,41 @@ from collections.abc import Generator
 from pathlib import Path
 
 from echostream.cache import NoCache
-from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
+from echostream.diarization.base import Diarization, OnShare
+from echostream.domain import (
+    SAMPLE_RATE_HZ,
+    Segment,
+    SpeakerOptions,
+    TranscribeOptions,
+    Turn,
+    Voice,
+    Word,
+)
 from echostream.engine import Capabilities, Report, Samples, Transcription
 from echostream.engine.host import run
 from echostream.logs import configure_logging
 from echostream.settings import Settings
+
+
+class ScriptedDiarizer:
+    """Two speakers, half of the audio each. It kills itself halfway if there are 13 of them, and
+    once if there are 7."""
+
+    model = "scripted-voices"
+
+    def diarize(
+        self, samples: Samples, options: SpeakerOptions, *, on_share: OnShare
+    ) -> Diarization:
+        on_share(0.5)
+        _die({13: "poison", 7: "once"}.get(options.count or 0, ""))
+        half_s, end_s = len(samples) / SAMPLE_RATE_HZ / 2, len(samples) / SAMPLE_RATE_HZ
+        return Diarization((Turn(0.0, half_s, "A"), Turn(half_s, end_s, "B")))
+
+    def voice(self, samples: Samples) -> Voice | None:
+        return Voice(self.model, (1.0, 0.0)) if samples.any() else None
+
+    def close(self) -> None:
+        pass
 
 
 class ScriptedTranscriber:
@@ -57,4 +88,10 @@ def _die(prompt: str) -> None:
 
 if __name__ == "__main__":
     configure_logging("info")
-    run(Settings(), Path(sys.argv[1]), NoCache(), lambda _settings: ScriptedTranscriber())
+    run(
+        Settings(),
+        Path(sys.argv[1]),
+        NoCache(),
+        lambda _settings: ScriptedTranscriber(),
+        lambda _settings: ScriptedDiarizer(),
+    )

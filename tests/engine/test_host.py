@@ -6,16 +6,17 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from conftest import sample_pcm
 from echostream.cache import MemoryCache
-from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, joined
-from echostream.engine import LocalEngine, Model, Registry, Transcriber
+from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, TranscribeOptions, joined
+from echostream.engine import LocalEngine, Model, Registry, Speakers, Transcriber
 from echostream.engine.client import HostCache, RemoteEngine
 from echostream.engine.host import EngineHost
 from echostream.engine.process import OwnEngine
@@ -26,13 +27,14 @@ from echostream.errors import (
     ModelUnavailable,
     ServerBusy,
 )
-from echostream.pipeline import build_pipeline
+from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
-from fakes import FakeTranscriber
+from fakes import FakeDiarizer, FakeTranscriber, voice_of
 from processes import children
 from web.support import EndlessTranscriber
 
 OPTIONS = TranscribeOptions()
+ANYBODY = SpeakerOptions()
 SECONDS = np.zeros(6 * SAMPLE_RATE_HZ, np.int16)
 SCRIPT = Path(__file__).parent / "scripted_engine.py"
 COMMAND = (sys.executable, str(SCRIPT))
@@ -50,12 +52,16 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 @asynccontextmanager
 async def hosted(
-    load: Callable[[], Transcriber] | Registry, tmp_path: Path, **values: int
+    load: Callable[[], Transcriber] | Registry,
+    tmp_path: Path,
+    diarizer: FakeDiarizer | None = None,
+    **values: float,
 ) -> AsyncIterator[RemoteEngine]:
     """A client of a host in this process."""
     ended = asyncio.Event()
     models = load if isinstance(load, Registry) else Registry.only(load)
-    local = LocalEngine(Settings(**values), models)
+    voices = diarizer or FakeDiarizer()
+    local = LocalEngine(Settings(**values), models, lambda _settings: voices)
     host = EngineHost(local, MemoryCache(60))
     serving = asyncio.create_task(host.serve(tmp_path / "engine", ended))
     engine = RemoteEngine(tmp_path / "engine")
@@ -306,6 +312,93 @@ async def test_speech_is_looked_for_on_in_the_engine_that_follows(own: OwnEngine
     os.kill(pid, signal.SIGKILL)
     second = await live.detect(samples[half:], first.state)
     assert first.chances + second.chances == pytest.approx(whole, abs=1e-6)
+    live.close()
+
+
+async def diarized(speakers: Speakers, options: SpeakerOptions = ANYBODY) -> list[Any]:
+    """Everything that is told of the speakers; the last is the result."""
+    return [one async for one in speakers.diarize(SECONDS, options)]
+
+
+async def test_speakers_are_told_by_the_host(tmp_path: Path) -> None:
+    diarizer = FakeDiarizer()
+    async with hosted(FakeTranscriber, tmp_path, diarizer=diarizer) as engine:
+        live = await engine.live(OPTIONS)
+        async with engine.take() as place:
+            assert await place.load_diarizer() == "fake-voices"
+            for each in (place, live):
+                *shares, found = await diarized(each)
+                assert shares == [0.0, 0.5, 1.0]
+                assert [turn.speaker for turn in found.turns] == ["A", "B"]
+                assert found.voices == {"A": voice_of("A"), "B": voice_of("B")}
+            assert await place.voice(SECONDS + 1) == voice_of("A")
+            assert await place.voice(SECONDS) is None
+        live.close()
+
+
+async def test_a_place_outlives_a_diarizer_that_fails(tmp_path: Path) -> None:
+    diarizer = FakeDiarizer(error=InvalidRequest("a voice of another model"))
+    async with hosted(FakeTranscriber, tmp_path, diarizer=diarizer) as engine:
+        live = await engine.live(OPTIONS)
+        async with engine.take() as place:
+            for each in (place, live):
+                with pytest.raises(InvalidRequest, match="another model"):
+                    await diarized(each)
+            diarizer.error = None
+            for each in (place, live):
+                assert (await diarized(each))[-1].turns
+        live.close()
+
+
+async def test_who_leaves_stops_the_diarizer(tmp_path: Path) -> None:
+    hold = threading.Event()
+    diarizer = FakeDiarizer(("A", "B", "C"), hold=hold)
+    async with (
+        hosted(FakeTranscriber, tmp_path, diarizer=diarizer) as engine,
+        engine.take() as place,
+    ):
+        async with aclosing(place.diarize(SECONDS, SpeakerOptions())) as found:
+            assert await anext(found) == 0.0
+        place.close()
+        hold.set()
+        async with engine.take() as other:
+            assert (await diarized(other))[-1].turns
+
+
+async def test_an_idle_diarizer_is_freed_and_loaded_again(tmp_path: Path) -> None:
+    diarizer = FakeDiarizer()
+    async with (
+        hosted(FakeTranscriber, tmp_path, diarizer=diarizer, model_idle_s=0.05) as engine,
+        engine.take() as place,
+    ):
+        assert await diarized(place)
+        assert await asyncio.to_thread(diarizer.closed.wait, 20)
+        assert await diarized(place)
+
+
+async def test_diarization_that_ends_the_engine_is_tried_once_more(own: OwnEngine) -> None:
+    async with own.take() as place:
+        found = await diarized(place, SpeakerOptions(count=7))
+        assert [turn.speaker for turn in found[-1].turns] == ["A", "B"]
+
+
+async def test_diarization_that_ends_it_twice_costs_no_transcript(
+    own: OwnEngine, tone: Path
+) -> None:
+    pipeline = Pipeline(Settings(), own, None, MemoryCache(60))
+    results = [
+        await pipeline.run(tone, OPTIONS, speakers=SpeakerOptions(count)) for count in (13, 2)
+    ]
+    assert [result.transcript.text for result in results] == ["word0", "word0"]
+    assert [result.transcript.is_diarization_failed for result in results] == [True, False]
+    assert results[1].cached
+
+
+async def test_a_live_session_tells_speakers_after_the_engine_ended(own: OwnEngine) -> None:
+    live = await own.live(OPTIONS)
+    assert (await diarized(live, SpeakerOptions(count=7)))[-1].turns
+    segments, _report = await live.read(SECONDS, OPTIONS)
+    assert len(segments) == 6
     live.close()
 
 

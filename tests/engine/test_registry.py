@@ -14,7 +14,7 @@ from echostream.engine.base import ENGLISH
 from echostream.engine.live import LiveEngine
 from echostream.errors import EngineError, InvalidRequest, ModelUnavailable, ServerBusy
 from echostream.settings import Settings
-from fakes import FakeTranscriber
+from fakes import FakeTranscriber, no_diarizer
 
 SECOND = np.zeros(SAMPLE_RATE_HZ, np.int16)
 GB = 10**9
@@ -340,8 +340,9 @@ async def test_live_sessions_do_not_wait_for_the_model_of_another(
     loading_slowly: tuple[Registry, threading.Event],
 ) -> None:
     registry, hold = loading_slowly
-    turns = Turns(at_once=1)
-    small, base = LiveEngine(registry, turns, model="small"), LiveEngine(registry, turns)
+    turns, voices = Turns(at_once=1), no_diarizer()
+    small = LiveEngine(registry, turns, voices, model="small")
+    base = LiveEngine(registry, turns, voices)
     waits = asyncio.create_task(small.read(SECOND, SMALL))
     async with asyncio.timeout(20):
         segments, _report = await base.read(SECOND, DEFAULT)
@@ -370,7 +371,7 @@ async def test_a_live_session_is_refused_what_its_model_cannot_do() -> None:
 async def test_a_live_session_that_outlives_its_model_tells_which_it_was() -> None:
     machine = Machine(idle_s=60)
     turns = Turns(at_once=1)
-    live = LiveEngine(machine.registry, turns, model="small")
+    live = LiveEngine(machine.registry, turns, no_diarizer(), model="small")
     await live.read(SECOND, SMALL)
     machine.now_s += 61
     machine.registry.unload_idle()

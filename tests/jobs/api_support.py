@@ -23,7 +23,7 @@ from echostream.engine import LocalEngine, Registry
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.worker.main import run_worker
-from fakes import FakeInsights, FakeTranscriber
+from fakes import FakeDiarizer, FakeInsights, FakeTranscriber
 from redis_server import RedisServer
 from web.support import WAIT_S, serving, settings_of
 
@@ -45,13 +45,17 @@ class CountingInsights(FakeInsights):
 
 
 def caching(
-    transcriber: FakeTranscriber | None = None, insights: FakeInsights | None = None
+    transcriber: FakeTranscriber | None = None,
+    insights: FakeInsights | None = None,
+    diarizer: FakeDiarizer | None = None,
 ) -> MakePipeline:
     """A `make_pipeline` around fakes, with the cache that the settings ask for."""
     transcriber = transcriber or FakeTranscriber()
+    voices = diarizer or FakeDiarizer()
+    models = Registry.only(lambda: transcriber, transcriber.model)
     return lambda settings: Pipeline(
         settings,
-        LocalEngine(settings, Registry.only(lambda: transcriber, transcriber.model)),
+        LocalEngine(settings, models, lambda _settings: voices),
         insights or FakeInsights(),
         load_cache(settings),
     )

@@ -19,7 +19,7 @@ import pytest
 
 from echostream.errors import EngineError, InvalidAudio
 from echostream.jobs import new_job_id
-from fakes import FakeTranscriber
+from fakes import FakeDiarizer, FakeTranscriber, voice_of
 from jobs.api_support import (
     CountingInsights,
     Receiver,
@@ -446,6 +446,43 @@ def test_exports(service: Service) -> None:
 
         other = client.get(f"/job/{job_id}/transcript.docx")
         assert error_of(other) == (422, "invalid_request")
+
+
+def test_speakers_of_a_job(service: Service) -> None:
+    known = json.dumps([{"name": "Ann", "voice": voice_of("B").dump()}])
+    fields = {**USE_QUEUE, "minSpeakers": "2", "knownSpeakers": known}
+    hold = threading.Event()
+    diarizer = FakeDiarizer(hold=hold)
+    with service.api() as client, service.worker(caching(diarizer=diarizer)):
+        job_id = queued(client.post("/upload-audio", files=audio(), data=fields))
+        until(client, job_id, lambda job: job.get("stage") == "diarizing")
+        hold.set()
+        result = ended(client, job_id)["result"]
+        assert [segment["speaker"] for segment in result["segments"]] == ["A", "Ann"]
+        assert [(each["id"], each["name"]) for each in result["speakers"]] == [
+            ("A", None),
+            ("Ann", "Ann"),
+        ]
+        assert result["speakers"][0]["voice"] == voice_of("A").dump()
+        exports = {
+            each: client.get(f"/job/{job_id}/transcript.{each}").text
+            for each in ("txt", "srt", "vtt", "md")
+        }
+        assert exports["txt"].splitlines()[1] == "Ann: sarah will call the client"
+        assert "Ann: sarah" in exports["srt"]
+        assert "<v Ann>sarah" in exports["vtt"]
+        assert "**Ann:** sarah" in exports["md"]
+        asked = diarizer.calls[0]
+        assert (asked.least, asked.known[0].voice) == (2, voice_of("B"))
+
+
+def test_a_job_outlives_its_diarizer(service: Service) -> None:
+    fields = {**USE_QUEUE, "diarize": "true"}
+    broken = FakeDiarizer(error=MemoryError())
+    with service.api() as client, service.worker(caching(diarizer=broken)):
+        job = ended(client, queued(client.post("/upload-audio", files=audio(), data=fields)))
+        assert (job["state"], job["result"]["transcript"]) == ("completed", SAID)
+        assert [each["code"] for each in job["result"]["warnings"]] == ["diarization_failed"]
 
 
 def test_no_export_before_the_end(service: Service) -> None:

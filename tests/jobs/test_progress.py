@@ -48,7 +48,7 @@ async def keys(redis: RedisServer) -> list[str]:
 
 
 def test_progress_of_the_whole_job_grows_with_that_of_its_stages() -> None:
-    stages = ("fetching", "decoding", "transcribing", "analysing", "done")
+    stages = ("fetching", "decoding", "transcribing", "diarizing", "analysing", "done")
     told = [percent(stage, share / 50) for stage in stages for share in range(51)]
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 99)

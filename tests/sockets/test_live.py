@@ -15,6 +15,7 @@ import pytest
 import socketio
 
 from conftest import running, sample_pcm, sample_text
+from fakes import FakeDiarizer, voice_of
 from streaming.oracle import OracleTranscriber
 from web.support import around, settings_of
 
@@ -87,9 +88,14 @@ def oracle() -> OracleTranscriber:
 
 
 @pytest.fixture(scope="module")
-def url(oracle: OracleTranscriber) -> Iterator[str]:
+def diarizer() -> FakeDiarizer:
+    return FakeDiarizer()
+
+
+@pytest.fixture(scope="module")
+def url(oracle: OracleTranscriber, diarizer: FakeDiarizer) -> Iterator[str]:
     settings = settings_of(api_bearer_token=TOKEN, max_live_sessions=4)
-    with running(settings, around(oracle)) as base_url:
+    with running(settings, around(oracle, diarizer)) as base_url:
         yield base_url
 
 
@@ -132,6 +138,59 @@ class TestWholeSession:
         for event in ("start_audio", "end_audio"):
             assert (await client.call(event))["ok"]
         assert (await client.first("audio_final"))["error"] == "invalid_audio"
+
+    async def test_speakers_are_told_from_the_whole_audio(
+        self, client: Client, diarizer: FakeDiarizer
+    ) -> None:
+        known = [{"name": "Ann", "voice": voice_of("B").dump()}]
+        await client.start(diarize=True, maxSpeakers=3, knownSpeakers=known)
+        await client.send(PCM)
+        await client.call("end_audio")
+        final = await client.first("audio_final")
+        assert diarizer.heard[-1].tobytes() == PCM
+        assert diarizer.calls[-1].most == 3
+        assert final["transcript"] == client.appended
+        told = [segment["speaker"] for segment in final["segments"]]
+        assert told == sorted(told)
+        assert set(told) == {"A", "Ann"}
+        for segment in final["segments"]:
+            assert {word["speaker"] for word in segment["words"]} == {segment["speaker"]}
+        assert [(each["id"], each["name"]) for each in final["speakers"]] == [
+            ("A", None),
+            ("Ann", "Ann"),
+        ]
+        assert final["speakers"][0]["voice"] == voice_of("A").dump()
+
+    async def test_unasked_no_audio_is_kept(self, client: Client, diarizer: FakeDiarizer) -> None:
+        asked = len(diarizer.calls)
+        await client.start()
+        await client.send(PCM[: 4 * SECOND])
+        await client.call("end_audio")
+        final = await client.first("audio_final")
+        assert final["speakers"] == []
+        assert len(diarizer.calls) == asked
+
+    async def test_speakers_that_cannot_be_told(
+        self, client: Client, diarizer: FakeDiarizer
+    ) -> None:
+        diarizer.error = RuntimeError("a bug")
+        try:
+            await client.start(diarize=True)
+            await client.send(PCM[: 4 * SECOND])
+            await client.call("end_audio")
+            final = await client.first("audio_final")
+        finally:
+            diarizer.error = None
+        assert (final["transcript"], "error" in final) == (client.appended, False)
+        assert [each["code"] for each in final["warnings"]] == ["diarization_failed"]
+        assert final["insights"]["summary"]
+
+    async def test_voices_of_another_model_start_no_session(self, client: Client) -> None:
+        voice = voice_of("B").dump().replace("fake-", "other-")
+        answer = await client.start(knownSpeakers=[{"name": "Ann", "voice": voice}])
+        assert (answer["ok"], answer["error"]) == (False, "invalid_request")
+        assert answer["message"].startswith("knownSpeakers: the voice of 'Ann' is of the model")
+        assert (await client.call("end_audio"))["error"] == "invalid_request"
 
     async def test_insights_may_be_left_out(self, client: Client) -> None:
         await client.start(insights=False)

@@ -15,6 +15,7 @@ from echostream.engine import LiveEngine, Registry, Turns
 from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.media import ffmpeg_path
 from echostream.settings import Settings
+from fakes import no_diarizer
 from streaming.oracle import OracleTranscriber
 
 # As MediaRecorder has them: Chrome and Firefox, and Safari.
@@ -84,7 +85,7 @@ def oracle() -> OracleTranscriber:
 @pytest.fixture
 def engine(oracle: OracleTranscriber, turns: Turns) -> LiveEngine:
     """One that knows the sample by heart."""
-    return LiveEngine(Registry.only(lambda: oracle), turns)
+    return LiveEngine(Registry.only(lambda: oracle), turns, no_diarizer())
 
 
 @pytest.fixture(scope="session")
@@ -98,4 +99,4 @@ def whisper() -> Iterator[WhisperTranscriber]:
 def whisper_engine(whisper: WhisperTranscriber, turns: Turns) -> LiveEngine:
     models = Registry.only(lambda: whisper)
     models.start_loading(None).result()
-    return LiveEngine(models, turns)
+    return LiveEngine(models, turns, no_diarizer())

@@ -13,6 +13,7 @@ from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.settings import Settings
 from echostream.streaming.session import LiveSession
 from engine.decoders import EarlyDecoder
+from fakes import no_diarizer
 
 _PIECE = int(1.5 * SAMPLE_RATE_HZ)
 
@@ -29,7 +30,7 @@ async def heard(transcriber: object, turns: Turns, samples: Samples) -> Transcri
     models = Registry.only(lambda: transcriber)  # type: ignore[arg-type,return-value]
     models.start_loading(None).result()
     session = LiveSession(
-        LiveEngine(models, turns),
+        LiveEngine(models, turns, no_diarizer()),
         None,
         options=TranscribeOptions(),
         max_audio_s=600,

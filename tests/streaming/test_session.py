@@ -23,7 +23,7 @@ from echostream.errors import (
 )
 from echostream.streaming import Event, Final, Partial
 from echostream.streaming.session import LiveSession
-from fakes import FakeInsights
+from fakes import FakeInsights, no_diarizer
 from processes import children
 from streaming.conftest import CONTAINERS, cut, wav_files
 from streaming.oracle import OracleTranscriber
@@ -227,7 +227,7 @@ class TestLoad:
 
     async def test_sessions_take_turns(self, pcm: bytes, turns: Turns) -> None:
         oracle = OracleTranscriber()
-        engine = LiveEngine(Registry.only(lambda: oracle), turns)
+        engine = LiveEngine(Registry.only(lambda: oracle), turns, no_diarizer())
         clients = [Client(engine, raw=True) for _ in range(4)]
         await asyncio.gather(*(client.send(pieces_of(pcm)) for client in clients))
         finals = await asyncio.gather(*(client.end() for client in clients))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from conftest import sample_text
+from echostream.cache import NoCache
 from echostream.domain import (
     SAMPLE_RATE_HZ,
     Insights,
@@ -16,6 +17,7 @@ from echostream.domain import (
 )
 from echostream.engine import LiveEngine
 from echostream.errors import AudioIdTaken, EchoStreamError, ResumeFailed, ServerBusy
+from echostream.speakers import SpeakerFinder
 from echostream.streaming import Event, Final, Limits, Live, LiveSessions, Partial
 
 SECOND = 2 * SAMPLE_RATE_HZ
@@ -57,6 +59,7 @@ class _Engine:
         return self._place
 
 
+FINDER = SpeakerFinder(NoCache(), timeout_s=60)
 Make = Callable[[Limits], LiveSessions]
 
 
@@ -65,7 +68,7 @@ async def make(engine: LiveEngine) -> AsyncIterator[Make]:
     made: list[LiveSessions] = []
 
     def make_sessions(limits: Limits) -> LiveSessions:
-        made.append(LiveSessions(_Engine(engine), no_insights, limits))
+        made.append(LiveSessions(_Engine(engine), no_insights, FINDER, limits))
         return made[-1]
 
     yield make_sessions

@@ -32,7 +32,7 @@ from echostream.engine import (
 )
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
-from fakes import FakeInsights, FakeTranscriber, fake_pipeline
+from fakes import FakeDiarizer, FakeInsights, FakeTranscriber, fake_pipeline
 
 WAIT_S = 20
 """Longest wait for something that comes at once on an idle machine."""
@@ -63,10 +63,12 @@ def serving(
         yield client
 
 
-def around(engine: Transcriber) -> MakePipeline:
+def around(engine: Transcriber, diarizer: FakeDiarizer | None = None) -> MakePipeline:
     """A `make_pipeline` with this engine."""
+    voices = diarizer or FakeDiarizer()
+    models = Registry.only(lambda: engine, engine.model)
     return lambda settings: Pipeline(
-        settings, LocalEngine(settings, Registry.only(lambda: engine, engine.model)), FakeInsights()
+        settings, LocalEngine(settings, models, lambda _settings: voices), FakeInsights()
     )
 
 

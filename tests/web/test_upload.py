@@ -67,7 +67,9 @@ def test_the_answer_has_the_promised_shape(send: Callable[..., httpx.Response]) 
     first = {"id": 0, "start": 0.0, "end": 0.5, "text": "we will ship on friday"}
     word = {"word": first["text"], "start": 0.0, "end": 0.5, "probability": 1.0}
     more = {"spaceBefore": True, "language": "en", "channel": None, "speaker": None}
-    assert body["segments"][0] == first | more | {"words": [word | {"spaceBefore": True}]}
+    assert body["segments"][0] == first | more | {
+        "words": [word | {"spaceBefore": True, "speaker": None}]
+    }
     assert [segment["id"] for segment in body["segments"]] == [0, 1]
 
 
@@ -255,6 +257,7 @@ def test_openapi_shows_both_forms_with_an_example(api: httpx.Client) -> None:
     options = {
         *("useQueue", "language", "task", "prompt", "wordTimestamps", "insights"),
         *("hotwords", "audioTrack", "channels", "model", "callbackUrl", "audioUrl"),
+        *("diarize", "numSpeakers", "minSpeakers", "maxSpeakers", "knownSpeakers"),
     }
     assert {"audio", *options} == set(form)
     assert options == set(content["application/json"]["schema"]["properties"])

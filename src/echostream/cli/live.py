@@ -14,11 +14,17 @@ from echostream.cli.options import (
     Hotwords,
     Insights,
     InsightsLanguage,
+    KnownSpeakers,
     Language,
+    MaxSpeakers,
+    MinSpeakers,
     Model,
+    NumSpeakers,
     Prompt,
+    Speakers,
     Template,
     asked,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +40,11 @@ def live(
     language: Language = None,
     prompt: Prompt = None,
     hotwords: Hotwords = None,
+    speakers: Speakers = None,
+    num_speakers: NumSpeakers = None,
+    min_speakers: MinSpeakers = None,
+    max_speakers: MaxSpeakers = None,
+    known_speakers: KnownSpeakers = None,
     insights: Insights = True,
     template: Template = None,
     insights_language: InsightsLanguage = None,
@@ -58,6 +69,11 @@ def live(
         language=language,
         prompt=prompt,
         hotwords=hotwords,
+        diarize=speakers,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        known_speakers=text_of(known_speakers),
         insights=insights and sys.stdout.isatty(),  # a pipe gets the text alone
         template=template,
         insights_language=insights_language,
@@ -103,6 +119,7 @@ async def _live(
         final = await client.run(live_client.stopped_by(stop, pieces))
     if "error" in final:
         fail(final["message"])
+    _show_speakers(final)
     if final["insights"]:
         _show_insights(final["insights"])
 
@@ -125,6 +142,22 @@ def _growing_text() -> Iterator[Callable[[str, str, int], None]]:
 
     yield write
     sys.stdout.write("\n")
+
+
+def _show_speakers(final: dict[str, Any]) -> None:
+    """On a terminal, shows the text once more, with those who said it; a pipe has the text."""
+    from rich.console import Console
+
+    from echostream.domain import DIARIZATION_FAILED
+    from echostream.schema import SegmentShape
+    from echostream.show import show_segments
+
+    for warning in final.get("warnings", ()):
+        if warning["code"] == DIARIZATION_FAILED:
+            typer.echo(f"echostream: {warning['message']}", err=True)
+    if final.get("speakers") and sys.stdout.isatty():
+        segments = [SegmentShape.model_validate(each) for each in final["segments"]]
+        show_segments(segments, Console())
 
 
 def _show_insights(insights: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Options of several commands. `echostream.options` defines them, but importing it would slow down
 `--help`, so they are repeated here; a test compares the two."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -22,6 +23,36 @@ Hotwords = Annotated[
     list[str] | None,
     typer.Option("--hotword", help="A name or term that is likely to be said; may be repeated."),
 ]
+Speakers = Annotated[
+    bool | None,
+    typer.Option(
+        "--speakers/--no-speakers",
+        help="Tell who speaks; left to the server's `DIARIZE` when left out.",
+    ),
+]
+NumSpeakers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=20, help="How many speakers there are; asks for speakers, like the next three."
+    ),
+]
+MinSpeakers = Annotated[
+    int | None,
+    typer.Option(min=1, max=20, help="The least number of speakers, where only that is known."),
+]
+MaxSpeakers = Annotated[
+    int | None,
+    typer.Option(min=1, max=20, help="The largest number of speakers, where only that is known."),
+]
+KnownSpeakers = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help='A JSON file with named voices: [{"name", "voice"}], where `voice` is from the'
+        " `speakers` of an earlier answer.",
+    ),
+]
 Insights = Annotated[bool, typer.Option(help="Generate insights from what was said.")]
 Template = Annotated[
     str | None,
@@ -34,6 +65,10 @@ InsightsLanguage = Annotated[
     str | None,
     typer.Option(help="Language of the insights; that of the recording when left out."),
 ]
+
+
+def text_of(file: Path | None) -> str | None:
+    return None if file is None else file.read_text(encoding="utf-8")
 
 
 def asked(kind: type[Asked], **options: Any) -> Asked:

@@ -17,11 +17,17 @@ from echostream.cli.options import (
     Hotwords,
     Insights,
     InsightsLanguage,
+    KnownSpeakers,
     Language,
+    MaxSpeakers,
+    MinSpeakers,
     Model,
+    NumSpeakers,
     Prompt,
+    Speakers,
     Template,
     asked,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +53,11 @@ def transcribe(
     language: Language = None,
     prompt: Prompt = None,
     hotwords: Hotwords = None,
+    speakers: Speakers = None,
+    num_speakers: NumSpeakers = None,
+    min_speakers: MinSpeakers = None,
+    max_speakers: MaxSpeakers = None,
+    known_speakers: KnownSpeakers = None,
     task: Annotated[
         Literal["transcribe", "translate"],
         typer.Option(help="`translate` gives the text in English."),
@@ -84,6 +95,11 @@ def transcribe(
         language=language,
         prompt=prompt,
         hotwords=hotwords,
+        diarize=speakers,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        known_speakers=text_of(known_speakers),
         task=task,
         audio_track=audio_track,
         channels="separate" if separate_channels else "mix",
@@ -164,6 +180,7 @@ async def _transcribe_all(
                 typer.echo(f"echostream: {name}: {reason}", err=True)
                 complete = False
             else:
+                _tell_failed_speakers(result, name)
                 _write(result, target, work)
     finally:
         await pipeline.aclose()
@@ -182,10 +199,19 @@ async def _with_progress(pipeline: "Pipeline", name: str, work: _Work) -> "Resul
             source,
             work.options.transcribe_options,
             audio=work.options.audio_options,
+            speakers=work.options.speaker_options(by_default=pipeline.diarizes_by_default),
             insights=work.insights,
             insights_options=work.options.insights_options,
             progress=bar.update,
         )
+
+
+def _tell_failed_speakers(result: "Result", name: str) -> None:
+    from echostream.domain import DIARIZATION_FAILED
+
+    for warning in result.transcript.warnings:
+        if warning.code == DIARIZATION_FAILED:
+            typer.echo(f"echostream: {name}: {warning.message}", err=True)
 
 
 @contextmanager

@@ -9,7 +9,15 @@ from echostream.engine.base import Capabilities, Report, Samples, Transcriber, T
 from echostream.engine.live import LiveEngine
 from echostream.engine.local import LocalEngine
 from echostream.engine.registry import Model, Registry
-from echostream.engine.service import Engine, EngineState, Heard, LivePlace, ModelState, Place
+from echostream.engine.service import (
+    Engine,
+    EngineState,
+    Heard,
+    LivePlace,
+    ModelState,
+    Place,
+    Speakers,
+)
 from echostream.engine.turns import Turns
 from echostream.engine.vad import VadState
 from echostream.errors import InvalidRequest, MissingExtra, ModelUnavailable
@@ -30,6 +38,7 @@ __all__ = [
     "Registry",
     "Report",
     "Samples",
+    "Speakers",
     "Transcriber",
     "Transcription",
     "Turns",

@@ -9,13 +9,18 @@ from typing import Any
 
 import structlog
 
-from echostream.domain import Segment, TranscribeOptions
+from echostream.diarization.base import Diarization
+from echostream.domain import Segment, SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Report, Samples
 from echostream.engine.service import EngineState, Heard, LivePlace, ModelState, Place
 from echostream.engine.vad import Detected, VadState
 from echostream.engine.wire import (
     Detect,
+    Diarize,
+    DiarizerReady,
     Done,
+    Embed,
+    Embedded,
     Fault,
     Get,
     Kept,
@@ -23,6 +28,7 @@ from echostream.engine.wire import (
     Live,
     Load,
     Prepare,
+    PrepareDiarizer,
     Put,
     Read,
     ReadOnce,
@@ -177,56 +183,95 @@ class HostCache:
         return answer
 
 
-class _RemotePlace:
-    """A place that lasts as long as its connection."""
+class _Connected:
+    """A place that lasts as long as its connection. If the engine ends, it takes another one."""
 
-    def __init__(self, engine: RemoteEngine, link: Link) -> None:
+    attempts = _ATTEMPTS
+    """How often something is asked for before it counts as the reason why the engine ends."""
+    lost = "engine_lost"
+    """What is logged when the engine ends."""
+
+    def __init__(self, engine: RemoteEngine, first: object, link: Link) -> None:
+        """`first` is the request that was granted on `link`, and is asked for again."""
         self._engine = engine
+        self._first = first
         self._link = link
 
     def close(self) -> None:
         self._link.close()
 
-    async def load(self, options: TranscribeOptions) -> ModelState:
+    async def load_diarizer(self) -> str:
+        ready: DiarizerReady = await self._ask(PrepareDiarizer())
+        return ready.model
+
+    async def diarize(
+        self, samples: Samples, options: SpeakerOptions
+    ) -> AsyncGenerator[float | Diarization, None]:
         for _ in range(_ATTEMPTS):
             try:
-                await self._link.send(Prepare(options))
-                state: ModelState = answered(await self._link.receive())
+                await self._link.send(Diarize(samples, options))
+                while not isinstance(found := answered(await self._link.receive()), Diarization):
+                    yield found
             except OSError:
                 await self._take_again()
             else:
-                return state
+                yield found
+                return
         raise restarted()
+
+    async def _ask(self, question: object) -> Any:
+        for _ in range(self.attempts):
+            try:
+                await self._link.send(question)
+                return answered(await self._link.receive())
+            except OSError:
+                await self._take_again()
+        raise restarted()
+
+    async def _take_again(self) -> None:
+        log.warning(self.lost)
+        self._link.close()
+        self._link = await self._engine.ask(self._first)
+
+
+class _RemotePlace(_Connected):
+    def __init__(self, engine: RemoteEngine, link: Link) -> None:
+        # It had a place before, so it must not be refused one later.
+        super().__init__(engine, Take(patient=True), link)
+
+    async def load(self, options: TranscribeOptions) -> ModelState:
+        state: ModelState = await self._ask(Prepare(options))
+        return state
 
     async def transcribe(
         self, samples: Samples, options: TranscribeOptions
     ) -> AsyncGenerator[Heard, None]:
-        for attempt in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 await self._link.send(Transcribe(samples, options))
                 while not isinstance(heard := answered(await self._link.receive()), Done):
                     yield heard
             except OSError:
-                log.warning("engine_lost", attempt=attempt + 1)
                 await self._take_again()
                 yield Heard((), Report(), starts_over=True)
             else:
                 return
         raise restarted()
 
-    async def _take_again(self) -> None:
-        self._link.close()
-        # It had a place before, so it must not be refused now.
-        self._link = await self._engine.ask(Take(patient=True))
+    async def voice(self, samples: Samples) -> Voice | None:
+        embedded: Embedded = await self._ask(Embed(samples))
+        return embedded.voice
 
 
-class _RemoteLive:
+class _RemoteLive(_Connected):
     """A live session's place. The session keeps its audio, so a reading can be repeated."""
 
+    attempts = _LIVE_ATTEMPTS
+    lost = "engine_lost_live"
+
     def __init__(self, engine: RemoteEngine, options: TranscribeOptions, link: Link) -> None:
-        self._engine = engine
+        super().__init__(engine, Live(options), link)
         self._options = options
-        self._link = link
         self._used: ModelState | None = None
 
     @property
@@ -243,20 +288,6 @@ class _RemoteLive:
     async def detect(self, samples: Samples, state: VadState) -> Detected:
         detected: Detected = await self._ask(Detect(samples, state))
         return detected
-
-    def close(self) -> None:
-        self._link.close()
-
-    async def _ask(self, question: object) -> Any:
-        for _ in range(_LIVE_ATTEMPTS):
-            try:
-                await self._link.send(question)
-                return answered(await self._link.receive())
-            except OSError:
-                log.warning("engine_lost_live")
-                self._link.close()
-                self._link = await self._engine.ask(Live(self._options))
-        raise restarted()
 
 
 def answered(answer: Any) -> Any:

@@ -4,19 +4,25 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
 
+from echostream.diarization import load_diarizer
+from echostream.diarization.base import Diarizer
 from echostream.engine import Transcriber, load_registry, load_transcriber
 from echostream.engine.local import LocalEngine
-from echostream.engine.service import Heard, LivePlace, Place, Shelf
+from echostream.engine.service import Heard, LivePlace, Place, Shelf, Speakers
 from echostream.engine.wire import (
     Detect,
+    Diarize,
+    DiarizerReady,
     Done,
+    Embed,
+    Embedded,
     Fault,
     Get,
     Kept,
@@ -24,6 +30,7 @@ from echostream.engine.wire import (
     Live,
     Load,
     Prepare,
+    PrepareDiarizer,
     Put,
     Read,
     ReadOnce,
@@ -42,6 +49,7 @@ _TELL_EVERY_S = 0.5
 
 T = TypeVar("T")
 LoadEngine = Callable[[Settings], Transcriber]
+LoadDiarizer = Callable[[Settings], Diarizer]
 
 
 class _Gone(Exception):
@@ -127,6 +135,10 @@ class EngineHost:
                 case Transcribe(samples, options):
                     await unless_gone(link, _tell_all(link, place.transcribe(samples, options)))
                     await link.send(Done())
+                case Embed(samples):
+                    await link.send(Embedded(await unless_gone(link, place.voice(samples))))
+                case request:
+                    await self._serve_speakers(link, place, request)
 
     async def _serve_live(self, link: Link, live: LivePlace) -> None:
         while True:
@@ -141,6 +153,19 @@ class EngineHost:
                     await link.send(answer)
                 case Detect(samples, state):
                     await link.send(await live.detect(samples, state))
+                case request:
+                    await self._serve_speakers(link, live, request)
+
+    async def _serve_speakers(self, link: Link, speakers: Speakers, request: object) -> None:
+        try:
+            match request:
+                case PrepareDiarizer():
+                    model = await unless_gone(link, speakers.load_diarizer())
+                    await link.send(DiarizerReady(model))
+                case Diarize(samples, options):
+                    await unless_gone(link, _send_all(link, speakers.diarize(samples, options)))
+        except EchoStreamError as error:  # the place is of use without speakers, too
+            await link.send(Fault(error))
 
 
 class _Entered:
@@ -178,6 +203,12 @@ async def _tell_all(link: Link, heard: Any) -> None:
         await asyncio.gather(telling, return_exceptions=True)
 
 
+async def _send_all(link: Link, answers: AsyncGenerator[object, None]) -> None:
+    async with aclosing(answers):
+        async for one in answers:
+            await link.send(one)
+
+
 async def unless_gone(link: Link, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`. If the client disconnects, cancels the work and raises _Gone."""
     task = asyncio.ensure_future(work)
@@ -193,7 +224,13 @@ async def unless_gone(link: Link, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine = load_transcriber) -> None:
+def run(
+    settings: Settings,
+    path: Path,
+    shelf: Shelf,
+    load: LoadEngine = load_transcriber,
+    diarizer: LoadDiarizer = load_diarizer,
+) -> None:
     """Serves at `path` until the parent process closes our stdin or ends.
 
     Signals are ignored: terminals and service managers send them to all processes of a group, but
@@ -204,16 +241,16 @@ def run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine = load_tr
     structlog.contextvars.bind_contextvars(process="engine")
     path.unlink(missing_ok=True)  # left by an engine that was killed
     with suppress(FileNotFoundError):  # the parent has ended and removed the folder
-        asyncio.run(_run(settings, path, shelf, load))
+        engine = LocalEngine(settings, load_registry(settings, load), diarizer)
+        asyncio.run(_run(engine, path, shelf))
     # The parent does this too, unless it was killed.
     shutil.rmtree(path.parent, ignore_errors=True)
     # Does not wait for a model that is still being loaded.
     os._exit(0)
 
 
-async def _run(settings: Settings, path: Path, shelf: Shelf, load: LoadEngine) -> None:
+async def _run(engine: LocalEngine, path: Path, shelf: Shelf) -> None:
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
-    engine = LocalEngine(settings, load_registry(settings, load))
     await EngineHost(engine, shelf).serve(path, until)

@@ -1,11 +1,13 @@
 """The engine of this process, as used by one live session."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import closing
 
-from echostream.domain import Segment, TranscribeOptions
+from echostream.diarization.base import Diarization
+from echostream.domain import Segment, SpeakerOptions, TranscribeOptions
 from echostream.engine.base import Report, Samples
+from echostream.engine.diarizer import SharedDiarizer
 from echostream.engine.registry import Registry
 from echostream.engine.service import ModelState
 from echostream.engine.turns import Turns
@@ -19,6 +21,7 @@ class LiveEngine:
         self,
         models: Registry,
         turns: Turns,
+        diarizer: SharedDiarizer,
         *,
         model: str | None = None,
         on_close: Callable[[], object] = lambda: None,
@@ -27,6 +30,7 @@ class LiveEngine:
         self._models = models
         self._used = models.named(model)
         self._turns = turns
+        self._diarizer = diarizer
         self._on_close: Callable[[], object] | None = on_close
 
     async def read(
@@ -41,6 +45,16 @@ class LiveEngine:
     async def detect(self, samples: Samples, state: VadState) -> Detected:
         """See `LivePlace.detect`. Takes no turn: waiting for one would take longer than this."""
         return await self._turns.short(lambda: detect_speech(samples, state))
+
+    async def load_diarizer(self) -> str:
+        """See `Speakers.load_diarizer`."""
+        return await self._diarizer.load()
+
+    def diarize(
+        self, samples: Samples, options: SpeakerOptions
+    ) -> AsyncGenerator[float | Diarization, None]:
+        """See `Speakers.diarize`."""
+        return self._diarizer.diarize(samples, options)
 
     def _read(self, samples: Samples, options: TranscribeOptions) -> tuple[list[Segment], Report]:
         with self._models.use(options, live=True) as transcriber:

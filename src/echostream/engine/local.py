@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
-from echostream.domain import TranscribeOptions
+from echostream.diarization import load_diarizer
+from echostream.diarization.base import Diarization, Diarizer
+from echostream.domain import SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Samples, Transcription
+from echostream.engine.diarizer import SharedDiarizer
 from echostream.engine.live import LiveEngine
 from echostream.engine.registry import Registry
 from echostream.engine.service import EngineState, Heard, LivePlace, ModelState, Place
@@ -60,7 +63,13 @@ class LocalEngine:
     """Keeps the models in this process: for commands, for tests, and in the engine process that
     serves all other processes on a machine."""
 
-    def __init__(self, settings: Settings, models: Registry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        models: Registry,
+        diarizer: Callable[[Settings], Diarizer] = load_diarizer,
+    ) -> None:
+        """`diarizer` loads the one that is used."""
         self._models = models
         self._look_every_s = min(_LOOK_AT_MOST_S, _LOOK_AFTER_S * settings.model_idle_s)
         at_once = settings.recordings_at_once
@@ -70,6 +79,9 @@ class LocalEngine:
         self._warming: asyncio.Task[None] | None = None
         self._tidying: asyncio.Task[None] | None = None
         self.turns = Turns(at_once=self._most_live)
+        self.diarizer = SharedDiarizer(
+            lambda: diarizer(settings), self.turns.give_way, idle_s=settings.model_idle_s
+        )
         # Blocking work moves to a thread here; models are loaded in threads of their own.
         self._threads = ThreadPoolExecutor(at_once + 1, thread_name_prefix="transcribe")
 
@@ -106,7 +118,11 @@ class LocalEngine:
         self._live += 1
         self._models.start_loading(options.model)  # while the user starts to speak
         return LiveEngine(
-            self._models, self.turns, model=options.model, on_close=self._live_has_ended
+            self._models,
+            self.turns,
+            self.diarizer,
+            model=options.model,
+            on_close=self._live_has_ended,
         )
 
     async def load(self) -> EngineState:
@@ -128,6 +144,7 @@ class LocalEngine:
         if self._warming is not None:
             await self._warming
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self.diarizer.close()
         self.turns.close()
         self._models.close()
 
@@ -193,6 +210,7 @@ class LocalEngine:
         while True:
             await asyncio.sleep(self._look_every_s)
             await loop.run_in_executor(self._threads, self._models.unload_idle)
+            await loop.run_in_executor(self._threads, self.diarizer.unload_idle)
 
     def _live_has_ended(self) -> None:
         self._live -= 1
@@ -209,3 +227,14 @@ class _LocalPlace:
         self, samples: Samples, options: TranscribeOptions
     ) -> AsyncGenerator[Heard, None]:
         return self._engine.transcribe(samples, options)
+
+    async def load_diarizer(self) -> str:
+        return await self._engine.diarizer.load()
+
+    def diarize(
+        self, samples: Samples, options: SpeakerOptions
+    ) -> AsyncGenerator[float | Diarization, None]:
+        return self._engine.diarizer.diarize(samples, options)
+
+    async def voice(self, samples: Samples) -> Voice | None:
+        return await self._engine.diarizer.voice(samples)

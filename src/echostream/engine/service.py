@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from echostream.domain import Segment, TranscribeOptions
+from echostream.diarization.base import Diarization
+from echostream.domain import Segment, SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Capabilities, Report, Samples
 from echostream.engine.vad import Detected, VadState
 from echostream.errors import EchoStreamError, InvalidRequest, ModelUnavailable
@@ -91,7 +92,23 @@ class Heard:
     starts_over: bool = False
 
 
-class Place(Protocol):
+class Speakers(Protocol):
+    """Access to the engine's diarizer. One thing is asked of it at a time."""
+
+    async def load_diarizer(self) -> str:
+        """Waits until it is loaded; returns the name of its models. Raises EngineError."""
+
+    def diarize(
+        self, samples: Samples, options: SpeakerOptions
+    ) -> AsyncGenerator[float | Diarization, None]:
+        """Yields now and then the share that is done, at last the result. Closing it stops the
+        work.
+
+        Raises EngineError, and InvalidRequest for known voices of another model.
+        """
+
+
+class Place(Speakers, Protocol):
     """The right to have recordings transcribed, one at a time."""
 
     async def load(self, options: TranscribeOptions) -> ModelState:
@@ -107,8 +124,12 @@ class Place(Protocol):
         Raises the same errors as `load`, and EngineError if the engine fails.
         """
 
+    async def voice(self, samples: Samples) -> Voice | None:
+        """How the one speaker of some audio sounds; None if there is too little speech. Raises
+        EngineError."""
 
-class LivePlace(Protocol):
+
+class LivePlace(Speakers, Protocol):
     """The right to one live session, whose model stays the same."""
 
     @property

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any, TypeVar
 
-from echostream.domain import Segment, TranscribeOptions
+from echostream.domain import Segment, SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Report, Samples
 from echostream.engine.service import ModelState
 from echostream.engine.vad import VadState
@@ -62,6 +62,36 @@ class Transcribe:
 
     samples: Samples
     options: TranscribeOptions
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareDiarizer:
+    """Answered by `DiarizerReady`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiarizerReady:
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diarize:
+    """Answered by any number of shares, then by a `Diarization`."""
+
+    samples: Samples
+    options: SpeakerOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Answered by `Embedded`."""
+
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    voice: Voice | None
 
 
 @dataclass(frozen=True, slots=True)

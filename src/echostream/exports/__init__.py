@@ -11,12 +11,15 @@ from echostream.exports.documents import (
     to_txt,
     to_vtt,
 )
+from echostream.exports.paragraphs import Paragraph, paragraphs
 
 __all__ = [
     "FORMATS",
     "CueOptions",
     "ExportFormat",
+    "Paragraph",
     "export",
+    "paragraphs",
     "to_json",
     "to_markdown",
     "to_srt",

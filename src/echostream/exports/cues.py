@@ -140,18 +140,13 @@ def _pieces(segment: Segment, options: CueOptions) -> Iterator[_Piece]:
 def _says_its_words(segment: Segment) -> bool:
     """Whether the text consists of the words, and has not been edited."""
     said = "".join(word.text for word in segment.words)
-    return bool(said) and "".join(said.split()) == "".join(_said_in(segment).split())
-
-
-def _said_in(segment: Segment) -> str:
-    """The text without the speaker's name, which some transcripts put before it."""
-    return segment.text.strip().removeprefix(f"{segment.speaker}: ")
+    return bool(said) and "".join(said.split()) == "".join(segment.text.split())
 
 
 def _spread(segment: Segment) -> Iterator[Word]:
     """Words of a segment without word times or with edited text. Each word gets a share of the
     segment's time according to its length."""
-    parts = list(_parts(_said_in(segment)))
+    parts = list(_parts(segment.text))
     total = sum(len(part) for part, _spaced in parts) or 1
     length_s = segment.end_s - segment.start_s
     said = 0

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from echostream.domain import Insights, Point, Transcript
 from echostream.exports.cues import Cue, CueOptions, cues
+from echostream.exports.paragraphs import paragraphs
 from echostream.schema import TranscriptionShape
 
 ExportFormat = Literal["txt", "srt", "vtt", "json", "md"]
@@ -32,8 +33,11 @@ def export(
 
 
 def to_txt(transcript: Transcript) -> str:
-    """One line per segment."""
-    return "".join(f"{_one_line(segment.text)}\n" for segment in transcript.segments)
+    """One line per paragraph, after the name of its speaker if that is known."""
+    return "".join(
+        f"{each.speaker}: {_one_line(each.text)}\n" if each.speaker else f"{_one_line(each.text)}\n"
+        for each in paragraphs(transcript.segments)
+    )
 
 
 _DEFAULT = CueOptions()
@@ -83,15 +87,14 @@ def to_json(transcript: Transcript, insights: Insights | None, *, with_words: bo
 def to_markdown(
     transcript: Transcript, insights: Insights | None, *, done: Collection[int] = ()
 ) -> str:
-    """Insights first, then the transcript with a time before each segment. `done` has the indices
+    """Insights first, then the transcript with a time before each paragraph. `done` has the indices
     of the action items that are ticked off."""
     parts = [_insights_as_markdown(insights, done)] if insights else ["# Transcript\n"]
     if insights:
         parts.append("## Transcript\n")
-    parts.extend(
-        f"**{_clock(segment.start_s, '.')[:8]}** {_one_line(segment.text)}\n"
-        for segment in transcript.segments
-    )
+    for each in paragraphs(transcript.segments):
+        name = f"**{each.speaker}:** " if each.speaker else ""
+        parts.append(f"**{_clock(each.start_s, '.')[:8]}** {name}{_one_line(each.text)}\n")
     return "\n".join(parts)
 
 

@@ -33,6 +33,7 @@ from echostream.errors import (
 )
 from echostream.streaming.decoder import StreamDecoder
 from echostream.streaming.reader import Reading, SpeechReader, Window
+from echostream.streaming.speakers import LiveSpeakers
 
 log = structlog.get_logger(__name__)
 
@@ -89,16 +90,19 @@ class LiveSession:
         *,
         options: TranscribeOptions,
         max_audio_s: float,
+        speakers: LiveSpeakers | None = None,
         raw_rate_hz: int | None = None,
         patience_s: float = _PATIENCE_S,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`patience_s` is how long a piece waits for room. `observe` gets all events, whether or
-        not a client listens. Raises InvalidRequest if `raw_rate_hz` is out of range."""
+        """With `speakers`, the final transcript says who speaks. `patience_s` is how long a piece
+        waits for room. `observe` gets all events, whether or not a client listens. Raises
+        InvalidRequest if `raw_rate_hz` is out of range."""
         self._engine = engine
         self._analyse = analyse
         self._observe = observe
         self._options = options
+        self._speakers = speakers
         self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._decoder = StreamDecoder(self._take, self._note_fault, raw_rate_hz=raw_rate_hz)
@@ -156,6 +160,8 @@ class LiveSession:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._decoder.aclose()
+        if self._speakers is not None:
+            self._speakers.close()
         self.final.cancel()
 
     async def caught_up(self) -> None:
@@ -181,9 +187,10 @@ class LiveSession:
             await self._changed.wait_for(
                 lambda: self._reader.speech.held < _MOST_HELD_S * SAMPLE_RATE_HZ or self._is_broken
             )
-            self._reader.speech.append(
-                samples[: max(0, self._max_samples - self._reader.speech.end)]
-            )
+            samples = samples[: max(0, self._max_samples - self._reader.speech.end)]
+            self._reader.speech.append(samples)
+            if self._speakers is not None:
+                self._speakers.hear(samples)
             self._arrivals.append((self._reader.speech.end, time.monotonic()))
             self._changed.notify_all()
 
@@ -209,6 +216,8 @@ class LiveSession:
             log.error("live_session_crashed", exc_info=fault)
             error = EchoStreamError("the audio could not be processed")
         transcript = self._transcript()
+        if self._speakers is not None and error is None:
+            transcript = await self._speakers.settle(self._engine, transcript)
         insights = await self._insights(transcript) if error is None else None
         self.final.set_result(final := Final(transcript, insights, error))
         await self._tell(final)

@@ -8,10 +8,19 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from echostream.domain import AS_USUAL, Insights, InsightsOptions, TranscribeOptions, Transcript
+from echostream.domain import (
+    AS_USUAL,
+    Insights,
+    InsightsOptions,
+    SpeakerOptions,
+    TranscribeOptions,
+    Transcript,
+)
 from echostream.engine import Engine, LivePlace
 from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
+from echostream.speakers import SpeakerFinder
 from echostream.streaming.session import Event, Final, Listener, LiveSession, Partial
+from echostream.streaming.speakers import LiveSpeakers
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +90,7 @@ class LiveSessions:
         self,
         engine: Engine,
         analyse: Callable[[Transcript, InsightsOptions], Awaitable[Insights | None]],
+        finder: SpeakerFinder,
         limits: Limits,
         *,
         vocabulary: tuple[str, ...] = (),
@@ -92,6 +102,7 @@ class LiveSessions:
         `observe` gets all events of all sessions."""
         self._engine = engine
         self._analyse = analyse
+        self._finder = finder
         self._limits = limits
         self._vocabulary = vocabulary
         self._new_secret = new_secret
@@ -110,12 +121,14 @@ class LiveSessions:
         name: str | None,
         options: TranscribeOptions,
         *,
+        speakers: SpeakerOptions | None = None,
         insights: bool,
         insights_options: InsightsOptions = AS_USUAL,
         raw_rate_hz: int | None,
     ) -> Live:
-        """Starts a session without a listener. Raises ServerBusy, AudioIdTaken, or InvalidRequest
-        if `raw_rate_hz` is out of range."""
+        """Starts a session without a listener; it tells who speaks unless `speakers` is None.
+        Raises ServerBusy, AudioIdTaken, or InvalidRequest if `raw_rate_hz` is out of range or known
+        voices are of another model."""
         if len(self.active) >= self._limits.sessions:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
         audio_id = audio_id or f"live-{secrets.token_hex(8)}"
@@ -123,6 +136,8 @@ class LiveSessions:
             raise AudioIdTaken(_TAKEN)
         place = await self._engine.live(options)
         try:
+            if speakers is not None:
+                await self._finder.check(place, speakers)
             if audio_id in self._lives:  # started by somebody else while we waited
                 raise AudioIdTaken(_TAKEN)
             session = LiveSession(
@@ -130,6 +145,7 @@ class LiveSessions:
                 (lambda said: self._analyse(said, insights_options)) if insights else None,
                 options=options.with_vocabulary(self._vocabulary),
                 max_audio_s=self._limits.audio_s,
+                speakers=LiveSpeakers(self._finder, speakers) if speakers else None,
                 raw_rate_hz=raw_rate_hz,
                 observe=self._observe,
             )

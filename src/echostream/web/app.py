@@ -86,7 +86,14 @@ def _answer_errors(app: FastAPI) -> None:
             # Only our own faults need a trace; a busy server does not.
             trace = error if error.status == 500 else None
             log.warning("request_failed", code=error.code, reason=str(error), exc_info=trace)
-        return error_response(request, error.code, error.status, str(error), error.retry_after_s)
+        return error_response(
+            request,
+            error.code,
+            error.status,
+            str(error),
+            error.retry_after_s,
+            error.param if isinstance(error, InvalidRequest) else None,
+        )
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -105,9 +112,15 @@ def _answer_errors(app: FastAPI) -> None:
 
 
 def error_response(
-    request: Request, code: str, status: int, message: str, retry_after_s: float | None = None
+    request: Request,
+    code: str,
+    status: int,
+    message: str,
+    retry_after_s: float | None = None,
+    param: str | None = None,
 ) -> JSONResponse:
-    """Returns an error in the shape of the API it belongs to: ours, or OpenAI's under `/v1`."""
+    """Returns an error in the shape of the API it belongs to: ours, or OpenAI's under `/v1`, where
+    `param` is the field at fault."""
     if request.url.path == "/api/finalize" and code == EchoStreamError.code:
         code = "finalize_failed"
     services_of(request.app).metrics.errors.labels(code).inc()
@@ -115,7 +128,7 @@ def error_response(
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, round(retry_after_s)))
     if request.url.path.startswith("/v1/"):
-        return JSONResponse(error_body(code, status, message), status, headers)
+        return JSONResponse(error_body(code, status, message, param), status, headers)
     body = {"error": code, "message": message, "requestId": request.state.request_id}
     return JSONResponse(body, status, headers)
 

@@ -67,6 +67,7 @@ def _live_sessions(
     sessions = LiveSessions(
         pipeline.engine,
         pipeline.analyse,
+        pipeline.speakers,
         limits,
         vocabulary=settings.vocabulary,
         new_secret=peers.new_id if peers else secrets.token_urlsafe,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
 from echostream.options import LiveOptions, validated
-from echostream.schema import InsightsShape, SegmentShape, WarningShape
+from echostream.schema import InsightsShape, SegmentShape, SpeakerShape, WarningShape
 from echostream.streaming import Event, Final, Live, Partial
 from echostream.web.deps import Services
 from echostream.web.peers import Peers
@@ -57,6 +57,7 @@ class LiveHandlers:
         self._server = services.sockets
         self._sessions = services.live
         self._peers = services.peers
+        self._diarizes_by_default = services.pipeline.diarizes_by_default
         token = services.settings.api_bearer_token
         self._token = token.get_secret_value() if token else None
         self._lives: dict[str, Live] = {}
@@ -107,6 +108,7 @@ class LiveHandlers:
             wanted.audio_id,
             wanted.audio_name,
             wanted.transcribe_options,
+            speakers=wanted.speaker_options(by_default=self._diarizes_by_default),
             insights=wanted.insights,
             insights_options=wanted.insights_options,
             raw_rate_hz=wanted.raw_rate_hz,
@@ -239,6 +241,7 @@ def _final(audio_id: str | None, final: Final) -> Answer:
         "transcript": transcript.text,
         "insights": InsightsShape.of(final.insights).model_dump() if final.insights else None,
         "segments": [SegmentShape.of(one).model_dump() for one in transcript.segments],
+        "speakers": [SpeakerShape.of(one).model_dump() for one in transcript.speakers],
         "language": transcript.language,
         "languages": list(transcript.languages),
         "warnings": [WarningShape.of(one).model_dump() for one in transcript.warnings],

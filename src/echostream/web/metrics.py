@@ -82,6 +82,17 @@ class Metrics:
             buckets=_RTF_BUCKETS,
             registry=self._registry,
         )
+        self._diarization_s = Histogram(
+            "echostream_diarization_seconds",
+            "Time that telling the speakers of a recording apart took.",
+            buckets=_LATENCY_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._diarization_failures = Counter(
+            "echostream_diarization_failures_total",
+            "Transcripts whose speakers could not be told apart.",
+            registry=self._registry,
+        )
         self._live = Gauge(
             "echostream_live_sessions",
             "Live sessions that have not ended.",
@@ -116,6 +127,8 @@ class Metrics:
         """Counts a finished transcription."""
         transcript = result.transcript
         self._count(transcript)
+        if result.diarize_s is not None:
+            self._diarization_s.observe(result.diarize_s)
         if transcript.duration_s:
             self._rtf.labels(transcript.engine).observe(result.transcribe_s / transcript.duration_s)
 
@@ -134,6 +147,7 @@ class Metrics:
     def _count(self, transcript: Transcript) -> None:
         self._audio_s.labels(transcript.engine).inc(transcript.duration_s)
         self._unread_s.labels(transcript.engine).inc(transcript.unread_s)
+        self._diarization_failures.inc(transcript.is_diarization_failed)
 
     async def text(self, *, jobs: bool = True) -> bytes:
         """Returns all metrics in Prometheus' text format. Without Redis, jobs are left out."""

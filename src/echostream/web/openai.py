@@ -3,16 +3,16 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
-from echostream.domain import Segment, Task, TranscribeOptions, joined
+from echostream.domain import Segment, SpeakerOptions, Task, TranscribeOptions, joined
 from echostream.engine import Capabilities, ModelState
 from echostream.errors import (
     EchoStreamError,
@@ -27,7 +27,14 @@ from echostream.web.deps import Services, ServicesDep
 from echostream.web.describe import AUDIO_ERRORS, OpenAIErrorShape, body_of, errors, form_of
 from echostream.web.metrics import Metrics
 from echostream.web.openai_fields import AudioFields
-from echostream.web.openai_shapes import error_body, formatted, logprobs
+from echostream.web.openai_references import known_voices
+from echostream.web.openai_shapes import (
+    diarized_segments,
+    error_body,
+    formatted,
+    logprobs,
+    told_warnings,
+)
 from echostream.web.uploads import is_form, read_form
 from echostream.web.work import with_request
 
@@ -104,28 +111,41 @@ async def _answer(request: Request, services: Services, task: Task) -> Response:
         fields = body.fields
         if body.file is None:
             raise InvalidRequest("the field 'file' is missing")
+        known = await with_request(request, known_voices(pipeline, fields))
+        speakers = fields.speakers(known, by_default=pipeline.diarizes_by_default)
         options = fields.options(task)
         if fields.stream:
-            return await _stream(
-                request, services, body.file, options, with_logprobs=fields.wants_logprobs
-            )
-        result = await with_request(request, pipeline.run(body.file, options, insights=False))
+            return await _stream(_Streamed(request, services, fields, options, speakers), body.file)
+        work = pipeline.run(body.file, options, speakers=speakers, insights=False)
+        result = await with_request(request, work)
     services.metrics.observe(result)
     return formatted(result.transcript, fields, task)
 
 
-async def _stream(
-    request: Request,
-    services: Services,
-    audio: BinaryIO,
-    options: TranscribeOptions,
-    *,
-    with_logprobs: bool,
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Streamed:
+    """A request whose answer is a stream."""
+
+    request: Request
+    services: Services
+    fields: AudioFields
+    options: TranscribeOptions
+    speakers: SpeakerOptions | None
+
+    @property
+    def has_deltas(self) -> bool:
+        """Whether text is sent as it is decoded, before anybody knows who said it."""
+        return self.fields.response_format != "diarized_json"
+
+    def logprobs(self, segments: Iterable[Segment]) -> dict[str, Any]:
+        return {"logprobs": logprobs(segments)} if self.fields.wants_logprobs else {}
+
+
+async def _stream(asked: _Streamed, audio: BinaryIO) -> Response:
     """Server-sent events. An error before the first text is an ordinary error response."""
     # The answer outlives the request's form, which closes its file.
     own_file = os.fdopen(os.dup(audio.fileno()), "rb")
-    events = _events(request, services, own_file, options, with_logprobs=with_logprobs)
+    events = _events(asked, own_file)
     first = await anext(events)
 
     async def body() -> AsyncGenerator[str]:
@@ -141,15 +161,9 @@ def _sse(event: dict[str, Any]) -> str:
     return f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
 
 
-async def _events(
-    request: Request,
-    services: Services,
-    audio: BinaryIO,
-    options: TranscribeOptions,
-    *,
-    with_logprobs: bool,
-) -> AsyncGenerator[dict[str, Any]]:
-    """Yields a delta for each decoded segment, then the whole text. Closing it stops the work."""
+async def _events(asked: _Streamed, audio: BinaryIO) -> AsyncGenerator[dict[str, Any]]:
+    """Yields a delta for each decoded segment, or each segment with its speaker at the end; then
+    the whole text. Closing it stops the work."""
     found: asyncio.Queue[Segment | None] = asyncio.Queue()
 
     def ended(run: asyncio.Task[Result]) -> None:
@@ -159,8 +173,14 @@ async def _events(
         if not run.cancelled():
             run.exception()  # read, so that asyncio does not report it as lost
 
-    work = services.pipeline.run(audio, options, insights=False, on_segment=found.put_nowait)
-    run = asyncio.create_task(with_request(request, work))
+    work = asked.services.pipeline.run(
+        audio,
+        asked.options,
+        speakers=asked.speakers,
+        insights=False,
+        on_segment=found.put_nowait if asked.has_deltas else None,
+    )
+    run = asyncio.create_task(with_request(asked.request, work))
     run.add_done_callback(ended)
     said = False
     try:
@@ -168,27 +188,32 @@ async def _events(
             if text := joined([segment]):
                 space = " " if said and segment.space_before else ""
                 delta = {"type": "transcript.text.delta", "delta": f"{space}{text}"}
-                yield delta | ({"logprobs": logprobs([segment])} if with_logprobs else {})
+                yield delta | asked.logprobs([segment])
                 said = True
-        yield _last_event(services.metrics, run, raising=not said, with_logprobs=with_logprobs)
+        for event in _last_events(asked, run, raising=not said):
+            yield event
     finally:
         run.cancel()
 
 
-def _last_event(
-    metrics: Metrics, run: asyncio.Task[Result], *, raising: bool, with_logprobs: bool
-) -> dict[str, Any]:
+def _last_events(
+    asked: _Streamed, run: asyncio.Task[Result], *, raising: bool
+) -> list[dict[str, Any]]:
     """Returns the whole text or the error. With `raising` it raises the error, as a status can
     still be sent."""
+    metrics = asked.services.metrics
     try:
         result = run.result()
     except Exception as error:
         if raising:
             raise
-        return _error_event(metrics, error)
+        return [_error_event(metrics, error)]
     metrics.observe(result)
-    done = {"type": "transcript.text.done", "text": result.transcript.text}
-    return done | ({"logprobs": logprobs(result.transcript.segments)} if with_logprobs else {})
+    transcript = result.transcript
+    done = {"type": "transcript.text.done", "text": transcript.text}
+    if not asked.has_deltas:
+        return [*diarized_segments(transcript), done | told_warnings(transcript)]
+    return [done | asked.logprobs(transcript.segments)]
 
 
 def _error_event(metrics: Metrics, error: Exception) -> dict[str, Any]:

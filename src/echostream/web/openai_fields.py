@@ -2,16 +2,34 @@
 
 import re
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from echostream.domain import Task, TranscribeOptions
+from echostream.domain import KnownVoice, SpeakerOptions, Task, TranscribeOptions
 from echostream.exports import CueOptions
-from echostream.options import Language, MaxCueSeconds, MaxLineChars, Options
+from echostream.options import (
+    OF_SPEAKERS,
+    Language,
+    MaxCueSeconds,
+    MaxLineChars,
+    Options,
+    SpeakerName,
+)
 
 Granularity = Literal["word", "segment"]
-ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
+ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"]
+
+_WITHOUT_SPEAKERS = ("json", "text")
+_DIARIZES = re.compile(r"gpt-.*-diarize.*")
+"""Names of OpenAI models that ask for speakers."""
 
 _OPENAIS_OWN = re.compile(r"(whisper-\d+|gpt-.*)")
 """Names of OpenAI models that we do not have; our default model replaces them."""
@@ -28,11 +46,19 @@ class AudioFields(Options):
 
     # OpenAI accepts any length; its models read only the end.
     prompt: str | None = Field(None, description="Names and terms that are likely to be said.")
+    known_speaker_names: Annotated[tuple[SpeakerName, ...], Several] = Field(
+        (), max_length=20, description="Names of speakers, in the order of their references."
+    )
+    known_speaker_references: Annotated[tuple[str, ...], Several] = Field(
+        (),
+        max_length=20,
+        description="Data URLs with 2 to 10 seconds of the voice of each known speaker.",
+    )
     languages: Annotated[tuple[Language, ...], Several] = Field(
         (), description="Languages that may be spoken; one is the same as `language`."
     )
     temperature: float = Field(0.0, ge=0.0, le=1.0)
-    response_format: ResponseFormat = "json"
+    response_format: ResponseFormat = Field("json", validate_default=True)
     stream: bool = False
     max_line_chars: MaxLineChars = 42
     max_cue_seconds: MaxCueSeconds = 7.0
@@ -45,6 +71,26 @@ class AudioFields(Options):
         None, description="Audio is always cut where nobody speaks."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _model_asks_for_speakers(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not _DIARIZES.fullmatch(str(given.get("model"))):
+            return given
+        given = {"response_format": "diarized_json", **given}
+        shows_them = given["response_format"] not in _WITHOUT_SPEAKERS
+        return {"diarize": True, **given} if shows_them else given
+
+    @field_validator("response_format")
+    @classmethod
+    def _shows_speakers(cls, shape: str, others: ValidationInfo) -> str:
+        about_speakers = ("diarize", *OF_SPEAKERS, "known_speaker_names")
+        given = [name for name in about_speakers if others.data.get(name)]
+        if shape in _WITHOUT_SPEAKERS and given:
+            raise ValueError(f"{shape!r} does not show speakers, so leave out {', '.join(given)}")
+        if shape == "diarized_json" and others.data.get("diarize") is False:
+            raise ValueError("'diarized_json' shows speakers, so leave out diarize=false")
+        return shape
+
     @field_validator("model")
     @classmethod
     def _openais_mean_the_default(cls, name: str | None) -> str | None:
@@ -53,6 +99,15 @@ class AudioFields(Options):
     @property
     def wants_words(self) -> bool:
         return self.response_format == "verbose_json" and "word" in self.timestamp_granularities
+
+    def speakers(self, known: tuple[KnownVoice, ...], *, by_default: bool) -> SpeakerOptions | None:
+        """Like `speaker_options`, but only for formats that show speakers. `known` are the voices
+        of the references."""
+        if self.response_format in _WITHOUT_SPEAKERS:
+            return None
+        wanted = by_default or self.response_format == "diarized_json" or bool(known)
+        asked = self.speaker_options(by_default=wanted)
+        return asked and replace(asked, known=(*asked.known, *known))
 
     @property
     def wants_logprobs(self) -> bool:

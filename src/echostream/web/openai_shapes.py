@@ -9,9 +9,11 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from echostream.domain import Segment, Task, Transcript
 from echostream.exports import to_srt, to_vtt
+from echostream.schema import WarningShape
 from echostream.web.openai_fields import AudioFields
 
 _SEEK_FRAMES_PER_S = 100
+_NOBODY = "unknown"
 _LEAST_PROBABILITY = 1e-6
 
 
@@ -27,6 +29,8 @@ def formatted(transcript: Transcript, fields: AudioFields, task: Task) -> Respon
             return JSONResponse(_json(transcript, fields))
         case "verbose_json":
             return JSONResponse(_verbose(transcript, fields, task))
+        case "diarized_json":
+            return JSONResponse(_diarized(transcript, task))
 
 
 def _json(transcript: Transcript, fields: AudioFields) -> dict[str, Any]:
@@ -71,8 +75,40 @@ def _verbose(transcript: Transcript, fields: AudioFields, task: Task) -> dict[st
     return body | {"usage": _usage(transcript)}
 
 
+def _diarized(transcript: Transcript, task: Task) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "task": task,
+        "duration": round(transcript.duration_s, 3),
+        "text": transcript.text,
+        "segments": diarized_segments(transcript),
+    }
+    return body | told_warnings(transcript) | {"usage": _usage(transcript)}
+
+
+def diarized_segments(transcript: Transcript) -> list[dict[str, Any]]:
+    """Returns the segments, each in the shape of its event in a stream."""
+    return [
+        {
+            "type": "transcript.text.segment",
+            "id": f"seg_{segment.id}",
+            "start": segment.start_s,
+            "end": segment.end_s,
+            "text": segment.text,
+            # SDKs of typed languages expect a text.
+            "speaker": segment.speaker or _NOBODY,
+        }
+        for segment in transcript.segments
+    ]
+
+
+def told_warnings(transcript: Transcript) -> dict[str, Any]:
+    """A field that OpenAI does not have, only if there are warnings."""
+    warnings = [WarningShape.of(each).model_dump() for each in transcript.warnings]
+    return {"warnings": warnings} if warnings else {}
+
+
 def _verbose_segment(segment: Segment) -> dict[str, Any]:
-    return {
+    shape = {
         "id": segment.id,
         "seek": round(segment.start_s * _SEEK_FRAMES_PER_S),
         "start": segment.start_s,
@@ -84,11 +120,12 @@ def _verbose_segment(segment: Segment) -> dict[str, Any]:
         "compression_ratio": segment.compression_ratio,
         "no_speech_prob": segment.no_speech_prob,
     }
+    return shape | ({"speaker": segment.speaker} if segment.speaker else {})
 
 
-def error_body(code: str, status: int, message: str) -> dict[str, Any]:
+def error_body(code: str, status: int, message: str, param: str | None = None) -> dict[str, Any]:
     """Returns an error in OpenAI's shape."""
     kind = "invalid_request_error" if status < 500 else "server_error"
     if status == 401:
         kind = "authentication_error"
-    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}

@@ -106,6 +106,7 @@ async def upload_audio(
             source,
             asked.transcribe_options,
             audio=asked.audio_options,
+            speakers=asked.speaker_options(by_default=pipeline.diarizes_by_default),
             insights=asked.insights,
             insights_options=asked.insights_options,
         )
@@ -148,11 +149,13 @@ async def finalize(request: Request, services: ServicesDep, key: IdempotencyKey 
         if asked.use_queue:
             asked = asked.model_copy(update={"audio_id": audio_id})
             return await enqueue(services, asked, body.file, key)
-        work = services.pipeline.finalize(
+        pipeline = services.pipeline
+        work = pipeline.finalize(
             asked.transcript or "",
             body.file,
             asked.transcribe_options,
             audio=asked.audio_options,
+            speakers=asked.speaker_options(by_default=pipeline.diarizes_by_default),
             insights_options=asked.insights_options,
         )
         result = await with_request(request, work)

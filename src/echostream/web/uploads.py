@@ -26,6 +26,8 @@ _MAX_TRANSCRIPT_BYTES = 16 * 1024 * 1024
 _FORM_OVERHEAD_BYTES = 1024 * 1024
 _MAYBE_SURROGATES = (b"\\ud", b"\\uD", b"\xed")
 _MAX_FIELDS = 50
+_MAX_FIELD_BYTES = 3 * 1024 * 1024
+"""Ten seconds of a voice may come in a field, as base64 of CD quality."""
 _MAX_FILES = 4
 _MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -128,7 +130,11 @@ class _WholeMultipart(MultiPartParser):
 
     def __init__(self, headers: Headers, stream: AsyncGenerator[bytes]) -> None:
         super().__init__(
-            headers, self._to_its_end(stream), max_files=_MAX_FILES, max_fields=_MAX_FIELDS
+            headers,
+            self._to_its_end(stream),
+            max_files=_MAX_FILES,
+            max_fields=_MAX_FIELDS,
+            max_part_size=_MAX_FIELD_BYTES,
         )
         self._ended = False
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from echostream.domain import Transcript
 from echostream.errors import EchoStreamError
+from echostream.pipeline import Result
 from echostream.settings import Settings
 
 _WAIT_BUCKETS_S = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
@@ -33,6 +33,17 @@ class WorkerMetrics:
             "echostream_speech_without_text_seconds_total",
             "Seconds of speech without text.",
             ["engine"],
+            registry=registry,
+        )
+        self._diarization_s = Histogram(
+            "echostream_diarization_seconds",
+            "Time that telling the speakers of a recording apart took.",
+            buckets=_RUN_BUCKETS_S,
+            registry=registry,
+        )
+        self._diarization_failures = Counter(
+            "echostream_diarization_failures_total",
+            "Transcripts whose speakers could not be told apart.",
             registry=registry,
         )
         self._ended = Counter(
@@ -63,8 +74,12 @@ class WorkerMetrics:
     def ran(self, seconds: float) -> None:
         self._run.observe(seconds)
 
-    def transcribed(self, transcript: Transcript) -> None:
+    def transcribed(self, result: Result) -> None:
+        transcript = result.transcript
         self._unread_s.labels(transcript.engine).inc(transcript.unread_s)
+        self._diarization_failures.inc(transcript.is_diarization_failed)
+        if result.diarize_s is not None:
+            self._diarization_s.observe(result.diarize_s)
 
     def ended(self, completed: bool) -> None:
         self._ended.labels("completed" if completed else "failed").inc()

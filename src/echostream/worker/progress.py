@@ -22,7 +22,8 @@ _SHARES: dict[Stage, tuple[int, int]] = {
     "fetching": (0, 5),
     "decoding": (5, 5),
     "transcribing": (10, 80),
-    "analysing": (90, 9),
+    "diarizing": (90, 5),
+    "analysing": (95, 4),
     "done": (99, 0),
 }
 

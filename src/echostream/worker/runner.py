@@ -59,6 +59,7 @@ class JobRunner:
         return {"result": f"results/{job.job_id}.json"}
 
     async def _run(self, data: JobData, progress: Progress) -> StoredResult:
+        speakers = data.speaker_options(by_default=self._pipeline.diarizes_by_default)
         async with self._source(data) as source:
             if data.is_finalize:
                 result = await self._pipeline.finalize(
@@ -66,6 +67,7 @@ class JobRunner:
                     source,
                     data.transcribe_options,
                     audio=data.audio_options,
+                    speakers=speakers,
                     insights_options=data.insights_options,
                     progress=progress,
                 )
@@ -76,11 +78,12 @@ class JobRunner:
                     source,
                     data.transcribe_options,
                     audio=data.audio_options,
+                    speakers=speakers,
                     insights=data.insights,
                     insights_options=data.insights_options,
                     progress=progress,
                 )
-        self._metrics.transcribed(result.transcript)
+        self._metrics.transcribed(result)
         return StoredResult(
             result.transcript.with_cautions(data.cautions),
             result.insights,

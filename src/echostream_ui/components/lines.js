@@ -23,8 +23,8 @@ function clock(seconds) {
 
 /** One segment: `<li>` with the line itself, a button to edit it, and a badge if it was edited. */
 class Line {
-  constructor([id, start, text, original, speaker]) {
-    Object.assign(this, { id, start, text, original, speaker, marks: [], shown: null });
+  constructor([id, start, text, original, speaker, voice]) {
+    Object.assign(this, { id, start, text, original, speaker, voice, marks: [], shown: null });
     this.item = element("li");
     this.body = element("div", "line");
     this.body.tabIndex = -1;
@@ -39,9 +39,10 @@ class Line {
   }
 
   /** Take over what the server says now. */
-  set([id, start, text, original, speaker]) {
-    if (this.text === text && this.original === original && this.speaker === speaker) return;
-    Object.assign(this, { text, original, speaker });
+  set([id, start, text, original, speaker, voice]) {
+    const said = { text, original, speaker, voice };
+    if (Object.keys(said).every((name) => this[name] === said[name])) return;
+    Object.assign(this, said);
     this.item.querySelector(".original")?.remove();
     this.show();
   }
@@ -52,7 +53,11 @@ class Line {
 
   show() {
     this.body.replaceChildren(this.time);
-    if (this.speaker) this.body.append(element("span", "speaker", this.speaker));
+    if (this.speaker) {
+      const name = element("span", "speaker", this.speaker);
+      name.style.setProperty("--voice", this.voice);
+      this.body.append(name);
+    }
     this.body.append(this.words);
     this.mark([]);
     this.badge?.remove();

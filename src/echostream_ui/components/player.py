@@ -64,16 +64,28 @@ def player(
             "notice": notice,
             "unplayable": unplayable,
             "reply": reply,
-            "lines": [_row(line) for line in lines],
+            "lines": _rows(lines),
         },
         on_edit_change=edited,
     )
 
 
-def _row(line: Line) -> list[Any]:
-    """A list, to be short: there may be thousands. The original is given only if it differs."""
-    original = line.original if line.is_edited else None
-    return [line.id, round(line.start_s, 3), line.text, original, line.speaker]
+def _rows(lines: Sequence[Line]) -> list[list[Any]]:
+    """Lists, to be short: there may be thousands. The original is given only if it differs. The
+    last is the number of the speaker, which gives the colour."""
+    names = dict.fromkeys(line.speaker for line in lines if line.speaker)
+    voices = {name: place for place, name in enumerate(names)}
+    return [
+        [
+            line.id,
+            round(line.start_s, 3),
+            line.text,
+            line.original if line.is_edited else None,
+            line.speaker,
+            voices.get(line.speaker or ""),
+        ]
+        for line in lines
+    ]
 
 
 def points(

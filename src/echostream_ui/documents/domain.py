@@ -14,6 +14,7 @@ from echostream.domain import (
     SentimentAt,
     Speaker,
     Transcript,
+    Voice,
     Word,
 )
 from echostream_ui.library.store import Analysis, Json
@@ -21,8 +22,7 @@ from echostream_ui.library.transcript import Line, lines_of
 
 
 def transcript_of(analysis: Analysis) -> Transcript:
-    """The transcript with the user's edits and without empty segments. If a segment has a speaker,
-    its text starts with the speaker's name."""
+    """The transcript with the user's edits and names, and without empty segments."""
     response = analysis.response or {}
     told = {segment["id"]: segment for segment in response.get("segments", [])}
     return Transcript(
@@ -38,11 +38,11 @@ def transcript_of(analysis: Analysis) -> Transcript:
         languages=tuple(response.get("languages", ())),
         warnings=tuple(
             Caution(each["code"], each["message"], each.get("start"), each.get("end"))
-            for each in response.get("warnings", ())
+            for each in response.get("warnings") or ()
         ),
         speakers=tuple(
-            Speaker(each["id"], each["seconds"], each.get("name"), each.get("channel"))
-            for each in response.get("speakers", ())
+            _speaker(each, analysis.speakers.get(each["id"]))
+            for each in response.get("speakers") or ()
         ),
     )
 
@@ -77,14 +77,13 @@ def insights_of(analysis: Analysis, title: str) -> Insights | None:
 
 def _segment(line: Line, told: Json) -> Segment:
     """`told` is the segment in the API's answer. Older answers have fewer fields."""
-    text = f"{line.speaker}: {line.text}" if line.speaker else line.text
     # The words and their times belong to the text before the edit.
     kept = () if line.is_edited else told.get("words", ())
     return Segment(
         id=line.id,
         start_s=line.start_s,
         end_s=line.end_s,
-        text=text,
+        text=line.text,
         words=tuple(
             Word(
                 word["start"],
@@ -99,6 +98,17 @@ def _segment(line: Line, told: Json) -> Segment:
         language=told.get("language"),
         channel=told.get("channel"),
         speaker=line.speaker,
+    )
+
+
+def _speaker(told: Json, name: str | None) -> Speaker:
+    """`name` is the user's. Segments have it instead of the id."""
+    return Speaker(
+        name or told["id"],
+        told["seconds"],
+        name or told.get("name"),
+        told.get("channel"),
+        Voice.load(told["voice"]) if told.get("voice") else None,
     )
 
 

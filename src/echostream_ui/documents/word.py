@@ -7,6 +7,7 @@ from docx.document import Document as DocumentType
 from docx.shared import Pt
 
 from echostream.domain import Insights, Transcript
+from echostream.exports import paragraphs
 from echostream_ui.library.store import ActionItem, Analysis, Media
 from echostream_ui.words import wording
 from echostream_ui.words.languages import language_name
@@ -30,11 +31,13 @@ def to_docx(
     if insights:
         _add_insights(document, insights, analysis.action_items)
     document.add_heading("Transcript", level=1)
-    for segment in transcript.segments:
+    for each in paragraphs(transcript.segments):
         paragraph = document.add_paragraph()
         paragraph.paragraph_format.space_after = Pt(4)
-        paragraph.add_run(f"{wording.clock(segment.start_s)}  ").bold = True
-        paragraph.add_run(_clean(segment.text))
+        paragraph.add_run(f"{wording.clock(each.start_s)}  ").bold = True
+        if each.speaker:
+            paragraph.add_run(_clean(f"{each.speaker}: ")).bold = True
+        paragraph.add_run(_clean(each.text))
     if not transcript.segments:
         document.add_paragraph("No speech was found in this recording.")
     with io.BytesIO() as file:

@@ -14,6 +14,10 @@ _MOST_BREAKS = 3
 _TEXT_CHARS_A_S = 100_000
 
 
+_STAGES: dict[str, Stage] = {"diarizing": "diarizing", "analysing": "analysing"}
+"""Stages of jobs that are shown as such; the others belong to transcribing."""
+
+
 class Answers:
     """For use in one event loop. Reports each recording's progress to the board."""
 
@@ -113,7 +117,7 @@ class Answers:
         left_s = job.get("secondsLeft")
         self._board.tell(
             media_id,
-            "analysing" if job.get("stage") == "analysing" else "transcribing",
+            _STAGES.get(str(job.get("stage")), "transcribing"),
             _share(job.get("progress")),
             left_s=left_s if isinstance(left_s, int | float) else None,
             text=str(job.get("text") or ""),

@@ -4,7 +4,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Stage = Literal["waiting", "uploading", "queued", "transcribing", "analysing", "saving"]
+Stage = Literal[
+    "waiting", "uploading", "queued", "transcribing", "diarizing", "analysing", "saving"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,10 @@ _READ_BYTES = 64 * 1024
 _AWAY_S = 3.0
 """How long a stopped recording waits for the API if the connection to it broke."""
 
-_ANSWERED = ("transcript", "insights", "language", "duration", "segments", "engine", "model")
+_ANSWERED = (
+    *("transcript", "insights", "language", "duration", "segments", "speakers", "warnings"),
+    *("engine", "model"),
+)
 
 _NO_TEXT = {
     "unreachable": "The API cannot be reached.",
@@ -115,7 +118,9 @@ class LiveSession:
             except OSError as error:
                 self.stop()
                 reason = error.strerror or error
-                self._note(f"The recording ends here, it cannot be written any more: {reason}.")
+                self._note(
+                    f"The recording ends here, because it can no longer be written: {reason}."
+                )
                 return
             self._size += len(piece)
             self.pieces += 1

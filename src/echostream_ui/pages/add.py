@@ -8,7 +8,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from echostream_ui.api_client import Options
 from echostream_ui.library.store import UNFINISHED, Json, Media, Query, Store, StoreError
-from echostream_ui.pages import opening
+from echostream_ui.pages import opening, speakers
 from echostream_ui.pages.session import current_store
 from echostream_ui.services import services
 from echostream_ui.words.languages import NAMES
@@ -52,6 +52,7 @@ def ask_options() -> Json:
             "Translate into English", key="add_translate", persist_state="session"
         )
         insights = right.toggle("Draw insights", True, key="add_insights", persist_state="session")
+        who = speakers.ask(left, "add_speakers")
         prompt = st.text_input(
             "Names and terms that are likely to be said",
             max_chars=2000,
@@ -68,6 +69,7 @@ def ask_options() -> Json:
         prompt=prompt or None,
         insights=insights,
         model=model,
+        **who,
     ).as_json()
 
 
@@ -131,7 +133,7 @@ def show_items(store: Store) -> None:
     items = [row.media for row in (*under_way.rows, *ended.rows)] + done[::-1]
     if not items:
         return
-    st.subheader("Under way" if under_way.total else "Lately added", anchor=False)
+    st.subheader("Under way" if under_way.total else "Recently added", anchor=False)
     if under_way.total > _SHOWN:
         st.caption(f"{count(under_way.total, 'recording')}, the first {_SHOWN} of them:")
     for media in items:

@@ -56,9 +56,9 @@ def main() -> None:
 def show_nothing(*, is_period: bool) -> None:
     with st.container(border=True):
         if is_period:
-            st.write("No recording was done in this period. Choose a longer one, or add some.")
+            st.write("There are no recordings in this period. Choose a longer one, or add some.")
         else:
-            st.write("What your recordings have in common shows here once there are some.")
+            st.write("What your recordings have in common appears here once there are some.")
         if st.button("Add recordings", type="primary", icon=":material/add_circle:"):
             st.switch_page("add.py")
 
@@ -214,7 +214,7 @@ def show_languages(found: Overview) -> None:
 
 def show_items(store: Store) -> None:
     """Shows the open action items of all recordings. They can be ticked off here too."""
-    st.subheader("What is still to be done", anchor=False)
+    st.subheader("Still to do", anchor=False)
     wanted = _MANY_ITEMS if st.session_state.get("dashboard_all_items") else _ITEMS
     items = store.open_items(wanted + 1)
     if not items:
@@ -259,7 +259,7 @@ def tick_off(store: Store, ticked: OpenItem) -> None:
             for item in analysis.action_items
         ]
         store.update_analysis(ticked.media_id, action_items=tuple(items))
-        st.toast("One thing less to do", icon=":material/task_alt:")
+        st.toast("Marked as done", icon=":material/task_alt:")
 
 
 main()

@@ -9,7 +9,7 @@ from echostream_ui.api_client import Options
 from echostream_ui.components.recorder import recorder
 from echostream_ui.library.store import UNFINISHED, Analysis, Media
 from echostream_ui.live.session import Wanted
-from echostream_ui.pages import opening
+from echostream_ui.pages import opening, speakers
 from echostream_ui.pages.session import current_store
 from echostream_ui.services import services
 from echostream_ui.words import wording
@@ -23,7 +23,11 @@ def issue_ticket() -> None:
     """Issues a ticket for the recording that begins now, with the page's current options."""
     state = st.session_state
     name = f"Live, {wording.day_and_time(datetime.now(UTC), st.context.timezone)}"
-    options = Options(language=state.live_language or None, model=state.get("live_model"))
+    options = Options(
+        language=state.live_language or None,
+        model=state.get("live_model"),
+        **speakers.asked(state.get("live_speakers")),
+    )
     wanted = Wanted(current_store(), name, state.live_title.strip() or None, options.as_json())
     state.live_ticket = services().live_tickets.issue(wanted)
     state.live_is_on = True
@@ -31,11 +35,11 @@ def issue_ticket() -> None:
 
 
 def show_form() -> None:
-    """Shows title, language and model, which cannot change during a recording."""
+    """Shows title, language, speakers and model, which cannot change during a recording."""
     state = st.session_state
     if _RECORDER not in state:  # the user left the page, which ends a recording
         state.live_is_on = False
-    title, language = st.columns([3, 2])
+    title, language, who = st.columns([3, 2, 2])
     title.text_input(
         "Title",
         key="live_title",
@@ -49,6 +53,7 @@ def show_form() -> None:
         format_func=lambda code: language_name(code) if code else "Detect",
         disabled=state.live_is_on,
     )
+    speakers.ask(who, "live_speakers", disabled=state.live_is_on)
     if len(offered := services().models) > 1:
         st.selectbox("Model", offered, key="live_model", disabled=state.live_is_on)
 
@@ -84,7 +89,7 @@ def show(media: Media) -> None:
         if media.state in UNFINISHED:
             show_progress(media)
         elif media.state != "completed":
-            st.error(media.message or "There is no text of this recording.")
+            st.error(media.message or "This recording has no text.")
         elif analysis := current_store().analysis(media.id):
             show_insights(analysis)
         if st.button("Open the recording", type="primary", icon=":material/open_in_new:"):

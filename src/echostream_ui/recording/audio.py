@@ -70,4 +70,4 @@ def copy_is_made(media: Media, path: Path) -> None:
 def _wait(name: str) -> None:
     if not services().background.is_running(name):
         st.rerun()
-    st.status("A copy that browsers can play is being made…", state="running")
+    st.status("Making a copy that browsers can play…", state="running")

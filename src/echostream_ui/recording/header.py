@@ -8,6 +8,7 @@ import streamlit as st
 from echostream.exports import CueOptions
 from echostream_ui import documents
 from echostream_ui.library.store import Analysis, Json, Media, Store
+from echostream_ui.recording import talk_time
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording
@@ -19,6 +20,8 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
     if analysis is not None:
         st.title(wording.plain(media.title), anchor=False)
     st.caption(wording.plain(" · ".join(_facts(media, analysis.response if analysis else None))))
+    if analysis is not None:
+        talk_time.show(analysis.response or {}, analysis.speakers)
     if media.tags:
         with st.container(horizontal=True, gap="small"):
             for tag in media.tags:
@@ -103,7 +106,7 @@ def _edit_details(store: Store, media: Media) -> None:
 @st.dialog("Name speakers")
 @told
 def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) -> None:
-    st.write("An empty name gives back the one that was recognised.")
+    st.write("Leave a name empty to restore the recognised one.")
     with st.form("speakers", border=False):
         names = {
             speaker: st.text_input(speaker, analysis.speakers.get(speaker, ""), max_chars=100)

@@ -47,11 +47,11 @@ def show(store: Store, media: Media, analysis: Analysis, lines: Mapping[int, Lin
 
 def _none(analysis: Analysis, has_text: bool) -> None:
     if not has_text:
-        st.info("There is no text to draw insights from.", icon=":material/voice_over_off:")
+        st.info("There is no text to generate insights from.", icon=":material/voice_over_off:")
     elif analysis.request.get("insights") is False:
-        st.info("No insights were asked for with this recording.", icon=":material/lightbulb:")
+        st.info("No insights were requested for this recording.", icon=":material/lightbulb:")
     else:
-        st.info("There are no insights into this recording.", icon=":material/lightbulb:")
+        st.info("This recording has no insights.", icon=":material/lightbulb:")
 
 
 def _summary(insights: Json, details: Json, lines: Mapping[int, Line]) -> None:
@@ -84,7 +84,7 @@ def _action_items(store: Store, media_id: str, lines: Mapping[int, Line]) -> Non
         done = sum(item.done for item in items)
         st.caption(f"{done} of {len(items)} done")
     else:
-        st.caption("Nobody said that they would do something.")
+        st.caption("No action items were found.")
     for place, item in enumerate(items):
         _action_item(store, media_id, place, item, lines)
 
@@ -143,7 +143,7 @@ def _sentiment(media: Media, insights: Json, details: Json, lines: Mapping[int, 
     end_s = media.duration_s or max((line.end_s for line in lines.values()), default=0.0)
     bars = bars_of(timeline, lines, end_s)
     if not bars:
-        st.caption("There is no sentiment over time for this recording.")
+        st.caption("This recording has no sentiment over time.")
         return
     words = described(timeline)
     event = st.altair_chart(
@@ -196,7 +196,7 @@ def _again(store: Store, media_id: str, *, is_first: bool) -> None:
     if was_running and not is_running:
         st.rerun()
     if is_running:
-        st.status("Insights are being made from the text as it is now…", state="running")
+        st.status("Generating insights from the current text…", state="running")
         return
     if st.session_state.get(problem):
         st.error(st.session_state[problem], icon=":material/error:")

@@ -47,7 +47,7 @@ def _progress(store: Store, media_id: str) -> None:
         st.status(label, state="running")
     if now is not None and now.trouble:
         st.warning(now.trouble, icon=":material/hourglass_top:")
-    st.caption("You may leave this page: work goes on.")
+    st.caption("You can leave this page; the work goes on.")
     if now is not None and now.text:
         with st.container(border=True):
             st.caption("The text so far")

@@ -19,6 +19,7 @@ STAGE_WORDS: dict[Stage, str] = {
     "uploading": "Uploading",
     "queued": "In the queue",
     "transcribing": "Transcribing",
+    "diarizing": "Telling the speakers apart",
     "analysing": "Generating insights",
     "saving": "Saving",
 }

@@ -9,6 +9,7 @@ from typing import Any
 import docx
 import pytest
 
+from echostream.domain import Voice
 from echostream_ui import documents
 from echostream_ui.library.store import ActionItem, Analysis, Media
 
@@ -22,7 +23,14 @@ MEDIA = Media(
     language="en",
     tags=("work",),
 )
-WORD = {"word": "ship", "start": 0.0, "end": 0.5, "probability": 0.9, "spaceBefore": True}
+WORD = {
+    "word": "ship",
+    "start": 0.0,
+    "end": 0.5,
+    "probability": 0.9,
+    "spaceBefore": True,
+    "speaker": None,
+}
 RESPONSE: dict[str, Any] = {
     "language": "en",
     "duration": 61.2,
@@ -101,7 +109,19 @@ def test_markdown_ticks_off_what_is_done() -> None:
 def test_speakers_stand_before_what_they_say() -> None:
     segments = [segment | {"speaker": "S1"} for segment in RESPONSE["segments"]]
     analysis = replace(ANALYSIS, response=RESPONSE | {"segments": segments}, speakers={"S1": "Ann"})
-    assert text("txt", analysis) == "Ann: we will ship it\nAnn: on Friday\n"
+    assert text("txt", analysis) == "Ann: we will ship it on Friday\n"
+    assert "Ann: we will ship" in text("srt", analysis)
+    document = docx.Document(io.BytesIO(documents.export(MEDIA, analysis, "docx")))
+    assert document.paragraphs[-1].text == "0:00  Ann: we will ship it on Friday"
+
+
+def test_speakers_as_data_have_the_users_names() -> None:
+    told = {"id": "A", "name": None, "seconds": 3.0, "voice": Voice("fake", (1.0,)).dump()}
+    segments = [segment | {"speaker": "A"} for segment in RESPONSE["segments"]]
+    response = RESPONSE | {"segments": segments, "speakers": [told]}
+    found = json.loads(text("json", replace(ANALYSIS, response=response, speakers={"A": "Ann"})))
+    assert found["speakers"] == [told | {"id": "Ann", "name": "Ann", "channel": None}]
+    assert {segment["speaker"] for segment in found["segments"]} == {"Ann"}
 
 
 def test_word_opens_the_document() -> None:

@@ -90,6 +90,25 @@ def test_several_at_once_and_what_is_wrong_with_one(
     expect(page.get_by_text("Choose a file that plays")).to_have_count(0)
 
 
+def test_speakers_are_asked_for(frontend: Site, page: Page) -> None:
+    page.goto(f"{frontend.url}/add")
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_label("Speakers").click()
+    page.get_by_role("option", name="2 speakers").click()
+    page.locator("input[type=file]").first.set_input_files([str(SAMPLE)])
+    expect(page.get_by_text(SAMPLE.name).first).to_be_visible()
+    page.get_by_role("button", name="Add", exact=True).first.click()
+    expect(page.get_by_role("heading", name="Lately added")).to_be_visible(timeout=90_000)
+    # The lists among the options have buttons of that name, too.
+    page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
+    expect(page.locator(".speaker").first).to_have_text("A")
+    with library(frontend) as store:
+        media = next(row.media for row in store.search(_all()).rows)
+        analysis = store.analysis(media.id)
+        assert analysis.request["numSpeakers"] == 2
+        assert analysis.response["speakers"][0]["id"] == "A"
+
+
 def test_an_address(page: Page, tmp_path: Path) -> None:
     with (
         served(SAMPLE.parent) as address,

@@ -20,7 +20,7 @@ def seeded(frontend: Site) -> Site:
 
 def test_each_question_has_its_chart(seeded: Site, page: Page) -> None:
     page.goto(f"{seeded.url}/dashboard")
-    expect(page.get_by_text("What is still to be done")).to_be_visible()
+    expect(page.get_by_text("Still to do")).to_be_visible()
     questions = (
         "How much was recorded?",
         "What was talked about?",
@@ -42,7 +42,7 @@ def test_an_item_is_ticked_off(seeded: Site, page: Page) -> None:
     text = open_before[0]
     page.goto(f"{seeded.url}/dashboard")
     page.get_by_text(text).first.click()
-    expect(page.get_by_text("One thing less to do")).to_be_visible()
+    expect(page.get_by_text("Marked as done")).to_be_visible()
     after = store.overview(None)
     assert (after.open_items, after.done_items) == (before.open_items - 1, before.done_items + 1)
     # Several recordings have an item of this text, and any of them may stand first while the page

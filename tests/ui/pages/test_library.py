@@ -145,7 +145,7 @@ def test_several_are_tagged_exported_and_deleted(
 
 
 @pytest.mark.parametrize(
-    ("link", "sign"), [("Library", "Click one to open it"), ("Dashboard", "What is still")]
+    ("link", "sign"), [("Library", "Click one to open it"), ("Dashboard", "Still to do")]
 )
 def test_ten_thousand_recordings_show_soon(
     frontend: Site, page: Page, link: str, sign: str

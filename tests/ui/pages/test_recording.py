@@ -170,7 +170,11 @@ def test_speakers_can_be_named(
     segments = [
         segment | {"speaker": f"Speaker {1 + segment['id'] % 2}"} for segment in answer["segments"]
     ]
-    media_id = opened(answer | {"segments": segments})
+    speakers = [
+        {"id": f"Speaker {number}", "name": None, "seconds": seconds}
+        for number, seconds in ((1, 2.0), (2, 6.0))
+    ]
+    media_id = opened(answer | {"segments": segments, "speakers": speakers})
     expect(line(page, 1).locator(".speaker")).to_have_text("Speaker 2")
     page.get_by_role("button", name="Name speakers").click()
     page.get_by_label("Speaker 2").fill("Maria")
@@ -178,6 +182,14 @@ def test_speakers_can_be_named(
     expect(line(page, 1).locator(".speaker")).to_have_text("Maria")
     expect(line(page, 0).locator(".speaker")).to_have_text("Speaker 1")
     assert analysis_of(store, media_id).speakers == {"Speaker 2": "Maria"}
+    expect(page.get_by_text("Talk time: Maria 75% · Speaker 1 25%")).to_be_visible()
+    colours = [
+        line(page, number)
+        .locator(".speaker")
+        .evaluate("name => getComputedStyle(name, '::before').backgroundColor")
+        for number in range(3)
+    ]
+    assert colours[0] == colours[2] != colours[1]
 
 
 def test_an_action_item_is_kept(
@@ -215,7 +227,7 @@ def test_insights_are_made_again_from_the_edited_text(
     assert [item.evidence for item in kept.action_items if item.text == text] == [(last,)]
     page.get_by_role("checkbox", name=text).check(force=True)
     page.get_by_role("button", name="Make insights again").click()
-    expect(page.get_by_text("Insights are being made")).to_have_count(0)
+    expect(page.get_by_text("Generating insights from")).to_have_count(0)
     expect(page.get_by_role("button", name="Make insights again")).to_be_visible()
     assert [item.done for item in analysis_of(store, media_id).action_items if item.text == text]
 

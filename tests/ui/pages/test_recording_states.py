@@ -169,7 +169,7 @@ def test_a_recording_without_speech(look: Look, store: SqliteStore) -> None:
     infos = [info.value for info in app.info]
     assert infos == [
         "No speech was found in this recording.",
-        "There is no text to draw insights from.",
+        "There is no text to generate insights from.",
     ]
     assert "Make insights" not in labels(app)
 
@@ -177,7 +177,7 @@ def test_a_recording_without_speech(look: Look, store: SqliteStore) -> None:
 def test_insights_that_were_not_made_can_be_asked_for(look: Look, store: SqliteStore) -> None:
     media_id = add_recording(store, answer(), audio=None)
     app = look(media_id)
-    assert app.info[0].value == "There are no insights into this recording."
+    assert app.info[0].value == "This recording has no insights."
     [make] = [button for button in app.button if button.label == "Make insights"]
     make.click().run()
     background = services().background
@@ -205,8 +205,8 @@ def test_stand_in_insights_are_said_to_be_that(look: Look, store: SqliteStore) -
     assert "quota exceeded" in app.warning[0].value
     texts = [caption.value for caption in app.caption]
     assert "Only 50% of the text was read for them." in texts
-    assert "Nobody said that they would do something." in texts
-    assert "There is no sentiment over time for this recording." in texts
+    assert "No action items were found." in texts
+    assert "This recording has no sentiment over time." in texts
     assert app.markdown[0].value == r"\*A\* summary."
 
 

@@ -1,13 +1,11 @@
-"""Action items, decisions and questions, found by the phrases that English has for them."""
+"""The phrases that English has for tasks, decisions, due times and questions."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from echostream.domain import ActionItem, Point
 from echostream.insights.offline.lexicon import STATES, STEERING
 from echostream.insights.offline.people import cased, is_named, subject_of
-from echostream.insights.offline.sentences import TERMINAL, Sentence
+from echostream.insights.offline.sentences import TERMINAL
 
 _SOON = r"(?:also |then |now |just |probably |definitely |please |still |each )*"
 _MODAL = (
@@ -99,53 +97,35 @@ _ASKS = re.compile(
     r"any|anyone|anybody|someone|everyone|our|your)\b)",
     re.I,
 )
-_QUESTION_MARKS = ("?", "\uff1f", "\u061f")
+QUESTION_MARKS = ("?", "\uff1f", "\u061f")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What was agreed or asked in some sentences, in order of time, with repetitions joined."""
+class Reading:
+    """How a sentence gives somebody a task: where its clause starts, and who is named."""
 
-    action_items: tuple[ActionItem, ...]
-    decisions: tuple[Point, ...]
-    questions: tuple[Point, ...]
-
-
-def find(sentences: Iterable[Sentence]) -> Found:
-    """Each sentence counts as one thing: a decision, else an action item, else a question."""
-    items: dict[str, ActionItem] = {}
-    decisions: dict[str, Point] = {}
-    questions: dict[str, Point] = {}
-    for sentence in sentences:
-        text = sentence.text.replace("\u2019", "'").replace("'ll ", " will ")
-        if _DECIDED.search(text) and not is_question(text):
-            _add_point(decisions, sentence)
-        elif item := action_item(text, sentence.segment_ids):
-            earlier = items.setdefault(item.text.lower(), item)
-            if earlier is not item:
-                items[item.text.lower()] = _with_evidence(earlier, item.evidence)
-        elif is_question(text):
-            _add_point(questions, sentence)
-    return Found(tuple(items.values()), tuple(decisions.values()), tuple(questions.values()))
+    form: str
+    start: int
+    owner: str | None
 
 
-def find_questions(sentences: Iterable[Sentence]) -> Found:
-    """Only what ends in a question mark; in languages other than English nothing else is known."""
-    questions: dict[str, Point] = {}
-    for sentence in sentences:
-        if sentence.text.endswith(_QUESTION_MARKS):
-            _add_point(questions, sentence)
-    return Found((), (), tuple(questions.values()))
+def plainly(text: str) -> str:
+    """`text` with the marks and contractions that the patterns know."""
+    return text.replace("\u2019", "'").replace("'ll ", " will ")
 
 
-def action_item(text: str, segment_ids: tuple[int, ...]) -> ActionItem | None:
-    """The action item in one sentence, or None."""
-    for read in (_read_request, _read_handed, _read_acts, _read_passive):
+def reading_of(text: str) -> Reading | None:
+    """The task in one sentence, as `plainly` gives it, or None."""
+    for form, read in _FORMS.items():
         if (read_as := read(text)) is not None:
             start, owner = read_as
-            said = text[start:].strip(" ,;:")
-            return ActionItem(as_sentence(said), cased(owner), due_of(text), segment_ids)
+            return Reading(form, start, cased(owner))
     return None
+
+
+def decides(text: str) -> bool:
+    """Whether it says in so many words that something was decided."""
+    return _DECIDED.search(text) is not None and not is_question(text)
 
 
 def due_of(text: str) -> str | None:
@@ -159,7 +139,7 @@ def due_of(text: str) -> str | None:
 
 def is_question(text: str) -> bool:
     """Judged by the question mark if there is punctuation, else by how the text starts."""
-    if text.endswith(_QUESTION_MARKS):
+    if text.endswith(QUESTION_MARKS):
         return True
     return not text.endswith((".", "!")) and _ASKS.match(text) is not None
 
@@ -230,14 +210,9 @@ def _start_of_pronoun(left: str) -> int:
     return match.start() if match else 0
 
 
-def _with_evidence(item: ActionItem, ids: tuple[int, ...]) -> ActionItem:
-    evidence = tuple(dict.fromkeys((*item.evidence, *ids)))
-    return ActionItem(item.text, item.owner, item.due, evidence)
-
-
-def _add_point(points: dict[str, Point], sentence: Sentence) -> None:
-    text = as_sentence(sentence.text)
-    ids = sentence.segment_ids
-    known = points.get(text.lower())
-    evidence = tuple(dict.fromkeys((*known.evidence, *ids))) if known else ids
-    points[text.lower()] = Point(known.text if known else text, evidence)
+_FORMS = {
+    "request": _read_request,
+    "handed": _read_handed,
+    "acts": _read_acts,
+    "passive": _read_passive,
+}

@@ -1,13 +1,13 @@
 """Insights without a language model and without a network.
 
-YAKE finds topics, VADER sentiment, LexRank the summary and key points, and phrase patterns the
-action items, decisions and questions. VADER and the patterns only know English: in other languages
-sentiment is neutral with the confidence of a guess, and only questions with a question mark are
-found.
+Small models that were trained on meetings find action items, decisions and questions; the summary
+is made of sentences that were said; VADER knows the sentiment. All of them read English only. In
+other languages, and if the language is unknown and the words are not English, there are sentences,
+keywords and what ends in a question mark, and `meta.degraded_reason` says so. There is no title:
+none that can be made from words beats the name that somebody gave the recording.
 """
 
 import asyncio
-import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from statistics import fmean
@@ -22,19 +22,23 @@ from echostream.domain import (
     Transcript,
 )
 from echostream.insights.base import no_speech
-from echostream.insights.evidence import tokens_of
-from echostream.insights.offline.commitments import as_sentence, find, find_questions, is_question
-from echostream.insights.offline.lexicon import TALK
+from echostream.insights.offline.cleaning import cleaned
+from echostream.insights.offline.commitments import QUESTION_MARKS, as_sentence, is_question
+from echostream.insights.offline.keywords import keywords_of
+from echostream.insights.offline.languages import reads_english
 from echostream.insights.offline.sentences import Sentence, sentences_of
+from echostream.insights.offline.summary import central
 from echostream.insights.offline.topics import topics_of
 from echostream.scripts import joined_texts
 
 _KEY_POINTS = 8
-_FEWEST_WORDS = 2
-"""A sentence with fewer content words is a courtesy or an aside: "thank you for your time"."""
+_SUMMARY_WORDS = 130
+_SHORT_SUMMARY_WORDS = 35
 
-_ALIKE = 0.6
-"""Sentences that share this much of their words (Jaccard index) say the same thing."""
+_UNREAD = (
+    "the offline provider reads English only: for this language{} it quotes sentences and lists "
+    "keywords"
+)
 
 _THRESHOLD = 0.05
 """VADER's own threshold: a compound score beyond it is positive or negative."""
@@ -44,7 +48,7 @@ _UNKNOWN = Sentiment("neutral", 0.33)
 
 
 class ExtractiveInsights:
-    """Works offline and fails on no transcript. Hours of speech take a few seconds."""
+    """Works offline and fails on no transcript. An hour of speech takes a second."""
 
     name = "extractive"
     model = None
@@ -61,75 +65,78 @@ class ExtractiveInsights:
 
 def _analyse(transcript: Transcript) -> Insights:
     sentences = sentences_of(transcript.segments)
-    topics = topics_of([sentence.text for sentence in sentences], transcript.language)
-    english = transcript.language.lower()[:2] == "en"
-    found = find(sentences) if english else find_questions(sentences)
-    central = _central(sentences)
-    compounds = [_polarity()(s.text)["compound"] for s in sentences] if english else []
+    if reads_english(transcript):
+        return _of_english(transcript, sentences)
+    return _of_the_unread(transcript, sentences)
+
+
+def _of_english(transcript: Transcript, sentences: Sequence[Sentence]) -> Insights:
+    from echostream.insights.offline.found import find  # lazily: these load numpy
+    from echostream.insights.offline.model import scores_of
+
+    scores = scores_of(sentences)
+    found = find(sentences, scores)
+    compounds = [_polarity()(sentence.text)["compound"] for sentence in sentences]
+    telling = [
+        0.0 if is_question(sentence.text) else float(score)
+        for sentence, score in zip(sentences, scores["telling"], strict=True)
+    ]
+    points = _points(sentences, telling)
     details = Details(
-        title=_title(topics, sentences),
-        key_points=tuple(
-            Point(as_sentence(sentences[place].text), sentences[place].segment_ids)
-            for place in central
-        ),
+        title="",
+        key_points=points,
         decisions=found.decisions,
         questions=found.questions,
         action_items=found.action_items,
         sentiment_timeline=_timeline(transcript, sentences, compounds),
         meta=InsightsMeta(ExtractiveInsights.name, ExtractiveInsights.model, coverage=1.0),
     )
-    return Insights(_summary(sentences, central), topics, _overall(sentences, compounds), details)
+    topics = topics_of([sentence.text for sentence in sentences])
+    return Insights(_summary(points), topics, _overall(sentences, compounds), details)
 
 
-def _central(sentences: Sequence[Sentence]) -> list[int]:
-    """Indices of the most central sentences, the most central one first."""
-    from echostream.insights.offline.lexrank import centrality  # lazily: it loads numpy
-
-    bags = [_content(sentence.text) for sentence in sentences]
-    scores = centrality(bags)
-    ranked = sorted(range(len(sentences)), key=lambda place: -scores[place])
-    telling = [
-        place
-        for place in ranked
-        if len(set(bags[place]) - TALK) >= _FEWEST_WORDS and not is_question(sentences[place].text)
-    ] or ranked
-    chosen: list[int] = []
-    for place in telling:
-        if len(chosen) == _KEY_POINTS:
-            break
-        if all(_overlap(bags[place], bags[other]) < _ALIKE for other in chosen):
-            chosen.append(place)
-    return chosen
-
-
-def _summary(sentences: Sequence[Sentence], central: Sequence[int]) -> str:
-    """The most central sentences in spoken order: three, or up to six in long recordings."""
-    count = min(6, max(3, round(math.sqrt(len(sentences)) / 3)))
-    return joined_texts(as_sentence(sentences[place].text) for place in sorted(central[:count]))
-
-
-def _title(topics: Sequence[str], sentences: Sequence[Sentence]) -> str:
-    if not topics:
-        return " ".join(sentences[0].text.split()[:8]) if sentences else ""
-    *most, last = topics[:3]
-    title = f"{', '.join(most)} and {last}" if most else last
-    return title[0].upper() + title[1:]
+def _of_the_unread(transcript: Transcript, sentences: Sequence[Sentence]) -> Insights:
+    """What needs no knowledge of the language: sentences, keywords, and question marks."""
+    points = _points(sentences, [1.0] * len(sentences))
+    asked = {
+        as_sentence(sentence.text): Point(as_sentence(sentence.text), sentence.segment_ids)
+        for sentence in sentences
+        if sentence.text.endswith(QUESTION_MARKS)
+    }
+    reason = _UNREAD.format(f" ({code})" if (code := transcript.language) else "")
+    details = Details(
+        title="",
+        key_points=points,
+        decisions=(),
+        questions=tuple(asked.values())[:_KEY_POINTS],
+        action_items=(),
+        sentiment_timeline=_timeline(transcript, sentences, ()),
+        meta=InsightsMeta(
+            ExtractiveInsights.name,
+            ExtractiveInsights.model,
+            1.0,
+            degraded=True,
+            degraded_reason=reason,
+        ),
+    )
+    topics = keywords_of([sentence.text for sentence in sentences], transcript.language)
+    return Insights(_summary(points), topics, _UNKNOWN, details)
 
 
-@lru_cache(maxsize=1)
-def _stop_words() -> frozenset[str]:
-    from yake import KeywordExtractor  # lazily: it loads numpy and networkx
+def _points(sentences: Sequence[Sentence], telling: Sequence[float]) -> tuple[Point, ...]:
+    """The sentences of the summary, the most important first, each a quotation."""
+    texts = [cleaned(sentence.text) or sentence.text for sentence in sentences]
+    spoken = sum(len(text.split()) for text in texts)
+    words = min(_SUMMARY_WORDS, max(_SHORT_SUMMARY_WORDS, spoken // 5))
+    return tuple(
+        Point(as_sentence(texts[place]), sentences[place].segment_ids)
+        for place in central(texts, telling, words)
+    )
 
-    return frozenset(KeywordExtractor(lan="en").stopword_set)
 
-
-def _content(text: str) -> list[str]:
-    return [word for word in tokens_of(text) if word not in _stop_words()]
-
-
-def _overlap(first: Sequence[str], second: Sequence[str]) -> float:
-    one, other = set(first), set(second)
-    return len(one & other) / max(1, len(one | other))
+def _summary(points: Sequence[Point]) -> str:
+    """The points as they were said, one after the other."""
+    return joined_texts(point.text for point in sorted(points, key=lambda p: p.evidence))
 
 
 @lru_cache(maxsize=1)

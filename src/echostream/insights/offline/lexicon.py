@@ -1,11 +1,12 @@
 """Word lists for reading English speech, in lower case. None is complete or needs to be."""
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """The words of `text`, which are easier to read and to edit than a list of strings."""
     return frozenset(text.split())
 
 
-FIRST_NAMES = _words(
+FIRST_NAMES = word_set(
     """
     aaron abigail adam adrian ahmed alan albert alex alexander alexandra alice alicia amanda amber
     amy ana andrea andrew andy angela anita ann anna anne anthony antonio arthur ashley barbara ben
@@ -37,7 +38,7 @@ FIRST_NAMES = _words(
 )
 """Common first names, except those that are also common words (bill, frank, will)."""
 
-NOT_NAMES = _words(
+NOT_NAMES = word_set(
     """
     a an the this that these those it its there here who what which when where why how whose
     nobody none nothing something anything everything one both all some any many most much more
@@ -53,7 +54,7 @@ NOT_NAMES = _words(
 )
 """Words that may stand before a verb, or start a sentence, and are not names."""
 
-STATES = _words(
+STATES = word_set(
     """
     be been have has had not never see know like love think want need happen mean seem hear
     remember depend feel hope wish believe understand agree say become cost probably always
@@ -62,7 +63,7 @@ STATES = _words(
 )
 """Verbs that, after a modal, say how things are and not what somebody will do."""
 
-STEERING = _words(
+STEERING = word_set(
     """
     get move start begin go look talk discuss see wait continue say take hear come turn hope
     face try be have know think imagine assume pause stop break
@@ -70,7 +71,7 @@ STEERING = _words(
 )
 """Verbs that, after "let us", are about the meeting itself."""
 
-TALK = _words(
+TALK = word_set(
     """
     monday tuesday wednesday thursday friday saturday sunday january february march april may
     june july august september october november december today tomorrow yesterday tonight

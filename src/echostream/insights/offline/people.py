@@ -35,8 +35,8 @@ def is_first_name(word: str) -> bool:
 def subject_of(left: str) -> tuple[bool, str | None]:
     """The subject right before a verb: (whether it can act, its name if it has one).
 
-    `left` is the clause up to the verb. Pronouns act but name nobody: a transcript without speakers
-    does not show who "I" is.
+    `left` is the clause up to the verb. Pronouns act but name nobody: the clause does not
+    show who "I" is.
     """
     left = left.strip(" ,")
     if match := _WITH_ME.search(left):

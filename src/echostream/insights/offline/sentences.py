@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from echostream.domain import Segment
 from echostream.insights.offline.lexicon import FIRST_NAMES
@@ -40,6 +40,7 @@ class Sentence:
 
     text: str
     segment_ids: tuple[int, ...]
+    speaker: str | None = None
 
 
 def sentences_of(segments: Iterable[Segment]) -> list[Sentence]:
@@ -56,19 +57,15 @@ def sentences_of(segments: Iterable[Segment]) -> list[Sentence]:
     for segment in spoken:
         for piece in _END.split(segment.text.strip()):
             text = " ".join((piece or "").split())
-            if text and punctuated and found and _goes_on(found[-1], text):
+            if text and punctuated and found and _goes_on(found[-1], text, segment.speaker):
                 found[-1] = _joined(found[-1], text, segment.id)
             elif text:
-                found.append(Sentence(text, (segment.id,)))
-    return [
-        Sentence(text, sentence.segment_ids)
-        for sentence in found
-        for text in _clauses(sentence.text)
-    ]
+                found.append(Sentence(text, (segment.id,), segment.speaker))
+    return [replace(sentence, text=text) for sentence in found for text in _clauses(sentence.text)]
 
 
-def _goes_on(last: Sentence, text: str) -> bool:
-    if last.text.endswith(TERMINAL) or not text[0].islower():
+def _goes_on(last: Sentence, text: str, speaker: str | None) -> bool:
+    if last.text.endswith(TERMINAL) or not text[0].islower() or last.speaker != speaker:
         return False
     return len(last.text.split()) + len(text.split()) <= _LONGEST_WORDS
 
@@ -76,7 +73,7 @@ def _goes_on(last: Sentence, text: str) -> bool:
 def _joined(last: Sentence, text: str, segment_id: int) -> Sentence:
     ids = last.segment_ids
     whole = joined_texts((last.text, text))
-    return Sentence(whole, ids if segment_id in ids else (*ids, segment_id))
+    return replace(last, text=whole, segment_ids=ids if segment_id in ids else (*ids, segment_id))
 
 
 def _clauses(text: str) -> Iterator[str]:

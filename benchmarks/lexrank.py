@@ -1,4 +1,4 @@
-"""Which sentences are most central: most similar to all the others.
+"""LexRank, to compare our summaries with: which sentences are most similar to all the others.
 
 Continuous LexRank: Erkan and Radev, "LexRank: Graph-based Lexical Centrality as Salience in Text
 Summarization", JAIR 22 (2004), section 3.3. The matrix of similarities is never built: it is the

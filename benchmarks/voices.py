@@ -1,0 +1,172 @@
+"""Checks what must not happen: one person heard as two, music as people, strangers as known.
+
+The people are those of a folder of clips, as `benchmarks.diarization` takes it.
+
+    python -m benchmarks.voices --clips DIR
+"""
+
+import argparse
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import noises
+from benchmarks.diarization import Clip, clips_of
+from benchmarks.synth import RATE_HZ, noise, pcm16, telephone
+from echostream.diarization import Diarizer, load_diarizer
+from echostream.diarization.naming import SAME_VOICE
+from echostream.domain import SpeakerOptions
+from echostream.media.ffmpeg import ffmpeg_path
+from echostream.settings import Settings
+
+Samples = NDArray[np.int16]
+_PAUSE_S = 0.3
+_LEAST_S = 20.0
+"""Speech of one person alone that it takes to be one of the people here."""
+_REFERENCE_S = 3.0
+_SNR_DB = 10.0
+
+
+def people_of(clips: Iterable[Clip]) -> dict[str, list[Samples]]:
+    """The turns of each person that nobody else speaks in."""
+    found: dict[str, list[Samples]] = defaultdict(list)
+    for clip in clips:
+        for turn in clip.reference:
+            if all(
+                other.speaker == turn.speaker
+                or other.end_s <= turn.start_s
+                or other.start_s >= turn.end_s
+                for other in clip.reference
+            ):
+                start, end = int(turn.start_s * RATE_HZ), int(turn.end_s * RATE_HZ)
+                found[turn.speaker].append(clip.samples[start:end])
+    return {
+        name: turns for name, turns in found.items() if sum(map(len, turns)) >= _LEAST_S * RATE_HZ
+    }
+
+
+def monologue(turns: Iterable[Samples], seconds: float) -> Samples:
+    """The turns one after the other, repeated for as long."""
+    pieces: list[Samples] = []
+    pause = np.zeros(int(_PAUSE_S * RATE_HZ), np.int16)
+    for turn in cycle(turns):
+        pieces += [turn, pause]
+        if sum(map(len, pieces)) >= seconds * RATE_HZ:
+            break
+    return np.concatenate(pieces)[: int(seconds * RATE_HZ)]
+
+
+def quiet(samples: Samples) -> Samples:
+    return (samples * 0.03).astype(np.int16)
+
+
+def noisy(samples: Samples) -> Samples:
+    sound = samples / 32768
+    hiss = noise(np.random.default_rng(0), len(samples) / RATE_HZ, slope=1)[: len(samples)]
+    level = np.sqrt(np.mean(sound**2)) / 10 ** (_SNR_DB / 20)
+    return pcm16(sound[: len(hiss)] + hiss / np.sqrt(np.mean(hiss**2)) * level)
+
+
+def on_the_telephone(samples: Samples) -> Samples:
+    return pcm16(telephone(samples / 32768))
+
+
+def compressed(samples: Samples) -> Samples:
+    """As Opus at 16 kbit/s."""
+    raw = ["-f", "s16le", "-ar", str(RATE_HZ), "-ac", "1"]
+    opus = _ffmpeg([*raw, "-i", "-", "-c:a", "libopus", "-b:a", "16k", "-f", "ogg"], samples)
+    return np.frombuffer(_ffmpeg(["-f", "ogg", "-i", "-", *raw], opus), "<i2")
+
+
+def _ffmpeg(arguments: list[str], data: Samples | bytes) -> bytes:
+    command = [ffmpeg_path(), "-v", "error", *arguments, "-"]
+    given = data if isinstance(data, bytes) else data.tobytes()
+    return subprocess.run(command, input=given, check=True, capture_output=True).stdout
+
+
+WAYS: dict[str, Callable[[Samples], Samples]] = {
+    "as it is": lambda samples: samples,
+    "quiet (-30 dB)": quiet,
+    "noisy (10 dB)": noisy,
+    "telephone": on_the_telephone,
+    "Opus, 16 kbit/s": compressed,
+}
+
+
+def count(diarizer: Diarizer, samples: Samples) -> int:
+    return len({turn.speaker for turn in diarizer.diarize(samples, SpeakerOptions()).turns})
+
+
+def alone(diarizer: Diarizer, people: dict[str, list[Samples]], long_minutes: float) -> str:
+    """How many people are heard where one speaks for a minute; and one of them for longer."""
+    rows = ["| one person alone | speakers found, by person |", "|---|---|"]
+    first = next(iter(people.values()))
+    for way, changed in WAYS.items():
+        found = [count(diarizer, changed(monologue(turns, 60))) for turns in people.values()]
+        rows.append(f"| {way}, 1 minute | {', '.join(map(str, found))} |")
+        if long_minutes:
+            many = count(diarizer, changed(monologue(first, 60 * long_minutes)))
+            rows.append(f"| {way}, {long_minutes:g} minutes | {many} |")
+    return "\n".join(rows) + "\n"
+
+
+def nobody(diarizer: Diarizer) -> str:
+    """How many clips without speech have speakers, by kind."""
+    sums: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for clip in noises.clips():
+        clips, wrong = sums[clip.kind]
+        sums[clip.kind] = clips + 1, wrong + bool(count(diarizer, clip.samples))
+    rows = ["| nobody speaks | clips | with speakers |", "|---|---|---|"]
+    rows += [f"| {kind} | {clips} | {wrong} |" for kind, (clips, wrong) in sums.items()]
+    return "\n".join(rows) + "\n"
+
+
+def known(diarizer: Diarizer, people: dict[str, list[Samples]]) -> str:
+    """False accepts and rejects of 3 s of speech against half a minute of other speech."""
+    rows = ["| known voices | cosine | strangers named | known not named |", "|---|---|---|---|"]
+    for way in ("as it is", "telephone"):
+        same, different = _likeness(diarizer, people, WAYS[way])
+        for least in (0.5, 0.6, SAME_VOICE, 0.8):
+            accepted, rejected = np.mean(different >= least), np.mean(same < least)
+            rows.append(f"| {way} | {least} | {accepted:.1%} | {rejected:.1%} |")
+        rows.append(f"| pairs, {way} | | {len(different)} | {len(same)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _likeness(
+    diarizer: Diarizer, people: dict[str, list[Samples]], way: Callable[[Samples], Samples]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The cosines of a person's short pieces with their own voice, and with those of others."""
+    same, different = [], []
+    spoken = {name: np.concatenate(turns) for name, turns in people.items()}
+    halves = {name: np.array_split(samples, 2) for name, samples in spoken.items()}
+    voices = {name: diarizer.voice(way(half[0][: 30 * RATE_HZ])) for name, half in halves.items()}
+    length = int(_REFERENCE_S * RATE_HZ)
+    for name, (_, rest) in halves.items():
+        for start in range(0, len(rest) - length, length):
+            piece = diarizer.voice(way(rest[start : start + length]))
+            for other, voice in voices.items():
+                if piece is not None and voice is not None:
+                    likeness = float(np.dot(piece.embedding, voice.embedding))
+                    (same if other == name else different).append(likeness)
+    return np.array(same), np.array(different)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=Path, required=True)
+    parser.add_argument("--long-minutes", type=float, default=20.0, help="0: none")
+    args = parser.parse_args()
+    diarizer = load_diarizer(Settings())
+    people = people_of(clips_of(args.clips))
+    print(known(diarizer, people), nobody(diarizer), sep="\n")
+    print(alone(diarizer, people, args.long_minutes))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Words get the speakers of the turns, in segments of one speaker each."""
+
+import itertools
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echostream.diarization.assignment import assigned, speakers
+from echostream.domain import Segment, Turn, Voice, Word, joined
+
+
+def segment(text: str, start_s: float = 0.0, word_s: float = 0.4, number: int = 0) -> Segment:
+    """Words that take the same time each."""
+    words = tuple(
+        Word(start_s + place * word_s, start_s + (place + 1) * word_s, word)
+        for place, word in enumerate(text.split())
+    )
+    return Segment(number, words[0].start_s, words[-1].end_s, text, words, tokens=(1, 2))
+
+
+def said(segments: tuple[Segment, ...]) -> list[tuple[str | None, str]]:
+    return [(each.speaker, each.text) for each in segments]
+
+
+def test_a_segment_is_cut_where_the_speaker_changes():
+    found = assigned(
+        [segment("Shall we begin now yes let us begin")], [Turn(0, 1.6, "A"), Turn(1.6, 3.2, "B")]
+    )
+    assert said(found) == [("A", "Shall we begin now"), ("B", "yes let us begin")]
+    assert [(each.id, each.start_s, each.end_s) for each in found] == [(0, 0, 1.6), (1, 1.6, 3.2)]
+    assert [each.tokens for each in found] == [(), ()]
+
+
+def test_a_short_backchannel_does_not_tear_a_sentence():
+    turns = [Turn(0, 4.0, "A"), Turn(1.2, 1.7, "B")]
+    whole = segment("We will move the release to the first week")
+    assert assigned([whole], turns) == (Segment(**{**_fields(whole), "speaker": "A"}),)
+
+
+def _fields(one: Segment) -> dict[str, object]:
+    return {name: getattr(one, name) for name in Segment.__dataclass_fields__}
+
+
+def test_a_cut_goes_to_the_end_of_a_sentence_beside_it():
+    # The turn ends a word too late.
+    turns = [Turn(0, 2.0, "A"), Turn(2.0, 4.0, "B")]
+    found = assigned([segment("Is it done today? No, it will take longer")], turns)
+    assert said(found) == [("A", "Is it done today?"), ("B", "No, it will take longer")]
+
+
+def test_the_speaker_stays_while_two_speak_at_once():
+    turns = [Turn(0, 3.2, "A"), Turn(1.2, 6.0, "B")]
+    found = assigned([segment("one two three four five six seven eight nine ten eleven")], turns)
+    assert said(found) == [
+        ("A", "one two three four five six seven eight"),
+        ("B", "nine ten eleven"),
+    ]
+
+
+def test_nobody_is_told_where_nobody_speaks():
+    far = segment("Subtitles by the community", start_s=20)
+    assert said(assigned([far], [Turn(0, 5, "A")])) == [(None, "Subtitles by the community")]
+    assert said(assigned([far], [])) == [(None, "Subtitles by the community")]
+
+
+def test_a_word_just_beside_a_turn_belongs_to_it():
+    assert said(assigned([segment("Good morning")], [Turn(1.2, 3, "A")])) == [("A", "Good morning")]
+
+
+def test_a_word_without_a_turn_gets_the_speaker_of_its_neighbour():
+    text = "this one is said by nobody near"
+    assert said(assigned([segment(text)], [Turn(0, 0.8, "A")])) == [("A", text)]
+
+
+def test_segments_without_words_go_by_overlap():
+    turns = [Turn(0, 3, "A"), Turn(3, 9, "B")]
+    wordless = [Segment(0, 0, 3.4, "first"), Segment(1, 3.4, 6, "second")]
+    assert said(assigned(wordless, turns)) == [("A", "first"), ("B", "second")]
+
+
+def test_speakers_are_listed_by_first_speech_with_their_time():
+    voice = Voice("model", (1.0,))
+    segments = [
+        Segment(0, 0, 2.5, "x", speaker="B"),
+        Segment(1, 3, 4, "y"),
+        Segment(2, 4, 5, "z", speaker="Ada"),
+        Segment(3, 6, 7.5, "x", speaker="B"),
+    ]
+    found = speakers(segments, {"B": voice}, known={"Ada"})
+    assert [(each.id, each.seconds, each.name) for each in found] == [
+        ("B", 4.0, None),
+        ("Ada", 1.0, "Ada"),
+    ]
+    assert [each.voice for each in found] == [voice, None]
+
+
+TIMES = st.floats(0, 60, allow_nan=False).map(lambda s: round(s, 2))
+TURNS = st.lists(
+    st.builds(
+        lambda start, length, who: Turn(start, start + length, who),
+        TIMES,
+        st.floats(0.1, 10),
+        st.sampled_from("ABC"),
+    ),
+    max_size=8,
+)
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> list[Segment]:
+    at_s, segments, number = 0.0, [], 0
+    for count in draw(st.lists(st.integers(0, 8), max_size=4)):
+        start_s, words = at_s, []
+        for _ in range(count):
+            length_s = draw(st.floats(0.02, 1.5))
+            end = draw(st.sampled_from(["", ".", "?", ","]))
+            words.append(
+                Word(at_s, at_s + length_s, f"w{number}{end}", space_before=draw(st.booleans()))
+            )
+            number, at_s = number + 1, at_s + length_s + draw(st.floats(0, 1.2))
+        text = joined(words) or "no words"
+        at_s += 0.5
+        segments.append(Segment(len(segments), start_s, at_s, text, tuple(words)))
+    return segments
+
+
+@settings(max_examples=60, deadline=None)
+@given(transcripts(), TURNS)
+def test_no_word_is_lost_doubled_or_moved(segments: list[Segment], turns: list[Turn]):
+    found = assigned(segments, turns)
+    assert [w for each in found for w in each.words] == [w for each in segments for w in each.words]
+    assert [each.id for each in found] == list(range(len(found)))
+    assert joined(found) == joined(segments)
+    for each in found:
+        assert not each.words or each.text == joined(each.words)
+        assert each.start_s <= each.end_s
+
+
+@settings(max_examples=60, deadline=None)
+@given(transcripts(), TURNS)
+def test_neighbours_of_one_sentence_differ(segments: list[Segment], turns: list[Turn]):
+    """So no segment is cut without reason, and none has two speakers to be cut between."""
+    for each in segments:
+        parts = assigned([each], turns)
+        assert all(a.speaker != b.speaker for a, b in itertools.pairwise(parts))
+        assert {part.speaker for part in parts} <= {turn.speaker for turn in turns} | {None}

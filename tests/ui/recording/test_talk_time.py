@@ -1,0 +1,39 @@
+"""Shares of the talk time, and what the control for speakers asks for."""
+
+from typing import Any
+
+import pytest
+
+from echostream_ui.pages.speakers import asked
+from echostream_ui.recording.talk_time import shares_of
+
+
+def speaker(name: str, seconds: float) -> dict[str, Any]:
+    return {"id": name, "name": None, "seconds": seconds}
+
+
+def test_shares_go_by_the_users_names() -> None:
+    response = {"speakers": [speaker("A", 1.0), speaker("B", 6.0), speaker("C", 3.0)]}
+    assert shares_of(response, {"A": "Ann", "C": "Ann"}) == [("B", 0.6), ("Ann", 0.4)]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {},
+        {"speakers": None},
+        {"speakers": [speaker("A", 1.0)]},
+        {"speakers": [speaker("A", 0.0)] * 2},
+    ],
+)
+def test_a_monologue_has_no_shares(response: dict[str, Any]) -> None:
+    assert shares_of(response, {}) == []
+
+
+def test_what_a_choice_asks_for() -> None:
+    assert [asked(choice) for choice in (None, "off", "find", 3)] == [
+        {},
+        {"diarize": False},
+        {"diarize": True},
+        {"num_speakers": 3},
+    ]
