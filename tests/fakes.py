@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from echostream.cache import Cache
 from echostream.diarization.base import Diarization, OnShare
 from echostream.domain import (
+    AS_USUAL,
     SAMPLE_RATE_HZ,
     Details,
     Insights,
     InsightsMeta,
+    InsightsOptions,
     Segment,
     Sentiment,
     SpeakerOptions,
@@ -137,17 +139,22 @@ def no_diarizer() -> SharedDiarizer:
 
 @dataclass
 class FakeInsights:
-    """Answers with the transcript's text as its summary."""
+    """Answers with the transcript's text as its summary. `calls` keeps every call's options."""
 
     error: Exception | None = None
     name: str = "fake"
     model: str | None = None
     closed: bool = False
+    calls: list[InsightsOptions] = field(default_factory=list)
 
-    async def analyse(self, transcript: Transcript) -> Insights:
+    async def analyse(
+        self, transcript: Transcript, options: InsightsOptions = AS_USUAL
+    ) -> Insights:
+        self.calls.append(options)
         if self.error:
             raise self.error
-        meta = InsightsMeta("fake", None, 1.0)
+        template = options.template.name if options.template else None
+        meta = InsightsMeta("fake", None, 1.0, template=template)
         details = Details("Fake", (), (), (), (), (), meta)
         return Insights(transcript.text, ("fakes",), Sentiment("neutral", 0.5), details)
 

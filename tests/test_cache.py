@@ -27,21 +27,25 @@ from echostream.cache import (
     transcript_key,
 )
 from echostream.domain import (
+    AS_USUAL,
     ActionItem,
     Caution,
     Details,
     Insights,
     InsightsMeta,
+    InsightsOptions,
     Point,
     Segment,
     Sentiment,
     SentimentAt,
     Speaker,
+    Template,
     TranscribeOptions,
     Transcript,
     Word,
 )
 from echostream.settings import Settings
+from echostream.templates import BUILT_IN
 from redis_server import RedisServer
 
 
@@ -389,14 +393,17 @@ class TestDumps:
 def test_insights_depend_on_the_transcript_and_on_who_draws_them() -> None:
     transcript = Transcript((Segment(0, 0.0, 1.0, "hello"),), "en", 1.0, "fake", "fake-1")
     other = replace(transcript, segments=(Segment(0, 0.0, 1.0, "hullo"),))
-    key = insights_key(transcript, "gemini", "flash")
-    assert key == insights_key(replace(transcript), "gemini", "flash")
+    key = insights_key(transcript, "gemini", "flash", AS_USUAL)
+    assert key == insights_key(replace(transcript), "gemini", "flash", InsightsOptions())
     assert key.startswith("insights:")
     keys = {
         key,
-        insights_key(other, "gemini", "flash"),
-        insights_key(transcript, "openai", "flash"),
-        insights_key(transcript, "gemini", "pro"),
-        insights_key(transcript, "gemini", None),
+        insights_key(other, "gemini", "flash", AS_USUAL),
+        insights_key(transcript, "openai", "flash", AS_USUAL),
+        insights_key(transcript, "gemini", "pro", AS_USUAL),
+        insights_key(transcript, "gemini", None, AS_USUAL),
+        insights_key(transcript, "gemini", "flash", InsightsOptions(language="de")),
+        insights_key(transcript, "gemini", "flash", InsightsOptions(BUILT_IN["meeting"])),
+        insights_key(transcript, "gemini", "flash", InsightsOptions(Template("meeting", "Mine"))),
     }
-    assert len(keys) == 5
+    assert len(keys) == 8

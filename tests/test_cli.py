@@ -92,6 +92,14 @@ def test_json_has_insights_unless_told_not_to(clip):
     assert without["insights"] is None
 
 
+def test_a_template_that_only_a_language_model_fills(clip):
+    done = run("transcribe", str(clip), "-f", "json", "--template", "lecture")
+    details = json.loads(done.stdout)["insights"]["details"]
+    assert details["meta"]["template"] == "lecture"
+    assert "only a language model" in details["meta"]["degraded_reason"]
+    assert [section["items"] for section in details["sections"]] == [[]] * 4
+
+
 def test_stdin(clip):
     done = run("transcribe", "-", stdin=clip.read_bytes())
     assert done.stdout.decode() == SPOKEN + "\n"

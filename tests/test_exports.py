@@ -1,9 +1,11 @@
 """Each export format, on text made to break it."""
 
+import io
 import json
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from echostream.domain import (
     ActionItem,
@@ -11,11 +13,15 @@ from echostream.domain import (
     Insights,
     InsightsMeta,
     Point,
+    Section,
     Segment,
     Sentiment,
     Transcript,
 )
 from echostream.exports import FORMATS, export
+from echostream.insights.base import replace_details
+from echostream.schema import InsightsShape
+from echostream.show import show_insights
 
 TRANSCRIPT = Transcript(
     segments=(
@@ -80,6 +86,33 @@ def test_markdown_has_insights_before_the_transcript():
     assert "- [ ] Call Sarah (David, Friday)\n- [ ] Rest\n" in text
     assert "## Decisions" not in text
     assert text.index("## Summary") < text.index("## Transcript") < text.index("**00:00:00**")
+
+
+BY_TEMPLATE = replace_details(
+    INSIGHTS,
+    replace(
+        INSIGHTS.details,
+        sections=(
+            Section("risks", "Risks\n# [red]", (Point("Rain.", (0,)),)),
+            Section("wins", "Wins", ()),
+        ),
+    ),
+)
+
+
+def test_markdown_has_the_sections_of_a_template():
+    text = export(TRANSCRIPT, BY_TEMPLATE, "md")
+    assert "\n## Risks # [red]\n\n- Rain.\n" in text
+    assert "Wins" not in text
+
+
+def test_a_terminal_shows_the_sections_of_a_template():
+    console = Console(width=80, record=True, file=io.StringIO())
+    show_insights(InsightsShape.of(BY_TEMPLATE), console)
+    text = console.export_text()
+    assert "[red]" in text
+    assert "• Rain." in text
+    assert "Wins" not in text
 
 
 def test_markdown_without_insights():

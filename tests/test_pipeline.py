@@ -20,7 +20,16 @@ from conftest import (
     word_error_rate,
     write_wav,
 )
-from echostream.domain import SAMPLE_RATE_HZ, Segment, Step, TranscribeOptions
+from echostream.cache import MemoryCache
+from echostream.domain import (
+    SAMPLE_RATE_HZ,
+    InsightsOptions,
+    Segment,
+    Step,
+    Template,
+    TranscribeOptions,
+    Transcript,
+)
 from echostream.engine import LocalEngine, Registry, Report
 from echostream.engine.local import Slots
 from echostream.errors import (
@@ -33,6 +42,7 @@ from echostream.errors import (
 )
 from echostream.pipeline import Pipeline, Url, _Reading, local_pipeline
 from echostream.settings import Settings
+from echostream.templates import BUILT_IN
 from fakes import FakeInsights, FakeTranscriber, fake_pipeline
 from processes import children
 
@@ -339,3 +349,27 @@ async def test_closing_closes_the_provider():
     insights = FakeInsights()
     await fake_pipeline(insights=insights)(Settings()).aclose()
     assert insights.closed
+
+
+async def test_insights_are_cached_by_template_and_language():
+    insights, transcriber = FakeInsights(), FakeTranscriber()
+    settings = Settings(insights_template="podcast")
+    models = Registry.only(lambda: transcriber, transcriber.model)
+    pipeline = Pipeline(settings, LocalEngine(settings, models), insights, MemoryCache(60))
+    transcript = Transcript((Segment(0, 0.0, 1.0, "hello"),), "en", 1.0, "fake", "fake-1")
+    mine = Template("podcast", "Mine")
+    for options in (
+        InsightsOptions(),
+        InsightsOptions(BUILT_IN["podcast"]),  # the default
+        InsightsOptions(mine),
+        InsightsOptions(mine, "de"),
+        InsightsOptions(mine, "de"),
+    ):
+        found = await pipeline.analyse(transcript, options)
+        assert found.details.meta.template == "podcast"
+    await pipeline.aclose()
+    assert insights.calls == [
+        InsightsOptions(BUILT_IN["podcast"]),
+        InsightsOptions(mine),
+        InsightsOptions(mine, "de"),
+    ]

@@ -75,3 +75,8 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch):
 def test_every_setting_has_a_sentence():
     for name, field in Settings.model_fields.items():
         assert field.description, name
+
+
+def test_the_template_must_exist() -> None:
+    with pytest.raises(ValidationError, match="must be one of general, meeting"):
+        Settings(_env_file=None, insights_template="party")

@@ -22,7 +22,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from echostream import redis_client
 from echostream.diarization.base import Diarization
-from echostream.domain import Insights, SpeakerOptions, TranscribeOptions, Transcript
+from echostream.domain import (
+    Insights,
+    InsightsOptions,
+    SpeakerOptions,
+    TranscribeOptions,
+    Transcript,
+)
 from echostream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -30,7 +36,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 # Increase this whenever the same inputs give other values, or values in another format.
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 
 _MEMORY_BYTES = 64 * 1024 * 1024
 _CONNECT_S = 1.0
@@ -203,10 +209,12 @@ def diarization_key(samples: NDArray[np.int16], model: str, options: SpeakerOpti
     return f"diarization:{digest.hexdigest()}"
 
 
-def insights_key(transcript: Transcript, provider: str, model: str | None) -> str:
+def insights_key(
+    transcript: Transcript, provider: str, model: str | None, options: InsightsOptions
+) -> str:
     """The key of the insights of `transcript` by `provider`. It covers the whole transcript, so it
     stays correct whichever parts a provider reads."""
-    digest = _digest([provider, model, _TRANSCRIPT.dump_python(transcript)])
+    digest = _digest([provider, model, asdict(options), _TRANSCRIPT.dump_python(transcript)])
     return f"insights:{digest.hexdigest()}"
 
 

@@ -278,6 +278,55 @@ class ActionItem:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateSection:
+    """What a template asks for under one heading. `key` is unique in its template."""
+
+    key: str
+    title: str
+    instructions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What to look for in one kind of recording, beside what is looked for in all."""
+
+    name: str
+    title: str
+    instructions: str = ""
+    sections: tuple[TemplateSection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InsightsOptions:
+    """What a caller may ask of insights. `template` is None for the default one, `language` (an
+    ISO 639-1 code) for that of the recording."""
+
+    template: Template | None = None
+    language: str | None = None
+
+
+AS_USUAL = InsightsOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The statements found for a section of a template."""
+
+    key: str
+    title: str
+    items: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens that language models were sent and wrote, retries and repairs included; 0 if their
+    servers do not say."""
+
+    sent: int = 0
+    written: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SentimentAt:
     """The sentiment of one segment."""
 
@@ -288,13 +337,17 @@ class SentimentAt:
 
 @dataclass(frozen=True, slots=True)
 class InsightsMeta:
-    """How insights were made. `coverage` is the share of the transcript's text that was read."""
+    """How insights were made. `coverage` is the share of the transcript's text that was read,
+    `template` the name of the template that was asked for, `seconds` the time it took."""
 
     provider: str
     model: str | None
     coverage: float
     degraded: bool = False
     degraded_reason: str | None = None
+    template: str | None = None
+    tokens: Tokens = Tokens()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +361,7 @@ class Details:
     action_items: tuple[ActionItem, ...]
     sentiment_timeline: tuple[SentimentAt, ...]
     meta: InsightsMeta
+    sections: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@
     │   └── ResumeFailed          no such session, or the wrong secret
     ├── ServerBusy                too many requests are waiting
     ├── QueueUnavailable          there is no job queue
+    ├── InsightsOff               INSIGHTS_PROVIDER is `none`
+    ├── NoLanguageModel           what was asked for needs one, and none is configured
+    ├── AnswerFailed              the language model gave no answer to a question
     ├── ModelNotFound             there is no model of that name
     ├── JobNotFound               there is no such job, or no longer
     ├── EngineError               the speech engine failed
@@ -146,6 +149,22 @@ class ServerBusy(EchoStreamError):
 class QueueUnavailable(EchoStreamError):
     code = "queue_unavailable"
     status = 503
+    retryable = True
+
+
+class InsightsOff(EchoStreamError):
+    code = "insights_off"
+    status = 503
+
+
+class NoLanguageModel(EchoStreamError):
+    code = "no_language_model"
+    status = 503
+
+
+class AnswerFailed(EchoStreamError):
+    code = "answer_failed"
+    status = 502
     retryable = True
 
 

@@ -7,7 +7,7 @@ of them, under its name in camelCase (under `/v1` unchanged).
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import asdict, fields
 from itertools import islice
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -29,13 +29,17 @@ from pydantic.alias_generators import to_camel
 from echostream.domain import (
     AudioOptions,
     Caution,
+    InsightsOptions,
     KnownVoice,
     SpeakerOptions,
     Task,
+    Template,
+    TemplateSection,
     TranscribeOptions,
     Voice,
 )
 from echostream.errors import InvalidRequest
+from echostream.templates import BUILT_IN
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -47,6 +51,7 @@ _LONGEST_SPEAKER_NAME = 100
 _LONGEST_VOICE = 20_000
 OF_SPEAKERS: Final = ("num_speakers", "min_speakers", "max_speakers", "known_speakers")
 _MOST_CAUTIONS = 20
+_MOST_SECTIONS = 12
 _LONGEST_NAME = 60
 """How many characters of an unknown field's name are repeated to the sender."""
 _OF_ENGINE: Final = {field.name for field in fields(TranscribeOptions)}
@@ -146,6 +151,72 @@ KnownSpeakers = Annotated[
     ),
 ]
 WithInsights = Annotated[bool, Field(description="Generate insights from what was said.")]
+Heading = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class SectionFields(BaseModel):
+    """One section of a template."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    title: Heading
+    instructions: Annotated[str, Field(max_length=500)] = ""
+
+
+class TemplateFields(BaseModel):
+    """A template of the caller's own, or a built-in one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Heading
+    title: Heading | None = None
+    instructions: Annotated[str, Field(max_length=2000)] = ""
+    sections: Annotated[tuple[SectionFields, ...], Field(max_length=_MOST_SECTIONS)] = ()
+
+    @field_validator("sections")
+    @classmethod
+    def _keys_differ(cls, sections: tuple[SectionFields, ...]) -> tuple[SectionFields, ...]:
+        if len({each.key for each in sections}) < len(sections):
+            raise ValueError("two sections have the same key")
+        return sections
+
+    def as_template(self) -> Template:
+        """The same as a domain object."""
+        sections = tuple(TemplateSection(**each.model_dump()) for each in self.sections)
+        return Template(self.name, self.title or self.name, self.instructions, sections)
+
+
+def _read_template(given: object) -> object:
+    """Reads the name of a built-in template, or the JSON that a form has."""
+    if not isinstance(given, str):
+        return given
+    if given.lstrip().startswith("{"):
+        try:
+            return json.loads(given)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("is not valid JSON") from error
+    if given not in BUILT_IN:
+        raise ValueError(f"must be one of {', '.join(BUILT_IN)}, or a template as JSON")
+    return asdict(BUILT_IN[given])
+
+
+ChosenTemplate = Annotated[
+    TemplateFields,
+    BeforeValidator(_read_template),
+    WithJsonSchema(
+        {
+            "type": ["string", "object"],
+            "properties": {
+                "name": {"type": "string"},
+                "instructions": {"type": "string"},
+                "sections": {"type": "array", "maxItems": _MOST_SECTIONS},
+            },
+            "required": ["name"],
+            "examples": ["meeting"],
+        }
+    ),
+]
 MaxLineChars = Annotated[
     int, Field(ge=10, le=200, description="Columns of a line of subtitles, of which there are two.")
 ]
@@ -266,13 +337,31 @@ class Options(BaseModel):
         )
 
 
-class LiveOptions(Options):
+class InsightfulOptions(Options):
+    """Options of all that insights are made of."""
+
+    template: ChosenTemplate | None = Field(
+        None,
+        description="What to look for: the name of a template, or your own as JSON:"
+        ' {"name", "instructions", "sections": [{"key", "title", "instructions"}]}.',
+    )
+    insights_language: Language | None = Field(
+        None, description="Language of the insights; that of the recording when left out."
+    )
+
+    @property
+    def insights_options(self) -> InsightsOptions:
+        template = self.template.as_template() if self.template else None
+        return InsightsOptions(template, self.insights_language)
+
+
+class LiveOptions(InsightfulOptions):
     """Options of live audio."""
 
     insights: WithInsights = True
 
 
-class RecordingOptions(Options):
+class RecordingOptions(InsightfulOptions):
     """Options of every recording."""
 
     task: Task = Field("transcribe", description="`translate` gives the text in English.")

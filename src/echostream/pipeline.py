@@ -23,9 +23,11 @@ from echostream.cache import (
 )
 from echostream.cache import load_insights as load_cached_insights
 from echostream.domain import (
+    AS_USUAL,
     SAMPLE_RATE_HZ,
     AudioOptions,
     Insights,
+    InsightsOptions,
     Progress,
     Segment,
     SpeakerOptions,
@@ -49,12 +51,19 @@ from echostream.engine import (
 )
 from echostream.engine.client import HostCache
 from echostream.errors import InvalidAudio
-from echostream.insights import InsightsProvider, load_insights
+from echostream.insights import (
+    InsightsProvider,
+    Questions,
+    load_insights,
+    load_language_model,
+    load_questions,
+)
 from echostream.media import decode, decode_channels, fetch
 from echostream.merging import merged_channels, text_segments, with_text_before
 from echostream.scripts import space_between
 from echostream.settings import Settings
 from echostream.speakers import SpeakerFinder
+from echostream.templates import BUILT_IN
 
 log = structlog.get_logger(__name__)
 
@@ -117,14 +126,17 @@ class Pipeline:
         insights: InsightsProvider | None,
         cache: Cache | None = None,
         *,
+        questions: Questions | None = None,
         patient: bool = False,
     ) -> None:
-        """A `patient` pipeline waits for a busy engine instead of raising ServerBusy."""
+        """A `patient` pipeline waits for a busy engine instead of raising ServerBusy. `questions`
+        is None without a language model; `insights` closes the model of both."""
         self._settings = settings
         self._patient = patient
         self._cache = cache or NoCache()
         self._insights = insights
         self.engine = engine
+        self.questions = questions
         self.speakers = SpeakerFinder(self._cache, timeout_s=settings.diarization_timeout_s)
         self.diarizes_by_default = settings.diarize
 
@@ -140,11 +152,12 @@ class Pipeline:
         audio: AudioOptions = _EVERYTHING,
         speakers: SpeakerOptions | None = None,
         insights: bool = True,
+        insights_options: InsightsOptions = AS_USUAL,
         progress: Progress = ignore_progress,
         on_segment: OnSegment | None = None,
     ) -> Result:
-        """Transcribes `source`, tells who speaks unless `speakers` is None, and analyses the text.
-        Cancelling the task stops the work.
+        """Transcribes `source`, tells who speaks unless `speakers` is None, and, if `insights` are
+        wanted, analyses the text. Cancelling the task stops the work.
 
         `on_segment` is called with each segment as it is decoded; separate channels come one
         after the other.
@@ -156,7 +169,8 @@ class Pipeline:
         work = _Work(options, audio, speakers, progress, on_segment)
         result = await self._transcribe(source, work)
         if insights:
-            result = replace(result, insights=await self.analyse(result.transcript, progress))
+            found = await self.analyse(result.transcript, insights_options, progress)
+            result = replace(result, insights=found)
         progress(Step("done", 1.0))
         return result
 
@@ -168,6 +182,7 @@ class Pipeline:
         *,
         audio: AudioOptions = _EVERYTHING,
         speakers: SpeakerOptions | None = None,
+        insights_options: InsightsOptions = AS_USUAL,
         progress: Progress = ignore_progress,
     ) -> Result:
         """Returns the text `given`, followed by that of `source` if there is one, and insights into
@@ -191,21 +206,26 @@ class Pipeline:
                 progress=tell_after,
             )
             whole = with_text_before(given, result.transcript)
-        insights = await self.analyse(whole, progress)
+        insights = await self.analyse(whole, insights_options, progress)
         progress(Step("done", 1.0))
         return replace(result, transcript=whole, insights=insights)
 
     async def analyse(
-        self, transcript: Transcript, progress: Progress = ignore_progress
+        self,
+        transcript: Transcript,
+        options: InsightsOptions = AS_USUAL,
+        progress: Progress = ignore_progress,
     ) -> Insights | None:
         """Returns insights into a transcript; None if INSIGHTS_PROVIDER is `none`."""
         if self._insights is None:
             return None
         progress(Step("analysing"))
-        key = insights_key(transcript, self._insights.name, self._insights.model)
+        if options.template is None:
+            options = replace(options, template=BUILT_IN[self._settings.insights_template])
+        key = insights_key(transcript, self._insights.name, self._insights.model, options)
         if known := load_cached_insights(await self._cache.get(key)):
             return known
-        found = await self._insights.analyse(transcript)
+        found = await self._insights.analyse(transcript, options)
         if not found.details.meta.degraded:
             await self._cache.put(key, dump_insights(found))
         return found
@@ -421,7 +441,15 @@ def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False)
     cache = load_cache(settings)
     if engine.socket is not None and isinstance(cache, MemoryCache):
         cache = HostCache(engine.socket)
-    return Pipeline(settings, engine, load_insights(settings), cache, patient=patient)
+    model = load_language_model(settings)
+    return Pipeline(
+        settings,
+        engine,
+        load_insights(settings, model),
+        cache,
+        questions=load_questions(settings, model),
+        patient=patient,
+    )
 
 
 def local_pipeline(settings: Settings) -> Pipeline:

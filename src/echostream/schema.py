@@ -10,10 +10,13 @@ from echostream.domain import (
     Caution,
     Details,
     Insights,
+    InsightsMeta,
     Point,
+    Section,
     Segment,
     SentimentLabel,
     Speaker,
+    Tokens,
     Transcript,
     Word,
 )
@@ -144,12 +147,51 @@ class SentimentAtShape(SentimentShape):
     segment: int
 
 
+class SectionShape(_Shape):
+    key: str
+    title: str
+    items: list[PointShape]
+
+    @classmethod
+    def of(cls, section: Section) -> "SectionShape":
+        return cls(
+            key=section.key,
+            title=section.title,
+            items=[PointShape.of(item) for item in section.items],
+        )
+
+
+class TokensShape(_Shape):
+    sent: int = Field(0, description="0 where the model's server does not say.")
+    written: int = 0
+
+    @classmethod
+    def of(cls, tokens: Tokens) -> "TokensShape":
+        return cls(sent=tokens.sent, written=tokens.written)
+
+
 class MetaShape(_Shape):
     provider: str
     model: str | None
     coverage: float = Field(description="Share of the transcript that was analysed, 0 to 1.")
     degraded: bool
     degraded_reason: str | None
+    template: str | None = Field(None, description="Name of the template that was asked for.")
+    tokens: TokensShape = TokensShape()
+    seconds: float = Field(0.0, description="How long it took to make them.")
+
+    @classmethod
+    def of(cls, meta: InsightsMeta) -> "MetaShape":
+        return cls(
+            provider=meta.provider,
+            model=meta.model,
+            coverage=meta.coverage,
+            degraded=meta.degraded,
+            degraded_reason=meta.degraded_reason,
+            template=meta.template,
+            tokens=TokensShape.of(meta.tokens),
+            seconds=round(meta.seconds, 3),
+        )
 
 
 class DetailsShape(_Shape):
@@ -160,10 +202,10 @@ class DetailsShape(_Shape):
     action_items: list[ActionItemShape]
     sentiment_timeline: list[SentimentAtShape]
     meta: MetaShape
+    sections: list[SectionShape] = Field([], description="Those of the template, in its order.")
 
     @classmethod
     def of(cls, details: Details) -> "DetailsShape":
-        meta = details.meta
         return cls(
             title=details.title,
             key_points=[PointShape.of(point) for point in details.key_points],
@@ -174,13 +216,8 @@ class DetailsShape(_Shape):
                 SentimentAtShape(segment=at.segment_id, label=at.label, score=at.score)
                 for at in details.sentiment_timeline
             ],
-            meta=MetaShape(
-                provider=meta.provider,
-                model=meta.model,
-                coverage=meta.coverage,
-                degraded=meta.degraded,
-                degraded_reason=meta.degraded_reason,
-            ),
+            meta=MetaShape.of(details.meta),
+            sections=[SectionShape.of(section) for section in details.sections],
         )
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from echostream.checks import check_token, check_url
+from echostream.templates import BUILT_IN, GENERAL
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public part of every secret
 _MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64
@@ -118,6 +119,9 @@ class Settings(BaseSettings):
     openai_model: str | None = None
     """Model name sent to that server."""
 
+    insights_template: str = GENERAL.name
+    """Template of insights that name none: one of those that `GET /insights/templates` lists."""
+
     insights_timeout_s: float = Field(60.0, gt=0)
     """How long to wait for one answer of an insights provider."""
 
@@ -207,6 +211,13 @@ class Settings(BaseSettings):
     def _refuse_useless_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             check_token(value.get_secret_value())
+        return value
+
+    @field_validator("insights_template")
+    @classmethod
+    def _check_template(cls, value: str) -> str:
+        if value not in BUILT_IN:
+            raise ValueError(f"must be one of {', '.join(BUILT_IN)}")
         return value
 
     @field_validator("openai_base_url")

@@ -70,11 +70,12 @@ def _insights(insights: InsightsShape) -> RenderableType:
         ("Decisions", _points(details.decisions)),
         ("Action items", _points(details.action_items)),
         ("Questions", _points(details.questions)),
+        *((section.title, _points(section.items)) for section in details.sections),
         ("Sentiment", Text.assemble(label, f" ({sentiment.score:.2f})")),
     ]
     for heading, content in sections:
         if content is not None:
-            rows.add_row(heading, content)
+            rows.add_row(Text(heading), content)  # as text, because a title may look like markup
     by = meta.provider if meta.model is None else f"{meta.provider} {meta.model}"
     notes = [Text(f"Stand-in insights: {meta.degraded_reason}", "yellow")] if meta.degraded else []
     return Panel(Group(rows, *notes), title=f"Insights, by {by}", title_align="left")

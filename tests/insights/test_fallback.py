@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from echostream.domain import Insights, Transcript
+from echostream.domain import AS_USUAL, Insights, InsightsOptions, Transcript
 from echostream.errors import InsightsError
 from echostream.insights import (
     ExtractiveInsights,
@@ -17,6 +17,8 @@ from echostream.insights import (
     ModelInsights,
     choose_provider,
     load_insights,
+    load_language_model,
+    load_questions,
 )
 from echostream.llm.base import RetryPolicy
 from echostream.llm.gemini import GeminiModel
@@ -38,7 +40,9 @@ class Failing:
         self.error = error
         self.closed = False
 
-    async def analyse(self, transcript: Transcript) -> Insights:
+    async def analyse(
+        self, transcript: Transcript, options: InsightsOptions = AS_USUAL
+    ) -> Insights:
         raise self.error
 
     async def aclose(self) -> None:
@@ -162,7 +166,9 @@ def settings(**changes: Any) -> Settings:
 )
 async def test_choice(given: dict[str, str], chosen: str) -> None:
     assert choose_provider(settings(**given)) == chosen
-    provider = load_insights(settings(**given))
+    model = load_language_model(settings(**given))
+    provider = load_insights(settings(**given), model)
+    assert (load_questions(settings(**given), model) is None) == (chosen in ("extractive", "none"))
     if provider is None:
         assert chosen == "none"
     else:
@@ -173,18 +179,18 @@ async def test_choice(given: dict[str, str], chosen: str) -> None:
 @pytest.mark.parametrize("name", ["gemini", "openai"])
 def test_provider_by_name_needs_its_settings(name: str) -> None:
     with pytest.raises(InsightsError, match=name.upper()):
-        load_insights(settings(insights_provider=name))
+        load_language_model(settings(insights_provider=name))
 
 
 async def test_retired_model_is_replaced_with_a_warning() -> None:
     with capture_logs() as logs:
-        provider = load_insights(settings(gemini_api_key="k", gemini_model="gemini-1.5-flash"))
-    assert provider is not None
-    assert provider.model == "gemini-3.8-flash"
+        model = load_language_model(settings(gemini_api_key="k", gemini_model="gemini-1.5-flash"))
+    assert model is not None
+    assert model.model == "gemini-3.8-flash"
     assert [(log["event"], log["replacement"]) for log in logs] == [
         ("gemini_model_retired", "gemini-3.8-flash")
     ]
-    await provider.aclose()
+    await model.aclose()
 
 
 def test_importing_insights_loads_nothing_heavy() -> None:

@@ -1,7 +1,7 @@
 """Transcripts longer than a model's window: split, read in part, merged, and honest about it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
@@ -9,7 +9,7 @@ from echostream.domain import Insights, Transcript
 from echostream.errors import InsightsError
 from echostream.insights.parts import ModelInsights
 from echostream.insights.wire import WireInsights
-from echostream.llm.base import Prompt, ProviderUnavailable, Shape, TooLong
+from echostream.llm.base import Prompt, ProviderUnavailable, Shape, TooLong, Usage
 from echostream.llm.tokens import most_tokens
 from insights.meeting import answer, transcript
 
@@ -34,7 +34,8 @@ class Reader:
         self.merges: list[str] = []
         self.longest_tokens = 0
 
-    async def answer(self, prompt: Prompt, shape: type[Shape]) -> Shape:
+    async def answer(self, prompt: Prompt, shape: type[Shape], usage: Usage) -> Shape:
+        usage.add(1000, 10)
         ids = [int(number) for number in re.findall(r"^\[(\d+)\]", prompt.data, re.M)]
         self.longest_tokens = max(self.longest_tokens, most_tokens(prompt.data))
         if shape is not WireInsights:
@@ -60,6 +61,12 @@ class Reader:
             sentiment_timeline=[{"segment": first, "label": "positive", "score": 0.9}],
         )
         return shape.model_validate(read)
+
+    async def complete(self, prompt: Prompt, usage: Usage) -> str:
+        raise NotImplementedError
+
+    def stream(self, prompt: Prompt, usage: Usage) -> AsyncGenerator[str]:
+        raise NotImplementedError
 
     async def aclose(self) -> None:
         pass

@@ -18,7 +18,7 @@ import httpx2 as httpx
 
 from conftest import MakePipeline
 from echostream.cache import load_cache
-from echostream.domain import Insights, Transcript
+from echostream.domain import AS_USUAL, Insights, InsightsOptions, Transcript
 from echostream.engine import LocalEngine, Registry
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -37,9 +37,11 @@ class CountingInsights(FakeInsights):
 
     asked: list[str] = field(default_factory=list)
 
-    async def analyse(self, transcript: Transcript) -> Insights:
+    async def analyse(
+        self, transcript: Transcript, options: InsightsOptions = AS_USUAL
+    ) -> Insights:
         self.asked.append(transcript.text)
-        return await super().analyse(transcript)
+        return await super().analyse(transcript, options)
 
 
 def caching(

@@ -178,7 +178,13 @@ def test_a_field_that_is_not_known_is_told_of_at_once(service: Service) -> None:
 
 @pytest.mark.parametrize("with_audio", [True, False])
 def test_a_finalize_goes_through_the_queue(service: Service, with_audio: bool) -> None:
-    fields = {"transcript": "Good morning.", "audioId": "call-7", **USE_QUEUE}
+    template = {"name": "Mine", "sections": [{"key": "risks", "title": "Risks"}]}
+    fields = {
+        "transcript": "Good morning.",
+        "audioId": "call-7",
+        "template": json.dumps(template),
+        **USE_QUEUE,
+    }
     with service.api() as client, service.worker():
         files = audio() if with_audio else None
         job = ended(client, queued(client.post("/api/finalize", files=files, data=fields)))
@@ -187,6 +193,7 @@ def test_a_finalize_goes_through_the_queue(service: Service, with_audio: bool) -
         assert result["audioId"] == "call-7"
         assert result["transcript"] == ("Good morning. " + SAID if with_audio else "Good morning.")
         assert result["insights"]["summary"] == result["transcript"]
+        assert result["insights"]["details"]["meta"]["template"] == "Mine"
 
         unnamed = ended(client, note(client))
         assert re.fullmatch(r"rest-\d{13}", unnamed["result"]["audioId"])

@@ -22,6 +22,7 @@ from echostream.domain import (
     Details,
     Insights,
     InsightsMeta,
+    InsightsOptions,
     Segment,
     Sentiment,
     TranscribeOptions,
@@ -88,7 +89,7 @@ class TimedInsights:
     def __init__(self, answer_s: float) -> None:
         self._answer_s = answer_s
 
-    async def analyse(self, transcript: Transcript) -> Insights:
+    async def analyse(self, transcript: Transcript, _options: InsightsOptions) -> Insights:
         note("analysing")
         await asyncio.sleep(self._answer_s)
         details = Details("Timed", (), (), (), (), (), InsightsMeta("timed", None, 1.0))
@@ -106,7 +107,7 @@ def timed_pipeline(settings: Settings) -> Pipeline:
     return Pipeline(
         settings,
         LocalEngine(settings, Registry.only(lambda: TimedTranscriber(segment_s, batch))),
-        TimedInsights(float(answer_s)) if answer_s else load_insights(settings),
+        TimedInsights(float(answer_s)) if answer_s else load_insights(settings, None),
     )
 
 

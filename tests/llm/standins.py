@@ -87,9 +87,11 @@ class StandIn:
                 raw = body if isinstance(body, bytes) else json.dumps(body).encode()
                 try:
                     self.send_response(reply.status)
-                    self.send_header("content-type", "application/json")
-                    self.send_header("content-length", str(len(raw)))
-                    for name, value in reply.headers.items():
+                    headers = {
+                        "content-type": "application/json",
+                        "content-length": str(len(raw)),
+                    }
+                    for name, value in (headers | reply.headers).items():
                         self.send_header(name, value)
                     self.end_headers()
                     self.wfile.write(raw)
@@ -160,3 +162,37 @@ def openai_error(
 ) -> Reply:
     body = {"error": {"message": message, "type": "some_error", "param": None, "code": code}}
     return Reply(status, body, headers)
+
+
+def gemini_stream(*texts: str, finish: str = "STOP") -> Reply:
+    """The pieces of a streamGenerateContent answer, the last of which has the figures."""
+    events: list[dict[str, Any]] = [
+        {"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}]}
+        for text in texts
+    ]
+    figures = {"promptTokenCount": 900, "candidatesTokenCount": 9, "totalTokenCount": 909}
+    ending = {"candidates": [{"finishReason": finish}], "usageMetadata": figures}
+    return events_of(*events, ending)
+
+
+def openai_stream(*texts: str, finish: str = "stop", prompt_tokens: int = 900) -> Reply:
+    """The chunks of a chat completion, the last of which has the figures."""
+    base = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "x"}
+    choices: list[dict[str, Any]] = [
+        {"index": 0, "delta": {"content": text}, "finish_reason": None} for text in texts
+    ]
+    choices.append({"index": 0, "delta": {}, "finish_reason": finish})
+    usage = {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": 9,
+        "total_tokens": prompt_tokens + 9,
+    }
+    chunks: list[dict[str, Any]] = [base | {"choices": [choice]} for choice in choices]
+    return events_of(*chunks, base | {"choices": [], "usage": usage}, "[DONE]")
+
+
+def events_of(*events: object) -> Reply:
+    """Server-sent events of these contents."""
+    texts = (each if isinstance(each, str) else json.dumps(each) for each in events)
+    body = "".join(f"data: {text}\n\n" for text in texts).encode()
+    return Reply(body=body, headers={"content-type": "text/event-stream"})

@@ -131,7 +131,7 @@ async def test_refusals_are_not_retried(code: int) -> None:
 
 async def test_time_out() -> None:
     message, requests = await failure(Reply(never=True), timeout_s=0.2)
-    assert message == "Gemini did not answer within 0.2 s"
+    assert message == "the model did not answer in 0.2 s"
     assert requests == 1
 
 

@@ -200,6 +200,13 @@ class TestWholeSession:
         assert (final["insights"], "error" in final) == (None, False)
         assert final["transcript"]
 
+    async def test_insights_by_a_template(self, client: Client) -> None:
+        await client.start(template={"name": "Mine", "sections": []}, insightsLanguage="de")
+        await client.send(PCM[: 4 * SECOND])
+        await client.call("end_audio")
+        final = await client.first("audio_final")
+        assert final["insights"]["details"]["meta"]["template"] == "Mine"
+
     async def test_options_reach_the_engine(
         self, client: Client, oracle: OracleTranscriber
     ) -> None:
@@ -355,6 +362,8 @@ class TestRefused:
             ("start_audio", {"ext": "pcm", "sampleRate": "many"}),
             ("start_audio", {"ext": "pcm", "sampleRate": 10**12}),
             ("start_audio", {"insights": "perhaps"}),
+            ("start_audio", {"template": "party"}),
+            ("start_audio", {"insightsLanguage": "klingon!"}),
             ("start_audio", {"prompt": "x" * 2001}),
             ("start_audio", {"model": "x" * 201}),
             ("start_audio", {"resumeSecret": "x"}),

@@ -8,7 +8,13 @@ import pytest
 
 from conftest import sample_text
 from echostream.cache import NoCache
-from echostream.domain import SAMPLE_RATE_HZ, Insights, TranscribeOptions, Transcript
+from echostream.domain import (
+    SAMPLE_RATE_HZ,
+    Insights,
+    InsightsOptions,
+    TranscribeOptions,
+    Transcript,
+)
 from echostream.engine import LiveEngine
 from echostream.errors import AudioIdTaken, EchoStreamError, ResumeFailed, ServerBusy
 from echostream.speakers import SpeakerFinder
@@ -18,7 +24,7 @@ SECOND = 2 * SAMPLE_RATE_HZ
 LIMITS = Limits(sessions=3, audio_s=600, resume_s=60, idle_s=60)
 
 
-async def no_insights(_transcript: Transcript) -> Insights | None:
+async def no_insights(_said: Transcript, _options: InsightsOptions) -> Insights | None:
     return None
 
 

@@ -13,6 +13,7 @@ from echostream.cli.common import fail, settings_of
 from echostream.cli.options import (
     Hotwords,
     Insights,
+    InsightsLanguage,
     KnownSpeakers,
     Language,
     MaxSpeakers,
@@ -21,6 +22,7 @@ from echostream.cli.options import (
     NumSpeakers,
     Prompt,
     Speakers,
+    Template,
     asked,
     text_of,
 )
@@ -44,6 +46,8 @@ def live(
     max_speakers: MaxSpeakers = None,
     known_speakers: KnownSpeakers = None,
     insights: Insights = True,
+    template: Template = None,
+    insights_language: InsightsLanguage = None,
     rate: Annotated[
         int | None, typer.Option(help="Stdin is raw PCM16, mono, at this rate.")
     ] = None,
@@ -71,6 +75,8 @@ def live(
         max_speakers=max_speakers,
         known_speakers=text_of(known_speakers),
         insights=insights and sys.stdout.isatty(),  # a pipe gets the text alone
+        template=template,
+        insights_language=insights_language,
     )
     start = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if source != "-" or rate is not None:

@@ -54,6 +54,17 @@ KnownSpeakers = Annotated[
     ),
 ]
 Insights = Annotated[bool, typer.Option(help="Generate insights from what was said.")]
+Template = Annotated[
+    str | None,
+    typer.Option(
+        help="What to look for: the name of a template, or your own as JSON:"
+        ' {"name", "instructions", "sections": [{"key", "title", "instructions"}]}.'
+    ),
+]
+InsightsLanguage = Annotated[
+    str | None,
+    typer.Option(help="Language of the insights; that of the recording when left out."),
+]
 
 
 def text_of(file: Path | None) -> str | None:

@@ -16,6 +16,7 @@ from echostream.cli.common import FAILED, fail, given, settings_of
 from echostream.cli.options import (
     Hotwords,
     Insights,
+    InsightsLanguage,
     KnownSpeakers,
     Language,
     MaxSpeakers,
@@ -24,6 +25,7 @@ from echostream.cli.options import (
     NumSpeakers,
     Prompt,
     Speakers,
+    Template,
     asked,
     text_of,
 )
@@ -73,6 +75,8 @@ def transcribe(
     ] = False,
     word_timestamps: Annotated[bool, typer.Option("--words", help="Time each word.")] = False,
     insights: Insights = True,
+    template: Template = None,
+    insights_language: InsightsLanguage = None,
     max_line_chars: Annotated[
         int, typer.Option(min=10, max=200, help="Columns of a line of subtitles (srt, vtt).")
     ] = 42,
@@ -101,6 +105,8 @@ def transcribe(
         channels="separate" if separate_channels else "mix",
         word_timestamps=word_timestamps,
         insights=insights,
+        template=template,
+        insights_language=insights_language,
     )
     # A server may offer several models; the engine here is ours alone and has only this one.
     chosen = {"asr_engine": engine, "whisper_model": model}
@@ -195,6 +201,7 @@ async def _with_progress(pipeline: "Pipeline", name: str, work: _Work) -> "Resul
             audio=work.options.audio_options,
             speakers=work.options.speaker_options(by_default=pipeline.diarizes_by_default),
             insights=work.insights,
+            insights_options=work.options.insights_options,
             progress=bar.update,
         )
 

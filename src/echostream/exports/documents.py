@@ -111,6 +111,7 @@ def _insights_as_markdown(insights: Insights, done: Collection[int]) -> str:
         ("Decisions", _texts(details.decisions), "- "),
         ("Action items", items, "- "),
         ("Questions", _texts(details.questions), "- "),
+        *((_one_line(each.title), _texts(each.items), "- ") for each in details.sections),
         ("Sentiment", [f"{insights.sentiment.label} ({insights.sentiment.score:.2f})"], ""),
     ]
     lines = [f"# {_one_line(details.title) or 'Transcript'}\n"]

@@ -3,8 +3,10 @@
 from echostream.insights.base import InsightsProvider
 from echostream.insights.fallback import FallbackInsights
 from echostream.insights.offline import ExtractiveInsights
+from echostream.insights.offline_answers import OfflineAnswers
 from echostream.insights.parts import ModelInsights
-from echostream.llm import load_gemini, load_openai
+from echostream.insights.questions import Questions
+from echostream.llm import LanguageModel, load_gemini, load_openai
 from echostream.settings import Settings
 
 __all__ = [
@@ -12,25 +14,39 @@ __all__ = [
     "FallbackInsights",
     "InsightsProvider",
     "ModelInsights",
+    "OfflineAnswers",
+    "Questions",
     "choose_provider",
     "load_insights",
+    "load_language_model",
+    "load_questions",
 ]
 
 
-def load_insights(settings: Settings) -> InsightsProvider | None:
-    """The provider from the settings, with the extractive one as its backup; None for `none`.
+def load_language_model(settings: Settings) -> LanguageModel | None:
+    """The language model from the settings; None if insights are made without one, or not at all.
 
     Raises InsightsError if the settings name a provider but lack the key or address it needs, and
     MissingExtra if its library is not installed.
     """
-    chosen = choose_provider(settings)
-    if chosen == "none":
+    loaders = {"gemini": load_gemini, "openai": load_openai}
+    load = loaders.get(choose_provider(settings))
+    return load(settings) if load else None
+
+
+def load_insights(settings: Settings, model: LanguageModel | None) -> InsightsProvider | None:
+    """The provider, which closes `model`; the offline one is its backup. None for `none`."""
+    if choose_provider(settings) == "none":
         return None
-    if chosen == "extractive":
-        return ExtractiveInsights()
-    model = load_gemini(settings) if chosen == "gemini" else load_openai(settings)
+    if model is None:
+        return OfflineAnswers(ExtractiveInsights())
     primary = ModelInsights(model, settings.insights_context_tokens)
     return FallbackInsights(primary, ExtractiveInsights())
+
+
+def load_questions(settings: Settings, model: LanguageModel | None) -> Questions | None:
+    """Answers questions with `model`; None without one."""
+    return Questions(model, settings.insights_context_tokens) if model else None
 
 
 def choose_provider(settings: Settings) -> str:

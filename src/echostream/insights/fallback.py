@@ -2,9 +2,10 @@
 
 import structlog
 
-from echostream.domain import Insights, Transcript
+from echostream.domain import AS_USUAL, Insights, InsightsOptions, Transcript
 from echostream.errors import InsightsError
 from echostream.insights.base import InsightsProvider
+from echostream.insights.offline_answers import OfflineAnswers, OfflineProvider
 from echostream.insights.parts import degraded
 
 _log = structlog.get_logger()
@@ -16,9 +17,9 @@ class FallbackInsights:
     A provider's failure never reaches the caller, so no transcript is lost because of it.
     """
 
-    def __init__(self, primary: InsightsProvider, backup: InsightsProvider) -> None:
+    def __init__(self, primary: InsightsProvider, backup: OfflineProvider) -> None:
         self._primary = primary
-        self._backup = backup
+        self._backup = OfflineAnswers(backup)
 
     @property
     def name(self) -> str:
@@ -30,10 +31,12 @@ class FallbackInsights:
         """The first choice's model."""
         return self._primary.model
 
-    async def analyse(self, transcript: Transcript) -> Insights:
+    async def analyse(
+        self, transcript: Transcript, options: InsightsOptions = AS_USUAL
+    ) -> Insights:
         """Insights from either provider; `meta.degraded_reason` says why the backup was used."""
         try:
-            return await self._primary.analyse(transcript)
+            return await self._primary.analyse(transcript, options)
         except InsightsError as error:
             reason = f"{self.name}: {error}"
             _log.warning("insights_degraded", provider=self.name, reason=str(error))
@@ -42,7 +45,7 @@ class FallbackInsights:
             # the message of an unknown error may quote what was sent.
             reason = f"{self.name}: failed unexpectedly"
             _log.error("insights_failed", provider=self.name, error=type(error).__name__)
-        return degraded(await self._backup.analyse(transcript), reason)
+        return degraded(await self._backup.analyse(transcript, options), reason)
 
     async def aclose(self) -> None:
         """Closes both."""

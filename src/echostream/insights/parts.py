@@ -1,20 +1,32 @@
 """Insights by a language model: in one call if the transcript fits, else part by part.
 
-Our code joins the lists of the parts (key points, decisions, questions, action items, timeline), so
-that each statement keeps its evidence. Title, summary and topics have to be rewritten, which takes
-one more call. Parts that could not be read lower `meta.coverage`; none is left out silently.
+Our code joins the lists of the parts (key points, decisions, questions, action items, the
+template's sections, timeline), so that each statement keeps its evidence. Title, summary and topics
+have to be rewritten, which takes one more call. Parts that could not be read lower `meta.coverage`;
+none is left out silently.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 import structlog
 
-from echostream.domain import Details, Insights, InsightsMeta, Sentiment, Transcript
+from echostream.domain import (
+    AS_USUAL,
+    Details,
+    Insights,
+    InsightsMeta,
+    InsightsOptions,
+    Section,
+    Sentiment,
+    Template,
+    Transcript,
+)
 from echostream.errors import InsightsError
-from echostream.insights.base import no_speech
+from echostream.insights.base import empty_sections, no_speech, replace_details
 from echostream.insights.prompt import (
     Line,
     halve,
@@ -23,10 +35,11 @@ from echostream.insights.prompt import (
     reading_prompt,
     split,
 )
-from echostream.insights.wire import WireInsights, WireSummary, tidy_topics, to_insights
-from echostream.llm.base import LanguageModel, ProviderUnavailable, TooLong
+from echostream.insights.wire import WireSummary, shape_for, tidy_topics, to_insights
+from echostream.llm.base import LanguageModel, ProviderUnavailable, TooLong, Usage
 from echostream.llm.tokens import most_tokens
 from echostream.scripts import joined_texts
+from echostream.templates import GENERAL
 
 _log = structlog.get_logger()
 
@@ -52,17 +65,30 @@ class ModelInsights:
         """The model's id."""
         return self._model.model
 
-    async def analyse(self, transcript: Transcript) -> Insights:
+    async def analyse(
+        self, transcript: Transcript, options: InsightsOptions = AS_USUAL
+    ) -> Insights:
         """Insights of the whole transcript.
 
         Parts that fail lower the coverage and mark the result degraded. Raises InsightsError if
         all fail.
         """
-        lines = lines_of(transcript)
+        started = time.monotonic()
+        work = _Work(self._model, transcript.language, options, Usage())
+        found = await self._analyse(lines_of(transcript), work)
+        meta = replace(
+            found.details.meta,
+            template=work.template.name,
+            tokens=work.usage.tokens,
+            seconds=time.monotonic() - started,
+        )
+        sections = found.details.sections or empty_sections(work.template)
+        return replace_details(found, replace(found.details, meta=meta, sections=sections))
+
+    async def _analyse(self, lines: Sequence[Line], work: "_Work") -> Insights:
         if not lines:
             return no_speech(self.name, self.model)
-        reader = _Reader(self._model, transcript.language)
-        readings = await reader.read_all(split(lines, self._context_tokens))
+        readings = await _Reader(work).read_all(split(lines, self._context_tokens))
         found = [reading for reading in readings if reading.insights is not None]
         if not found:
             raise next(reading.failure for reading in readings if reading.failure is not None)
@@ -71,13 +97,35 @@ class ModelInsights:
         if len(insights) == 1:
             return replace_meta(insights[0], meta)
         merged = _joined(insights, [reading.chars for reading in found], meta)
-        return await _summed_up(
-            self._model, merged, insights, transcript.language, self._context_tokens
-        )
+        return await _summed_up(work, merged, insights, self._context_tokens)
 
     async def aclose(self) -> None:
         """Closes the model."""
         await self._model.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One analysis: the model, what is asked of it, and the tokens it has used so far."""
+
+    model: LanguageModel
+    language: str
+    options: InsightsOptions
+    usage: Usage
+
+    @property
+    def template(self) -> Template:
+        return self.options.template or GENERAL
+
+    async def read(self, lines: Sequence[Line]) -> Insights:
+        prompt = reading_prompt(lines, self.language, self.options)
+        answer = await self.model.answer(prompt, shape_for(self.template), self.usage)
+        meta = InsightsMeta(self.model.name, self.model.model, coverage=1.0)
+        return to_insights(answer, lines, meta, self.template)
+
+    async def merge(self, summaries: Sequence[Line]) -> WireSummary:
+        prompt = merging_prompt(summaries, self.language, self.options)
+        return await self.model.answer(prompt, WireSummary, self.usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +140,8 @@ class _Reading:
 class _Reader:
     """Reads the parts of one transcript, several at once, until no further call can succeed."""
 
-    def __init__(self, model: LanguageModel, language: str) -> None:
-        self._model = model
-        self._language = language
+    def __init__(self, work: _Work) -> None:
+        self._work = work
         self._free = asyncio.Semaphore(_CALLS_AT_ONCE)
         self._unavailable: ProviderUnavailable | None = None
 
@@ -113,10 +160,10 @@ class _Reader:
         try:
             if self._unavailable is not None:
                 raise self._unavailable
-            prompt = reading_prompt(part, self._language)
-            answer = await self._model.answer(prompt, WireInsights)
+            return [_Reading(chars, await self._work.read(part))]
         except TooLong as error:
-            if halvings == 0 or most_tokens(prompt.data) < _SMALLEST_PART_TOKENS:
+            tokens = sum(most_tokens(line.text) for line in part)
+            if halvings == 0 or tokens < _SMALLEST_PART_TOKENS:
                 return [_Reading(chars, None, error)]
             _log.info("insights_part_halved", reason=str(error), chars=chars)
             first, second = halve(part)
@@ -125,14 +172,11 @@ class _Reader:
             if isinstance(error, ProviderUnavailable):
                 self._unavailable = error
             return [_Reading(chars, None, error)]
-        meta = InsightsMeta(self._model.name, self._model.model, coverage=1.0)
-        return [_Reading(chars, to_insights(answer, part, meta))]
 
 
 def replace_meta(insights: Insights, meta: InsightsMeta) -> Insights:
     """The same insights with another `meta`."""
-    details = replace(insights.details, meta=meta)
-    return Insights(insights.summary, insights.topics, insights.sentiment, details)
+    return replace_details(insights, replace(insights.details, meta=meta))
 
 
 def degraded(insights: Insights, reason: str) -> Insights:
@@ -167,9 +211,18 @@ def _joined(parts: Sequence[Insights], weights: Sequence[int], meta: InsightsMet
         action_items=tuple(chain.from_iterable(each.action_items for each in every)),
         sentiment_timeline=tuple(timeline.values()),
         meta=meta,
+        sections=_joined_sections([each.sections for each in every]),
     )
     summary = joined_texts(part.summary for part in parts)
     return Insights(summary, topics, _weighed([part.sentiment for part in parts], weights), details)
+
+
+def _joined_sections(parts: Sequence[Sequence[Section]]) -> tuple[Section, ...]:
+    """The sections of the parts, which are of one template: each with the statements of all."""
+    return tuple(
+        replace(same[0], items=tuple(chain.from_iterable(each.items for each in same)))
+        for same in zip(*parts, strict=True)
+    )
 
 
 def _weighed(moods: Sequence[Sentiment], weights: Sequence[int]) -> Sentiment:
@@ -182,11 +235,7 @@ def _weighed(moods: Sequence[Sentiment], weights: Sequence[int]) -> Sentiment:
 
 
 async def _summed_up(
-    model: LanguageModel,
-    merged: Insights,
-    parts: Sequence[Insights],
-    language: str,
-    context_tokens: int,
+    work: _Work, merged: Insights, parts: Sequence[Insights], context_tokens: int
 ) -> Insights:
     """`merged` with one title, summary and topics; unchanged but degraded if that call fails."""
     summaries = [
@@ -194,7 +243,7 @@ async def _summed_up(
         for number, part in enumerate(parts, start=1)
     ]
     try:
-        answer = await _merge(model, summaries, language, context_tokens)
+        answer = await _merge(work, summaries, context_tokens)
     except InsightsError as error:
         return degraded(merged, f"the parts' summaries could not be merged: {error}")
     details = replace(merged.details, title=answer.title or merged.details.title)
@@ -202,18 +251,16 @@ async def _summed_up(
     return Insights(answer.summary, topics, merged.sentiment, details)
 
 
-async def _merge(
-    model: LanguageModel, summaries: Sequence[Line], language: str, context_tokens: int
-) -> WireSummary:
+async def _merge(work: _Work, summaries: Sequence[Line], context_tokens: int) -> WireSummary:
     """One summary of many; in rounds if they do not all fit into one call."""
     groups = split(summaries, context_tokens)
     if len(groups) == 1:
-        return await model.answer(merging_prompt(summaries, language), WireSummary)
+        return await work.merge(summaries)
     if len(groups) >= len(summaries):
         raise InsightsError("no two of them fit into one call")
     merged = []
     for number, group in enumerate(groups, start=1):
-        answer = await model.answer(merging_prompt(group, language), WireSummary)
+        answer = await work.merge(group)
         text = f"{answer.summary} Topics: {', '.join(answer.topics)}"
         merged.append(Line(number, text))
-    return await _merge(model, merged, language, context_tokens)
+    return await _merge(work, merged, context_tokens)

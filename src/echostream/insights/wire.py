@@ -6,9 +6,10 @@ needed is checked strictly: the four flat fields must be there and every element
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from functools import lru_cache
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
 from echostream.domain import (
     ActionItem,
@@ -16,13 +17,16 @@ from echostream.domain import (
     Insights,
     InsightsMeta,
     Point,
+    Section,
     Sentiment,
     SentimentAt,
     SentimentLabel,
+    Template,
 )
 from echostream.insights.evidence import Evidence
 from echostream.insights.prompt import Line
 from echostream.llm.base import Answer
+from echostream.templates import GENERAL
 
 MAX_TOPICS = 12
 _PASSED_OVER = 0.5
@@ -111,8 +115,46 @@ class WireInsights(WireSummary):
     questions: list[WirePoint] = Field(default_factory=list)
     sentiment_timeline: list[WireSentimentAt] = Field(default_factory=list)
 
+    def section(self, _key: str) -> list[WirePoint]:
+        """The statements of a section of the template."""
+        return []
 
-def to_insights(answer: WireInsights, lines: Sequence[Line], meta: InsightsMeta) -> Insights:
+
+class WireSections(Answer):
+    """The template's sections; `shape_for` adds the fields."""
+
+
+class WireTemplated(WireInsights):
+    """The answer when a template has sections."""
+
+    sections: WireSections
+
+    def section(self, key: str) -> list[WirePoint]:
+        found: list[WirePoint] = getattr(self.sections, _FIELD + key)
+        return found
+
+
+_FIELD = "section_"
+"""Before each section's key, because a field must not be called `copy` or `json`."""
+
+
+@lru_cache(maxsize=64)
+def shape_for(template: Template) -> type[WireInsights]:
+    """The shape of an answer to a prompt with this template."""
+    if not template.sections:
+        return WireInsights
+    fields: Any = {
+        _FIELD + each.key: (list[WirePoint], Field(alias=each.key, default_factory=list))
+        for each in template.sections
+    }
+    sections = create_model("WireSections", __base__=WireSections, **fields)
+    empty = Field(default_factory=sections)
+    return create_model("WireTemplated", __base__=WireTemplated, sections=(sections, empty))
+
+
+def to_insights(
+    answer: WireInsights, lines: Sequence[Line], meta: InsightsMeta, template: Template = GENERAL
+) -> Insights:
     """`answer` checked against the `lines` it is about.
 
     Evidence that is not among them is dropped, and so is every statement that has none left. A
@@ -129,6 +171,10 @@ def to_insights(answer: WireInsights, lines: Sequence[Line], meta: InsightsMeta)
         action_items=_action_items(answer.action_items, evidence),
         sentiment_timeline=_timeline(answer.sentiment_timeline, lines),
         meta=meta,
+        sections=tuple(
+            Section(each.key, each.title, _points(answer.section(each.key), evidence))
+            for each in template.sections
+        ),
     )
     mood = Sentiment(answer.sentiment.label, answer.sentiment.score)
     return Insights(answer.summary, topics, mood, details)

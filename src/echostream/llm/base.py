@@ -9,13 +9,14 @@ The three tell the code above what a failed call means for its other calls. Clie
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import structlog
 from pydantic import BaseModel, ConfigDict
 
+from echostream.domain import Tokens
 from echostream.errors import InsightsError
 
 _log = structlog.get_logger()
@@ -46,8 +47,21 @@ class Prompt:
     data: str
 
 
+class Usage:
+    """Counts the tokens of several calls, also of those that fail."""
+
+    def __init__(self) -> None:
+        self.tokens = Tokens()
+
+    def add(self, sent: int | None, written: int | None) -> None:
+        """Adds one call's; None if the server does not say."""
+        before = self.tokens
+        self.tokens = Tokens(before.sent + (sent or 0), before.written + (written or 0))
+
+
 class LanguageModel(Protocol):
-    """Answers prompts in JSON. One instance serves many concurrent calls of one event loop."""
+    """Answers prompts, in text or in JSON. One instance serves many concurrent calls of one event
+    loop. Every call is retried as needed, adds its tokens to `usage`, and raises InsightsError."""
 
     @property
     def name(self) -> str:
@@ -57,8 +71,15 @@ class LanguageModel(Protocol):
     def model(self) -> str | None:
         """The model's id; None if it is not known yet."""
 
-    async def answer(self, prompt: Prompt, shape: type[Shape]) -> Shape:
-        """The model's answer as a `shape`, after any retries. Raises InsightsError."""
+    async def complete(self, prompt: Prompt, usage: Usage) -> str:
+        """The model's answer as text."""
+
+    async def answer(self, prompt: Prompt, shape: type[Shape], usage: Usage) -> Shape:
+        """The model's answer as a `shape`, whose JSON schema it is given."""
+
+    def stream(self, prompt: Prompt, usage: Usage) -> AsyncGenerator[str]:
+        """The model's answer as text, piece by piece. Closing it stops the model. It is not retried
+        once it has begun."""
 
     async def aclose(self) -> None:
         """Closes connections. The model is not used afterwards."""

@@ -1,7 +1,8 @@
 """Google Gemini through the google-genai SDK. The only module that imports it."""
 
-import asyncio
 import re
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -9,16 +10,16 @@ from pydantic import SecretStr
 
 from echostream.errors import InsightsError
 from echostream.extras import require
-from echostream.llm.answers import read_answer, schema_of
+from echostream.llm.answers import schema_of
 from echostream.llm.base import (
-    Prompt,
+    Answer,
     ProviderUnavailable,
     RetryPolicy,
-    Shape,
     TooLong,
     Transient,
-    with_retries,
+    Usage,
 )
+from echostream.llm.calls import CallingModel, Message
 
 if TYPE_CHECKING:
     from google.genai import errors, types
@@ -28,11 +29,10 @@ _RETRYABLE = {408, 429, 500, 502, 503, 504}
 _NEVER = {401: "refused the API key", 403: "refused the API key", 404: "does not know the model"}
 
 
-class GeminiModel:
+class GeminiModel(CallingModel):
     """A Gemini model. `base_url` overrides Google's endpoint (tests, proxies).
 
-    Only our code retries: the SDK does not unless told to, and ignores the delay that the server
-    asks for.
+    The SDK does not retry unless told to, and ignores the delay that the server asks for.
     """
 
     name = "gemini"
@@ -46,14 +46,13 @@ class GeminiModel:
         base_url: str | None = None,
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
+        super().__init__(timeout_s, retries)
         require("gemini", "Gemini")
         # Imported here because it takes half a second that other providers need not pay.
         from google import genai
         from google.genai import types
 
-        self.model = model
-        self._timeout_s = timeout_s
-        self._retries = retries
+        self.model: str = model
         # We pass a transport: otherwise the SDK picks httpx, httpx2 or aiohttp, whichever is
         # installed; each has its own errors, and with aiohttp the SDK retries.
         self._http = httpx2.AsyncClient(timeout=timeout_s)
@@ -67,40 +66,95 @@ class GeminiModel:
             ),
         )
 
-    async def answer(self, prompt: Prompt, shape: type[Shape]) -> Shape:
-        """See `LanguageModel`."""
-        return await with_retries(lambda: self._answer_once(prompt, shape), self._retries)
-
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._client.aio.aclose()
         self._client.close()
         await self._http.aclose()
 
-    async def _answer_once(self, prompt: Prompt, shape: type[Shape]) -> Shape:
-        from google.genai import errors, types
+    async def complete_once(
+        self, messages: Sequence[Message], shape: type[Answer] | None, usage: Usage
+    ) -> str:
+        """See `CallingModel`."""
+        with _translating():
+            response = await self._client.aio.models.generate_content(
+                model=self.model,
+                contents=_contents(messages),
+                config=_config(messages, shape),
+            )
+        _count(response, usage)
+        text = _text_of(response)
+        if not response.candidates:
+            raise InsightsError("Gemini gave no answer")
+        return text
 
-        config = types.GenerateContentConfig(
-            system_instruction=prompt.system,
-            response_mime_type="application/json",
-            response_json_schema=schema_of(shape),
+    async def stream_once(self, messages: Sequence[Message], usage: Usage) -> AsyncGenerator[str]:
+        """See `CallingModel`."""
+        last: types.GenerateContentResponse | None = None
+        with _translating():
+            chunks: Any = await self._client.aio.models.generate_content_stream(
+                model=self.model,
+                contents=_contents(messages),
+                config=_config(messages, None),
+            )
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    last = chunk
+                    if text := _text_of(chunk):
+                        yield text
+        if last is not None:
+            _count(last, usage)
+
+
+def _config(
+    messages: Sequence[Message], shape: type[Answer] | None
+) -> "types.GenerateContentConfig":
+    from google.genai import types
+
+    system = "\n".join(each.text for each in messages if each.role == "system")
+    config = types.GenerateContentConfig(system_instruction=system)
+    if shape is not None:
+        config.response_mime_type = "application/json"
+        config.response_json_schema = schema_of(shape)
+    return config
+
+
+def _contents(messages: Sequence[Message]) -> "list[types.Content]":
+    from google.genai import types
+
+    return [
+        types.Content(
+            role="model" if each.role == "assistant" else "user",
+            parts=[types.Part(text=each.text)],
         )
-        try:
-            # The HTTP client's limit applies to each read or write; this one to the whole call.
-            async with asyncio.timeout(self._timeout_s):
-                response = await self._client.aio.models.generate_content(
-                    model=self.model, contents=prompt.data, config=config
-                )
-        except errors.APIError as error:
-            raise _translated(error) from error
-        except (TimeoutError, httpx2.TimeoutException) as error:
-            raise InsightsError(f"Gemini did not answer within {self._timeout_s:g} s") from error
-        except httpx2.HTTPError as error:
-            raise Transient("Gemini could not be reached") from error
-        except (ValueError, TypeError) as error:
-            # The SDK parses the reply itself: the body is not JSON or does not have its types.
-            raise Transient("Gemini's reply could not be read") from error
-        return read_answer(_text_of(response), shape)
+        for each in messages
+        if each.role != "system"
+    ]
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    """Turns the errors of the SDK and its HTTP client into ours."""
+    from google.genai import errors
+
+    try:
+        yield
+    except errors.APIError as error:
+        raise _translated(error) from error
+    except httpx2.TimeoutException as error:
+        raise TimeoutError from error
+    except httpx2.HTTPError as error:
+        raise Transient("Gemini could not be reached") from error
+    except (ValueError, TypeError) as error:
+        # The SDK parses the reply itself: the body is not JSON or does not have its types.
+        raise Transient("Gemini's reply could not be read") from error
+
+
+def _count(response: "types.GenerateContentResponse", usage: Usage) -> None:
+    if used := response.usage_metadata:
+        # Thoughts are paid for as what is written.
+        written = (used.candidates_token_count or 0) + (used.thoughts_token_count or 0)
+        usage.add(used.prompt_token_count, written)
 
 
 def _text_of(response: "types.GenerateContentResponse") -> str:
@@ -109,7 +163,7 @@ def _text_of(response: "types.GenerateContentResponse") -> str:
     if feedback is not None and feedback.block_reason:
         raise InsightsError(f"Gemini blocked the transcript: {_word(feedback.block_reason)}")
     if not response.candidates:
-        raise InsightsError("Gemini gave no answer")
+        return ""  # a piece of a stream that holds only figures
     candidate = response.candidates[0]
     reason = _word(candidate.finish_reason or "STOP")
     if reason == "MAX_TOKENS":

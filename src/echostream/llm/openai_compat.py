@@ -1,28 +1,30 @@
 """Any server with OpenAI's chat completions, through the official SDK; its only importer."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydantic import SecretStr
 
 from echostream.errors import InsightsError
 from echostream.extras import require
-from echostream.llm.answers import read_answer, schema_of, schema_text
+from echostream.llm.answers import schema_of, schema_text
 from echostream.llm.base import (
     Answer,
-    Prompt,
     ProviderUnavailable,
     RetryPolicy,
-    Shape,
     TooLong,
     Transient,
-    with_retries,
+    Usage,
 )
+from echostream.llm.calls import CallingModel, Message
 from echostream.llm.tokens import fewest_tokens
 
 if TYPE_CHECKING:
     import openai
+    from openai.types import CompletionUsage
     from openai.types.chat import ChatCompletion
 
 _log = structlog.get_logger()
@@ -30,22 +32,18 @@ _log = structlog.get_logger()
 _RETRYABLE = {408, 409, 429, 500, 502, 503, 504}
 _NO_SCHEMA = {400, 404, 415, 422, 501}
 _NEVER = {401: "refused the API key", 403: "refused the API key"}
-_SHOWN_CHARS = 4_000
-
-Message: TypeAlias = dict[str, str]
 
 
 class _SchemaRefused(InsightsError):
     """The server does not accept the response format it was sent."""
 
 
-class OpenAIModel:
+class OpenAIModel(CallingModel):
     """A model behind an OpenAI-compatible server; if `model` is None, the only one it offers.
 
     The server constrains answers to a JSON schema. If it refuses the schema, JSON mode is used
-    with the schema in the instructions. An answer that does not validate is sent back once to be
-    repaired. Only our code retries, the SDK's retries are off: it would wait longer than we allow
-    and repeat calls that time out.
+    with the schema in the instructions. The SDK's retries are off: it would wait longer than we
+    allow and repeat calls that time out.
     """
 
     name = "openai"
@@ -59,13 +57,12 @@ class OpenAIModel:
         timeout_s: float,
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
+        super().__init__(timeout_s, retries)
         require("openai", "an OpenAI-compatible server for insights")
         # Imported here because it takes half a second that other providers need not pay.
         import openai
 
         self.model = model
-        self._timeout_s = timeout_s
-        self._retries = retries
         self._takes_schema = True
         self._naming = asyncio.Lock()
         self._client = openai.AsyncOpenAI(
@@ -76,104 +73,117 @@ class OpenAIModel:
             max_retries=0,
         )
 
-    async def answer(self, prompt: Prompt, shape: type[Shape]) -> Shape:
-        """See `LanguageModel`. The model may repair its answer once."""
-        async with self._naming:
-            if self.model is None:
-                self.model = await with_retries(self._only_model, self._retries)
-        messages = [_message("system", prompt.system), _message("user", prompt.data)]
-        text = await self._complete(messages, shape)
-        try:
-            return read_answer(text, shape)
-        except InsightsError as error:
-            _log.info("insights_repair", reason=str(error))
-            ask = f"That cannot be used: {error}. Answer again with the whole JSON object only."
-            shown = [_message("assistant", text[:_SHOWN_CHARS]), _message("user", ask)]
-        return read_answer(await self._complete(messages + shown, shape), shape)
-
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._client.close()
 
-    async def _complete(self, messages: list[Message], shape: type[Answer]) -> str:
-        """The answer's text. Remembers it if the server accepts no schema."""
+    async def complete_once(
+        self, messages: Sequence[Message], shape: type[Answer] | None, usage: Usage
+    ) -> str:
+        """See `CallingModel`. Remembers it if the server accepts no schema."""
+        if shape is None:
+            return await self._chat(messages, usage)
         if self._takes_schema:
             schema = {"name": "insights", "schema": schema_of(shape), "strict": True}
-            response_format = {"type": "json_schema", "json_schema": schema}
             try:
-                return await with_retries(
-                    lambda: self._complete_once(messages, response_format), self._retries
+                return await self._chat(
+                    messages, usage, response_format={"type": "json_schema", "json_schema": schema}
                 )
             except _SchemaRefused as error:
                 _log.info("insights_json_mode", reason=str(error))
-        told = f"{messages[0]['content']}\nThe JSON schema: {schema_text(shape)}"
-        messages = [_message("system", told), *messages[1:]]
-        text = await with_retries(
-            lambda: self._complete_once(messages, {"type": "json_object"}), self._retries
-        )
+        # In the first message, because some servers accept a single system message only.
+        first, *others = messages
+        told = Message(first.role, f"{first.text}\nThe JSON schema: {schema_text(shape)}")
+        text = await self._chat([told, *others], usage, response_format={"type": "json_object"})
         self._takes_schema = False
         return text
 
-    async def _complete_once(self, messages: list[Message], response_format: Any) -> str:
+    async def stream_once(self, messages: Sequence[Message], usage: Usage) -> AsyncGenerator[str]:
+        """See `CallingModel`."""
         create: Any = self._client.chat.completions.create
-        completion = await self._call(
-            create(model=self.model, messages=messages, response_format=response_format)
-        )
-        try:
-            return _text_of(completion, "".join(message["content"] for message in messages))
-        except (AttributeError, TypeError, LookupError) as error:
-            # The SDK does not check that replies have its types.
-            raise InsightsError("the server's reply could not be read") from error
-
-    async def _only_model(self) -> str:
-        """The model of a server that has just one, as llama.cpp and vLLM do."""
-        page = await self._call(self._client.models.list())
-        names = [model.id for model in page.data or []]
-        if len(names) != 1:
-            raise ProviderUnavailable(
-                f"OPENAI_MODEL is not set and the server offers {len(names)} models"
+        with _translating():
+            chunks = await create(
+                model=await self._known_model(),
+                messages=_wire(messages),
+                stream=True,
+                stream_options={"include_usage": True},
             )
-        return str(names[0])
+            async with chunks:
+                async for chunk in chunks:
+                    _check_usage(chunk.usage, messages, usage)
+                    for choice in chunk.choices[:1]:
+                        _check_ending(choice.finish_reason, choice.delta.refusal)
+                        if text := choice.delta.content:
+                            yield text
 
-    async def _call(self, request: Any) -> Any:
-        """Awaits a request of the SDK, within the time limit, and translates its errors."""
-        import openai
+    async def _chat(self, messages: Sequence[Message], usage: Usage, **more: Any) -> str:
+        create: Any = self._client.chat.completions.create
+        with _translating():
+            completion: ChatCompletion = await create(
+                model=await self._known_model(), messages=_wire(messages), **more
+            )
+            choices = getattr(completion, "choices", None)
+            if not choices or choices[0].message is None:
+                raise InsightsError("the model gave no answer")
+            _check_usage(completion.usage, messages, usage)
+            message = choices[0].message
+            _check_ending(choices[0].finish_reason, message.refusal)
+        return message.content if isinstance(message.content, str) else ""
 
-        try:
-            # The SDK's limit applies to each read or write; this one to the whole call.
-            async with asyncio.timeout(self._timeout_s):
-                return await request
-        except (TimeoutError, openai.APITimeoutError) as error:
-            raise InsightsError(f"the model did not answer in {self._timeout_s:g} s") from error
-        except openai.APIStatusError as error:
-            raise _translated(error) from error
-        except openai.APIConnectionError as error:
-            raise Transient("the model's server could not be reached") from error
-        except (openai.OpenAIError, ValueError, TypeError) as error:
-            raise Transient("the server's reply could not be read") from error
+    async def _known_model(self) -> str:
+        """The model's id. Asks a server that has just one, such as llama.cpp and vLLM, for it."""
+        async with self._naming:
+            if self.model is None:
+                page = await self._client.models.list()
+                names = [model.id for model in page.data or []]
+                if len(names) != 1:
+                    raise ProviderUnavailable(
+                        f"OPENAI_MODEL is not set and the server offers {len(names)} models"
+                    )
+                self.model = str(names[0])
+            return self.model
 
 
-def _message(role: str, content: str) -> Message:
-    return {"role": role, "content": content}
+def _wire(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": each.role, "content": each.text} for each in messages]
 
 
-def _text_of(completion: "ChatCompletion", sent: str) -> str:
-    """The text of the first choice. Raises InsightsError if it is missing or cut off."""
-    choices = getattr(completion, "choices", None)
-    if not choices or choices[0].message is None:
-        raise InsightsError("the model gave no answer")
-    choice = choices[0]
-    usage = completion.usage
-    if usage and usage.prompt_tokens and usage.prompt_tokens < fewest_tokens(sent):
+@contextmanager
+def _translating() -> Iterator[None]:
+    """Turns the SDK's errors into ours. It does not check that replies have its types."""
+    import openai
+
+    try:
+        yield
+    except openai.APITimeoutError as error:
+        raise TimeoutError from error
+    except openai.APIStatusError as error:
+        raise _translated(error) from error
+    except openai.APIConnectionError as error:
+        raise Transient("the model's server could not be reached") from error
+    except (openai.OpenAIError, ValueError) as error:
+        raise Transient("the server's reply could not be read") from error
+    except (AttributeError, TypeError, LookupError) as error:
+        raise InsightsError("the server's reply could not be read") from error
+
+
+def _check_usage(used: "CompletionUsage | None", messages: Sequence[Message], usage: Usage) -> None:
+    """Counts the tokens. Raises TooLong if the server has cut the prompt."""
+    if used is None:
+        return
+    usage.add(used.prompt_tokens, used.completion_tokens)
+    sent = "".join(each.text for each in messages)
+    if used.prompt_tokens and used.prompt_tokens < fewest_tokens(sent):
         # Ollama cuts a prompt to its window (`num_ctx`) and reports no error; only its token
         # count shows it.
         raise TooLong("the server read only a part of the prompt; lower INSIGHTS_CONTEXT_TOKENS")
-    if choice.finish_reason == "length":
+
+
+def _check_ending(reason: str | None, refusal: str | None) -> None:
+    if reason == "length":
         raise TooLong("the model's answer was cut off")
-    if choice.finish_reason == "content_filter" or choice.message.refusal:
+    if reason == "content_filter" or refusal:
         raise InsightsError("the model declined to answer")
-    content = choice.message.content
-    return content if isinstance(content, str) else ""
 
 
 def _translated(error: "openai.APIStatusError") -> InsightsError:

@@ -3,16 +3,23 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
 
-from echostream.domain import SpeakerOptions, TranscribeOptions
+from echostream.domain import (
+    AS_USUAL,
+    Insights,
+    InsightsOptions,
+    SpeakerOptions,
+    TranscribeOptions,
+    Transcript,
+)
 from echostream.engine import Engine, LivePlace
 from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
 from echostream.speakers import SpeakerFinder
-from echostream.streaming.session import Analyse, Event, Final, Listener, LiveSession, Partial
+from echostream.streaming.session import Event, Final, Listener, LiveSession, Partial
 from echostream.streaming.speakers import LiveSpeakers
 
 log = structlog.get_logger(__name__)
@@ -82,7 +89,7 @@ class LiveSessions:
     def __init__(
         self,
         engine: Engine,
-        analyse: Analyse,
+        analyse: Callable[[Transcript, InsightsOptions], Awaitable[Insights | None]],
         finder: SpeakerFinder,
         limits: Limits,
         *,
@@ -116,6 +123,7 @@ class LiveSessions:
         *,
         speakers: SpeakerOptions | None = None,
         insights: bool,
+        insights_options: InsightsOptions = AS_USUAL,
         raw_rate_hz: int | None,
     ) -> Live:
         """Starts a session without a listener; it tells who speaks unless `speakers` is None.
@@ -134,7 +142,7 @@ class LiveSessions:
                 raise AudioIdTaken(_TAKEN)
             session = LiveSession(
                 place,
-                self._analyse if insights else None,
+                (lambda said: self._analyse(said, insights_options)) if insights else None,
                 options=options.with_vocabulary(self._vocabulary),
                 max_audio_s=self._limits.audio_s,
                 speakers=LiveSpeakers(self._finder, speakers) if speakers else None,

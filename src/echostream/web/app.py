@@ -19,7 +19,7 @@ from echostream import __version__
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.pipeline import Pipeline, local_pipeline
 from echostream.settings import Settings
-from echostream.web import jobs, openai, routes
+from echostream.web import insights, jobs, openai, routes
 from echostream.web.deps import services_of
 from echostream.web.forwarding import attach_forwarding
 from echostream.web.lifespan import running_services
@@ -58,6 +58,7 @@ def create_app(
     )
     app.include_router(routes.open_router)
     app.include_router(routes.router)
+    app.include_router(insights.router)
     app.include_router(jobs.router)
     app.include_router(openai.router)
     _answer_errors(app)

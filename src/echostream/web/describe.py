@@ -98,6 +98,14 @@ def body_of(form: dict[str, Any], json: dict[str, Any] | None = None) -> dict[st
     return {"requestBody": {"content": content}}
 
 
+def json_body_of(
+    fields: type[BaseModel], example: dict[str, Any], required: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Returns the `openapi_extra` of a route that takes JSON alone."""
+    described = {"schema": _object(_properties(fields), required), "example": example}
+    return {"requestBody": {"content": {"application/json": described}, "required": True}}
+
+
 def form_of(fields: type[BaseModel], file: str, *, file_required: bool = True) -> dict[str, Any]:
     """Describes a form with these fields and a file. A field that may be repeated is shown with
     `[]`, as in OpenAI's API."""
@@ -119,8 +127,22 @@ def _object(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, 
 
 
 def _properties(fields: type[BaseModel]) -> dict[str, Any]:
-    properties: dict[str, Any] = fields.model_json_schema(schema_generator=_Schema)["properties"]
+    schema = fields.model_json_schema(schema_generator=_Schema)
+    properties: dict[str, Any] = _inlined(schema["properties"], schema.get("$defs", {}))
     return properties
+
+
+def _inlined(node: Any, defined: dict[str, Any]) -> Any:
+    """`node` with the definitions in place of references to them, which would lead nowhere where
+    only the properties are shown."""
+    if isinstance(node, list):
+        return [_inlined(each, defined) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        return _inlined(defined[name], defined) | {k: v for k, v in node.items() if k != "$ref"}
+    return {key: _inlined(value, defined) for key, value in node.items()}
 
 
 class _Schema(GenerateJsonSchema):

@@ -110,6 +110,7 @@ class LiveHandlers:
             wanted.transcribe_options,
             speakers=wanted.speaker_options(by_default=self._diarizes_by_default),
             insights=wanted.insights,
+            insights_options=wanted.insights_options,
             raw_rate_hz=wanted.raw_rate_hz,
         )
         self._hold(sid, live)

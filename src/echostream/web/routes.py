@@ -108,6 +108,7 @@ async def upload_audio(
             audio=asked.audio_options,
             speakers=asked.speaker_options(by_default=pipeline.diarizes_by_default),
             insights=asked.insights,
+            insights_options=asked.insights_options,
         )
         result = await with_request(request, work)
     services.metrics.observe(result)
@@ -155,6 +156,7 @@ async def finalize(request: Request, services: ServicesDep, key: IdempotencyKey 
             asked.transcribe_options,
             audio=asked.audio_options,
             speakers=asked.speaker_options(by_default=pipeline.diarizes_by_default),
+            insights_options=asked.insights_options,
         )
         result = await with_request(request, work)
     if body.file is not None:

@@ -21,7 +21,10 @@ from echostream.web.work import unless_stopping
 F = TypeVar("F", bound=BaseModel)
 
 _MAX_JSON_BYTES = 1024 * 1024
+_MAX_TRANSCRIPT_BYTES = 16 * 1024 * 1024
+"""For transcripts sent as JSON; those of four hours with word times take about 8 MiB."""
 _FORM_OVERHEAD_BYTES = 1024 * 1024
+_MAYBE_SURROGATES = (b"\\ud", b"\\uD", b"\xed")
 _MAX_FIELDS = 50
 _MAX_FIELD_BYTES = 3 * 1024 * 1024
 """Ten seconds of a voice may come in a field, as base64 of CD quality."""
@@ -61,6 +64,12 @@ async def read_form(request: Request, fields: type[F], file: str) -> AsyncIterat
     async with _parsed(request, max_bytes) as form:
         values = _values(form, besides=file)
         yield Body(validated(fields, values), _file_of(form, file, max_bytes))
+
+
+async def read_json(request: Request, fields: type[F]) -> F:
+    """Reads JSON that may hold transcripts. Raises InvalidRequest, ServerBusy at shutdown, and
+    ClientDisconnect."""
+    return validated(fields, await _read_json(request, _MAX_TRANSCRIPT_BYTES))
 
 
 def is_form(request: Request) -> bool:
@@ -159,9 +168,9 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
     return AudioTooLarge(f"the upload is over the limit of {max_bytes // 1024 // 1024} MiB")
 
 
-async def _read_json(request: Request) -> dict[str, Any]:
+async def _read_json(request: Request, max_bytes: int = _MAX_JSON_BYTES) -> dict[str, Any]:
     """Returns the JSON object of the body, empty if there is no body."""
-    body = await unless_stopping(request, _json_bytes(request))
+    body = await unless_stopping(request, _json_bytes(request, max_bytes))
     if not body.strip():
         return {}
     try:
@@ -170,15 +179,25 @@ async def _read_json(request: Request) -> dict[str, Any]:
         raise InvalidRequest("the body is not valid JSON") from error
     if not isinstance(value, dict):
         raise InvalidRequest("the JSON body must be an object")
+    if any(sign in body for sign in _MAYBE_SURROGATES):
+        _check_unicode(value)
     return value
 
 
-async def _json_bytes(request: Request) -> bytearray:
+def _check_unicode(value: Any) -> None:
+    """Raises InvalidRequest for lone surrogates, which could not be written into any answer."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("the JSON body holds text that is not valid Unicode") from error
+
+
+async def _json_bytes(request: Request, max_bytes: int) -> bytearray:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MAX_JSON_BYTES:
-            raise InvalidRequest("the JSON body is over 1 MiB")
+        if len(body) > max_bytes:
+            raise InvalidRequest(f"the JSON body is over {max_bytes // 1024 // 1024} MiB")
     return body
 
 

@@ -68,6 +68,7 @@ class JobRunner:
                     data.transcribe_options,
                     audio=data.audio_options,
                     speakers=speakers,
+                    insights_options=data.insights_options,
                     progress=progress,
                 )
             elif source is None:
@@ -79,6 +80,7 @@ class JobRunner:
                     audio=data.audio_options,
                     speakers=speakers,
                     insights=data.insights,
+                    insights_options=data.insights_options,
                     progress=progress,
                 )
         self._metrics.transcribed(result)
