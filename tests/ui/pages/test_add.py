@@ -98,7 +98,7 @@ def test_speakers_are_asked_for(frontend: Site, page: Page) -> None:
     page.locator("input[type=file]").first.set_input_files([str(SAMPLE)])
     expect(page.get_by_text(SAMPLE.name).first).to_be_visible()
     page.get_by_role("button", name="Add", exact=True).first.click()
-    expect(page.get_by_role("heading", name="Lately added")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("heading", name="Recently added")).to_be_visible(timeout=90_000)
     # The lists among the options have buttons of that name, too.
     page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
     expect(page.locator(".speaker").first).to_have_text("A")
