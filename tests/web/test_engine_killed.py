@@ -28,6 +28,8 @@ from web.support import audio, wait_until
 
 SECOND = 2 * 16_000
 TIMES = 4
+WELL_UNDER_WAY = 15
+"""Percent; the engine is at work from 10 on."""
 
 
 def engine_of(server: ServerProcess) -> int:
@@ -119,7 +121,8 @@ async def test_nothing_is_lost(server: ServerProcess, tmp_path: Path) -> None:
 
 
 def at_work(client: httpx.Client, jobs: list[str]) -> bool:
-    return all(client.get(f"/job/{job_id}").json().get("text") for job_id in jobs)
+    states = [client.get(f"/job/{job_id}").json() for job_id in jobs]
+    return all(state.get("progress", 0) >= WELL_UNDER_WAY for state in states)
 
 
 def complete(text: str, times: int = 1) -> bool:
