@@ -14,7 +14,7 @@ from echostream.cli import live, models, transcribe
 from echostream.cli.common import FAILED, fail, given, settings_of
 
 app = typer.Typer(
-    help="Transcribe audio and video on this machine and draw insights from the transcript.",
+    help="Transcribe audio and video on this machine and generate insights from the transcript.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

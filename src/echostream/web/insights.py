@@ -136,7 +136,7 @@ async def templates(services: ServicesDep) -> TemplatesShape:
     ),
 )
 async def insights(request: Request, services: ServicesDep) -> Response:
-    """Draw insights from a transcript anew, without its audio."""
+    """Generate insights from a transcript again, without its audio."""
     if services.pipeline.insights_name is None:
         raise InsightsOff("this server makes no insights: INSIGHTS_PROVIDER is 'none'")
     asked = await read_json(request, InsightsFields)

@@ -91,7 +91,7 @@ class FinalizeShape(BaseModel):
 async def upload_audio(
     request: Request, services: ServicesDep, key: IdempotencyKey = None
 ) -> Response:
-    """Transcribe a file or a URL and draw insights from the transcript."""
+    """Transcribe a file or a URL and generate insights from the transcript."""
     pipeline = services.pipeline
     if services.jobs is None:
         pipeline.engine.check()  # before the body is read, so that a busy server refuses cheaply
@@ -140,7 +140,7 @@ async def upload_audio(
     ),
 )
 async def finalize(request: Request, services: ServicesDep, key: IdempotencyKey = None) -> Response:
-    """Add the text of a last piece of audio to a transcript, and draw insights from the whole."""
+    """Add the text of a last piece of audio to a transcript, and generate insights from the whole."""
     async with read_body(request, FinalizeOptions) as body:
         asked = body.fields
         if body.file is None and not (asked.transcript or "").strip():
