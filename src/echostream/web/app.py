@@ -53,7 +53,7 @@ def create_app(
     app = FastAPI(
         title="EchoStream",
         version=__version__,
-        description="Transcribes audio and video locally and generates insights from the transcript.",
+        description="Transcribes audio and video locally and generates insights.",
         lifespan=lifespan,
     )
     app.include_router(routes.open_router)

@@ -140,7 +140,7 @@ async def upload_audio(
     ),
 )
 async def finalize(request: Request, services: ServicesDep, key: IdempotencyKey = None) -> Response:
-    """Add the text of a last piece of audio to a transcript, and generate insights from the whole."""
+    """Add the text of a last piece of audio to a transcript and generate insights from it all."""
     async with read_body(request, FinalizeOptions) as body:
         asked = body.fields
         if body.file is None and not (asked.transcript or "").strip():

@@ -51,7 +51,9 @@ def ask_options() -> Json:
         translate = right.toggle(
             "Translate into English", key="add_translate", persist_state="session"
         )
-        insights = right.toggle("Generate insights", True, key="add_insights", persist_state="session")
+        insights = right.toggle(
+            "Generate insights", True, key="add_insights", persist_state="session"
+        )
         who = speakers.ask(left, "add_speakers")
         prompt = st.text_input(
             "Names and terms that are likely to be said",
