@@ -84,7 +84,7 @@ def test_a_dashboard_without_recordings_says_so(opened):
 
 def test_a_dashboard_of_a_period_without_recordings(opened, app_services):
     seed(app_services.library, 3, newest=datetime.now(UTC) - timedelta(days=200))
-    assert "No recording was done in this period" in said(opened("dashboard"))
+    assert "There are no recordings in this period" in said(opened("dashboard"))
 
 
 def test_a_dashboard_of_one_recording(opened, app_services):
