@@ -87,6 +87,7 @@ def test_insights_have_the_promised_shape(send: Callable[..., httpx.Response]) -
         "questions",
         "action_items",
         "sentiment_timeline",
+        "sections",
         "meta",
     }
     assert insights["details"]["meta"] == {
@@ -95,6 +96,9 @@ def test_insights_have_the_promised_shape(send: Callable[..., httpx.Response]) -
         "coverage": 1.0,
         "degraded": False,
         "degraded_reason": None,
+        "template": "general",
+        "tokens": {"sent": 0, "written": 0},
+        "seconds": 0.0,
     }
 
 
@@ -258,6 +262,7 @@ def test_openapi_shows_both_forms_with_an_example(api: httpx.Client) -> None:
         *("useQueue", "language", "task", "prompt", "wordTimestamps", "insights"),
         *("hotwords", "audioTrack", "channels", "model", "callbackUrl", "audioUrl"),
         *("diarize", "numSpeakers", "minSpeakers", "maxSpeakers", "knownSpeakers"),
+        *("template", "insightsLanguage"),
     }
     assert {"audio", *options} == set(form)
     assert options == set(content["application/json"]["schema"]["properties"])
