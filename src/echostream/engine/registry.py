@@ -155,6 +155,7 @@ class Registry:
         except EchoStreamError as error:
             with self._lock:
                 entry.loading = None
+            self._note(entry, error)  # who hears of it may try again at once
             loading.set_exception(error)
         else:
             entry.used_at = self._clock()
@@ -163,14 +164,11 @@ class Registry:
     def _load(self, entry: _Entry) -> Transcriber:
         try:
             loaded = entry.model.load() if entry is self._default else self._load_beside(entry)
-        except EchoStreamError as error:
-            self._note(entry, error)
+        except EchoStreamError:
             raise
         except Exception as error:
             log.error("engine_load_crashed", model=entry.model.name, exc_info=error)
-            fault = EngineError("the speech engine failed to load")
-            self._note(entry, fault)
-            raise fault from error
+            raise EngineError("the speech engine failed to load") from error
         self._note(entry, None)
         log.info("engine_ready", engine=loaded.engine, model=loaded.model)
         return loaded
