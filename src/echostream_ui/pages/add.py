@@ -25,7 +25,7 @@ def main() -> None:
     st.title("Add recordings", anchor=False)
     request = ask_options()
     files, address, microphone = st.tabs(
-        [":material/upload_file: Files", ":material/link: Addresses", ":material/mic: Microphone"]
+        [":material/upload_file: Files", ":material/link: Links", ":material/mic: Microphone"]
     )
     with files:
         add_files(store, request)
@@ -87,7 +87,7 @@ def add_files(store: Store, request: Json) -> None:
 def add_addresses(store: Store, request: Json) -> None:
     with st.form("add_addresses", clear_on_submit=True, border=False):
         text = st.text_area(
-            "Addresses of audio or video files, one a line",
+            "Links to audio or video files, one per line",
             placeholder="https://example.com/talk.mp3",
         )
         if st.form_submit_button("Add", type="primary"):
