@@ -35,6 +35,7 @@ from streamlit.web.cli import main as command
 from uvicorn.server import ServerState
 
 from conftest import TINY_WHISPER
+from echostream.web.server import WebSocket
 
 
 def takes(function: Any, *names: str) -> bool:
@@ -157,6 +158,9 @@ async def test_connections_of_the_server() -> None:
         connection = protocol(config=config, server_state=ServerState(), app_state={})
         known = has(connection, "transport", "shutdown")
         assert known, _SERVER.format(f"`transport` and `shutdown` of {protocol.__name__}")
+    assert issubclass(WebSocket, config.ws_protocol_class), (
+        "uvicorn's WebSockets are others by default now; web/server.py names these"
+    )
 
 
 _SERVER = (

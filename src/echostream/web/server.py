@@ -10,6 +10,7 @@ from types import FrameType
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from echostream.engine.process import OwnEngine
 from echostream.pipeline import build_pipeline
@@ -26,6 +27,16 @@ _ANSWER_S = 5
 """How long requests ended by `abort` have to send their error."""
 
 
+class WebSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that may be shut down at any time."""
+
+    def shutdown(self) -> None:
+        # uvicorn would say goodbye to a client that has just left. That raises, and the exception
+        # would end the server at once, with all its requests.
+        if not self.transport.is_closing():
+            super().shutdown()
+
+
 class Server(uvicorn.Server):
     """On SIGTERM or SIGINT, the server takes no new connections, and running requests go on for the
     grace period; requests still running after that end with `server_busy`."""
@@ -39,6 +50,7 @@ class Server(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 log_config=None,
+                ws=WebSocket,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 timeout_graceful_shutdown=round(settings.shutdown_grace_s) + _ANSWER_S,
             )
@@ -71,8 +83,7 @@ class Server(uvicorn.Server):
             await end_polls(services_of(self._app).sockets)
             await asyncio.sleep(0.1)
             for connection in list(self.server_state.connections):
-                if not connection.transport.is_closing():
-                    connection.shutdown()
+                connection.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
