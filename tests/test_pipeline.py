@@ -32,6 +32,7 @@ from echostream.domain import (
 )
 from echostream.engine import LocalEngine, Registry, Report
 from echostream.engine.local import Slots
+from echostream.engine_run import EngineRun
 from echostream.errors import (
     EngineError,
     InvalidAudio,
@@ -40,7 +41,7 @@ from echostream.errors import (
     ServerBusy,
     UrlNotAllowed,
 )
-from echostream.pipeline import Pipeline, Url, _Reading, local_pipeline
+from echostream.pipeline import Pipeline, Url, local_pipeline
 from echostream.settings import Settings
 from echostream.templates import BUILT_IN
 from fakes import FakeInsights, FakeTranscriber, fake_pipeline
@@ -198,18 +199,18 @@ async def test_channels_are_told_as_one_work_that_never_goes_back(tone):
     engine = LocalEngine(Settings(), Registry.only(FakeTranscriber))
     async with engine.take() as place:
         state = await place.load(OPTIONS)
-        reading = _Reading(place, state, [samples] * 3, OPTIONS, None, told.append)
+        run = EngineRun(place, state, [samples] * 3, OPTIONS, None, told.append)
 
         async def look() -> None:
             while True:
-                reading.tell()
+                run.tell()
                 await asyncio.sleep(0)
 
         looking = asyncio.create_task(look())
-        await reading.read()
+        await run.transcript()
         looking.cancel()
     await engine.aclose()
-    reading.tell()
+    run.tell()
     shares = [step.share for step in told]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0

@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -29,27 +27,23 @@ from echostream.domain import (
     Insights,
     InsightsOptions,
     Progress,
-    Segment,
     SpeakerOptions,
     Step,
     TranscribeOptions,
     Transcript,
     Voice,
-    joined,
 )
 from echostream.engine import (
     Engine,
-    Heard,
     LocalEngine,
-    ModelState,
     Place,
-    Report,
     Samples,
     check_installed,
     check_models,
     load_registry,
 )
 from echostream.engine.client import HostCache
+from echostream.engine_run import EngineRun, OnSegment
 from echostream.errors import InvalidAudio
 from echostream.insights import (
     InsightsProvider,
@@ -59,7 +53,7 @@ from echostream.insights import (
     load_questions,
 )
 from echostream.media import decode, decode_channels, fetch
-from echostream.merging import merged_channels, text_segments, with_text_before
+from echostream.merging import text_segments, with_text_before
 from echostream.scripts import space_between
 from echostream.settings import Settings
 from echostream.speakers import SpeakerFinder
@@ -67,11 +61,7 @@ from echostream.templates import BUILT_IN
 
 log = structlog.get_logger(__name__)
 
-_TELL_EVERY_S = 1.0
-_TELL_SEGMENTS_EVERY_S = 0.2
 _EVERYTHING = AudioOptions()
-
-OnSegment = Callable[[Segment], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +276,11 @@ class Pipeline:
                 for segment in known.segments:
                     work.on_segment(segment)
             return Result(known, None, 0.0, cached=True)
-        reading = _Reading(place, model, channels, work.options, work.on_segment, work.progress)
-        async with _told_of(reading):
-            result = await reading.read()
-        await self._cache.put(key, dump_transcript(result.transcript))
+        started = time.perf_counter()
+        run = EngineRun(place, model, channels, work.options, work.on_segment, work.progress)
+        transcript = await run.transcript()
+        result = Result(transcript, None, time.perf_counter() - started)
+        await self._cache.put(key, dump_transcript(transcript))
         return result
 
     async def _diarize(
@@ -328,109 +319,6 @@ class Pipeline:
             timeout_s=self._settings.fetch_timeout_s,
             allow_private=self._settings.allow_private_urls,
         )
-
-
-class _Reading:
-    """The transcription of one recording, and its progress."""
-
-    def __init__(
-        self,
-        place: Place,
-        model: ModelState,
-        channels: list[Samples],
-        options: TranscribeOptions,
-        on_segment: OnSegment | None,
-        progress: Progress,
-    ) -> None:
-        self._place = place
-        self._model = model
-        self._progress = progress
-        self._told_at = 0.0
-        self._share = 0.0
-        self._channels = channels
-        self._options = options
-        self._on_segment = on_segment
-        self._shown_s = 0.0
-        self._done: list[Transcript] = []
-        self._segments: list[Segment] = []
-        self._report = Report()
-        self._duration_s = max(len(samples) for samples in channels) / SAMPLE_RATE_HZ
-
-    async def read(self) -> Result:
-        """Decodes segment by segment until the end. Cancelling it stops the engine."""
-        started = time.perf_counter()
-        for samples in self._channels:
-            self._shown_s = 0.0
-            async with aclosing(self._place.transcribe(samples, self._options)) as found:
-                async for heard in found:
-                    self._take(heard)
-            self._done.append(self._transcript())
-            self._segments, self._report = [], Report()
-        whole = self._done[0] if len(self._channels) == 1 else merged_channels(self._done)
-        return Result(whole, None, time.perf_counter() - started)
-
-    def _take(self, heard: Heard) -> None:
-        if heard.starts_over:
-            self._segments = []
-        self._report = heard.report
-        for segment in heard.segments:
-            self._segments.append(segment)
-            # If the engine starts over, segments that were already shown are not shown again.
-            if self._on_segment and segment.end_s > self._shown_s:
-                self._shown_s = segment.end_s
-                self._on_segment(segment)
-            self.tell(_TELL_SEGMENTS_EVERY_S)
-
-    def _transcript(self) -> Transcript:
-        return Transcript(
-            segments=tuple(self._segments),
-            language=self._report.language,
-            duration_s=self._duration_s,
-            engine=self._model.engine,
-            model=self._model.model,
-            languages=self._report.languages,
-            warnings=tuple(self._report.warnings),
-        )
-
-    def tell(self, every_s: float = 0.0) -> None:
-        """Reports the progress, unless the last report is less than `every_s` old."""
-        now = time.monotonic()
-        if now - self._told_at >= every_s:
-            self._told_at = now
-            self._progress(self._step())
-
-    def _step(self) -> Step:
-        """Measures progress by audio length. The share never falls, although estimates may."""
-        report = self._report
-        heard_s = self._segments[-1].end_s if self._segments else 0.0
-        read_s = min(max(report.read_s(), heard_s), self._duration_s)
-        whole_s = self._duration_s * len(self._channels)
-        share = (len(self._done) * self._duration_s + read_s) / whole_s if whole_s else 1.0
-        self._share = min(1.0, max(self._share, share))
-        text = joined([*(one for done in self._done for one in done.segments), *self._segments])
-        left_s = report.left_s(self._duration_s)
-        if left_s is not None:
-            left_s *= (1 - share) * whole_s / max(self._duration_s - read_s, 1e-6)
-        return Step("transcribing", self._share, text, left_s)
-
-
-@asynccontextmanager
-async def _told_of(reading: _Reading) -> AsyncIterator[None]:
-    """Reports progress regularly until the reading ends, because one batch takes long."""
-
-    async def tell() -> None:
-        while True:
-            await asyncio.sleep(_TELL_EVERY_S)
-            reading.tell()
-
-    telling = asyncio.create_task(tell())
-    try:
-        yield
-        reading.tell()
-    finally:
-        telling.cancel()
-        with suppress(asyncio.CancelledError):
-            await telling
 
 
 def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False) -> Pipeline:

@@ -73,8 +73,8 @@ def binary(content: bytes) -> dict[str, str]:
 def test_processes_with_live_sessions_stay_small(
     clients: SocketClients, server: ServerProcess
 ) -> None:
-    """None of them loads a model, not even the one that finds speech. This is the first test of each
-    server: what large messages leave behind is only freed when Python next looks for cycles."""
+    """None of them loads a model, not even the one that finds speech. This is the first test of
+    each server: what large messages leave is only freed when Python next looks for cycles."""
     for _ in range(8):
         name = connect(clients, server, {**TRANSPORTS["websocket"], **AUTH})
         assert clients.call(name, "start_audio", {"ext": "pcm", "insights": False})["ok"]
