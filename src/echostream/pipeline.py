@@ -177,7 +177,8 @@ class Pipeline:
     ) -> Result:
         """Returns the text `given`, followed by that of `source` if there is one, and insights into
         the whole. Raises what `run` raises."""
-        whole = Transcript(text_segments(given), options.language or "en", 0.0, "none", "none")
+        segments = await asyncio.to_thread(text_segments, given)
+        whole = Transcript(segments, options.language or "en", 0.0, "none", "none")
         result = Result(whole, None, 0.0)
         before = whole.text
 
@@ -195,7 +196,7 @@ class Pipeline:
                 insights=False,
                 progress=tell_after,
             )
-            whole = with_text_before(given, result.transcript)
+            whole = await asyncio.to_thread(with_text_before, given, result.transcript)
         insights = await self.analyse(whole, insights_options, progress)
         progress(Step("done", 1.0))
         return replace(result, transcript=whole, insights=insights)
@@ -212,12 +213,14 @@ class Pipeline:
         progress(Step("analysing"))
         if options.template is None:
             options = replace(options, template=BUILT_IN[self._settings.insights_template])
-        key = insights_key(transcript, self._insights.name, self._insights.model, options)
+        key = await asyncio.to_thread(
+            insights_key, transcript, self._insights.name, self._insights.model, options
+        )
         if known := load_cached_insights(await self._cache.get(key)):
             return known
         found = await self._insights.analyse(transcript, options)
         if not found.details.meta.degraded:
-            await self._cache.put(key, dump_insights(found))
+            await self._cache.put(key, await asyncio.to_thread(dump_insights, found))
         return found
 
     async def voice(self, source: BinaryIO | Path, *, least_s: float, most_s: float) -> Voice:

@@ -345,7 +345,7 @@ FORMS: dict[str, tuple[bytes, tuple[int, str]]] = {
         INVALID_REQUEST,
     ),
     "too large": (audio_part(bytes(MIB + 1)) + END_XX, TOO_LARGE),
-    "much too large": (audio_part(bytes(4 * MIB)) + END_XX, TOO_LARGE),
+    "much too large": (audio_part(bytes(20 * MIB)) + END_XX, TOO_LARGE),
 }
 
 
@@ -435,7 +435,7 @@ BAD_JSON = [
     b"[" * 100_000,
     b'{"a":' * 100_000,
     b'{"n": ' + b"9" * 10_000 + b"}",
-    b" " * (MIB + 1),
+    b" " * (16 * MIB + 1),
     b"[]",
     b'["https://example.com/a.wav"]',
     b'"https://example.com/a.wav"',

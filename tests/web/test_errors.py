@@ -147,7 +147,7 @@ def test_audio_of_too_many_seconds(strict: httpx.Client, path: str) -> None:
 
 def test_too_many_bytes_declared(strict: httpx.Client) -> None:
     with connection(str(strict.base_url)) as stream:
-        declared = ("Content-Type: multipart/form-data; boundary=XX", f"Content-Length: {10 * MIB}")
+        declared = ("Content-Type: multipart/form-data; boundary=XX", f"Content-Length: {20 * MIB}")
         stream.sendall(head("POST /upload-audio HTTP/1.1", *declared))
         answer = read_answer(stream)
     assert (answer.status, json.loads(answer.body)["error"]) == (413, "audio_too_large")

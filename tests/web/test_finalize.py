@@ -1,14 +1,19 @@
 """`POST /api/finalize`: the given transcript, a space, the new text."""
 
+import asyncio
+import json
 import re
 import time
 
 import httpx2 as httpx
 import pytest
 
-from echostream.pipeline import text_segments
+from echostream.engine import LocalEngine, Registry
+from echostream.insights import load_insights
+from echostream.pipeline import Pipeline, text_segments
+from echostream.web.app import create_app
 from fakes import FakeTranscriber
-from web.support import audio, error_of, metric, serving
+from web.support import audio, error_of, metric, serving, settings_of
 
 SAID = "we will ship on friday sarah will call the client"
 
@@ -131,3 +136,46 @@ def test_text_becomes_segments_that_join_to_it(text: str, segments: list[str]) -
     assert [segment.text for segment in found] == segments
     assert [segment.id for segment in found] == list(range(len(segments)))
     assert " ".join(segments) == " ".join(text.split())
+
+
+async def test_other_requests_are_served_during_five_megabytes_of_text() -> None:
+    said = f"{'Wir müssen den Bericht bis Freitag an die Kunden schicken, ' * 4}ja. "
+    given = said * (5_000_000 // len(said.encode()))
+    body = json.dumps({"transcript": given}).encode()
+    steps_s: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            began_s = time.thread_time()
+            await asyncio.sleep(0.01)
+            steps_s.append(time.thread_time() - began_s)
+
+    settings = settings_of(insights_provider="extractive")
+    engine = LocalEngine(settings, Registry.only(FakeTranscriber))
+    insights = load_insights(settings, None)
+    app = create_app(settings, lambda _: Pipeline(settings, engine, insights))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            watching = asyncio.create_task(watch())
+            response = await client.post("/api/finalize", content=body, timeout=None)
+            watching.cancel()
+    assert response.json()["transcript"] == given.strip()
+    assert max(steps_s) < 0.5
+
+
+@pytest.mark.parametrize("form", ["data", "files"])
+def test_a_form_holds_a_long_transcript(api: httpx.Client, form: str) -> None:
+    given = "we met on Monday " * 120_000
+    value = (None, given) if form == "files" else given
+    body = api.post("/api/finalize", **{form: {"transcript": value}}).json()
+    assert body["transcript"] == given.strip()
+
+
+@pytest.mark.parametrize("form", ["data", "files"])
+def test_fields_are_bounded_together(api: httpx.Client, form: str) -> None:
+    given = "x" * 9 * 1024 * 1024
+    value = (None, given) if form == "files" else given
+    fields = {"transcript": value, "prompt": value}
+    response = api.post("/api/finalize", **{form: fields})
+    assert response.status_code == (422 if form == "files" else 413)

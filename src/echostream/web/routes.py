@@ -1,7 +1,9 @@
 """EchoStream's own REST API."""
 
+import asyncio
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -112,8 +114,8 @@ async def upload_audio(
         )
         result = await with_request(request, work)
     services.metrics.observe(result)
-    return _json(
-        TranscriptionShape.of(
+    return await _json(
+        lambda: TranscriptionShape.of(
             result.transcript.with_cautions(asked.cautions),
             result.insights,
             cached=result.cached,
@@ -162,8 +164,8 @@ async def finalize(request: Request, services: ServicesDep, key: IdempotencyKey 
     if body.file is not None:
         services.metrics.observe(result)
     transcript = result.transcript.with_cautions(asked.cautions)
-    return _json(
-        FinalizeShape(
+    return await _json(
+        lambda: FinalizeShape(
             audio_id=audio_id,
             transcript=transcript.text,
             insights=InsightsShape.of(result.insights) if result.insights else None,
@@ -245,5 +247,7 @@ async def _check_queue(jobs: Jobs | None) -> dict[str, dict[str, Any]]:
     return checks
 
 
-def _json(shape: BaseModel) -> Response:
-    return Response(shape.model_dump_json(by_alias=True), media_type="application/json")
+async def _json(make: Callable[[], BaseModel]) -> Response:
+    """Makes the answer in a thread, because a long transcript takes a second."""
+    text = await asyncio.to_thread(lambda: make().model_dump_json(by_alias=True))
+    return Response(text, media_type="application/json")

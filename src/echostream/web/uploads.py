@@ -20,14 +20,11 @@ from echostream.web.work import unless_stopping
 
 F = TypeVar("F", bound=BaseModel)
 
-_MAX_JSON_BYTES = 1024 * 1024
-_MAX_TRANSCRIPT_BYTES = 16 * 1024 * 1024
-"""For transcripts sent as JSON; those of four hours with word times take about 8 MiB."""
-_FORM_OVERHEAD_BYTES = 1024 * 1024
+_MAX_TEXT_BYTES = 16 * 1024 * 1024
+"""Of JSON, and of all fields of a form together. They may hold transcripts; those of four hours
+with word times take about 8 MiB."""
 _MAYBE_SURROGATES = (b"\\ud", b"\\uD", b"\xed")
 _MAX_FIELDS = 50
-_MAX_FIELD_BYTES = 3 * 1024 * 1024
-"""Ten seconds of a voice may come in a field, as base64 of CD quality."""
 _MAX_FILES = 4
 _MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -50,7 +47,7 @@ async def read_body(request: Request, fields: type[F]) -> AsyncIterator[Body[F]]
         async with read_form(request, fields, "audio") as body:
             yield body
     else:
-        yield Body(validated(fields, await _read_json(request)))
+        yield Body(await read_json(request, fields))
 
 
 @asynccontextmanager
@@ -67,9 +64,8 @@ async def read_form(request: Request, fields: type[F], file: str) -> AsyncIterat
 
 
 async def read_json(request: Request, fields: type[F]) -> F:
-    """Reads JSON that may hold transcripts. Raises InvalidRequest, ServerBusy at shutdown, and
-    ClientDisconnect."""
-    return validated(fields, await _read_json(request, _MAX_TRANSCRIPT_BYTES))
+    """Reads JSON. Raises InvalidRequest, ServerBusy at shutdown, and ClientDisconnect."""
+    return validated(fields, await _read_json(request))
 
 
 def is_form(request: Request) -> bool:
@@ -100,8 +96,7 @@ def _values(form: FormData, besides: str) -> dict[str, Any]:
 @asynccontextmanager
 async def _parsed(request: Request, max_file_bytes: int) -> AsyncIterator[FormData]:
     _refuse_declared_size(request, max_file_bytes)
-    stream = _bounded(request, max_file_bytes + _FORM_OVERHEAD_BYTES, max_file_bytes)
-    parser = _parser(request, stream)
+    parser = _parser(request, max_file_bytes)
     try:
         form = await unless_stopping(request, parser.parse())
     except MultiPartException as error:
@@ -116,14 +111,21 @@ async def _parsed(request: Request, max_file_bytes: int) -> AsyncIterator[FormDa
         await form.close()
 
 
-def _parser(request: Request, stream: AsyncGenerator[bytes]) -> MultiPartParser | FormParser:
+def _parser(request: Request, max_file_bytes: int) -> MultiPartParser | FormParser:
     if _content_type(request) == _MULTIPART:
+        stream = _bounded(request, max_file_bytes + _MAX_TEXT_BYTES, max_file_bytes)
         return _WholeMultipart(request.headers, stream)
-    return FormParser(request.headers, stream, max_fields=_MAX_FIELDS)
+    return FormParser(
+        request.headers,
+        _bounded(request, _MAX_TEXT_BYTES, _MAX_TEXT_BYTES),
+        max_fields=_MAX_FIELDS,
+        max_part_size=_MAX_TEXT_BYTES,
+    )
 
 
 class _WholeMultipart(MultiPartParser):
-    """Refuses a body without its closing boundary, which Starlette would accept."""
+    """Refuses a body without its closing boundary, which Starlette would accept, and more text than
+    may be held in memory."""
 
     # Straight to disk, where ffmpeg needs it, so that a full disk is noticed here.
     spool_max_size = 1
@@ -134,9 +136,15 @@ class _WholeMultipart(MultiPartParser):
             self._to_its_end(stream),
             max_files=_MAX_FILES,
             max_fields=_MAX_FIELDS,
-            max_part_size=_MAX_FIELD_BYTES,
+            max_part_size=_MAX_TEXT_BYTES,
         )
         self._ended = False
+
+    def on_part_end(self) -> None:
+        super().on_part_end()
+        _name, value = self.items[-1]
+        if isinstance(value, str):
+            self.max_part_size -= len(value.encode())  # the next field may have the rest
 
     def on_end(self) -> None:
         self._ended = True
@@ -151,7 +159,7 @@ class _WholeMultipart(MultiPartParser):
 
 def _refuse_declared_size(request: Request, max_file_bytes: int) -> None:
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > max_file_bytes + _FORM_OVERHEAD_BYTES:
+    if declared.isdigit() and int(declared) > max_file_bytes + _MAX_TEXT_BYTES:
         raise _too_large(max_file_bytes)
 
 
@@ -168,9 +176,9 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
     return AudioTooLarge(f"the upload is over the limit of {max_bytes // 1024 // 1024} MiB")
 
 
-async def _read_json(request: Request, max_bytes: int = _MAX_JSON_BYTES) -> dict[str, Any]:
+async def _read_json(request: Request) -> dict[str, Any]:
     """Returns the JSON object of the body, empty if there is no body."""
-    body = await unless_stopping(request, _json_bytes(request, max_bytes))
+    body = await unless_stopping(request, _json_bytes(request))
     if not body.strip():
         return {}
     try:
@@ -192,12 +200,12 @@ def _check_unicode(value: Any) -> None:
         raise InvalidRequest("the JSON body holds text that is not valid Unicode") from error
 
 
-async def _json_bytes(request: Request, max_bytes: int) -> bytearray:
+async def _json_bytes(request: Request) -> bytearray:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > max_bytes:
-            raise InvalidRequest(f"the JSON body is over {max_bytes // 1024 // 1024} MiB")
+        if len(body) > _MAX_TEXT_BYTES:
+            raise InvalidRequest(f"the JSON body is over {_MAX_TEXT_BYTES // 1024 // 1024} MiB")
     return body
 
 
