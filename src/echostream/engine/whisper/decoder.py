@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from echostream.domain import SAMPLE_RATE_HZ, Task
 from echostream.engine.whisper.languages import Chances
+from echostream.engine.whisper.loops import before_loop
 from echostream.engine.whisper.words import SpokenWord, Token, words_of
 
 Audio = NDArray[np.float32]
@@ -204,10 +205,14 @@ class WhisperDecoder:
             suppress_tokens=self._suppressed,
             **_search(tasks[0].request.ask.temperature),
         )
-        text_ids = [
+        written = [
             [number for number in result.sequences_ids[0] if number < task.tokenizer.eot]
             for result, task in zip(results, tasks, strict=True)
         ]
+        text_ids = written
+        if not padded:
+            # The first copy is what was said. Speech that is still without text is read again.
+            text_ids = [before_loop(ids) if len(ids) >= limit else ids for ids in written]
         return [
             _reading(result, tokens, task.request, is_cut=len(ids) >= limit)
             for result, ids, tokens, task in zip(
@@ -243,7 +248,7 @@ class WhisperDecoder:
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
 
     def _align(
-        self, view: Any, text_ids: list[list[int]], tasks: Sequence["_Task"]
+        self, view: Any, text_ids: Sequence[list[int]], tasks: Sequence["_Task"]
     ) -> list[list[Token]]:
         frames = [
             max(1, min(_ALL_FRAMES, round(task.request.encoded.duration_s * _FRAMES_PER_S)))
