@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,9 @@ _ADVICE = {
     "storage_unavailable": "Check the API's `STORAGE_URL`.",
     "storage_full": "Make room on the API's disk.",
     "job_not_found": "Try again: the job has been removed or has expired.",
-    "finalize_failed": "Try again; if it fails again, look at the API's log.",
+    "no_language_model": "Set the API's `GEMINI_API_KEY`, `OPENAI_BASE_URL` or `LOCAL_LLM_MODEL`.",
+    "answer_failed": "Ask again; if it fails again, look at the API's log.",
+    "insights_off": "Set the API's `INSIGHTS_PROVIDER` to something but `none`.",
     "process_failed": "Try again; if it fails again, look at the API's log.",
 }
 _PASSING = {"unreachable", "server_busy", "queue_unavailable", "storage_unavailable"}
@@ -73,6 +75,14 @@ class Status:
     has_queue: bool
     problems: tuple[str, ...] = ()
     is_loading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """What insights can look for: templates as the API has them, and the name of its default."""
+
+    default: str = ""
+    offered: tuple[Json, ...] = ()
 
 
 class ApiClient:
@@ -132,11 +142,34 @@ class ApiClient:
             if error.code != "job_not_found":
                 raise
 
-    async def insights(self, text: str, language: str | None) -> Json:
-        """Returns the answer of `/api/finalize` for a text: its `insights`, and the `segments` that
-        their evidence refers to."""
-        body = {"transcript": text} | ({"language": language} if language else {})
-        return await self._send("POST", "/api/finalize", json=body)
+    async def templates(self) -> Templates:
+        found = await self._send("GET", "/insights/templates", timeout=30.0)
+        return Templates(str(found["default"]), tuple(found["templates"]))
+
+    async def insights(self, request: Json) -> Json:
+        """Returns insights into the request's `segments`. Evidence has the segments' own ids."""
+        answer = await self._send("POST", "/insights", json=request)
+        return dict(answer["insights"])
+
+    async def ask(self, request: Json) -> AsyncGenerator[str | Json]:
+        """Yields the text of an answer piece by piece, at last the whole answer of `/ask`. Close it
+        to stop the language model."""
+        try:
+            async with self._http.stream("POST", "/ask", json=request | {"stream": True}) as stream:
+                if not stream.is_success:
+                    await stream.aread()
+                    raise _error(stream)
+                if "event-stream" not in stream.headers.get("content-type", ""):
+                    raise _other(stream)
+                async for name, data in _events(stream):
+                    if name == "error":
+                        raise ApiError(str(data["error"]), str(data["message"]))
+                    yield data if name == "done" else str(data["text"])
+                    if name == "done":
+                        return
+        except httpx2.TransportError as error:
+            raise self._unreachable() from error
+        raise ApiError("answer_failed", "The answer broke off.")
 
     async def _upload(
         self,
@@ -163,12 +196,13 @@ class ApiClient:
         try:
             response = await self._http.request(method, path, **kwargs)  # type: ignore[arg-type]
         except httpx2.TransportError as error:
-            raise ApiError(
-                "unreachable", f"The API at {self.base_url} cannot be reached."
-            ) from error
+            raise self._unreachable() from error
         if response.is_success or response.status_code in accept:
             return _json(response)
         raise _error(response)
+
+    def _unreachable(self) -> ApiError:
+        return ApiError("unreachable", f"The API at {self.base_url} cannot be reached.")
 
 
 class _Counted:
@@ -190,6 +224,18 @@ def _as_form(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+async def _events(response: httpx2.Response) -> AsyncGenerator[tuple[str, Json]]:
+    """Yields names and data of server-sent events, as our API writes them. They are not read line
+    by line: the data may hold characters that httpx takes for the end of a line."""
+    text = ""
+    async for piece in response.aiter_text():
+        text += piece
+        *whole, text = text.split("\n\n")
+        for event in whole:
+            name, _, data = event.partition("\n")
+            yield name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
 def _json(response: httpx2.Response) -> Json:
     try:
         body = response.json()
@@ -197,7 +243,12 @@ def _json(response: httpx2.Response) -> Json:
         body = None
     if isinstance(body, dict):
         return body
-    raise ApiError("unreachable", f"What answers at {response.url.host} is not EchoStream's API.")
+    raise _other(response)
+
+
+def _other(response: httpx2.Response) -> ApiError:
+    message = f"What answers at {response.url.host} is not EchoStream's API."
+    return ApiError("unreachable", message)
 
 
 def _error(response: httpx2.Response) -> ApiError:

@@ -27,8 +27,10 @@ class Background:
 
         with self._lock:
             known = self._work.get(name)
-            if known is None or known.done():
-                self._work[name] = asyncio.run_coroutine_threadsafe(run(), self._loop)
+            if known is not None and not known.done():
+                return
+            started = self._work[name] = asyncio.run_coroutine_threadsafe(run(), self._loop)
+        started.add_done_callback(lambda done: self._ended(name, done))
 
     def is_running(self, name: str) -> bool:
         work = self._work.get(name)
@@ -42,6 +44,12 @@ class Background:
                 return None
             del self._work[name]
         return None if work.cancelled() else work.exception()
+
+    def _ended(self, name: str, work: Future[None]) -> None:
+        """Forgets work that has left no error to take."""
+        with self._lock:
+            if self._work.get(name) is work and (work.cancelled() or work.exception() is None):
+                del self._work[name]
 
     async def aclose(self) -> None:
         """Cancels what is running and waits until it has ended. Call it in the event loop."""

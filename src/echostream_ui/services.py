@@ -2,17 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+import uuid
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from echostream_ui.api_client import ApiClient, ApiError, Status
+from echostream_ui.api_client import ApiClient, ApiError, Status, Templates
+from echostream_ui.asking import Answer, Writing, answers
 from echostream_ui.background import Background
 from echostream_ui.intake import Intake
 from echostream_ui.intake.staging import Staging
 from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import Store
 from echostream_ui.settings import FrontendSettings
 from echostream_ui.supabase_client import accounts_of
 from echostream_ui.tickets import Tickets
@@ -49,6 +52,8 @@ class Services:
         self.api_state = ApiState()
         self.models: tuple[str, ...] = ()
         """The API's models, the default first. Empty until they are known."""
+        self.templates = Templates()
+        """What insights can look for. Empty until it is known."""
         self.live_tickets: Tickets[Wanted] = Tickets()
         self._seen = threading.Event()
         self.run(self._begin())
@@ -56,6 +61,15 @@ class Services:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs `work` in the background event loop and waits for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def ask(
+        self, store: Store, media_ids: Sequence[str], question: str, before: Sequence[Answer]
+    ) -> Writing:
+        """Asks about recordings. `before` is the conversation so far, the oldest first."""
+        writing = Writing(question)
+        found = answers(self.api, store, media_ids, question, before)
+        self.background.start(f"ask {uuid.uuid4()}", lambda: writing.follow(found))
+        return writing
 
     def api_seen(self, timeout_s: float = 1.0) -> ApiState:
         """Returns the API's state, checked every few seconds. Waits for the first check."""
@@ -98,16 +112,20 @@ class Services:
                 self.api_state = ApiState(status=status)
             except ApiError as error:
                 self.api_state = ApiState(error=error)
-                self.models = ()  # it may have other models when it is back
+                # It may have others when it is back.
+                self.models, self.templates = (), Templates()
             else:
-                await self._look_for_models(status)
+                await self._look_for_choices(status)
             self._seen.set()
             await asyncio.sleep(_WATCH_S)
 
-    async def _look_for_models(self, status: Status) -> None:
-        if not self.models and not status.is_loading and not status.problems:
-            with suppress(ApiError):  # the next check tries again
+    async def _look_for_choices(self, status: Status) -> None:
+        with suppress(ApiError):  # the next check tries again
+            if not self.models and not status.is_loading and not status.problems:
                 self.models = await self.api.models()
+        with suppress(ApiError):
+            if not self.templates.offered:
+                self.templates = await self.api.templates()
 
 
 @lru_cache(maxsize=1)

@@ -65,6 +65,7 @@ class Player {
       ? "Choose a line to play from there. On the keyboard: arrow keys, Enter to play, E to edit."
       : "On the keyboard: arrow keys to move, E to edit a line.";
     this.setLines(data.lines);
+    this.begin(data.start);
     this.edits.onReply(data.reply);
   }
 
@@ -84,6 +85,15 @@ class Player {
       this.isPlayable = isPlayable;
     }
     this.find.run(false);
+  }
+
+  /** Go to the line that the page was opened for, once. */
+  begin(start) {
+    const index = this.lines.findIndex((line) => line.id === start);
+    if (index < 0 || this.started === start) return;
+    this.started = start;
+    this.goto(index);
+    requestAnimationFrame(() => this.section.scrollIntoView({ block: "start" }));
   }
 
   tell(message) {

@@ -20,8 +20,9 @@ _LONGEST_WORDS = 160
 
 
 @cache
-def _component(name: str, *scripts: str) -> "ComponentRenderer":
-    """A component made from the files with its name. `scripts` come before its own script."""
+def component(name: str, *scripts: str, style: str | None = None) -> "ComponentRenderer":
+    """A component made from the files with its name. `scripts` come before its own script, and its
+    CSS may be that of another one, `style`."""
 
     def text(file: str) -> str | None:
         path = _FOLDER / file
@@ -31,7 +32,7 @@ def _component(name: str, *scripts: str) -> "ComponentRenderer":
         (_FOLDER / f"{each}.js").read_text(encoding="utf-8") for each in (*scripts, name)
     )
     return st.components.v2.component(
-        f"echostream_{name}", html=text(f"{name}.html"), css=text(f"{name}.css"), js=js
+        f"echostream_{name}", html=text(f"{name}.html"), css=text(f"{style or name}.css"), js=js
     )
 
 
@@ -43,10 +44,12 @@ def player(
     notice: str | None,
     unplayable: str,
     reply: Json | None,
+    start: int | None,
     on_edit: Callable[[Json], None],
 ) -> None:
     """Shows audio and transcript. `audio` is a URL, or a path relative to the page's. `notice` is
-    shown above the transcript, `unplayable` if the browser cannot play the audio.
+    shown above the transcript, `unplayable` if the browser cannot play the audio. `start` is the
+    line to go to at first, as an id.
 
     `on_edit` is called with a line's `id`, its new `text` (None: the original), and a `nonce`. The
     next run gives the outcome in `reply`: that nonce, and `error`, a sentence or None.
@@ -57,13 +60,14 @@ def player(
         if change:
             on_edit(change)
 
-    _component("player", "lines", "find", "edit")(
+    component("player", "lines", "find", "edit")(
         key=key,
         data={
             "audio": audio,
             "notice": notice,
             "unplayable": unplayable,
             "reply": reply,
+            "start": start,
             "lines": _rows(lines),
         },
         on_edit_change=edited,
@@ -73,8 +77,7 @@ def player(
 def _rows(lines: Sequence[Line]) -> list[list[Any]]:
     """Lists, to be short: there may be thousands. The original is given only if it differs. The
     last is the number of the speaker, which gives the colour."""
-    names = dict.fromkeys(line.speaker for line in lines if line.speaker)
-    voices = {name: place for place, name in enumerate(names)}
+    voices = voices_of(lines)
     return [
         [
             line.id,
@@ -88,6 +91,12 @@ def _rows(lines: Sequence[Line]) -> list[list[Any]]:
     ]
 
 
+def voices_of(lines: Iterable[Line]) -> dict[str, int]:
+    """Numbers the speakers in order of their first words. A number gives a colour."""
+    names = dict.fromkeys(line.speaker for line in lines if line.speaker)
+    return {name: place for place, name in enumerate(names)}
+
+
 def points(
     label: str, found: Iterable[tuple[str, Sequence[int]]], lines: Mapping[int, Line], *, key: str
 ) -> None:
@@ -97,7 +106,7 @@ def points(
         "label": label,
         "points": [{"text": text, "places": _places(ids, lines)} for text, ids in found],
     }
-    _component("evidence")(key=key, data=data)
+    component("evidence", "place")(key=key, data=data)
 
 
 def _places(evidence: Sequence[int], lines: Mapping[int, Line]) -> list[Json]:
@@ -116,4 +125,4 @@ def _places(evidence: Sequence[int], lines: Mapping[int, Line]) -> list[Json]:
 
 def goto(line: int, nonce: int, *, key: str) -> None:
     """Makes the player go to a line, once per nonce."""
-    _component("goto")(key=key, data={"line": line, "nonce": nonce})
+    component("goto")(key=key, data={"line": line, "nonce": nonce})

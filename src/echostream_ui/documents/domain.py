@@ -9,14 +9,17 @@ from echostream.domain import (
     Insights,
     InsightsMeta,
     Point,
+    Section,
     Segment,
     Sentiment,
     SentimentAt,
     Speaker,
+    Tokens,
     Transcript,
     Voice,
     Word,
 )
+from echostream_ui.library.names import renamed, renamed_insights, since_insights
 from echostream_ui.library.store import Analysis, Json
 from echostream_ui.library.transcript import Line, lines_of
 
@@ -48,10 +51,11 @@ def transcript_of(analysis: Analysis) -> Transcript:
 
 
 def insights_of(analysis: Analysis, title: str) -> Insights | None:
-    """The insights that are shown, with the user's changes to the action items."""
-    insights = analysis.insights
-    if insights is None:
+    """The insights that are shown, with the user's changes to the action items, and names."""
+    if analysis.insights is None:
         return None
+    changed = since_insights(analysis)
+    insights = renamed_insights(analysis.insights, changed)
     details = insights.get("details") or {}
     return Insights(
         summary=insights.get("summary", ""),
@@ -63,7 +67,7 @@ def insights_of(analysis: Analysis, title: str) -> Insights | None:
             decisions=_points(details.get("decisions", ())),
             questions=_points(details.get("questions", ())),
             action_items=tuple(
-                ActionItem(item.text, item.owner, item.due, item.evidence)
+                ActionItem(renamed(item.text, changed), item.owner, item.due, item.evidence)
                 for item in analysis.action_items
             ),
             sentiment_timeline=tuple(
@@ -71,6 +75,10 @@ def insights_of(analysis: Analysis, title: str) -> Insights | None:
                 for at in details.get("sentiment_timeline", ())
             ),
             meta=_meta(details.get("meta") or {}),
+            sections=tuple(
+                Section(each["key"], each["title"], _points(each["items"]))
+                for each in details.get("sections", ())
+            ),
         ),
     )
 
@@ -121,10 +129,14 @@ def _sentiment(found: Json) -> Sentiment:
 
 
 def _meta(found: Json) -> InsightsMeta:
+    tokens = found.get("tokens") or {}
     return InsightsMeta(
         provider=found.get("provider", ""),
         model=found.get("model"),
         coverage=found.get("coverage", 1.0),
         degraded=found.get("degraded", False),
         degraded_reason=found.get("degraded_reason"),
+        template=found.get("template"),
+        tokens=Tokens(tokens.get("sent", 0), tokens.get("written", 0)),
+        seconds=found.get("seconds", 0.0),
     )

@@ -1,14 +1,15 @@
 """A recording as a Word document."""
 
 import io
+from collections.abc import Sequence
 
 from docx import Document
 from docx.document import Document as DocumentType
 from docx.shared import Pt
 
-from echostream.domain import Insights, Transcript
+from echostream.domain import ActionItem, Insights, Transcript
 from echostream.exports import paragraphs
-from echostream_ui.library.store import ActionItem, Analysis, Media
+from echostream_ui.library.store import Analysis, Media
 from echostream_ui.words import wording
 from echostream_ui.words.languages import language_name
 
@@ -29,7 +30,7 @@ def to_docx(
     if media.tags:
         document.add_paragraph(_clean(f"Tags: {', '.join(media.tags)}"))
     if insights:
-        _add_insights(document, insights, analysis.action_items)
+        _add_insights(document, insights, [item.done for item in analysis.action_items])
     document.add_heading("Transcript", level=1)
     for each in paragraphs(transcript.segments):
         paragraph = document.add_paragraph()
@@ -54,9 +55,8 @@ def _facts(media: Media, transcript: Transcript, timezone: str | None) -> list[s
     return facts
 
 
-def _add_insights(
-    document: DocumentType, insights: Insights, items: tuple[ActionItem, ...]
-) -> None:
+def _add_insights(document: DocumentType, insights: Insights, done: Sequence[bool]) -> None:
+    """`done` says of each action item whether it is ticked off."""
     details = insights.details
     if insights.summary:
         document.add_heading("Summary", level=1)
@@ -67,20 +67,21 @@ def _add_insights(
     for heading, entries in (
         ("Key points", [point.text for point in details.key_points]),
         ("Decisions", [point.text for point in details.decisions]),
-        ("Action items", [_item(item) for item in items]),
+        ("Action items", list(map(_item, details.action_items, done))),
         ("Questions", [point.text for point in details.questions]),
+        *((each.title, [point.text for point in each.items]) for each in details.sections),
     ):
         if entries:
-            document.add_heading(heading, level=1)
+            document.add_heading(_clean(heading), level=1)
         for entry in entries:
             document.add_paragraph(_clean(entry), style="List Bullet")
     document.add_heading("Sentiment", level=1)
     document.add_paragraph(wording.SENTIMENT_WORDS[insights.sentiment.label])
 
 
-def _item(item: ActionItem) -> str:
+def _item(item: ActionItem, done: bool) -> str:
     known = ", ".join(part for part in (item.owner, item.due) if part)
-    return f"{'☑' if item.done else '☐'} {item.text}{f' ({known})' if known else ''}"
+    return f"{'☑' if done else '☐'} {item.text}{f' ({known})' if known else ''}"
 
 
 def _clean(text: str) -> str:

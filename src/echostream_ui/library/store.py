@@ -69,9 +69,10 @@ class Analysis:
     """The results of a recording: a row of `analysis`.
 
     `request` holds the options of the request, `response` the API's unchanged answer, or None until
-    there is one. `insights` are the ones to show: the answer's, or newer ones. `edits` are the
-    user's texts for segments, by segment id; `speakers` are the user's names for the answer's
-    speakers. `response` and its text are never changed.
+    there is one. `insights` are the ones to show: the answer's, or newer ones, whose template and
+    language `request` then has, and which hold the user's names of that time in `speakers`. `edits`
+    are the user's texts for segments, by segment id; `speakers` are the user's names for the
+    answer's speakers. `response` and its text are never changed.
     """
 
     media_id: str
@@ -200,7 +201,8 @@ class Store(Protocol):
         that the insights suggest replaces it. May be called again with the same answer."""
 
     def update_analysis(self, media_id: str, **changes: Any) -> None:
-        """Sets `insights`, `edits`, `speakers` or `action_items`, and what is derived from them."""
+        """Sets `request`, `insights`, `edits`, `speakers` or `action_items`, and what is derived
+        from them."""
 
     def search(self, query: Query) -> Page: ...
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from echostream_ui.library.store import ActionItem, Json
+from echostream_ui.library.names import renamed_owner, since_insights
+from echostream_ui.library.store import ActionItem, Analysis, Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,27 @@ def text_of(response: Json, edits: Mapping[int, str]) -> str:
     return "\n".join(line.text for line in lines_of(response, edits, {}) if line.text)
 
 
+def segments_of(analysis: Analysis) -> list[Json]:
+    """Returns the lines with a text, with the user's names for the speakers, as segments that the
+    API takes."""
+    response = analysis.response or {}
+    told = {each["id"]: each.get("language") for each in response.get("segments", [])}
+    # Whatever was spoken, a translation is in English.
+    spoken = "en" if analysis.request.get("task") == "translate" else None
+    return [
+        {
+            "id": line.id,
+            "start": line.start_s,
+            "end": line.end_s,
+            "text": line.text,
+            "language": spoken or told[line.id] or response.get("language") or None,
+            "speaker": line.speaker,
+        }
+        for line in lines_of(response, analysis.edits, analysis.speakers)
+        if line.text
+    ]
+
+
 def action_items_of(insights: Json | None) -> tuple[ActionItem, ...]:
     """Returns the action items of insights, without the user's changes."""
     return tuple(
@@ -67,19 +89,26 @@ def action_items_of(insights: Json | None) -> tuple[ActionItem, ...]:
     )
 
 
-def merged_items(
-    insights: Json | None, kept: tuple[ActionItem, ...], found_before: Json | None
-) -> tuple[ActionItem, ...]:
-    """Returns the action items of newer insights without losing the user's changes to the older
-    ones. An item with the same text stays as the user left it; an item that the newer insights do
-    not have stays if the user had changed it or ticked it off."""
-    untouched = action_items_of(found_before)
-    known = {_key(item.text): item for item in kept}
+def merged_items(insights: Json, latest: Analysis) -> tuple[ActionItem, ...]:
+    """Returns the action items of newer insights without losing the user's changes to the ones of
+    `latest`. An item with the same text stays as the user left it; an item that the newer insights
+    do not have stays if the user had changed it or ticked it off."""
+    untouched = _named_items(latest)
+    known = {_key(item.text): item for item in latest.action_items}
     merged = [
         replace(known.pop(_key(item.text), item), evidence=item.evidence)
-        for item in action_items_of(insights)
+        for item in _named_items(replace(latest, insights=insights))
     ]
     return (*merged, *(item for item in known.values() if item not in untouched))
+
+
+def _named_items(analysis: Analysis) -> list[ActionItem]:
+    """The items of the insights, with owners as the user calls them now."""
+    changed = since_insights(analysis)
+    return [
+        replace(item, owner=renamed_owner(item, changed))
+        for item in action_items_of(analysis.insights)
+    ]
 
 
 def _key(text: str) -> str:

@@ -10,6 +10,8 @@ from echostream_ui.api_client import Options
 from echostream_ui.library.store import UNFINISHED, Json, Media, Query, Store, StoreError
 from echostream_ui.pages import opening, speakers
 from echostream_ui.pages.session import current_store
+from echostream_ui.recording import template_choice
+from echostream_ui.recording.insights_again import Wanted
 from echostream_ui.services import services
 from echostream_ui.words.languages import NAMES
 from echostream_ui.words.problems import words
@@ -55,6 +57,9 @@ def ask_options() -> Json:
             "Generate insights", True, key="add_insights", persist_state="session"
         )
         who = speakers.ask(left, "add_speakers")
+        wanted = Wanted()
+        if insights:
+            wanted = template_choice.ask(*st.columns(2), Wanted(), key="add")
         prompt = st.text_input(
             "Names and terms that are likely to be said",
             max_chars=2000,
@@ -71,6 +76,8 @@ def ask_options() -> Json:
         prompt=prompt or None,
         insights=insights,
         model=model,
+        template=wanted.template,
+        insights_language=wanted.language,
         **who,
     ).as_json()
 

@@ -1,4 +1,4 @@
-"""Actions on several recordings at once: tag, export, delete."""
+"""Actions on several recordings at once: ask, tag, export, delete."""
 
 import io
 import zipfile
@@ -8,6 +8,7 @@ import streamlit as st
 
 from echostream_ui.documents import FORMATS, LABELS, Format, export, file_name
 from echostream_ui.library.store import Media, Store
+from echostream_ui.pages import about
 from echostream_ui.services import services
 from echostream_ui.words.wording import count, plain
 
@@ -15,6 +16,8 @@ from echostream_ui.words.wording import count, plain
 def show(store: Store, chosen: Sequence[Media], known_tags: Sequence[str]) -> None:
     """Shows how many are selected, and the buttons."""
     st.markdown(f"**{count(len(chosen), 'recording')} selected**", width="content")
+    if st.button("Ask", icon=":material/question_answer:"):
+        about.ask(about.selected(chosen))
     if st.button("Tag", icon=":material/label:"):
         ask_tags(store, chosen, known_tags)
     if st.button("Export", icon=":material/download:"):

@@ -19,7 +19,7 @@ from echostream_ui.library.store import (
     Sort,
     Store,
 )
-from echostream_ui.pages import bulk
+from echostream_ui.pages import about, bulk
 from echostream_ui.pages.session import current_store
 from echostream_ui.words.languages import language_name
 from echostream_ui.words.wording import SENTIMENT_WORDS, STATE_WORDS, clock, count, local
@@ -174,7 +174,10 @@ def show_table(store: Store, rows: Sequence[Row], total: int, query: Query, face
         if chosen:
             bulk.show(store, chosen, facets.tags)
         else:
-            st.caption(f"{count(total, 'recording')}. Click one to open it, or select several.")
+            words = f"{count(total, 'recording')}. Click one to open it, or select several."
+            st.caption(words, width="content")
+            if st.button("Ask about these", icon=":material/question_answer:"):
+                about.ask(about.matching(store, query))
 
 
 def as_frame(rows: Sequence[Row], *, with_excerpts: bool) -> pd.DataFrame:

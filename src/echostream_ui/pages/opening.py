@@ -9,13 +9,14 @@ import streamlit as st
 _KEY = "recording_to_open"
 
 
-def ask(media_id: str) -> None:
-    """Makes the page switch to a recording. Does not return."""
-    st.session_state[_KEY] = media_id
+def ask(media_id: str, line: int | None = None) -> None:
+    """Makes the page switch to a recording, and there to a line if one is given. Does not
+    return."""
+    st.session_state[_KEY] = {"id": media_id} | ({"line": str(line)} if line is not None else {})
     st.rerun()
 
 
 def follow() -> None:
     """Switches to the recording if `ask` was called. Call this first in a page."""
-    if media_id := st.session_state.pop(_KEY, None):
-        st.switch_page("recording.py", query_params={"id": media_id})
+    if found := st.session_state.pop(_KEY, None):
+        st.switch_page("recording.py", query_params=found)

@@ -1,10 +1,12 @@
 """One recording: its audio, transcript and insights."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from echostream_ui.components.player import player
 from echostream_ui.library.store import UNFINISHED, Analysis, Json, Media, Store, StoreError
-from echostream_ui.library.transcript import edited, lines_of
+from echostream_ui.library.transcript import Line, edited, lines_of
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import cautions, header, insights, states
 from echostream_ui.recording.audio import audio_of, copy_is_made
@@ -27,12 +29,12 @@ def main() -> None:
         states.ended(store, media)
         header.show(store, media, None)
         return
-    header.show(store, media, analysis)
-    _completed(store, media, analysis)
-
-
-def _completed(store: Store, media: Media, analysis: Analysis) -> None:
     lines = lines_of(analysis.response or {}, analysis.edits, analysis.speakers)
+    header.show(store, media, analysis, lines)
+    _completed(store, media, analysis, lines)
+
+
+def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[Line]) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         audio = audio_of(store, media)
@@ -47,12 +49,19 @@ def _completed(store: Store, media: Media, analysis: Analysis) -> None:
             audio=audio.url,
             notice=audio.notice,
             unplayable=audio.unplayable,
+            start=_start(),
             reply=st.session_state.get(f"{key}-reply"),
             on_edit=lambda change: _edit(store, media.id, f"{key}-reply", change),
         )
         cautions.show(analysis.response or {}, lines, key=f"cautions-{media.id}")
     with right:
         insights.show(store, media, analysis, {line.id: line for line in lines})
+
+
+def _start() -> int | None:
+    """Returns the line that the page was opened for."""
+    line = st.query_params.get("line", "")
+    return int(line) if line.isdecimal() else None
 
 
 def _edit(store: Store, media_id: str, reply: str, change: Json) -> None:

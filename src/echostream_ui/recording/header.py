@@ -1,27 +1,33 @@
 """The facts about a recording, and the actions on it as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
 from echostream.exports import CueOptions
 from echostream_ui import documents
-from echostream_ui.library.store import Analysis, Json, Media, Store
+from echostream_ui.library.names import changes, renamed_owner, speakers_of
+from echostream_ui.library.store import Analysis, Json, Media, Store, StoreError
+from echostream_ui.library.transcript import Line
 from echostream_ui.recording import talk_time
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording
 from echostream_ui.words.languages import language_name
 
+_FIRST_WORDS_CHARS = 80
 
-def show(store: Store, media: Media, analysis: Analysis | None) -> None:
-    """Shows title, facts, tags and actions. What needs a transcript is shown if `analysis` is."""
+
+def show(store: Store, media: Media, analysis: Analysis | None, lines: Sequence[Line] = ()) -> None:
+    """Shows title, facts, tags and actions. What needs a transcript, whose lines are given then, is
+    shown if `analysis` is."""
     if analysis is not None:
         st.title(wording.plain(media.title), anchor=False)
     st.caption(wording.plain(" · ".join(_facts(media, analysis.response if analysis else None))))
     if analysis is not None:
-        talk_time.show(analysis.response or {}, analysis.speakers)
+        talk_time.show(analysis.response or {}, analysis.speakers, lines)
     if media.tags:
         with st.container(horizontal=True, gap="small"):
             for tag in media.tags:
@@ -36,12 +42,6 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
             _name_speakers(store, analysis, speakers)
         if st.button("Delete", icon=":material/delete:"):
             _delete(store, media)
-
-
-def speakers_of(response: Json | None) -> list[str]:
-    """Returns the API's names for the speakers, in order of their first words."""
-    found = ((response or {}).get("segments") or []) if response else []
-    return list(dict.fromkeys(each["speaker"] for each in found if each.get("speaker")))
 
 
 def _facts(media: Media, response: Json | None) -> list[str]:
@@ -109,14 +109,38 @@ def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) ->
     st.write("Leave a name empty to restore the recognised one.")
     with st.form("speakers", border=False):
         names = {
-            speaker: st.text_input(speaker, analysis.speakers.get(speaker, ""), max_chars=100)
+            speaker: st.text_input(
+                speaker,
+                analysis.speakers.get(speaker, ""),
+                max_chars=100,
+                placeholder=_first_words(analysis, speaker),
+            )
             for speaker in speakers
         }
         if not st.form_submit_button("Save", type="primary"):
             return
-    kept = {speaker: name.strip() for speaker, name in names.items() if name.strip()}
-    store.update_analysis(analysis.media_id, speakers=kept)
+    kept = {speaker: " ".join(name.split()) for speaker, name in names.items() if name.strip()}
+    _keep_names(store, analysis.media_id, kept)
     st.rerun()
+
+
+def _first_words(analysis: Analysis, speaker: str) -> str:
+    """What somebody says first, to recognise them by."""
+    said = (analysis.response or {}).get("segments", ())
+    text = next((each["text"] for each in said if each.get("speaker") == speaker), "")
+    return f"Says: {text.strip()[:_FIRST_WORDS_CHARS]}"
+
+
+def _keep_names(store: Store, media_id: str, names: Mapping[str, str]) -> None:
+    """Saves the names, also as those of the action items' owners."""
+    analysis = store.analysis(media_id)
+    if analysis is None:
+        raise StoreError("The recording has been deleted meanwhile.")
+    changed = changes(speakers_of(analysis.response), analysis.speakers, names)
+    items = tuple(
+        replace(item, owner=renamed_owner(item, changed)) for item in analysis.action_items
+    )
+    store.update_analysis(media_id, speakers=names, action_items=items)
 
 
 @st.dialog("Delete this recording?")

@@ -1,11 +1,25 @@
 """Generates insights again, in the background, from a recording's current text."""
 
 import asyncio
+from dataclasses import dataclass
 
 from echostream_ui.api_client import ApiClient
-from echostream_ui.library.store import Analysis, Store, StoreError
-from echostream_ui.library.transcript import lines_of, merged_items, text_of
-from echostream_ui.recording.evidence import mapped
+from echostream_ui.library.store import Analysis, Json, Store, StoreError
+from echostream_ui.library.transcript import merged_items, segments_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to look for (a template as the API has it) and the language to write in. None leaves the
+    choice to the API: its default template, and the language of the recording."""
+
+    template: Json | None = None
+    language: str | None = None
+
+    @classmethod
+    def before(cls, request: Json) -> "Wanted":
+        """What an earlier request asked for."""
+        return cls(request.get("template"), request.get("insightsLanguage"))
 
 
 def name_of(media_id: str) -> str:
@@ -13,23 +27,20 @@ def name_of(media_id: str) -> str:
     return f"insights {media_id}"
 
 
-async def make_again(api: ApiClient, store: Store, media_id: str) -> None:
+async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted) -> None:
     """Gets insights into the edited text from the API and saves them, with the user's changes to
     the action items. Raises ApiError and StoreError."""
     analysis = await _analysis(store, media_id)
-    response = analysis.response or {}
-    text = text_of(response, analysis.edits)
-    answer = await api.insights(text, _language(analysis))
-    if answer.get("insights") is None:
-        raise StoreError(
-            "The API makes no insights.", "Set its `INSIGHTS_PROVIDER` to something but `none`."
-        )
-    lines = lines_of(response, analysis.edits, {})
-    insights = mapped(answer["insights"], answer.get("segments", []), lines)
+    asked = {"template": wanted.template, "language": wanted.language}
+    insights = await api.insights({"segments": segments_of(analysis)} | asked)
+    insights["speakers"] = dict(analysis.speakers)  # `library.names` needs what they were called
     latest = await _analysis(store, media_id)  # the user may have edited it meanwhile
-    items = merged_items(insights, latest.action_items, latest.insights)
+    items = merged_items(insights, latest)
+    request = latest.request | {"template": wanted.template, "insightsLanguage": wanted.language}
     await asyncio.to_thread(
-        lambda: store.update_analysis(media_id, insights=insights, action_items=items)
+        lambda: store.update_analysis(
+            media_id, insights=insights, action_items=items, request=request
+        )
     )
 
 
@@ -38,11 +49,3 @@ async def _analysis(store: Store, media_id: str) -> Analysis:
     if analysis is None:
         raise StoreError("The recording has been deleted meanwhile.")
     return analysis
-
-
-def _language(analysis: Analysis) -> str | None:
-    """Returns the language of the text, which is English if it was translated."""
-    if analysis.request.get("task") == "translate":
-        return "en"
-    language: str | None = (analysis.response or {}).get("language")
-    return language or None

@@ -1,21 +1,40 @@
 """How long each speaker speaks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import streamlit as st
-
+from echostream_ui.components.player import component, voices_of
 from echostream_ui.library.store import Json
+from echostream_ui.library.transcript import Line
 from echostream_ui.words import wording
 
 
-def show(response: Json, names: Mapping[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A speaker's part of the talk time. `voice` is the number of the colour in the transcript."""
+
+    name: str
+    voice: int
+    seconds: float
+    share: float
+
+
+def show(response: Json, names: Mapping[str, str], lines: Sequence[Line]) -> None:
     """Shows each speaker's share, or nothing for a single one. `names` are the user's."""
-    if shares := shares_of(response, names):
-        told = " · ".join(f"{wording.plain(name)} {share:.0%}" for name, share in shares)
-        st.caption(f"Talk time: {told}")
+    if shares := shares_of(response, names, lines):
+        people = [
+            {
+                "name": each.name,
+                "voice": each.voice,
+                "share": each.share,
+                "told": f"{each.share:.0%}, {wording.duration(each.seconds)}",
+            }
+            for each in shares
+        ]
+        component("talk_time")(key="talk-time", data={"label": "Talk time", "people": people})
 
 
-def shares_of(response: Json, names: Mapping[str, str]) -> list[tuple[str, float]]:
+def shares_of(response: Json, names: Mapping[str, str], lines: Sequence[Line]) -> list[Share]:
     """Returns the speakers with their shares of the talk time, the largest first. Speakers with the
     same name are one."""
     seconds: dict[str, float] = {}
@@ -25,4 +44,9 @@ def shares_of(response: Json, names: Mapping[str, str]) -> list[tuple[str, float
     whole_s = sum(seconds.values())
     if len(seconds) < 2 or not whole_s:
         return []
-    return sorted(((name, s / whole_s) for name, s in seconds.items()), key=lambda one: -one[1])
+    voices = voices_of(lines)
+    shares = [
+        Share(name, voices.get(name, len(voices)), taken_s, taken_s / whole_s)
+        for name, taken_s in seconds.items()
+    ]
+    return sorted(shares, key=lambda each: -each.share)

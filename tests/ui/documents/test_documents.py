@@ -124,6 +124,29 @@ def test_speakers_as_data_have_the_users_names() -> None:
     assert {segment["speaker"] for segment in found["segments"]} == {"Ann"}
 
 
+def test_insights_have_the_users_names_and_the_templates_sections() -> None:
+    point = {"text": "Speaker S ships.", "evidence": [0]}
+    section = {"key": "risks", "title": "Risks", "items": [point]}
+    details = INSIGHTS["details"] | {"key_points": [], "sections": [section]}
+    insights = INSIGHTS | {"summary": "Speaker S and a plan.", "details": details}
+    segments = [segment | {"speaker": "S"} for segment in RESPONSE["segments"]]
+    analysis = replace(
+        ANALYSIS,
+        response=RESPONSE | {"segments": segments},
+        insights=insights,
+        speakers={"S": "Ann"},
+        action_items=(ActionItem("Ask Speaker S", "Ann"),),
+    )
+    found = text("md", analysis)
+    assert "Ann and a plan." in found
+    assert "- [ ] Ask Ann (Ann)\n" in found
+    assert "## Risks\n\n- Ann ships.\n" in found
+    document = docx.Document(io.BytesIO(documents.export(MEDIA, analysis, "docx")))
+    paragraphs = [paragraph.text for paragraph in document.paragraphs]
+    assert "☐ Ask Ann (Ann)" in paragraphs
+    assert paragraphs[paragraphs.index("Risks") + 1] == "Ann ships."
+
+
 def test_word_opens_the_document() -> None:
     document = docx.Document(io.BytesIO(documents.export(MEDIA, ANALYSIS, "docx", "Europe/Berlin")))
     paragraphs = [paragraph.text for paragraph in document.paragraphs]

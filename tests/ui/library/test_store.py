@@ -166,9 +166,11 @@ def test_edits_speakers_and_action_items_are_kept(store):
 def test_newer_insights_take_their_topics_and_sentiment_along(store):
     fill(store, "m1", topics=("old",), sentiment="negative")
     newer = answer(topics=("new", "newer"), sentiment="positive")["insights"]
-    store.update_analysis("m1", insights=newer)
+    wanted = {"template": {"name": UNICODE}, "insightsLanguage": None}
+    store.update_analysis("m1", insights=newer, request=wanted)
     (row,) = store.search(Query()).rows
     assert (row.topics, row.sentiment) == (("new", "newer"), "positive")
+    assert store.analysis("m1").request == wanted
     store.update_analysis("m1", insights=None)
     (row,) = store.search(Query()).rows
     assert (row.topics, row.sentiment, row.sentiment_score) == ((), None, None)

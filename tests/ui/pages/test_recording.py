@@ -174,15 +174,24 @@ def test_speakers_can_be_named(
         {"id": f"Speaker {number}", "name": None, "seconds": seconds}
         for number, seconds in ((1, 2.0), (2, 6.0))
     ]
-    media_id = opened(answer | {"segments": segments, "speakers": speakers})
+    item = answer["insights"]["details"]["action_items"][0] | {"owner": "Speaker 2"}
+    details = answer["insights"]["details"] | {"action_items": [item]}
+    insights = answer["insights"] | {"summary": "Speaker 2 is right.", "details": details}
+    media_id = opened(answer | {"segments": segments, "speakers": speakers, "insights": insights})
     expect(line(page, 1).locator(".speaker")).to_have_text("Speaker 2")
     page.get_by_role("button", name="Name speakers").click()
     page.get_by_label("Speaker 2").fill("Maria")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(line(page, 1).locator(".speaker")).to_have_text("Maria")
     expect(line(page, 0).locator(".speaker")).to_have_text("Speaker 1")
-    assert analysis_of(store, media_id).speakers == {"Speaker 2": "Maria"}
-    expect(page.get_by_text("Talk time: Maria 75% · Speaker 1 25%")).to_be_visible()
+    kept = analysis_of(store, media_id)
+    assert kept.speakers == {"Speaker 2": "Maria"}
+    assert kept.action_items[0].owner == "Maria"
+    expect(page.get_by_text("Maria is right.")).to_be_visible()
+    page.get_by_role("tab", name="Action items").click()
+    expect(page.get_by_placeholder("Owner")).to_have_value("Maria")
+    shares = page.get_by_role("list", name="Talk time").get_by_role("listitem")
+    expect(shares).to_have_text(["Maria 75%, 6 s", "Speaker 1 25%, 2 s"])
     colours = [
         line(page, number)
         .locator(".speaker")
@@ -226,6 +235,7 @@ def test_insights_are_made_again_from_the_edited_text(
     kept = analysis_of(store, media_id)
     assert [item.evidence for item in kept.action_items if item.text == text] == [(last,)]
     page.get_by_role("checkbox", name=text).check(force=True)
+    page.get_by_role("tab", name="Summary").click()
     page.get_by_role("button", name="Make insights again").click()
     expect(page.get_by_text("Generating insights from")).to_have_count(0)
     expect(page.get_by_role("button", name="Make insights again")).to_be_visible()

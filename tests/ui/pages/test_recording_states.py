@@ -204,7 +204,9 @@ def test_stand_in_insights_are_said_to_be_that(look: Look, store: SqliteStore) -
     app = look(add_recording(store, answer(insights=insights), audio=None))
     assert "quota exceeded" in app.warning[0].value
     texts = [caption.value for caption in app.caption]
-    assert "Only 50% of the text was read for them." in texts
+    assert (
+        "Made offline, without a language model: quotes only. Only 50% of the text was read."
+    ) in texts
     assert "No action items were found." in texts
     assert "This recording has no sentiment over time." in texts
     assert app.markdown[0].value == r"\*A\* summary."

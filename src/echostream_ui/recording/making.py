@@ -1,0 +1,65 @@
+"""How a recording's insights were made, and the controls to make them again."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from echostream_ui.library.store import Analysis, Json, Store
+from echostream_ui.recording import template_choice
+from echostream_ui.recording.insights_again import Wanted, make_again, name_of
+from echostream_ui.services import services
+from echostream_ui.words.makers import lacking, made_by
+from echostream_ui.words.problems import words
+from echostream_ui.words.wording import plain
+
+_LOOK_S = 1.0
+
+
+def show_maker(meta: Json) -> None:
+    """Says what made the insights, of how much of the text, and what is missing."""
+    if reason := lacking(meta):
+        st.warning(plain(reason), icon=":material/warning:")
+    if told := made_by(meta, template_choice.titles()):
+        st.caption(plain(told))
+
+
+def show_again(store: Store, analysis: Analysis) -> None:
+    """Shows the controls, or that insights are being made: a fragment that polls."""
+    is_running = services().background.is_running(name_of(analysis.media_id))
+    st.fragment(_again, run_every=_LOOK_S if is_running else None)(store, analysis)
+
+
+def _again(store: Store, analysis: Analysis) -> None:
+    media_id = analysis.media_id
+    background, name = services().background, name_of(media_id)
+    problem = f"again-problem-{media_id}"
+    was_running = st.session_state.get(f"again-{media_id}", False)
+    is_running = background.is_running(name)
+    st.session_state[f"again-{media_id}"] = is_running
+    if error := background.take_error(name):
+        st.session_state[problem] = words(error)
+    if was_running and not is_running:
+        st.rerun()
+    if is_running:
+        st.status("Generating insights from the current text…", state="running")
+        return
+    if st.session_state.get(problem):
+        st.error(st.session_state[problem], icon=":material/error:")
+    wanted = template_choice.ask(*st.columns(2), _before(analysis), key=f"again-{media_id}")
+    label = "Make insights again" if analysis.insights else "Make insights"
+    help_text = "From the text with your edits and names."
+    if st.button(label, icon=":material/auto_awesome:", help=help_text):
+        st.session_state.pop(problem, None)
+        st.session_state[f"again-{media_id}"] = True
+        background.start(name, lambda: make_again(services().api, store, media_id, wanted))
+        st.rerun()
+
+
+def _before(analysis: Analysis) -> Wanted:
+    """What the insights that are shown were asked for."""
+    before = Wanted.before(analysis.request)
+    meta = ((analysis.insights or {}).get("details") or {}).get("meta") or {}
+    made_with = [
+        each for each in services().templates.offered if each["name"] == meta.get("template")
+    ]
+    return before if before.template or not made_with else replace(before, template=made_with[0])
