@@ -6,14 +6,23 @@ from hypothesis import strategies as st
 
 from echostream.engine.whisper.loops import before_loop
 
+MARK = 0
 SAID = [7, 8, 9, 1, 2, 3, 4, 5, 6]
 UNIT = [1, 2, 3, 4, 5, 6]
+
+
+def is_mark(token: int) -> bool:
+    return token == MARK
 
 
 @pytest.mark.parametrize("rest", range(len(UNIT)))
 def test_the_first_copy_stays(rest: int) -> None:
     looped = SAID + UNIT * 3 + UNIT[:rest]
-    assert before_loop(looped) == SAID
+    assert before_loop(looped, is_mark) == SAID
+
+
+def test_the_mark_after_the_first_copy_stays() -> None:
+    assert before_loop([MARK, *UNIT] * 4, is_mark) == [MARK, *UNIT, MARK]
 
 
 @pytest.mark.parametrize(
@@ -28,7 +37,7 @@ def test_the_first_copy_stays(rest: int) -> None:
     ],
 )
 def test_what_is_no_loop_stays(ids: list[int]) -> None:
-    assert before_loop(ids) == ids
+    assert before_loop(ids, is_mark) == ids
 
 
 @given(
@@ -40,7 +49,7 @@ def test_a_loop_is_cut_and_only_repetitions_go(
     before: list[int], unit: list[int], copies: int
 ) -> None:
     looped = before + unit * copies
-    kept = before_loop(looped)
+    kept = before_loop(looped, is_mark)
     assert looped[: len(kept)] == kept
-    assert len(kept) <= len(before) + len(unit)
+    assert len(kept) <= len(before) + len(unit) + 1
     assert set(looped[len(kept) :]) <= set(unit)

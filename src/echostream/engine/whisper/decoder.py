@@ -212,7 +212,10 @@ class WhisperDecoder:
         text_ids = written
         if not padded:
             # The first copy is what was said. Speech that is still without text is read again.
-            text_ids = [before_loop(ids) if len(ids) >= limit else ids for ids in written]
+            text_ids = [
+                before_loop(ids, task.is_mark) if len(ids) >= limit else ids
+                for ids, task in zip(written, tasks, strict=True)
+            ]
         return [
             _reading(result, tokens, task.request, is_cut=len(ids) >= limit)
             for result, ids, tokens, task in zip(
@@ -267,6 +270,10 @@ class _Task:
     request: Request
     tokenizer: Any
     prompt: list[int]
+
+    def is_mark(self, token: int) -> bool:
+        text = self.tokenizer.decode([token]).strip()
+        return bool(text) and not any(character.isalnum() for character in text)
 
     @property
     def batches_with(self) -> Hashable:
