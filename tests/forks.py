@@ -6,6 +6,7 @@ handlers, and without pytest. Tests of the start itself, of memory and of what t
 start it with `subprocess`.
 """
 
+import atexit
 import functools
 import gc
 import importlib
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 PRELOADED = (
@@ -75,6 +77,7 @@ def start(
     command: Sequence[str],
     env: Mapping[str, str],
     *,
+    cwd: Path | None = None,
     stdin: int | None = None,
     stdout: int | None = None,
     stderr: int | None = None,
@@ -82,7 +85,7 @@ def start(
     """Starts `command`, which is `-m` and a module, or a script, and its arguments. Streams that
     are None are /dev/null."""
     ours, theirs = socket.socketpair()
-    request = json.dumps([list(command), dict(env), os.getcwd()]).encode()
+    request = json.dumps([list(command), dict(env), str(cwd or Path.cwd())]).encode()
     with theirs, open(os.devnull, "r+b", buffering=0) as null:
         streams = [null.fileno() if one is None else one for one in (stdin, stdout, stderr)]
         socket.send_fds(_parent(), [request], [theirs.fileno(), *streams])
@@ -97,6 +100,7 @@ def _parent() -> socket.socket:
         command = [sys.executable, "-P", str(Path(__file__).resolve())]
         # It goes on in a child of its own, so it is none of the children that tests count.
         subprocess.run(command, stdin=theirs, stdout=subprocess.DEVNULL, check=True)
+    atexit.register(ours.close)
     return ours
 
 
@@ -126,11 +130,8 @@ def _fork_for(requests: socket.socket) -> list[str] | None:
 
 def _tell_end(pid: int, answers: socket.socket) -> None:
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    with answers:
-        try:
-            answers.sendall(b"%d\n" % status)
-        except BrokenPipeError:  # the test did not wait for it
-            pass
+    with answers, suppress(BrokenPipeError):  # the test did not wait for it
+        answers.sendall(b"%d\n" % status)
 
 
 def _begin(
