@@ -21,9 +21,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 PRELOADED = (
     "echostream.cli",
+    "echostream.live_client",
+    "echostream.show",
     "echostream.web.cluster",
     "echostream.web.server",
     "echostream.worker.main",
@@ -90,6 +93,20 @@ def start(
         streams = [null.fileno() if one is None else one for one in (stdin, stdout, stderr)]
         socket.send_fds(_parent(), [request], [theirs.fileno(), *streams])
     return Forked(command, ours)
+
+
+def run(
+    command: Sequence[str], env: Mapping[str, str], *, timeout: float = 120
+) -> subprocess.CompletedProcess[bytes]:
+    """As `subprocess.run` with `capture_output`."""
+    with TemporaryFile() as stdout, TemporaryFile() as stderr:
+        process = start(command, env, stdout=stdout.fileno(), stderr=stderr.fileno())
+        try:
+            status = process.wait(timeout)
+        finally:
+            process.kill()
+        said = [stream.read() for stream in (stdout, stderr) if stream.seek(0) == 0]
+    return subprocess.CompletedProcess(command, status, *said)
 
 
 @functools.cache
