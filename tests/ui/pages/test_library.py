@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.library.store import Query
 from processes import cpu_s
-from ui.seeded import seed
+from ui.seeded import multiply, seed
 from ui.site import Site, site
 from web.process import ServerProcess
 
@@ -24,7 +24,8 @@ LITTLE_S = 0.7
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("large") / "library"
     store = SqliteStore(folder)
-    made = seed(store, MANY)
+    made = seed(store, MANY // 20)
+    multiply(folder, 20)
     store.update_media(made[7].id, title="The zebra meeting")
     store.close()
     return folder
