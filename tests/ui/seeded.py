@@ -88,8 +88,8 @@ def multiply(folder: Path, times: int) -> None:
         for table, own in _COPIED.items():
             names = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
             rest = [name for name in names if name not in own]
-            sql = (
-                f"INSERT INTO {table} ({', '.join([*own, *rest])})"
+            sql = (  # of names and expressions of our own
+                f"INSERT INTO {table} ({', '.join([*own, *rest])})"  # noqa: S608
                 f" SELECT {', '.join([*own.values(), *rest])}"
                 f" FROM {table}, json_each(:copies) AS copy ORDER BY copy.value"
             )
