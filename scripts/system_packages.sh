@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make sure that programs the tests run are there: install them where that is allowed, else name
 # the first one that is missing. Arguments are programs, with `:package` after those whose Debian
-# package has another name, and `/program` after those that another one can replace.
+# package has another name, and `/program` after those that another one can stand in for.
 set -eu
 for wanted in "$@"; do
   other=${wanted#*/}
