@@ -16,7 +16,8 @@ UI := $(VENV)/.ui
 DEV := $(VENV)/.dev
 EXTRAS := whisper sphinx gemini openai queue s3
 LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links
-SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy chromium pg_createcluster:postgresql
+SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy pg_createcluster:postgresql \
+  chromium chromium-headless-shell/chromium
 
 # More than the cores of a small machine, since much of a test is waiting. Without bytecode, which some machines switch
 # off, each of the processes would compile all tests anew.

@@ -13,6 +13,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+import forks
 from conftest import (
     SAMPLE,
     TINY_WHISPER,
@@ -28,10 +29,15 @@ COMMAND = [sys.executable, "-m", "echostream"]
 OFFLINE = {"ASR_ENGINE": "whisper", "WHISPER_MODEL": str(TINY_WHISPER)}
 
 
-def run(*args: str, stdin: bytes | None = None, **environment: str) -> subprocess.CompletedProcess:
+def run(*args: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return forks.run([*COMMAND[1:], *args], os.environ | OFFLINE | environment)
+
+
+def run_alone(*args: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """In an interpreter of its own, which pipes lead to and from."""
     return subprocess.run(
         [*COMMAND, *args],
-        env=os.environ | OFFLINE | environment,
+        env=os.environ | OFFLINE,
         input=stdin,
         capture_output=True,
         timeout=120,
@@ -56,7 +62,7 @@ def test_help_loads_nothing_heavy():
     code = f"import sys, echostream.cli; print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
-    assert b"transcribe" in run("--help").stdout
+    assert b"transcribe" in run_alone("--help").stdout
 
 
 def test_version():
@@ -64,7 +70,7 @@ def test_version():
 
 
 def test_a_pipe_gets_the_text_and_nothing_else(clip):
-    done = run("transcribe", str(clip))
+    done = run_alone("transcribe", str(clip))
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode() == SPOKEN + "\n"
     assert done.stderr == b"", "no progress where there is no terminal"
@@ -101,7 +107,7 @@ def test_a_template_that_only_a_language_model_fills(clip):
 
 
 def test_stdin(clip):
-    done = run("transcribe", "-", stdin=clip.read_bytes())
+    done = run_alone("transcribe", "-", stdin=clip.read_bytes())
     assert done.stdout.decode() == SPOKEN + "\n"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from conftest import SAMPLE, running, sample_pcm, sample_text, write_wav
 from streaming.oracle import OracleTranscriber
 from web.support import around, settings_of
@@ -36,8 +37,10 @@ def environment() -> dict[str, str]:
 
 
 def live(
-    environment: dict[str, str], *arguments: str, stdin: bytes = b""
+    environment: dict[str, str], *arguments: str, stdin: bytes | None = None
 ) -> "subprocess.CompletedProcess[bytes]":
+    if stdin is None:
+        return forks.run([*COMMAND[1:], *arguments], environment, timeout=60)
     return subprocess.run(
         [*COMMAND, *arguments],
         env=environment,

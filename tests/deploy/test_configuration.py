@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from echostream.settings import Settings
 from echostream_ui.settings import FrontendSettings
 from redis_server import RedisServer
@@ -28,14 +29,9 @@ def run_to_its_end(program: str, **environment: str) -> "subprocess.CompletedPro
         if name.lower() not in {*Settings.model_fields, *FrontendSettings.model_fields}
     }
     settings = {"WEB_CONCURRENCY": "1", "PORT": "0", "FRONTEND_PORT": "0"}
-    return subprocess.run(
-        [sys.executable, *PROGRAMS[program]],
-        env=inherited | settings | environment,
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-        check=False,
-    )
+    done = forks.run(PROGRAMS[program], inherited | settings | environment, timeout=WAIT_S)
+    said = (done.stdout.decode(), done.stderr.decode())
+    return subprocess.CompletedProcess(done.args, done.returncode, *said)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from typing import Any
 
 import httpx2 as httpx
 
+import forks
 from conftest import MakePipeline
 from echostream.cache import load_cache
 from echostream.domain import AS_USUAL, Insights, InsightsOptions, Transcript
@@ -111,21 +110,16 @@ class Service:
             raise failures[0]
 
     @contextmanager
-    def worker_process(
-        self, cwd: Path | None = None, **values: Any
-    ) -> Iterator[subprocess.Popen[bytes]]:
+    def worker_process(self, cwd: Path | None = None, **values: Any) -> Iterator[forks.Forked]:
         """A worker around the timed engine as a process of its own; killed on leaving."""
         given = {"insights_provider": "extractive", **self._values(values)}
         environment = {name.upper(): str(value) for name, value in given.items()}
-        with subprocess.Popen(
-            [sys.executable, str(TIMED_WORKER)],
-            cwd=cwd,
-            env={**os.environ, **environment},
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
+        process = forks.start([str(TIMED_WORKER)], {**os.environ, **environment}, cwd=cwd, stderr=2)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     def files(self) -> list[str]:
         """Everything in the storage, broken writes included."""

@@ -10,7 +10,6 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 import wave
@@ -25,6 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 import echostream
+import forks
 from echostream.jobs import JobQueue, JobStatus, new_job_id
 from echostream.options import JobData
 from echostream.results import StoredResult
@@ -88,20 +88,18 @@ def metrics(port: int) -> dict[str, float]:
 
 
 class WorkerProcess:
-    """`timed_worker.py` as a process of its own, with a log in JSON lines."""
+    """`timed_worker.py` as a process of its own, with a log in JSON lines. With `lifeline` it also
+    ends when that is cut."""
 
     def __init__(self, environment: dict[str, str], log: Path, *, lifeline: bool = False) -> None:
         self._log = log
         self.is_told = False
         """Whether its end was asked for."""
-        options = ["--lifeline"] if lifeline else []
-        with log.open("wb") as stream:
-            self._process = subprocess.Popen(
-                [sys.executable, str(TIMED_WORKER), *options],
-                env=environment,
-                stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
-                stderr=stream,
-            )
+        command = [str(TIMED_WORKER), *(["--lifeline"] if lifeline else [])]
+        read, self._lifeline = os.pipe()
+        with open(read), log.open("wb") as stream:
+            stdin = read if lifeline else None
+            self._process = forks.start(command, environment, stdin=stdin, stderr=stream.fileno())
 
     @property
     def pid(self) -> int:
@@ -122,14 +120,14 @@ class WorkerProcess:
         self._process.send_signal(number)
 
     def cut_lifeline(self) -> None:
-        assert self._process.stdin is not None
         self.is_told = True
-        self._process.stdin.close()
+        os.close(self._lifeline)
+        self._lifeline = -1
 
     async def ended(self, timeout_s: float = 20.0) -> int:
         """The exit status, once it has ended."""
         await until(lambda: not self.is_alive, timeout_s, what=f"end of worker {self.pid}")
-        return self._process.returncode
+        return self._process.wait()
 
     def logs(self) -> list[dict[str, Any]]:
         lines = self._log.read_text().splitlines()
@@ -139,8 +137,8 @@ class WorkerProcess:
         """For fixtures: leaves nothing behind, whatever state it is in."""
         if self.is_alive:
             self.kill()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
 """A library with as many made-up recordings as a test wants."""
 
+import json
 import random
+import sqlite3
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from echostream_ui.library.store import Json, Media, Store
 
@@ -20,6 +24,7 @@ TOPICS = (
     "support",
 )
 _LINES = 8
+_APART = timedelta(hours=7)
 
 
 def seed(store: Store, count: int, *, newest: datetime | None = None) -> list[Media]:
@@ -32,7 +37,7 @@ def seed(store: Store, count: int, *, newest: datetime | None = None) -> list[Me
         media = Media(
             id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
             title=f"{topics[0].capitalize()} and {topics[1]}, no. {number + 1}",
-            created_at=newest - timedelta(hours=7 * number),
+            created_at=newest - number * _APART,
             source="file",
             source_name=f"recording-{number + 1}.m4a",
             tags=tuple(chance.sample(["team", "client", "weekly"], chance.randint(0, 2))),
@@ -41,6 +46,54 @@ def seed(store: Store, count: int, *, newest: datetime | None = None) -> list[Me
         store.complete(media.id, _answer(chance, media.title, topics))
         made.append(media)
     return made
+
+
+def _copied_id(media_id: str, copy: int) -> str:
+    return str(uuid.UUID(int=uuid.UUID(media_id).int ^ (copy << 80), version=4))
+
+
+def _copied_title(title: str, later: int) -> str:
+    text, _, number = title.rpartition(" ")
+    return f"{text} {int(number) + later}"
+
+
+def _copied_time(created_at: str, later: int) -> str:
+    return (datetime.fromisoformat(created_at) - later * _APART).isoformat()
+
+
+_COPIED = {
+    "media": {
+        "number": "number + :count * copy.value",
+        "id": f"{_copied_id.__name__}(media.id, copy.value)",
+        "title": f"{_copied_title.__name__}(title, :count * copy.value)",
+        "created_at": f"{_copied_time.__name__}(created_at, :count * copy.value)",
+    },
+    "analysis": {"media_id": f"{_copied_id.__name__}(media_id, copy.value)"},
+    "search": {
+        "rowid": "search.rowid + :count * copy.value",
+        "title": f"{_copied_title.__name__}(title, :count * copy.value)",
+    },
+}
+
+
+def multiply(folder: Path, times: int) -> None:
+    """Copies all recordings of a library until it has `times` as many: older ones, with their own
+    titles. Much quicker than `seed`, which adds them one by one."""
+    db = sqlite3.connect(folder / "library.db")
+    for make in (_copied_id, _copied_title, _copied_time):
+        db.create_function(make.__name__, -1, make, deterministic=True)
+    with closing(db), db:
+        (count,) = db.execute("SELECT count(*) FROM media").fetchone()
+        copies = {"count": count, "copies": json.dumps(list(range(1, times)))}
+        for table, own in _COPIED.items():
+            names = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+            rest = [name for name in names if name not in own]
+            sql = (  # of names and expressions of our own
+                f"INSERT INTO {table} ({', '.join([*own, *rest])})"  # noqa: S608
+                f" SELECT {', '.join([*own.values(), *rest])}"
+                f" FROM {table}, json_each(:copies) AS copy ORDER BY copy.value"
+            )
+            db.execute(sql, copies)
 
 
 def _answer(chance: random.Random, title: str, topics: list[str]) -> Json:

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+import forks
 from processes import children
 from web.support import WAIT_S, wait_until
 
 MEMBER = re.compile(r"echostream-(\d+)")
+Process = forks.Forked | subprocess.Popen[bytes]
 SERVE = (sys.executable, "-m", "echostream", "serve")
 
 
@@ -25,7 +27,7 @@ SERVE = (sys.executable, "-m", "echostream", "serve")
 class ServerProcess:
     """A running server. `log` grows by a line of its stderr at a time."""
 
-    popen: "subprocess.Popen[str]"
+    popen: Process
     url: str = ""
     log: list[str] = field(default_factory=list)
 
@@ -45,26 +47,30 @@ class ServerProcess:
 
 @contextmanager
 def server_process(*command: str, **environment: str) -> Iterator[ServerProcess]:
-    """Start a server with pocketsphinx on a free port; kill it on leaving if it still runs."""
+    """Start a server with pocketsphinx on a free port; kill it on leaving if it still runs. With
+    `command` it is started by that, else by `forks`."""
     settings = {"ASR_ENGINE": "pocketsphinx", "PORT": "0", **environment}
-    with subprocess.Popen(
-        command or SERVE,
-        env={**os.environ, **settings},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as popen:
-        assert popen.stderr is not None
+    read, write = os.pipe()
+    with os.fdopen(read) as log:
+        with os.fdopen(write):
+            popen = _start(command, {**os.environ, **settings}, write)
         server = ServerProcess(popen)
-        reader = threading.Thread(target=server.log.extend, args=(popen.stderr,))
+        reader = threading.Thread(target=server.log.extend, args=(log,))
         try:
-            server.url = _url_told(popen.stderr)
+            server.url = _url_told(log)
             reader.start()
             yield server
         finally:
             popen.kill()
+            popen.wait()
             if reader.ident is not None:
                 reader.join(WAIT_S)  # all processes that write to it have ended then
+
+
+def _start(command: tuple[str, ...], env: dict[str, str], stderr: int) -> Process:
+    if not command:
+        return forks.start(SERVE[1:], env, stderr=stderr)
+    return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=stderr)
 
 
 def _url_told(log: TextIO) -> str:

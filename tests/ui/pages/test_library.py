@@ -1,7 +1,6 @@
 """The library in a real browser, with ten thousand recordings in it."""
 
 import re
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,19 +10,22 @@ from playwright.sync_api import Locator, Page, expect
 
 from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.library.store import Query
-from ui.seeded import seed
+from processes import cpu_s
+from ui.seeded import multiply, seed
 from ui.site import Site, site
 from web.process import ServerProcess
 
 MANY = 10_000
-SOON_S = 2.0
+LITTLE_S = 0.7
+"""CPU time in which a page can be made that people do not wait for."""
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("large") / "library"
     store = SqliteStore(folder)
-    made = seed(store, MANY)
+    made = seed(store, MANY // 20)
+    multiply(folder, 20)
     store.update_media(made[7].id, title="The zebra meeting")
     store.close()
     return folder
@@ -147,17 +149,17 @@ def test_several_are_tagged_exported_and_deleted(
 @pytest.mark.parametrize(
     ("link", "sign"), [("Library", "Click one to open it"), ("Dashboard", "Still to do")]
 )
-def test_ten_thousand_recordings_show_soon(
+def test_ten_thousand_recordings_take_little_time(
     frontend: Site, page: Page, link: str, sign: str
 ) -> None:
     page.goto(f"{frontend.url}/add")
     expect(page.get_by_role("heading", name="Add recordings")).to_be_visible()
     times = []
-    for _ in range(3):  # other programs share this machine: the best of three counts
-        started = time.monotonic()
+    for _ in range(3):  # the first time, it also imports
+        before = cpu_s(frontend.popen.pid)
         page.get_by_role("link", name=link).click()
         expect(page.get_by_text(sign)).to_be_visible()
-        times.append(time.monotonic() - started)
+        times.append(cpu_s(frontend.popen.pid) - before)
         page.get_by_role("link", name="Add").click()
         expect(page.get_by_role("heading", name="Add recordings")).to_be_visible()
-    assert min(times) < SOON_S, times
+    assert min(times) < LITTLE_S, times

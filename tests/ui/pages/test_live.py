@@ -257,7 +257,7 @@ def test_a_frontend_that_dies(api: ServerProcess, tmp_path: Path) -> None:
     ],
 )
 def test_a_microphone_that_cannot_be_had(alone: Site, flags: list[str], words: str) -> None:
-    with chromium(*flags) as browser:
+    with chromium(*flags, asks=True) as browser:
         live = LivePage(browser.new_page(), alone)
         live.start_button.click()
         expect(live.page.get_by_role("alert").filter(has_text=words)).to_be_visible()
