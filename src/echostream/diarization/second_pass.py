@@ -7,7 +7,6 @@ piece is: a turn has more speech of one voice than the windows it was put togeth
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +16,19 @@ from echostream.diarization.clustering import Labels, Vectors, centroids
 from echostream.diarization.counting import Bounds, groups
 from echostream.diarization.embeddings import Embedding, VoiceModel
 from echostream.diarization.people import spans_of
-from echostream.diarization.reconstruction import Stretch, runs, stretches
+from echostream.diarization.reconstruction import Stretch, stretches
 from echostream.diarization.segmentation import FRAME, FRAMES_PER_S, STEP, WINDOW
 
-_PIECE_S = 2.0
-_PIECE_FRAMES = round(_PIECE_S * FRAMES_PER_S)
+_SHORTEST_FRAMES, _LONGEST_FRAMES = round(1.0 * FRAMES_PER_S), round(2.4 * FRAMES_PER_S)
+"""How long the pieces of a turn are. What is left of it at its end may be shorter."""
+_LONGEST_S = _LONGEST_FRAMES / FRAMES_PER_S
+_AROUND = np.ones(5, np.float32)
+"""The frames over which loudness is measured, about 0.1 s."""
 _CLEAR_S = 0.8
 """Speech that it takes to tell whose a piece is."""
 _UNCLEAR_S = 0.4
 """As little is used if more people were told than there are clear pieces."""
 _LEAST_FRAMES = round(_UNCLEAR_S * FRAMES_PER_S)
-_CLEAR_FRAMES = round(_CLEAR_S * FRAMES_PER_S)
 _NEARER = 0.05
 """How much nearer another voice must be for a piece of a turn to move to it."""
 _TIMES_HEARD = WINDOW / STEP
@@ -72,34 +73,36 @@ def _heard(
     """The pieces in which somebody speaks alone for long enough to tell how they sound."""
     turns = stretches(chances)
     for number, turn in enumerate(turns, 1):
-        for frames in _pieces(turn, chances):
+        for frames in _pieces(turn, samples):
             active = chances[frames] > 0
             alone = active[:, turn.speaker] & (active.sum(axis=1) == 1)
             if alone.sum() >= _LEAST_FRAMES:
                 spans = spans_of(alone, frames.start * FRAME, len(samples))
-                vector = model.embedding(samples, spans, longest_s=_PIECE_S)
+                vector = model.embedding(samples, spans, longest_s=_LONGEST_S)
                 if vector is not None:
                     seconds = float(alone.sum()) / FRAMES_PER_S
                     yield Piece(frames, turn.speaker, vector, seconds)
         on_share(number / len(turns))
 
 
-def _pieces(turn: Stretch, chances: NDArray[np.float32]) -> Iterator[slice]:
-    """Parts of a turn: between its pauses, where people change, and if that is long, equal ones."""
-    for start, end in _between_pauses(turn, chances):
-        count = -(-(end - start) // _PIECE_FRAMES)
-        edges = np.linspace(start, end, count + 1).round().astype(int).tolist()
-        yield from (slice(first, last) for first, last in pairwise(edges))
-
-
-def _between_pauses(turn: Stretch, chances: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
+def _pieces(turn: Stretch, samples: Samples) -> Iterator[slice]:
+    """Parts of a turn, cut where it is quietest: if people change within it, then there."""
     start = turn.start
-    for first, _ in runs(chances[turn.start : turn.end, turn.speaker] > 0):
-        at = turn.start + first
-        if at - start >= _CLEAR_FRAMES and turn.end - at >= _CLEAR_FRAMES:
-            yield start, at
-            start = at
-    yield start, turn.end
+    while turn.end - start > _LONGEST_FRAMES:
+        last = min(start + _LONGEST_FRAMES, turn.end - _SHORTEST_FRAMES)
+        end = _quietest(samples, start + _SHORTEST_FRAMES, last)
+        yield slice(start, end)
+        start = end
+    yield slice(start, turn.end)
+
+
+def _quietest(samples: Samples, first: int, last: int) -> int:
+    """The frame between two with the least sound around it."""
+    reach = len(_AROUND) // 2
+    sound = samples[(first - reach) * FRAME : (last + reach + 1) * FRAME].astype(np.float32)
+    frames = len(sound) // FRAME
+    power = np.square(sound[: frames * FRAME].reshape(frames, FRAME)).mean(axis=1)
+    return first + int(np.argmin(np.convolve(power, _AROUND, "valid")))
 
 
 def _grouped(pieces: Sequence[Piece], bounds: Bounds) -> Labels:
