@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from benchmarks import noises
 from benchmarks.diarization import Clip, clips_of
 from benchmarks.synth import RATE_HZ, noise, pcm16, telephone
-from echostream.diarization import Diarizer, load_diarizer
+from echostream.diarization import Diarizer
 from echostream.diarization.naming import SAME_VOICE
 from echostream.domain import SpeakerOptions
+from echostream.engine.speech_only import load_diarizer
 from echostream.media.ffmpeg import ffmpeg_path
 from echostream.settings import Settings
 

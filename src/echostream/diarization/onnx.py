@@ -104,9 +104,7 @@ class OnnxDiarizer:
             raise ModelUnavailable("the diarizer is closed")
         return self._loaded
 
-    def _named(
-        self, turns: list[Stretch], found: Vectors, options: SpeakerOptions
-    ) -> Diarization:
+    def _named(self, turns: list[Stretch], found: Vectors, options: SpeakerOptions) -> Diarization:
         seconds = _seconds(turns)
         voices = {
             speaker: self._voice(found[speaker])

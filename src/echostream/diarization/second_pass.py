@@ -55,13 +55,13 @@ def corrected(
 ) -> tuple[NDArray[np.float32], Vectors]:
     """The same frames and voices, with pieces of turns moved to the speaker whose voice is
     nearest, and with the voices of people that no window told apart."""
-    pieces = list(_heard(samples, chances, model, on_share))
+    heard = list(_heard(samples, chances, model, on_share))
     people = len({turn.speaker for turn in stretches(chances)})
-    labels = _grouped(pieces, bounds)
+    labels = _grouped(heard, bounds)
     if len(labels) and labels.max() + 1 > people:
-        return _regrouped(chances, voices, pieces, labels)
+        return _regrouped(chances, voices, heard, labels)
     moved = chances.copy()
-    for piece in pieces:
+    for piece in heard:
         _move(moved, piece, _nearest(piece, voices))
     _keep_everybody(moved, chances)
     return moved, voices
@@ -73,7 +73,7 @@ def _heard(
     """The pieces in which somebody speaks alone for long enough to tell how they sound."""
     turns = stretches(chances)
     for number, turn in enumerate(turns, 1):
-        for frames in _pieces(turn, samples):
+        for frames in cut_up(turn, samples):
             active = chances[frames] > 0
             alone = active[:, turn.speaker] & (active.sum(axis=1) == 1)
             if alone.sum() >= _LEAST_FRAMES:
@@ -85,7 +85,7 @@ def _heard(
         on_share(number / len(turns))
 
 
-def _pieces(turn: Stretch, samples: Samples) -> Iterator[slice]:
+def cut_up(turn: Stretch, samples: Samples) -> Iterator[slice]:
     """Parts of a turn, cut where it is quietest: if people change within it, then there."""
     start = turn.start
     while turn.end - start > _LONGEST_FRAMES:
@@ -97,11 +97,13 @@ def _pieces(turn: Stretch, samples: Samples) -> Iterator[slice]:
 
 
 def _quietest(samples: Samples, first: int, last: int) -> int:
-    """The frame between two with the least sound around it."""
+    """The frame from `first` to `last` with the least sound around it."""
     reach = len(_AROUND) // 2
-    sound = samples[(first - reach) * FRAME : (last + reach + 1) * FRAME].astype(np.float32)
-    frames = len(sound) // FRAME
-    power = np.square(sound[: frames * FRAME].reshape(frames, FRAME)).mean(axis=1)
+    start, end = first - reach, last + reach + 1
+    sound = np.zeros((end - start) * FRAME, np.float32)  # the last window may outlast the audio
+    part = samples[start * FRAME : end * FRAME]
+    sound[: len(part)] = part
+    power = np.square(sound.reshape(-1, FRAME)).mean(axis=1)
     return first + int(np.argmin(np.convolve(power, _AROUND, "valid")))
 
 
