@@ -143,8 +143,7 @@ def mixes(diarizer: Diarizer, people: dict[str, list[Samples]]) -> str:
         "2, alternating every second, 40 s": [taken_in_turns(two, 40, (1, 1)) for two in pairs],
         "2, one of them for 5 s of 95, 95 s": [taken_in_turns(two, 95, (90, 5)) for two in pairs],
         "4, turns of 3 s, 72 s": [
-            taken_in_turns([*one, *other], 72, [3] * 4)
-            for one, other in zip(pairs[::2], pairs[1::2], strict=False)
+            taken_in_turns(voices[at : at + 4], 72, [3] * 4) for at in range(len(voices) - 3)
         ],
         "8, turns of 4 s, 128 s": [taken_in_turns(voices[:8], 128, [4] * 8)],
     }
