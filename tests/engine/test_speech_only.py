@@ -14,7 +14,7 @@ MUSIC_S, SPEECH_S = 6, 6
 VOICE = Voice("fake", (1.0,))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scripted:
     """A diarizer that hears the same people in all audio."""
 

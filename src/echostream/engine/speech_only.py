@@ -2,7 +2,7 @@
 organ; the detector of speech that the transcription uses too does not."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,20 +23,17 @@ _DIARIZER_SHARE = 0.95
 _FRAMES_PER_S = SAMPLE_RATE_HZ / FRAME_SAMPLES
 
 
-@dataclass(frozen=True, slots=True)
 class SpeechOnly:
     """Another diarizer, without the speakers whose turns have no speech."""
 
-    inner: Diarizer
-
-    @property
-    def model(self) -> str:
-        return self.inner.model
+    def __init__(self, inner: Diarizer) -> None:
+        self._inner = inner
+        self.model = inner.model
 
     def diarize(
         self, samples: Samples, options: SpeakerOptions, *, on_share: OnShare = lambda _share: None
     ) -> Diarization:
-        found = self.inner.diarize(
+        found = self._inner.diarize(
             samples, options, on_share=lambda share: on_share(_DIARIZER_SHARE * share)
         )
         if found.turns:
@@ -46,10 +43,10 @@ class SpeechOnly:
         return found
 
     def voice(self, samples: Samples) -> Voice | None:
-        return self.inner.voice(samples)
+        return self._inner.voice(samples)
 
     def close(self) -> None:
-        self.inner.close()
+        self._inner.close()
 
 
 def load_diarizer(settings: Settings) -> Diarizer:
