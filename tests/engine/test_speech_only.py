@@ -69,3 +69,8 @@ def test_quiet_turns_of_somebody_who_speaks_stay():
     turns = (Turn(0, 1, "A"), Turn(1, 2, "A"))
     chances = np.repeat(np.array([0.9, 0.0], np.float32), 32)
     assert with_speech(Diarization(turns, {}), chances).turns == turns
+
+
+def test_a_turn_after_the_end_of_the_audio_is_nobodys():
+    beyond = Diarization((Turn(5, 6, "A"),), {})
+    assert with_speech(beyond, np.full(32, 0.9, np.float32)).turns == ()

@@ -80,7 +80,8 @@ def _mean(turns: Sequence[Turn], chances: NDArray[np.float32]) -> float:
         chances[int(turn.start_s * _FRAMES_PER_S) : int(turn.end_s * _FRAMES_PER_S) + 1]
         for turn in turns
     ]
-    return float(np.concatenate(spans).mean())
+    spoken = np.concatenate(spans)
+    return float(spoken.mean()) if len(spoken) else 0.0  # the last window outlasts the audio
 
 
 def _speech(samples: Samples, on_share: OnShare) -> NDArray[np.float32]:
