@@ -1,14 +1,15 @@
-"""Checks what must not happen: one person heard as two, music as people, strangers as known.
+"""Checks what must not happen: one person heard as two, two as one, music as people, strangers as
+known.
 
 The people are those of a folder of clips, as `benchmarks.diarization` takes it.
 
-    python -m benchmarks.voices --clips DIR
+    python -m benchmarks.voices --clips DIR [--only mixes]
 """
 
 import argparse
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from benchmarks import noises
 from benchmarks.diarization import Clip, clips_of
 from benchmarks.synth import RATE_HZ, noise, pcm16, telephone
-from echostream.diarization import Diarizer, load_diarizer
+from echostream.diarization import Diarizer
 from echostream.diarization.naming import SAME_VOICE
 from echostream.domain import SpeakerOptions
+from echostream.engine.speech_only import load_diarizer
 from echostream.media.ffmpeg import ffmpeg_path
 from echostream.settings import Settings
 
@@ -98,8 +100,9 @@ WAYS: dict[str, Callable[[Samples], Samples]] = {
 }
 
 
-def count(diarizer: Diarizer, samples: Samples) -> int:
-    return len({turn.speaker for turn in diarizer.diarize(samples, SpeakerOptions()).turns})
+def count(diarizer: Diarizer, samples: Samples, told: int | None = None) -> int:
+    found = diarizer.diarize(samples, SpeakerOptions(count=told))
+    return len({turn.speaker for turn in found.turns})
 
 
 def alone(diarizer: Diarizer, people: dict[str, list[Samples]], long_minutes: float) -> str:
@@ -112,6 +115,44 @@ def alone(diarizer: Diarizer, people: dict[str, list[Samples]], long_minutes: fl
         if long_minutes:
             many = count(diarizer, changed(monologue(first, 60 * long_minutes)))
             rows.append(f"| {way}, {long_minutes:g} minutes | {many} |")
+    return "\n".join(rows) + "\n"
+
+
+def taken_in_turns(
+    people: Sequence[list[Samples]], seconds: float, lengths_s: Sequence[float]
+) -> Samples:
+    """A conversation in which each person speaks for so long, one after the other, again and
+    again until all of it lasts `seconds`."""
+    speech = [np.tile(np.concatenate(turns), 3) for turns in people]
+    places = [0] * len(people)
+    pieces: list[Samples] = []
+    for person in cycle(range(len(people))):
+        if sum(map(len, pieces)) >= seconds * RATE_HZ:
+            break
+        start, length = places[person], int(lengths_s[person] * RATE_HZ)
+        pieces.append(speech[person][start : start + length])
+        places[person] = (start + length) % (len(speech[person]) // 2)
+    return np.concatenate(pieces)
+
+
+def mixes(diarizer: Diarizer, people: dict[str, list[Samples]]) -> str:
+    """How many people are heard in made conversations."""
+    voices = list(people.values())
+    pairs = [(voices[at], voices[at - 1]) for at in range(len(voices))]
+    made = {
+        "2, alternating every second, 40 s": [taken_in_turns(two, 40, (1, 1)) for two in pairs],
+        "2, one of them for 5 s of 95, 95 s": [taken_in_turns(two, 95, (90, 5)) for two in pairs],
+        "4, turns of 3 s, 72 s": [
+            taken_in_turns(voices[at : at + 4], 72, [3] * 4) for at in range(len(voices) - 3)
+        ],
+        "8, turns of 4 s, 128 s": [taken_in_turns(voices[:8], 128, [4] * 8)],
+    }
+    rows = ["| together | speakers found, by conversation | when told |", "|---|---|---|"]
+    for name, conversations in made.items():
+        real = int(name[0])
+        found = [count(diarizer, each) for each in conversations]
+        told = [count(diarizer, each, real) for each in conversations]
+        rows.append(f"| {name} | {', '.join(map(str, found))} | {', '.join(map(str, told))} |")
     return "\n".join(rows) + "\n"
 
 
@@ -161,11 +202,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--long-minutes", type=float, default=20.0, help="0: none")
+    parser.add_argument("--only", choices=("known", "nobody", "mixes", "alone"))
     args = parser.parse_args()
     diarizer = load_diarizer(Settings())
     people = people_of(clips_of(args.clips))
-    print(known(diarizer, people), nobody(diarizer), sep="\n")
-    print(alone(diarizer, people, args.long_minutes))
+    tables: dict[str, Callable[[], str]] = {
+        "known": lambda: known(diarizer, people),
+        "nobody": lambda: nobody(diarizer),
+        "mixes": lambda: mixes(diarizer, people),
+        "alone": lambda: alone(diarizer, people, args.long_minutes),
+    }
+    for name in (args.only,) if args.only else tables:
+        print(tables[name](), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ import base64
 import json
 import struct
 import threading
+import wave
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -292,4 +294,37 @@ async def test_one_channel_alone_is_diarized(tone: Path) -> None:
     apart = AudioOptions(channels="separate")
     result = await run(pipeline, tone, audio=apart, speakers=ASKED)
     assert [each.id for each in result.transcript.speakers] == ["A", "B"]
+    await pipeline.aclose()
+
+
+@pytest.fixture
+def stereo(tmp_path: Path) -> Path:
+    """A second of two tones, one in each channel."""
+    t = np.arange(16_000) / 16_000
+    both = np.stack([np.sin(2 * np.pi * hz * t) * 8000 for hz in (440, 660)], axis=1)
+    with wave.open(str(tmp_path / "stereo.wav"), "wb") as file:
+        file.setparams((2, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(both.astype("<i2").tobytes())
+    return tmp_path / "stereo.wav"
+
+
+async def test_speakers_of_separate_channels_have_voices(stereo: Path) -> None:
+    pipeline = pipeline_of(FakeDiarizer())
+    apart = AudioOptions(channels="separate")
+    result = await run(pipeline, stereo, audio=apart, speakers=ASKED)
+    assert [(each.channel, each.voice) for each in result.transcript.speakers] == [
+        (0, voice_of("A")),
+        (1, voice_of("A")),
+    ]
+    unasked = await run(pipeline, stereo, audio=apart)
+    assert [each.voice for each in unasked.transcript.speakers] == [None, None]
+    await pipeline.aclose()
+
+
+async def test_voices_of_channels_that_fail_are_a_warning(stereo: Path) -> None:
+    pipeline = pipeline_of(FakeDiarizer(error=EngineError("no memory")))
+    apart = AudioOptions(channels="separate")
+    result = await run(pipeline, stereo, audio=apart, speakers=ASKED)
+    assert [each.channel for each in result.transcript.speakers] == [0, 1]
+    assert [each.code for each in result.transcript.warnings] == ["diarization_failed"]
     await pipeline.aclose()

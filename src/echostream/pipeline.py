@@ -264,9 +264,14 @@ class Pipeline:
             if work.speakers is not None:
                 await self.speakers.check(place, work.speakers)
             result = await self._read(place, channels, work)
-            if work.speakers is not None and len(channels) == 1:  # else each channel is a speaker
-                return await self._diarize(place, channels[0], work.speakers, result, work.progress)
-        return result
+            if work.speakers is None:
+                return result
+            if len(channels) > 1:  # each is a speaker
+                said = result.transcript
+                return replace(
+                    result, transcript=await self.speakers.add_voices(place, channels, said)
+                )
+            return await self._diarize(place, channels[0], work.speakers, result, work.progress)
 
     async def _read(self, place: Place, channels: list[Samples], work: _Work) -> Result:
         work.progress(Step("transcribing"))

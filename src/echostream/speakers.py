@@ -1,19 +1,24 @@
 """Adds speakers to transcripts. Whatever happens to the diarizer, the transcript stays."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 
+import numpy as np
 import structlog
 
 from echostream.cache import Cache, diarization_key, dump_diarization, load_diarization
 from echostream.diarization.base import Diarization
 from echostream.diarization.outcome import with_failure, with_speakers
-from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, Transcript
-from echostream.engine import Samples, Speakers
+from echostream.domain import SAMPLE_RATE_HZ, Speaker, SpeakerOptions, Transcript
+from echostream.engine import Place, Samples, Speakers
 from echostream.errors import EchoStreamError, EngineError, InvalidRequest
 
 log = structlog.get_logger(__name__)
+
+_VOICE_OF = 30 * SAMPLE_RATE_HZ
+"""As much speech tells how somebody sounds."""
 
 OnShare = Callable[[float], None]
 
@@ -61,6 +66,26 @@ class SpeakerFinder:
             log.error("diarization_crashed", exc_info=error)
             return with_failure(transcript, "the diarizer failed")
 
+    async def add_voices(
+        self, engine: Place, channels: Sequence[Samples], transcript: Transcript
+    ) -> Transcript:
+        """Returns the transcript of separate channels with the voices of its speakers or, if that
+        fails, with a warning."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                found = [
+                    replace(each, voice=await engine.voice(_said_by(each, channels, transcript)))
+                    for each in transcript.speakers
+                ]
+        except TimeoutError:
+            return with_failure(
+                transcript, f"their voices took longer than {self._timeout_s:.0f} s"
+            )
+        except EchoStreamError as error:
+            log.warning("diarization_failed", reason=str(error))
+            return with_failure(transcript, str(error))
+        return replace(transcript, speakers=tuple(found))
+
     async def _find(
         self, engine: Speakers, samples: Samples, options: SpeakerOptions, on_share: OnShare
     ) -> Diarization:
@@ -75,6 +100,18 @@ class SpeakerFinder:
             raise EngineError(f"it took longer than {limit_s:.0f} s") from None
         await self._cache.put(key, dump_diarization(found))
         return found
+
+
+def _said_by(speaker: Speaker, channels: Sequence[Samples], transcript: Transcript) -> Samples:
+    """The start of what is said in a speaker's channel, without the silence between."""
+    channel = channels[speaker.channel or 0]
+    pieces = [np.empty(0, np.int16)]
+    for one in transcript.segments:
+        if one.channel == speaker.channel and sum(map(len, pieces)) < _VOICE_OF:
+            pieces.append(
+                channel[int(one.start_s * SAMPLE_RATE_HZ) : int(one.end_s * SAMPLE_RATE_HZ)]
+            )
+    return np.concatenate(pieces)[:_VOICE_OF]
 
 
 async def _ask(

@@ -1,14 +1,17 @@
-"""Pieces of turns move to the speaker whose voice is nearest."""
+"""Pieces of turns move to the speaker whose voice is nearest, and new voices are found in them."""
 
 import numpy as np
 import pytest
 
 from echostream.diarization.base import Samples
+from echostream.diarization.counting import Bounds
 from echostream.diarization.embeddings import VoiceModel
-from echostream.diarization.second_pass import corrected
+from echostream.diarization.reconstruction import Stretch
+from echostream.diarization.second_pass import corrected, cut_up
 from echostream.diarization.segmentation import FRAME, FRAMES_PER_S
 
 SECOND = round(FRAMES_PER_S)
+ANY = Bounds()
 VOICES = np.eye(2, dtype=np.float32)
 
 
@@ -43,14 +46,21 @@ def turns(seconds: int, *speakers: int) -> np.ndarray:
 
 @pytest.fixture
 def model() -> VoiceModel:
-    return VoiceModel(LowAndHigh())  # type: ignore[arg-type]
+    return VoiceModel(LowAndHigh())
 
 
-def second_look(samples: Samples, chances: np.ndarray, model: VoiceModel) -> list[int]:
+def second_look(
+    samples: Samples,
+    chances: np.ndarray,
+    model: VoiceModel,
+    bounds: Bounds = ANY,
+) -> list[int]:
     """The speaker in the middle of every 2 s."""
     shares: list[float] = []
-    found = corrected(samples, chances, VOICES, model, shares.append)
+    voices = VOICES[: chances.shape[1]]
+    found, heard = corrected(samples, chances, voices, bounds, model, shares.append)
     assert shares[-1] == 1
+    assert len(heard) == found.shape[1]
     middles = range(SECOND, len(samples) // FRAME, 2 * SECOND)
     return [int(found[middle].argmax()) for middle in middles]
 
@@ -67,3 +77,33 @@ def test_a_part_of_a_turn_moves(model: VoiceModel):
 
 def test_nobody_vanishes(model: VoiceModel):
     assert second_look(sound("low", "low"), turns(2, 0, 1), model) == [0, 1]
+
+
+def test_two_voices_that_no_window_told_apart_are_found(model: VoiceModel):
+    samples = sound("low", "low", "high", "high", "low")
+    as_one = turns(10, 0)[:, :1]
+    first, second, third, fourth, fifth = second_look(samples, as_one, model)
+    assert first == second == fifth != third == fourth
+
+
+def test_one_voice_stays_one(model: VoiceModel):
+    assert second_look(sound(*["low"] * 5), turns(10, 0)[:, :1], model) == [0] * 5
+
+
+def test_a_told_number_is_kept(model: VoiceModel):
+    samples = sound("low", "low", "high", "high")
+    found = second_look(samples, turns(8, 0)[:, :1], model, Bounds(3, 3))
+    assert len(set(found)) == 3
+
+
+def test_no_more_than_told(model: VoiceModel):
+    samples = sound("low", "low", "high", "high")
+    assert second_look(samples, turns(8, 0)[:, :1], model, Bounds(1, 1)) == [0] * 4
+
+
+def test_turns_are_cut_where_it_is_quiet():
+    at = np.arange(4 * 16_000) / 16_000
+    hum = np.sin(2 * np.pi * 200 * at) * 9000
+    hum[int(1.6 * 16_000) : int(1.8 * 16_000)] = 0
+    cut = next(cut_up(Stretch(0, 4 * SECOND, 0, 1.0), hum.astype(np.int16)))
+    assert 1.6 < cut.stop / FRAMES_PER_S < 1.8

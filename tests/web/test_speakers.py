@@ -288,3 +288,17 @@ def test_a_diarized_answer_without_a_diarizer(broken: httpx.Client) -> None:
     stream = broken.post(TRANSCRIPTIONS, files={"file": FILE}, data=data | {"stream": "true"})
     last = json.loads(stream.text.strip().splitlines()[-1].removeprefix("data: "))
     assert [each["code"] for each in last["warnings"]] == ["diarization_failed"]
+
+
+@pytest.mark.parametrize("response_format", ["diarized_json", "verbose_json"])
+def test_references_without_a_diarizer_are_a_warning(
+    broken: httpx.Client, response_format: str
+) -> None:
+    data = {
+        "response_format": response_format,
+        "known_speaker_names[]": "Ann",
+        "known_speaker_references[]": reference(),
+    }
+    body = broken.post(TRANSCRIPTIONS, files={"file": FILE}, data=data).raise_for_status().json()
+    assert [each["text"] for each in body["segments"]] == SAID
+    assert [each["code"] for each in body["warnings"]] == ["diarization_failed"]

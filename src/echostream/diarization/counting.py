@@ -16,11 +16,11 @@ from echostream.diarization.clustering import Labels, Merge, Vectors, cut, linka
 
 MOST = 40
 """The most groups that are looked for."""
-_ALIKE, _ALIKE_IF_SHORT = 0.77, 0.6
+_ALIKE, _ALIKE_IF_SHORT = 0.77, 0.55
 """Cosines above which two groups are one person; the second if there is hardly any speech."""
-_ENOUGH_S = 48.0
+_ENOUGH_S = 24.0
 """Speech of a group from which the first of the two applies. Windows overlap, so this is about
-12 s of the audio."""
+6 s of the audio."""
 _NEAREST = 0.36
 """Groups that are nearer than this are not divided, whatever their spread."""
 _LEAST_S, _LEAST_SHARE = 1.0, 0.01

@@ -1,13 +1,13 @@
 """How voices sound: embeddings by CAM++, in which the same person's voices are close."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echostream.diarization.base import Samples
 from echostream.diarization.features import FRAMES_PER_S, fbank
-from echostream.diarization.models import Network
 
 Embedding = NDArray[np.float32]
 """Unit length."""
@@ -18,8 +18,17 @@ Span = tuple[int, int]
 _SHORTEST_FRAMES = 20
 
 
+class VoiceNetwork(Protocol):
+    """What a `Network` of voices does."""
+
+    output_size: int
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From features, shape (1, frames, 80), to a vector, shape (1, dimensions)."""
+
+
 class VoiceModel:
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: VoiceNetwork) -> None:
         self._network = network
         self.dimensions = network.output_size
 

@@ -1,6 +1,6 @@
 """What speakers are called: letters in order of first speech, or the name of a known voice."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 
 import numpy as np
@@ -30,6 +30,12 @@ def names(
     recognised = _recognised(voices, known)
     free = (letter for letter in map(letters, count()) if letter not in recognised.values())
     return {each: recognised.get(each) or next(free) for each in in_order}
+
+
+def relettered(in_order: Sequence[str], known: Collection[str]) -> dict[str, str]:
+    """New letters, in order, for all speakers but the `known`."""
+    letter = (each for each in map(letters, count()) if each not in known)
+    return {name: name if name in known else next(letter) for name in in_order}
 
 
 def _recognised(voices: Mapping[int, Voice], known: Sequence[KnownVoice]) -> dict[int, str]:

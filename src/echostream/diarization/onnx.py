@@ -1,7 +1,7 @@
 """The diarizer that comes with EchoStream: two small models on onnxruntime, offline."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from echostream.diarization import models
 from echostream.diarization.base import Diarization, OnShare, Samples
+from echostream.diarization.clustering import Vectors
 from echostream.diarization.counting import MOST, Bounds
 from echostream.diarization.embeddings import VoiceModel
 from echostream.diarization.naming import check_models, names
-from echostream.diarization.people import Told, people_of, tell_apart
+from echostream.diarization.people import people_of, tell_apart
 from echostream.diarization.reconstruction import Stretch, speaking, stretches
 from echostream.diarization.second_pass import corrected
 from echostream.diarization.segmentation import (
@@ -66,19 +67,21 @@ class OnnxDiarizer:
         people = people_of(
             samples, windows, use.voices, report.part(_SEGMENTATION_SHARE, in_second_pass)
         )
-        told = tell_apart(people, _bounds(options))
+        bounds = _bounds(options)
+        told = tell_apart(people, replace(bounds, least=1))
         if told is None:
             on_share(1.0)
             return Diarization()
-        chances = corrected(
+        chances, voices = corrected(
             samples,
             speaking(windows, told.labels),
             told.voices,
+            bounds,
             use.voices,
             report.part(in_second_pass, 1),
         )
         on_share(1.0)
-        return self._named(stretches(chances), told, options)
+        return self._named(stretches(chances), voices, options)
 
     def voice(self, samples: Samples) -> Voice | None:
         use = self._use()
@@ -101,10 +104,10 @@ class OnnxDiarizer:
             raise ModelUnavailable("the diarizer is closed")
         return self._loaded
 
-    def _named(self, turns: list[Stretch], told: Told, options: SpeakerOptions) -> Diarization:
+    def _named(self, turns: list[Stretch], found: Vectors, options: SpeakerOptions) -> Diarization:
         seconds = _seconds(turns)
         voices = {
-            speaker: self._voice(told.voices[speaker])
+            speaker: self._voice(found[speaker])
             for speaker, length_s in seconds.items()
             if length_s >= _VOICE_LEAST_S
         }

@@ -1,47 +1,157 @@
-"""A second look at the turns. A turn has more speech of one voice than the windows it was put
-together from, so its embedding tells better whose it is."""
+"""A second look at the turns.
 
-from dataclasses import dataclass
-from itertools import pairwise
+A window may take two voices for one, and its embedding is then a mixture that nobody has. So the
+turns are embedded again in short pieces, which tell whether somebody was overheard, and whose each
+piece is: a turn has more speech of one voice than the windows it was put together from.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echostream.diarization.base import OnShare, Samples
-from echostream.diarization.clustering import Vectors
-from echostream.diarization.embeddings import VoiceModel
+from echostream.diarization.clustering import Labels, Vectors, centroids
+from echostream.diarization.counting import Bounds, groups
+from echostream.diarization.embeddings import Embedding, VoiceModel
 from echostream.diarization.people import spans_of
 from echostream.diarization.reconstruction import Stretch, stretches
-from echostream.diarization.segmentation import FRAME, FRAMES_PER_S
+from echostream.diarization.segmentation import FRAME, FRAMES_PER_S, STEP, WINDOW
 
-_PIECE_S = 2.0
-_PIECE_FRAMES = round(_PIECE_S * FRAMES_PER_S)
-_LEAST_FRAMES = round(0.8 * FRAMES_PER_S)
+_SHORTEST_FRAMES, _LONGEST_FRAMES = round(1.0 * FRAMES_PER_S), round(2.4 * FRAMES_PER_S)
+"""How long the pieces of a turn are. What is left of it at its end may be shorter."""
+_LONGEST_S = _LONGEST_FRAMES / FRAMES_PER_S
+_AROUND = np.ones(5, np.float32)
+"""The frames over which loudness is measured, about 0.1 s."""
+_CLEAR_S = 0.8
+"""Speech that it takes to tell whose a piece is."""
+_UNCLEAR_S = 0.4
+"""As little is used if more people were told than there are clear pieces."""
+_LEAST_FRAMES = round(_UNCLEAR_S * FRAMES_PER_S)
 _NEARER = 0.05
 """How much nearer another voice must be for a piece of a turn to move to it."""
+_TIMES_HEARD = WINDOW / STEP
+"""Windows overlap so much, and the counting is of windows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Frames of one turn, and how they sound."""
+
+    frames: slice
+    speaker: int
+    embedding: Embedding
+    seconds: float
 
 
 def corrected(
     samples: Samples,
     chances: NDArray[np.float32],
     voices: Vectors,
+    bounds: Bounds,
     model: VoiceModel,
     on_share: OnShare,
-) -> NDArray[np.float32]:
-    """The same frames, with pieces of turns moved to the speaker whose voice is nearest."""
+) -> tuple[NDArray[np.float32], Vectors]:
+    """The same frames and voices, with pieces of turns moved to the speaker whose voice is
+    nearest, and with the voices of people that no window told apart."""
+    heard = list(_heard(samples, chances, model, on_share))
+    people = len({turn.speaker for turn in stretches(chances)})
+    labels = _grouped(heard, bounds)
+    if len(labels) and labels.max() + 1 > people:
+        return _regrouped(chances, voices, heard, labels)
     moved = chances.copy()
-    look = _SecondLook(samples, chances, voices, model)
-    turns = stretches(chances) if len(voices) > 1 else []
-    for number, turn in enumerate(turns, 1):
-        for piece in _pieces(turn):
-            nearest = look.speaker(piece, turn.speaker)
-            if nearest != turn.speaker:
-                own = moved[piece, turn.speaker]
-                moved[piece, nearest] = np.maximum(moved[piece, nearest], own)
-                moved[piece, turn.speaker] = 0
-        on_share(number / len(turns))
+    for piece in heard:
+        _move(moved, piece, _nearest(piece, voices))
     _keep_everybody(moved, chances)
-    return moved
+    return moved, voices
+
+
+def _heard(
+    samples: Samples, chances: NDArray[np.float32], model: VoiceModel, on_share: OnShare
+) -> Iterator[Piece]:
+    """The pieces in which somebody speaks alone for long enough to tell how they sound."""
+    turns = stretches(chances)
+    for number, turn in enumerate(turns, 1):
+        for frames in cut_up(turn, samples):
+            active = chances[frames] > 0
+            alone = active[:, turn.speaker] & (active.sum(axis=1) == 1)
+            if alone.sum() >= _LEAST_FRAMES:
+                spans = spans_of(alone, frames.start * FRAME, len(samples))
+                vector = model.embedding(samples, spans, longest_s=_LONGEST_S)
+                if vector is not None:
+                    seconds = float(alone.sum()) / FRAMES_PER_S
+                    yield Piece(frames, turn.speaker, vector, seconds)
+        on_share(number / len(turns))
+
+
+def cut_up(turn: Stretch, samples: Samples) -> Iterator[slice]:
+    """Parts of a turn, cut where it is quietest: if people change within it, then there."""
+    start = turn.start
+    while turn.end - start > _LONGEST_FRAMES:
+        last = min(start + _LONGEST_FRAMES, turn.end - _SHORTEST_FRAMES)
+        end = _quietest(samples, start + _SHORTEST_FRAMES, last)
+        yield slice(start, end)
+        start = end
+    yield slice(start, turn.end)
+
+
+def _quietest(samples: Samples, first: int, last: int) -> int:
+    """The frame from `first` to `last` with the least sound around it."""
+    reach = len(_AROUND) // 2
+    start, end = first - reach, last + reach + 1
+    sound = np.zeros((end - start) * FRAME, np.float32)  # the last window may outlast the audio
+    part = samples[start * FRAME : end * FRAME]
+    sound[: len(part)] = part
+    power = np.square(sound.reshape(-1, FRAME)).mean(axis=1)
+    return first + int(np.argmin(np.convolve(power, _AROUND, "valid")))
+
+
+def _grouped(pieces: Sequence[Piece], bounds: Bounds) -> Labels:
+    """The person of each piece, counted anew; -1 where that cannot be told."""
+    labels = np.full(len(pieces), -1, np.intp)
+    seconds = np.array([piece.seconds for piece in pieces], np.float32)
+    used = seconds >= _CLEAR_S
+    if used.sum() < bounds.least:
+        used[:] = True
+    if used.any():
+        vectors = np.array([piece.embedding for piece in pieces])[used]
+        labels[used] = groups(vectors, seconds[used] * np.float32(_TIMES_HEARD), bounds)
+    return labels
+
+
+def _regrouped(
+    chances: NDArray[np.float32], voices: Vectors, pieces: Sequence[Piece], labels: Labels
+) -> tuple[NDArray[np.float32], Vectors]:
+    """The frames and voices by the groups of the pieces. What is in no piece goes to the speaker
+    who sounds most like the one it had."""
+    kept = labels >= 0
+    vectors = np.array([piece.embedding for piece in pieces])
+    seconds = np.array([piece.seconds for piece in pieces], np.float32)
+    found = centroids(vectors[kept], seconds[kept], labels[kept])
+    numbers = (voices @ found.T).argmax(axis=1)
+    moved = np.zeros((len(chances), len(found)), np.float32)
+    for before, now in enumerate(numbers):
+        moved[:, now] = np.maximum(moved[:, now], chances[:, before])
+    for piece, label in zip(pieces, labels.tolist(), strict=True):
+        here = replace(piece, speaker=int(numbers[piece.speaker]))
+        _move(moved, here, label if label >= 0 else _nearest(here, found))
+    return moved, found
+
+
+def _move(chances: NDArray[np.float32], piece: Piece, speaker: int) -> None:
+    if speaker != piece.speaker:
+        own = chances[piece.frames, piece.speaker]
+        chances[piece.frames, speaker] = np.maximum(chances[piece.frames, speaker], own)
+        chances[piece.frames, piece.speaker] = 0
+
+
+def _nearest(piece: Piece, voices: Vectors) -> int:
+    likeness = voices @ piece.embedding
+    nearest = int(np.argmax(likeness))
+    if piece.seconds < _CLEAR_S:
+        return piece.speaker
+    return nearest if likeness[nearest] > likeness[piece.speaker] + _NEARER else piece.speaker
 
 
 def _keep_everybody(moved: NDArray[np.float32], chances: NDArray[np.float32]) -> None:
@@ -51,32 +161,3 @@ def _keep_everybody(moved: NDArray[np.float32], chances: NDArray[np.float32]) ->
     for speaker in set(range(chances.shape[1])) - left:
         own = chances[:, speaker] > 0
         moved[own] = chances[own]
-
-
-def _pieces(turn: Stretch) -> list[slice]:
-    """Frames of equal parts of a turn."""
-    count = -(-(turn.end - turn.start) // _PIECE_FRAMES)
-    edges = np.linspace(turn.start, turn.end, count + 1).round().astype(int).tolist()
-    return [slice(start, end) for start, end in pairwise(edges)]
-
-
-@dataclass(frozen=True, slots=True)
-class _SecondLook:
-    samples: Samples
-    chances: NDArray[np.float32]
-    voices: Vectors
-    model: VoiceModel
-
-    def speaker(self, piece: slice, first: int) -> int:
-        """Whose voice some frames have, which the first look gave to `first`."""
-        active = self.chances[piece] > 0
-        alone = active[:, first] & (active.sum(axis=1) == 1)
-        if alone.sum() < _LEAST_FRAMES:
-            return first
-        spans = spans_of(alone, piece.start * FRAME, len(self.samples))
-        found = self.model.embedding(self.samples, spans, longest_s=_PIECE_S)
-        if found is None:
-            return first
-        likeness = self.voices @ found
-        nearest = int(np.argmax(likeness))
-        return nearest if likeness[nearest] > likeness[first] + _NEARER else first

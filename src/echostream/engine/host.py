@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import structlog
 
-from echostream.diarization import load_diarizer
 from echostream.diarization.base import Diarizer
 from echostream.engine import Transcriber, load_registry, load_transcriber
 from echostream.engine.local import LocalEngine
 from echostream.engine.service import Heard, LivePlace, Place, Shelf, Speakers
+from echostream.engine.speech_only import load_diarizer
 from echostream.engine.wire import (
     Detect,
     Diarize,

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
-from echostream.diarization import load_diarizer
 from echostream.diarization.base import Diarization, Diarizer
 from echostream.domain import SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Samples, Transcription
@@ -15,6 +14,7 @@ from echostream.engine.diarizer import SharedDiarizer
 from echostream.engine.live import LiveEngine
 from echostream.engine.registry import Registry
 from echostream.engine.service import EngineState, Heard, LivePlace, ModelState, Place
+from echostream.engine.speech_only import load_diarizer
 from echostream.engine.turns import Turns
 from echostream.errors import EchoStreamError, ServerBusy
 from echostream.settings import Settings

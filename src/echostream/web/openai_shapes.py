@@ -72,7 +72,7 @@ def _verbose(transcript: Transcript, fields: AudioFields, task: Task) -> dict[st
             {"word": word.text, "start": word.start_s, "end": word.end_s}
             for word in transcript.words
         ]
-    return body | {"usage": _usage(transcript)}
+    return body | told_warnings(transcript) | {"usage": _usage(transcript)}
 
 
 def _diarized(transcript: Transcript, task: Task) -> dict[str, Any]:
