@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 # Increase this whenever the same inputs give other values, or values in another format.
-_FORMAT: Final = 4
+_FORMAT: Final = 5
 
 _MEMORY_BYTES = 64 * 1024 * 1024
 _CONNECT_S = 1.0
