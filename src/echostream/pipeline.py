@@ -55,9 +55,9 @@ from echostream.insights import (
     InsightsProvider,
     Questions,
     load_insights,
-    load_language_model,
     load_questions,
 )
+from echostream.llm import load_language_model
 from echostream.media import decode, decode_channels, fetch
 from echostream.merging import merged_channels, text_segments, with_text_before
 from echostream.scripts import space_between
@@ -248,6 +248,11 @@ class Pipeline:
     def insights_name(self) -> str | None:
         """The name of the insights provider; None if there is none."""
         return self._insights.name if self._insights else None
+
+    @property
+    def insights_model(self) -> str | None:
+        """The id of its model, if it has one and the id is known."""
+        return self._insights.model if self._insights else None
 
     async def aclose(self) -> None:
         """Stops the engine and closes the provider's connections."""
@@ -441,7 +446,7 @@ def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False)
     cache = load_cache(settings)
     if engine.socket is not None and isinstance(cache, MemoryCache):
         cache = HostCache(engine.socket)
-    model = load_language_model(settings)
+    model = load_language_model(settings, engine.socket.parent if engine.socket else None)
     return Pipeline(
         settings,
         engine,
