@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
 UI := $(VENV)/.ui
 DEV := $(VENV)/.dev
-EXTRAS := whisper sphinx gemini openai queue s3
+EXTRAS := whisper sphinx gemini openai llm queue s3
 LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links
 SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy pg_createcluster:postgresql \
   chromium chromium-headless-shell/chromium

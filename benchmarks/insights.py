@@ -61,8 +61,8 @@ def main() -> None:
 
 
 def report(folder: Path) -> str:
-    ami = _read(folder / "ami-dev.jsonl.gz")
-    qmsum = _read(folder / "qmsum-val.jsonl.gz")
+    ami = read(folder / "ami-dev.jsonl.gz")
+    qmsum = read(folder / "qmsum-val.jsonl.gz")
     insights = [analyse(turns_of(meeting)) for meeting in qmsum]
     return "\n".join(
         (
@@ -80,10 +80,10 @@ def report(folder: Path) -> str:
     )
 
 
-def write(section: str) -> None:
+def write(section: str, heading: str = HEADING) -> None:
     """Puts `section` where it was in `RESULTS.md`, or at its end."""
     text = RESULTS.read_text(encoding="utf-8")
-    before, _, rest = text.partition(HEADING)
+    before, _, rest = text.partition(heading)
     following = re.search(r"^## ", rest, re.M)
     after = rest[following.start() :] if following else ""
     RESULTS.write_text(f"{before.rstrip()}\n\n{section}\n{after}".rstrip() + "\n", encoding="utf-8")
@@ -286,7 +286,7 @@ def _mean(lists: Iterable[Sequence[object]]) -> str:
     return f"{fmean(map(len, lists)):.1f}"
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path) -> list[dict[str, Any]]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 

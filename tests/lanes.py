@@ -19,7 +19,7 @@ SLOW = (
     *("test_cli_live.py", "web/test_schemathesis.py", "engine/test_hub.py"),
     *("ui/test_user_folder.py", "ui", "test_storage.py", "test_extras.py", "engine/test_host.py"),
     *("streaming/test_decoder.py", "web/test_bad_input.py", "engine/test_unseen.py"),
-    *("engine/test_sphinx.py", "engine/test_whisper.py", "streaming/test_sessions.py"),
+    *("llm/local", "engine/test_sphinx.py", "engine/test_whisper.py", "streaming/test_sessions.py"),
     *("test_webhooks.py", "deploy/test_haproxy.py"),
 )
 """Files and folders whose tests start programs, browsers or models, the longest first: where

@@ -81,6 +81,8 @@ def run_without(tmp_path: Path) -> Run:
         ("gemini", "serve", {"GEMINI_API_KEY": "a-key", "WEB_CONCURRENCY": "2"}),
         ("gemini", "transcribe talk.wav", {"INSIGHTS_PROVIDER": "gemini", "GEMINI_API_KEY": "k"}),
         ("openai", "serve", {"OPENAI_BASE_URL": "http://localhost:11434/v1"}),
+        ("llm", "serve", {"INSIGHTS_PROVIDER": "local", "LOCAL_LLM_MODEL": "model.gguf"}),
+        ("llm", "models download llm", {}),
         ("whisper", "serve", {"ASR_ENGINE": "whisper"}),
         ("whisper", "models list", {}),
         ("whisper", "models download base", {}),

@@ -17,7 +17,7 @@ ROOMS = {
     "fsspec": {"storage"},
     "google": {"llm"},
     "httpcore2": {"net"},
-    "huggingface_hub": {"engine"},
+    "huggingface_hub": {"model_hub"},
     "imageio_ffmpeg": {"media"},
     "onnxruntime": {"diarization"},
     "openai": {"llm"},
@@ -32,6 +32,7 @@ ROOMS = {
     "typer": {"cli"},
     "uvicorn": {"web"},
     "vaderSentiment": {"insights"},
+    "xllamacpp": {"llm"},
     "yake": {"insights"},
 }
 

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import tempfile
 from abc import ABC, abstractmethod
 from asyncio.subprocess import PIPE
 from contextlib import suppress
@@ -19,6 +20,9 @@ PYTHON = (sys.executable, "-P")
 ECHOSTREAM = (*PYTHON, "-m", "echostream")
 _LONGEST_PAUSE_S = 30.0
 _START_S = 3.0
+_SERVICE_STOP_S = 10.0
+_LONGEST_PATH = 80
+"""Paths of Unix sockets are limited to about a hundred characters."""
 
 
 class Running(Protocol):
@@ -127,6 +131,28 @@ class Program(Child):
         # cancelled once more (seen with 3.11.7).
         async with asyncio.timeout(_START_S):
             return await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, **self._options)
+
+
+class Service(Program):
+    """A child that answers at a Unix socket. It ends when its stdin ends, not on a signal."""
+
+    def __init__(self, command: tuple[str, ...]) -> None:
+        # In its own process group, so that Ctrl-C in a terminal does not reach its children either.
+        super().__init__(command, stop_s=_SERVICE_STOP_S, process_group=0, stdout=2)
+
+    def _ask_to_end(self, process: Running) -> None:
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def private_folder() -> "tempfile.TemporaryDirectory[str]":
+    """A folder for sockets that only this user can open."""
+    parent = tempfile.gettempdir()
+    return tempfile.TemporaryDirectory(
+        prefix="echostream-",
+        dir=parent if len(parent) < _LONGEST_PATH else "/tmp",  # noqa: S108 - made by mkdtemp
+        ignore_cleanup_errors=True,
+    )
 
 
 def worker_command(engine: Path | None = None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ LIBRARIES = MappingProxyType(
         "sphinx": ("pocketsphinx", "faster_whisper", "onnxruntime"),
         "gemini": ("google.genai",),
         "openai": ("openai",),
+        "llm": ("huggingface_hub", "xllamacpp"),
         "queue": ("bullmq", "redis"),
         "s3": ("fsspec", "s3fs"),
         "ui": ("docx", "streamlit", "supabase"),

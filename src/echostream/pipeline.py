@@ -49,9 +49,9 @@ from echostream.insights import (
     InsightsProvider,
     Questions,
     load_insights,
-    load_language_model,
     load_questions,
 )
+from echostream.llm import load_language_model
 from echostream.media import decode, decode_channels, fetch
 from echostream.merging import text_segments, with_text_before
 from echostream.scripts import space_between
@@ -242,6 +242,11 @@ class Pipeline:
         """The name of the insights provider; None if there is none."""
         return self._insights.name if self._insights else None
 
+    @property
+    def insights_model(self) -> str | None:
+        """The id of its model, if it has one and the id is known."""
+        return self._insights.model if self._insights else None
+
     async def aclose(self) -> None:
         """Stops the engine and closes the provider's connections."""
         await self.engine.aclose()
@@ -337,7 +342,7 @@ def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False)
     cache = load_cache(settings)
     if engine.socket is not None and isinstance(cache, MemoryCache):
         cache = HostCache(engine.socket)
-    model = load_language_model(settings)
+    model = load_language_model(settings, engine.socket.parent if engine.socket else None)
     return Pipeline(
         settings,
         engine,

@@ -67,7 +67,8 @@ class Settings(BaseSettings):
     `WHISPER_MODEL`. A folder goes by its last part."""
 
     model_idle_s: float = Field(900.0, gt=0)
-    """How long one of `WHISPER_MODELS` stays in memory unused. `WHISPER_MODEL` always stays."""
+    """How long one of `WHISPER_MODELS`, or the language model of this machine, stays in memory
+    unused. `WHISPER_MODEL` always stays."""
 
     whisper_device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where Whisper runs."""
@@ -100,9 +101,10 @@ class Settings(BaseSettings):
     model_fetch_timeout_s: float = Field(5.0, gt=0)
     """How long `ASR_ENGINE=auto` tries to reach the model hub before it uses pocketsphinx."""
 
-    insights_provider: Literal["auto", "gemini", "openai", "extractive", "none"] = "auto"
+    insights_provider: Literal["auto", "gemini", "openai", "local", "extractive", "none"] = "auto"
     """What generates insights. `auto`: Gemini with a key, else an OpenAI-compatible endpoint if one
-    is configured, else `extractive`, which works offline."""
+    is configured, else `local` if `LOCAL_LLM_MODEL` is on this machine, else `extractive`, which
+    needs no language model."""
 
     gemini_api_key: SecretStr | None = None
     """Google AI key."""
@@ -119,14 +121,20 @@ class Settings(BaseSettings):
     openai_model: str | None = None
     """Model name sent to that server."""
 
+    local_llm_model: str | None = None
+    """A language model that runs on this machine: a GGUF file, or a Hub id
+    `owner/repository/file.gguf` that `echostream models download llm` has fetched."""
+
     insights_template: str = GENERAL.name
     """Template of insights that name none: one of those that `GET /insights/templates` lists."""
 
-    insights_timeout_s: float = Field(60.0, gt=0)
-    """How long to wait for one answer of an insights provider."""
+    insights_timeout_s: float | None = Field(None, gt=0)
+    """How long to wait for one answer of an insights provider. Unset: a minute; ten for a model on
+    this machine, and as long again while that answers others."""
 
-    insights_context_tokens: int = Field(100_000, ge=1_000)
-    """Transcript tokens sent in one call; a longer transcript is split on segments and merged."""
+    insights_context_tokens: int | None = Field(None, ge=1_000)
+    """Transcript tokens sent in one call; a longer transcript is split on segments and merged.
+    Unset: 100000; for a model on this machine, what suits it and the memory."""
 
     max_upload_mb: int = Field(500, ge=1)
     """Largest upload or download, in MiB; above it 413 `audio_too_large`."""

@@ -23,7 +23,7 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 RENDER = yaml.safe_load((ROOT / "render.yaml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-OURS = ("api", "api-more", "worker", "frontend")
+OURS = ("api", "api-more", "worker", "frontend", "llm")
 API_SETTINGS = {name.upper() for name in Settings.model_fields}
 UI_SETTINGS = {name.upper() for name in FrontendSettings.model_fields}
 OF_LIBRARIES = re.compile(r"AWS_[A-Z_]+|HF_[A-Z_]+|TMPDIR")
@@ -47,7 +47,7 @@ def test_env_example_has_every_setting_once_with_a_sentence() -> None:
             assert before.startswith("# "), line
 
 
-@pytest.mark.parametrize("service", ["api", "api-more", "worker"])
+@pytest.mark.parametrize("service", ["api", "api-more", "worker", "llm"])
 def test_compose_passes_every_setting_on(service: str) -> None:
     named = set(SERVICES[service]["environment"])
     assert API_SETTINGS - CONTAINERS_OWN - named == set()
@@ -70,7 +70,7 @@ def test_no_service_has_more_than_it_needs(service: str) -> None:
     is_set = SERVICES[service]
     assert is_set["read_only"]
     assert is_set["cap_drop"] == ["ALL"]
-    assert is_set["restart"] == "unless-stopped"
+    assert is_set["restart"] == ("no" if service == "llm" else "unless-stopped")  # fetches and ends
     assert is_set["logging"]["options"]["max-size"]
     assert service in OURS or is_set["user"] not in ("root", "0")
     for port in is_set.get("ports", []):

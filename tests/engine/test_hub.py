@@ -29,6 +29,8 @@ class HubHandler(BaseHTTPRequestHandler):
     """The few calls that a snapshot download makes, serving the tiny model as `base`."""
 
     protocol_version = "HTTP/1.1"
+    repo = REPO
+    folder = TINY_WHISPER
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
@@ -41,15 +43,15 @@ class HubHandler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         path = self.path.partition("?")[0]
-        if path.startswith(f"/api/models/{REPO}/tree/"):
-            body = json.dumps([_entry(file) for file in sorted(TINY_WHISPER.iterdir())]).encode()
+        if path.startswith(f"/api/models/{self.repo}/tree/"):
+            body = json.dumps([_entry(file) for file in sorted(self.folder.iterdir())]).encode()
             headers = {"Content-Type": "application/json"}
-        elif path.startswith(f"/api/models/{REPO}"):
-            files = [{"rfilename": file.name} for file in sorted(TINY_WHISPER.iterdir())]
-            body = json.dumps({"id": REPO, "sha": COMMIT, "siblings": files}).encode()
+        elif path.startswith(f"/api/models/{self.repo}"):
+            files = [{"rfilename": file.name} for file in sorted(self.folder.iterdir())]
+            body = json.dumps({"id": self.repo, "sha": COMMIT, "siblings": files}).encode()
             headers = {"Content-Type": "application/json"}
-        elif path.startswith(f"/{REPO}/resolve/"):
-            body = (TINY_WHISPER / path.rpartition("/")[2]).read_bytes()
+        elif path.startswith(f"/{self.repo}/resolve/"):
+            body = (self.folder / path.rpartition("/")[2]).read_bytes()
             headers = {"ETag": f'"{sha256(body).hexdigest()}"', "X-Repo-Commit": COMMIT}
         else:
             self.send_response(404)
@@ -71,8 +73,8 @@ def _entry(file: Path) -> dict[str, object]:
 
 
 @contextmanager
-def stand_in_hub() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), HubHandler) as server:
+def stand_in_hub(handler: type[HubHandler] = HubHandler) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"

@@ -15,11 +15,10 @@ from echostream.insights import (
     FallbackInsights,
     InsightsProvider,
     ModelInsights,
-    choose_provider,
     load_insights,
-    load_language_model,
     load_questions,
 )
+from echostream.llm import choose_provider, load_language_model
 from echostream.llm.base import RetryPolicy
 from echostream.llm.gemini import GeminiModel
 from echostream.llm.openai_compat import OpenAIModel

@@ -122,6 +122,15 @@ def engine(path: Path) -> None:
     run(settings, path, load_cache(settings))
 
 
+@app.command(hidden=True)
+def llm(model: Path, context_tokens: int, idle_s: float, path: Path) -> None:
+    """The process that has the language model of this machine."""
+    from echostream.llm.local.host import llama_at, run
+
+    settings_of()
+    run(path, llama_at(model, context_tokens, path.parent), idle_s)
+
+
 @app.command()
 def worker(
     lifeline: Annotated[

@@ -21,10 +21,8 @@ from echostream.engine.wire import (
     Done,
     Embed,
     Embedded,
-    Fault,
     Get,
     Kept,
-    Link,
     Live,
     Load,
     Prepare,
@@ -37,6 +35,7 @@ from echostream.engine.wire import (
     Watch,
 )
 from echostream.errors import EchoStreamError, EngineRestarted, ServerBusy
+from echostream.links import Link, answered
 
 log = structlog.get_logger(__name__)
 
@@ -288,13 +287,6 @@ class _RemoteLive(_Connected):
     async def detect(self, samples: Samples, state: VadState) -> Detected:
         detected: Detected = await self._ask(Detect(samples, state))
         return detected
-
-
-def answered(answer: Any) -> Any:
-    """Returns the answer, or raises it if it is a fault."""
-    if isinstance(answer, Fault):
-        raise answer.error
-    return answer
 
 
 def restarted() -> EngineRestarted:

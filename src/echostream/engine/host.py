@@ -4,13 +4,14 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
+from echostream.children import Service
 from echostream.diarization.base import Diarizer
 from echostream.engine import Transcriber, load_registry, load_transcriber
 from echostream.engine.local import LocalEngine
@@ -23,10 +24,8 @@ from echostream.engine.wire import (
     Done,
     Embed,
     Embedded,
-    Fault,
     Get,
     Kept,
-    Link,
     Live,
     Load,
     Prepare,
@@ -40,6 +39,8 @@ from echostream.engine.wire import (
 )
 from echostream.errors import EchoStreamError, EngineError
 from echostream.lifeline import on_parent_end
+from echostream.links import Fault, Gone, Link, unless_gone
+from echostream.llm import local_server_beside
 from echostream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -47,13 +48,8 @@ log = structlog.get_logger(__name__)
 _LOOK_EVERY_S = 0.1
 _TELL_EVERY_S = 0.5
 
-T = TypeVar("T")
 LoadEngine = Callable[[Settings], Transcriber]
 LoadDiarizer = Callable[[Settings], Diarizer]
-
-
-class _Gone(Exception):
-    """The client has closed its connection."""
 
 
 class EngineHost:
@@ -87,7 +83,7 @@ class EngineHost:
         except EchoStreamError as error:
             with suppress(OSError):
                 await link.send(Fault(error))
-        except (OSError, _Gone):
+        except (OSError, Gone):
             pass
         except Exception as error:
             log.error("engine_request_crashed", exc_info=error)
@@ -209,21 +205,6 @@ async def _send_all(link: Link, answers: AsyncGenerator[object, None]) -> None:
             await link.send(one)
 
 
-async def unless_gone(link: Link, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`. If the client disconnects, cancels the work and raises _Gone."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(link.gone.wait())
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise _Gone
-        return task.result()
-    finally:
-        gone.cancel()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 def run(
     settings: Settings,
     path: Path,
@@ -242,15 +223,20 @@ def run(
     path.unlink(missing_ok=True)  # left by an engine that was killed
     with suppress(FileNotFoundError):  # the parent has ended and removed the folder
         engine = LocalEngine(settings, load_registry(settings, load), diarizer)
-        asyncio.run(_run(engine, path, shelf))
+        asyncio.run(_run(engine, path, shelf, local_server_beside(settings, path.parent)))
     # The parent does this too, unless it was killed.
     shutil.rmtree(path.parent, ignore_errors=True)
     # Does not wait for a model that is still being loaded.
     os._exit(0)
 
 
-async def _run(engine: LocalEngine, path: Path, shelf: Shelf) -> None:
+async def _run(engine: LocalEngine, path: Path, shelf: Shelf, model: Service | None) -> None:
+    """`model` is the language model's process, which ends with this one."""
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
     on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
+    if model is not None:
+        model.start()
     await EngineHost(engine, shelf).serve(path, until)
+    if model is not None:
+        await model.aclose()

@@ -1,12 +1,9 @@
 """Finds Whisper models: in a folder, the local cache, or the Hugging Face Hub."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
-
-from echostream.errors import InvalidRequest, ModelUnavailable
+from echostream import model_hub
+from echostream.errors import InvalidRequest
 
 _MODEL_FILES = [
     "config.json",
@@ -54,19 +51,10 @@ def repo_id(model: str) -> str:
 
 
 def download(model: str, *, timeout_s: float, output_dir: Path | None = None) -> Path:
-    """Downloads a model from the Hub, with progress bars on a terminal, and returns its folder.
-
-    `timeout_s` limits the attempt to reach the Hub, not the download itself.
-    Raises ModelUnavailable if the Hub cannot be reached or has no such model.
-    """
-    from huggingface_hub import HfApi, snapshot_download
-
-    name = repo_id(model)
-    with _hub_errors(name):
-        # Asked first and only once, because a snapshot retries each file for a long time.
-        HfApi().model_info(name, timeout=timeout_s)
-        found = snapshot_download(name, allow_patterns=_MODEL_FILES, local_dir=output_dir)
-    return Path(str(found))
+    """Downloads a model from the Hub and returns its folder; see `model_hub.fetch_snapshot`."""
+    return model_hub.fetch_snapshot(
+        repo_id(model), _MODEL_FILES, timeout_s=timeout_s, folder=output_dir
+    )
 
 
 def display_name(model: str) -> str:
@@ -79,29 +67,6 @@ def is_path(model: str) -> bool:
 
 
 def _cached(name: str) -> Path | None:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        folder = Path(
-            str(snapshot_download(name, allow_patterns=_MODEL_FILES, local_files_only=True))
-        )
-    except LocalEntryNotFoundError:
-        return None
+    folder = model_hub.cached_snapshot(name, _MODEL_FILES)
     # An interrupted download leaves a folder without the weights.
-    return folder if is_model(folder) else None
-
-
-@contextmanager
-def _hub_errors(name: str) -> Iterator[None]:
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except (errors.HFValidationError, errors.RepositoryNotFoundError) as error:
-        raise ModelUnavailable(f"the model hub has no model {name!r}") from error
-    except errors.OfflineModeIsEnabled as error:
-        raise ModelUnavailable("the model hub is switched off (HF_HUB_OFFLINE)") from error
-    except (errors.HfHubHTTPError, httpx2.HTTPError, OSError) as error:
-        reason = type(error).__name__
-        raise ModelUnavailable(f"the model hub cannot be reached ({reason})") from error
+    return folder if folder and is_model(folder) else None

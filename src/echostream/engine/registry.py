@@ -11,9 +11,9 @@ import structlog
 
 from echostream.domain import TranscribeOptions
 from echostream.engine.base import Transcriber
-from echostream.engine.memory import available_bytes
 from echostream.engine.service import ModelState, model_named
 from echostream.errors import EchoStreamError, EngineError, ModelUnavailable, ServerBusy
+from echostream.memory import available_bytes
 
 log = structlog.get_logger(__name__)
 

@@ -1,28 +1,15 @@
 """Messages between the process that holds the engine and those that use it.
 
-A message is a length and a pickle. That is safe, and `multiprocessing` does the same with its
-pipes: both ends are this program, run by the same user, and only this user can open the socket's
-folder.
-
 A connection stands for a place: it starts with `Take` or `Live`, followed by requests and answers
-in turn, until it closes. So a client that is killed leaves nothing behind.
+in turn, until it closes.
 """
 
-import asyncio
-import pickle
 from dataclasses import dataclass
-from struct import Struct
-from typing import Any, TypeVar
 
 from echostream.domain import Segment, SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Report, Samples
 from echostream.engine.service import ModelState
 from echostream.engine.vad import VadState
-from echostream.errors import EchoStreamError
-
-_LENGTH = Struct("<Q")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,52 +127,3 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class Done:
     """The request is granted, or the answer is complete."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An error, in place of any other answer."""
-
-    error: EchoStreamError
-
-
-class Link:
-    """One end of a connection. It reads ahead, to notice at once when the other end has closed."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._received: asyncio.Queue[Any] = asyncio.Queue()
-        self.gone = asyncio.Event()
-        self._reading = asyncio.create_task(self._read())
-
-    async def send(self, message: object) -> None:
-        """Raises ConnectionError if the other end has closed."""
-        data = pickle.dumps(message, protocol=5)
-        self._writer.write(_LENGTH.pack(len(data)))
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def receive(self) -> Any:
-        """The next message. Raises ConnectionError if the other end has closed."""
-        message = await self._received.get()
-        if message is None:
-            self._received.put_nowait(None)
-            raise ConnectionResetError("the other end is gone")
-        return message
-
-    def close(self) -> None:
-        self._reading.cancel()
-        self._writer.close()
-
-    async def _read(self) -> None:
-        try:
-            while True:
-                head = await self._reader.readexactly(_LENGTH.size)
-                data = await self._reader.readexactly(_LENGTH.unpack(head)[0])
-                self._received.put_nowait(pickle.loads(data))  # noqa: S301 - see above
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self.gone.set()
-            self._received.put_nowait(None)

@@ -43,7 +43,6 @@ from echostream.templates import GENERAL
 
 _log = structlog.get_logger()
 
-_CALLS_AT_ONCE = 4
 _HALVINGS = 5
 _SMALLEST_PART_TOKENS = 400
 
@@ -51,9 +50,12 @@ _SMALLEST_PART_TOKENS = 400
 class ModelInsights:
     """Insights by `model`, which reads at most `context_tokens` of a transcript in one call."""
 
-    def __init__(self, model: LanguageModel, context_tokens: int) -> None:
+    def __init__(
+        self, model: LanguageModel, context_tokens: int, *, calls_at_once: int = 4
+    ) -> None:
         self._model = model
         self._context_tokens = context_tokens
+        self._calls_at_once = calls_at_once
 
     @property
     def name(self) -> str:
@@ -88,7 +90,8 @@ class ModelInsights:
     async def _analyse(self, lines: Sequence[Line], work: "_Work") -> Insights:
         if not lines:
             return no_speech(self.name, self.model)
-        readings = await _Reader(work).read_all(split(lines, self._context_tokens))
+        reader = _Reader(work, self._calls_at_once)
+        readings = await reader.read_all(split(lines, self._context_tokens))
         found = [reading for reading in readings if reading.insights is not None]
         if not found:
             raise next(reading.failure for reading in readings if reading.failure is not None)
@@ -140,9 +143,9 @@ class _Reading:
 class _Reader:
     """Reads the parts of one transcript, several at once, until no further call can succeed."""
 
-    def __init__(self, work: _Work) -> None:
+    def __init__(self, work: _Work, calls_at_once: int) -> None:
         self._work = work
-        self._free = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._free = asyncio.Semaphore(calls_at_once)
         self._unavailable: ProviderUnavailable | None = None
 
     async def read_all(self, parts: Sequence[Sequence[Line]]) -> list[_Reading]:

@@ -1,14 +1,53 @@
-"""Language models. One adapter for each SDK; the only room that imports google-genai or openai."""
+"""Language models. One adapter for each library; only this room imports google-genai, openai or
+xllamacpp."""
 
 from datetime import date
+from pathlib import Path
 
+from echostream.children import Service
 from echostream.errors import InsightsError
 from echostream.llm.base import LanguageModel
 from echostream.settings import Settings
 
-__all__ = ["LanguageModel", "load_gemini", "load_openai"]
+__all__ = ["LanguageModel", "choose_provider", "load_language_model", "local_server_beside"]
+
+_TIMEOUT_S = 60.0
+_LOCAL_TIMEOUT_S = 600.0
+"""On a CPU, a part of a transcript takes minutes."""
 
 # The adapters are imported when they are used: each SDK takes half a second to load.
+
+
+def choose_provider(settings: Settings) -> str:
+    """The provider's name, with `auto` resolved.
+
+    `OPENAI_API_KEY` alone does not select OpenAI: many environments hold it for other tools, and
+    transcripts must not leave the machine because of it.
+    """
+    if settings.insights_provider != "auto":
+        return settings.insights_provider
+    if settings.gemini_api_key is not None:
+        return "gemini"
+    if settings.openai_base_url is not None:
+        return "openai"
+    return "local" if _is_on_this_machine(settings.local_llm_model) else "extractive"
+
+
+def load_language_model(settings: Settings, folder: Path | None = None) -> LanguageModel | None:
+    """The language model from the settings; None if insights are made without one, or not at all.
+
+    `folder` is where the process of a local model answers that others keep alive; without it, the
+    model gets a process of its own. Raises InsightsError if the settings name a provider but lack
+    what it needs, and MissingExtra if its library is not installed.
+    """
+    match choose_provider(settings):
+        case "gemini":
+            return load_gemini(settings)
+        case "openai":
+            return load_openai(settings)
+        case "local":
+            return load_local(settings, folder)
+    return None
 
 
 def load_gemini(settings: Settings) -> LanguageModel:
@@ -21,7 +60,7 @@ def load_gemini(settings: Settings) -> LanguageModel:
     return GeminiModel(
         settings.gemini_api_key,
         current_gemini_model(settings.gemini_model, date.today()),
-        timeout_s=settings.insights_timeout_s,
+        timeout_s=settings.insights_timeout_s or _TIMEOUT_S,
     )
 
 
@@ -35,5 +74,39 @@ def load_openai(settings: Settings) -> LanguageModel:
         base_url=settings.openai_base_url,
         api_key=settings.openai_api_key,
         model=settings.openai_model,
-        timeout_s=settings.insights_timeout_s,
+        timeout_s=settings.insights_timeout_s or _TIMEOUT_S,
     )
+
+
+def load_local(settings: Settings, folder: Path | None) -> LanguageModel:
+    """Raises InsightsError if the model is not on this machine."""
+    from echostream.llm.local.model import LocalModel
+    from echostream.llm.local.models import open_model
+    from echostream.llm.local.server import SOCKET, OwnServer, SharedServer, server_command
+
+    file = open_model(settings)
+    server = (
+        SharedServer(folder / SOCKET)
+        if folder
+        else OwnServer(server_command(file, settings.model_idle_s))
+    )
+    return LocalModel(file, server, settings.insights_timeout_s or _LOCAL_TIMEOUT_S)
+
+
+def local_server_beside(settings: Settings, folder: Path) -> Service | None:
+    """What keeps a local model's process alive, which answers in `folder`; None without one."""
+    if choose_provider(settings) != "local":
+        return None
+    from echostream.llm.local.models import open_model
+    from echostream.llm.local.server import SOCKET, ServerChild, server_command
+
+    command = server_command(open_model(settings), settings.model_idle_s)
+    return ServerChild(command, folder / SOCKET)
+
+
+def _is_on_this_machine(model: str | None) -> bool:
+    if model is None:
+        return False
+    from echostream.llm.local.models import find_file
+
+    return find_file(model) is not None

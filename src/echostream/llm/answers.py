@@ -1,13 +1,20 @@
 """Answers in JSON: the schema that a model is given, and reading what it wrote."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from echostream.errors import InsightsError
 from echostream.llm.base import Answer, Shape
+
+_MOST_ITEMS = 8
+_MOST_CHARS = 200
+_MOST_CHARS_OF_NAME = 60
+"""Of optional texts, which are names and dates."""
+_MOST_CHARS_OF_SUMMARY = 1_000
+_LARGEST_ID = 999_999
 
 
 def schema_of(shape: type[Answer]) -> dict[str, Any]:
@@ -18,6 +25,26 @@ def schema_of(shape: type[Answer]) -> dict[str, Any]:
     """
     schema = shape.model_json_schema(mode="serialization")
     _drop(schema, {"title", "default", "description", "minLength"})
+    return schema
+
+
+def bounded_schema_of(shape: type[Answer]) -> dict[str, Any]:
+    """The schema with an end to each list, text and number: a small model that repeats itself would
+    not close them on its own, and an answer that is cut off is of no use."""
+    schema = schema_of(shape)
+    for node in _nodes(schema):
+        for each in node.get("anyOf", ()):
+            if each.get("type") == "string":
+                each["maxLength"] = _MOST_CHARS_OF_NAME
+        match node.get("type"):
+            case "array":
+                node["maxItems"] = _MOST_ITEMS
+            case "string" if "enum" not in node:
+                node.setdefault("maxLength", _MOST_CHARS)
+            case "integer":
+                node |= {"minimum": 0, "maximum": _LARGEST_ID}
+    if "summary" in schema["properties"]:
+        schema["properties"]["summary"]["maxLength"] = _MOST_CHARS_OF_SUMMARY
     return schema
 
 
@@ -48,6 +75,15 @@ def _listed(faults: Sequence[Any]) -> str:
         for fault in faults[:5]
     ]
     return "; ".join(places)
+
+
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """All objects in a schema, which is walked while they change."""
+    if isinstance(node, dict):
+        yield node
+    for value in node.values() if isinstance(node, dict) else node:
+        if isinstance(value, dict | list):
+            yield from _nodes(value)
 
 
 def _drop(node: Any, keys: set[str]) -> None:

@@ -59,6 +59,15 @@ class Usage:
         self.tokens = Tokens(before.sent + (sent or 0), before.written + (written or 0))
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`context_tokens` is how much of a transcript fits into one call; None if only the settings
+    say. More calls than `calls_at_once` of one transcript would only wait for each other."""
+
+    context_tokens: int | None = None
+    calls_at_once: int = 4
+
+
 class LanguageModel(Protocol):
     """Answers prompts, in text or in JSON. One instance serves many concurrent calls of one event
     loop. Every call is retried as needed, adds its tokens to `usage`, and raises InsightsError."""
@@ -70,6 +79,10 @@ class LanguageModel(Protocol):
     @property
     def model(self) -> str | None:
         """The model's id; None if it is not known yet."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it can take."""
 
     async def complete(self, prompt: Prompt, usage: Usage) -> str:
         """The model's answer as text."""

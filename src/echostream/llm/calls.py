@@ -11,7 +11,7 @@ import structlog
 
 from echostream.errors import InsightsError
 from echostream.llm.answers import read_answer
-from echostream.llm.base import Answer, Prompt, RetryPolicy, Shape, Usage, with_retries
+from echostream.llm.base import Answer, Limits, Prompt, RetryPolicy, Shape, Usage, with_retries
 from echostream.llm.reasoning import after_reasoning, without_reasoning
 
 _log = structlog.get_logger()
@@ -36,6 +36,7 @@ class CallingModel(ABC):
 
     name: str
     model: str | None
+    limits: Limits = Limits()
 
     def __init__(self, timeout_s: float, retries: RetryPolicy) -> None:
         self._timeout_s = timeout_s

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import structlog
 
-from echostream.children import Child, Running, WorkerChild, worker_command
-from echostream.engine.process import SOCKET, EngineChild, private_folder
+from echostream.children import Child, Running, WorkerChild, private_folder, worker_command
+from echostream.engine.process import SOCKET, EngineChild
 from echostream.settings import Settings
 from echostream.web import preflight
 from echostream.web.fork_server import ForkServer

@@ -145,6 +145,7 @@ async def insights(request: Request, services: ServicesDep) -> Response:
     found = await with_request(request, work)
     if found is None:
         raise InsightsOff("this server makes no insights")
+    services.metrics.observe_insights(found)
     shown = transcript.segments if asked.segments is None else ()
     answer = InsightsAnswerShape(
         insights=InsightsShape.of(found), segments=[SegmentShape.of(each) for each in shown]

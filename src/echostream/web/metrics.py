@@ -14,7 +14,7 @@ from prometheus_client import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from echostream.domain import Transcript
+from echostream.domain import Insights, Transcript
 from echostream.errors import QueueUnavailable
 from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline, Result
@@ -93,6 +93,12 @@ class Metrics:
             "Transcripts whose speakers could not be told apart.",
             registry=self._registry,
         )
+        self._insights = Counter(
+            "echostream_insights_total",
+            "Insights by what made them, and whether the chosen provider failed or did less.",
+            ["provider", "degraded"],
+            registry=self._registry,
+        )
         self._live = Gauge(
             "echostream_live_sessions",
             "Live sessions that have not ended.",
@@ -127,10 +133,17 @@ class Metrics:
         """Counts a finished transcription."""
         transcript = result.transcript
         self._count(transcript)
+        self.observe_insights(result.insights)
         if result.diarize_s is not None:
             self._diarization_s.observe(result.diarize_s)
         if transcript.duration_s:
             self._rtf.labels(transcript.engine).observe(result.transcribe_s / transcript.duration_s)
+
+    def observe_insights(self, insights: Insights | None) -> None:
+        """Counts insights, if there are any."""
+        if insights is not None:
+            meta = insights.details.meta
+            self._insights.labels(meta.provider, str(meta.degraded).lower()).inc()
 
     def watch_live(self, sessions: Callable[[], int]) -> None:
         """Shows how many live sessions there are."""
@@ -143,6 +156,7 @@ class Metrics:
         elif isinstance(event, Final):
             self._live_ended.labels(event.error.code if event.error else "").inc()
             self._count(event.transcript)
+            self.observe_insights(event.insights)
 
     def _count(self, transcript: Transcript) -> None:
         self._audio_s.labels(transcript.engine).inc(transcript.duration_s)

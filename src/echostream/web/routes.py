@@ -193,7 +193,7 @@ async def ready(services: ServicesDep) -> JSONResponse:
     pipeline = services.pipeline
     checks = {
         "engine": _check_engine(pipeline),
-        "insights": {"ok": True, "detail": pipeline.insights_name or "off"},
+        "insights": _check_insights(pipeline),
         "storage": _check_storage(),
         **await _check_queue(services.jobs),
     }
@@ -221,6 +221,12 @@ def _check_engine(pipeline: Pipeline) -> dict[str, Any]:
         return {"ok": True, "detail": f"{state.default.engine} {state.default.model}"}
     pipeline.engine.warm_up()
     return {"ok": False, "detail": str(state.error or "loading")}
+
+
+def _check_insights(pipeline: Pipeline) -> dict[str, Any]:
+    """Always ready, since offline insights take over if a provider fails."""
+    used = filter(None, (pipeline.insights_name, pipeline.insights_model))
+    return {"ok": True, "detail": " ".join(used) or "off"}
 
 
 def _check_storage() -> dict[str, Any]:

@@ -46,6 +46,12 @@ class WorkerMetrics:
             "Transcripts whose speakers could not be told apart.",
             registry=registry,
         )
+        self._insights = Counter(
+            "echostream_insights_total",
+            "Insights by what made them, and whether the chosen provider failed or did less.",
+            ["provider", "degraded"],
+            registry=registry,
+        )
         self._ended = Counter(
             "echostream_jobs_ended_total", "Jobs that have ended.", ["state"], registry=registry
         )
@@ -78,6 +84,9 @@ class WorkerMetrics:
         transcript = result.transcript
         self._unread_s.labels(transcript.engine).inc(transcript.unread_s)
         self._diarization_failures.inc(transcript.is_diarization_failed)
+        if result.insights is not None:
+            meta = result.insights.details.meta
+            self._insights.labels(meta.provider, str(meta.degraded).lower()).inc()
         if result.diarize_s is not None:
             self._diarization_s.observe(result.diarize_s)
 

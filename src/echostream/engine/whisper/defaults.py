@@ -1,6 +1,6 @@
 """Defaults that suit the machine. The figures behind them are in `benchmarks/RESULTS.md`."""
 
-from echostream.engine.memory import available_bytes
+from echostream.memory import available_bytes
 from echostream.settings import windows_at_once
 
 _MIB = 1024 * 1024

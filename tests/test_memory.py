@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from echostream.engine.memory import available_bytes
+from echostream.memory import available_bytes
 
 MB = 1_000_000
 
