@@ -32,7 +32,7 @@ PRELOADED = (
     "echostream.worker.main",
     "uvicorn.lifespan.on",
     "uvicorn.protocols.http.h11_impl",
-    "uvicorn.protocols.websockets.websockets_impl",
+    "uvicorn.protocols.websockets.websockets_sansio_impl",
 )
 _REQUEST_BYTES = 200_000
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
