@@ -114,18 +114,25 @@ def test_a_schema_that_it_does_not_know(llama: Llama) -> None:
     assert "nonsense" not in str(caught.value)
 
 
-def test_no_port_is_opened(llama: Llama) -> None:
-    """llama.cpp brings a server, which any web page could call on a port of this machine."""
-    said(llama, chat("Hello.", None, 1))
-    inodes = {
+def listening() -> set[str]:
+    """The sockets of this process to which other programs can connect by a port."""
+    own = {
         target.removeprefix("socket:[").rstrip("]")
         for link in Path("/proc/self/fd").iterdir()
         if link.is_symlink() and (target := str(link.readlink())).startswith("socket:[")
     }
     tables = [Path(f"/proc/self/net/{name}").read_text().splitlines() for name in ("tcp", "tcp6")]
-    listening = "0A"
-    opened = {row.split()[9] for rows in tables for row in rows[1:] if row.split()[3] == listening}
-    assert not inodes & opened
+    rows = [row.split() for table in tables for row in table[1:]]
+    return own & {row[9] for row in rows if row[3] == "0A"}
+
+
+def test_no_port_is_opened(tmp_path: Path) -> None:
+    """llama.cpp brings a server, which any web page could call on a port of this machine."""
+    before = listening()
+    llama = Llama(write_tiny(tmp_path / "tiny.gguf"), TRAINED_TOKENS, tmp_path)
+    said(llama, chat("Hello.", None, 1))
+    assert listening() == before
+    llama.close()
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def test_speakers_are_asked_for(frontend: Site, page: Page) -> None:
     page.locator("input[type=file]").first.set_input_files([str(SAMPLE)])
     expect(page.get_by_text(SAMPLE.name).first).to_be_visible()
     page.get_by_text("Options", exact=True).click()
+    # A list closes when the page scrolls, which it does while the options unfold.
+    page.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
     page.get_by_label("Speakers").click()
     page.get_by_role("option", name="2 speakers").click()
     page.get_by_role("button", name="Add", exact=True).first.click()
