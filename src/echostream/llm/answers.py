@@ -44,7 +44,7 @@ def bounded_schema_of(shape: type[Answer]) -> dict[str, Any]:
             case "integer":
                 node |= {"minimum": 0, "maximum": _LARGEST_ID}
     if "summary" in schema["properties"]:
-        schema["properties"]["summary"]["maxLength"] = _MOST_CHARS_OF_SUMMARY
+        schema["properties"]["summary"] |= {"minLength": 1, "maxLength": _MOST_CHARS_OF_SUMMARY}
     return schema
 
 

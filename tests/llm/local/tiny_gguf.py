@@ -52,10 +52,11 @@ def write_tiny(path: Path) -> Path:
     """Writes the model, the same each time."""
     random = np.random.default_rng(1)
     tensors = {name: random.normal(0, 0.5, shape) for name, shape in _shapes().items()}
-    # All tokens have this in common, so these weights make some likely, and others never come.
+    # All tokens have this in common, so these weights make some likely, and others never come. A
+    # text of spaces alone would be valid JSON and no summary.
     tensors["token_embd.weight"][:, 0] = 8.0
     tensors["output.weight"][:, 0] = 0.0
-    likely, never = ('"', "]", "}", "</s>"), _BYTES[1:]
+    likely, never = ('"', "]", "}", "</s>"), ("▁", *_BYTES[1:])
     for token, weight in [*((each, 0.4) for each in likely), *((each, -9.0) for each in never)]:
         tensors["output.weight"][_TOKENS.index(token), 0] = weight
     path.write_bytes(gguf(metadata(), tensors))
