@@ -10,12 +10,17 @@ is killed leaves nothing behind.
 
 import asyncio
 import pickle
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any, TypeVar
 
+import structlog
+
 from echostream.errors import EchoStreamError
+
+log = structlog.get_logger(__name__)
 
 _LENGTH = Struct("<Q")
 
@@ -80,6 +85,27 @@ def answered(answer: Any) -> Any:
     if isinstance(answer, Fault):
         raise answer.error
     return answer
+
+
+@asynccontextmanager
+async def told_of_faults(
+    link: Link, event: str, unforeseen: EchoStreamError
+) -> AsyncIterator[None]:
+    """Sends the client what is raised inside, and closes the connection. What should not happen is
+    logged as `event`, and the client gets `unforeseen`."""
+    try:
+        yield
+    except EchoStreamError as error:
+        with suppress(OSError):
+            await link.send(Fault(error))
+    except (OSError, Gone):
+        pass
+    except Exception as error:
+        log.error(event, exc_info=error)
+        with suppress(OSError):
+            await link.send(Fault(unforeseen))
+    finally:
+        link.close()
 
 
 async def unless_gone(link: Link, work: Coroutine[Any, Any, T]) -> T:

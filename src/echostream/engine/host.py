@@ -39,7 +39,7 @@ from echostream.engine.wire import (
 )
 from echostream.errors import EchoStreamError, EngineError
 from echostream.lifeline import on_parent_end
-from echostream.links import Fault, Gone, Link, unless_gone
+from echostream.links import Fault, Link, told_of_faults, unless_gone
 from echostream.llm import local_server_beside
 from echostream.settings import Settings
 
@@ -78,19 +78,9 @@ class EngineHost:
         await asyncio.gather(*clients, return_exceptions=True)
 
     async def _client(self, link: Link) -> None:
-        try:
+        failed = EngineError("the speech engine failed")
+        async with told_of_faults(link, "engine_request_crashed", failed):
             await self._answer(link)
-        except EchoStreamError as error:
-            with suppress(OSError):
-                await link.send(Fault(error))
-        except (OSError, Gone):
-            pass
-        except Exception as error:
-            log.error("engine_request_crashed", exc_info=error)
-            with suppress(OSError):
-                await link.send(Fault(EngineError("the speech engine failed")))
-        finally:
-            link.close()
 
     async def _answer(self, link: Link) -> None:
         match await link.receive():

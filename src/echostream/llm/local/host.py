@@ -14,7 +14,7 @@ import structlog
 
 from echostream.errors import EchoStreamError, InsightsError
 from echostream.lifeline import on_parent_end
-from echostream.links import Fault, Gone, Link, unless_gone
+from echostream.links import Fault, Link, told_of_faults, unless_gone
 from echostream.llm.local.llama import Llama, Tell
 from echostream.llm.local.wire import Begun, Chat, Ended, Text
 
@@ -67,20 +67,10 @@ class ModelHost:
         self._thread.shutdown(wait=False)
 
     async def _client(self, link: Link) -> None:
-        try:
+        failed = InsightsError("the language model failed")
+        async with told_of_faults(link, "llm_call_crashed", failed):
             asked: Chat = await link.receive()
             await unless_gone(link, self._in_turn(link, asked))
-        except EchoStreamError as error:
-            with suppress(OSError):
-                await link.send(Fault(error))
-        except (OSError, Gone):
-            pass
-        except Exception as error:
-            log.error("llm_call_crashed", exc_info=error)
-            with suppress(OSError):
-                await link.send(Fault(InsightsError("the language model failed")))
-        finally:
-            link.close()
 
     async def _in_turn(self, link: Link, asked: Chat) -> None:
         async with self._turn:
