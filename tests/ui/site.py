@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2 as httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from conftest import ROOT
 
@@ -81,6 +81,14 @@ def chromium(*more: str, asks: bool = False) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is whole and still. Before, a form does not take Enter (its button may
+    not be there yet), a list that is opened closes again (the page scrolls while parts unfold),
+    and a button moves aside for the next one."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from conftest import SAMPLE, sample_pcm, sample_text, word_error_rate, write_wav
 from echostream_ui.library.sqlite.store import SqliteStore
 from redis_server import RedisServer
 from ui.conftest import whisper_api
-from ui.site import Site, site
+from ui.site import Site, settle, site
 
 # Notes what each progress bar says, however briefly.
 _WATCH_BARS = """
@@ -52,9 +52,8 @@ def item(page: Page, name: str) -> Locator:
 
 
 def press(page: Page, name: str) -> None:
-    """Click a button once the page has settled: a row that changes is drawn piece by piece, and its
-    first button moves aside when the second one comes."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    """Click a button of a row that changes: it is drawn piece by piece."""
+    settle(page)
     page.get_by_role("button", name=name).click()
 
 
@@ -97,8 +96,7 @@ def test_speakers_are_asked_for(frontend: Site, page: Page) -> None:
     page.locator("input[type=file]").first.set_input_files([str(SAMPLE)])
     expect(page.get_by_text(SAMPLE.name).first).to_be_visible()
     page.get_by_text("Options", exact=True).click()
-    # A list closes when the page scrolls, which it does while the options unfold.
-    page.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
+    settle(page)
     page.get_by_label("Speakers").click()
     page.get_by_role("option", name="2 speakers").click()
     page.get_by_role("button", name="Add", exact=True).first.click()

@@ -11,7 +11,7 @@ from conftest import running
 from echostream.settings import Settings
 from echostream_ui.library.sqlite.store import SqliteStore
 from ui.recordings import add_recording
-from ui.site import Site, site
+from ui.site import Site, settle, site
 from ui.standins import ANSWER
 from web.test_ask import ScriptedModel, around
 
@@ -46,6 +46,7 @@ def media_id(frontend: Site) -> Iterator[str]:
 
 
 def ask(page: Page) -> None:
+    settle(page)
     page.get_by_label("Your question").fill(QUESTION)
     page.get_by_label("Your question").press("Enter")
     expect(page.locator(".answer")).to_contain_text("Maria does")
