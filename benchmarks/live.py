@@ -6,7 +6,7 @@ A word's lag is the time from its end, as the engine timed it, to the arrival of
 `partial_transcript` that confirms it. The comparison is bare faster-whisper, which reads each
 utterance once, after its end: no text while somebody speaks, and nothing between engine and client.
 
-    python -m benchmarks.live --model small [--speech DIR]
+    python -m benchmarks.live --model small [--speech DIR] [--compute-type float16]
 """
 
 import argparse
@@ -32,7 +32,6 @@ from benchmarks.scoring import score
 from benchmarks.synth import RATE_HZ
 
 TARGET_S = 3.3
-COMPUTE_TYPE = "int8"
 _PIECE = RATE_HZ // 10
 _STAGGER_S = 0.37
 _PAUSE_MS = 600
@@ -78,6 +77,7 @@ def report(
     models: Sequence[str],
     *,
     engine: str = "whisper",
+    compute_type: str = "int8",
     ramp: tuple[int, ...] = _MOST,
     speech: Path | None = None,
 ) -> str:
@@ -89,11 +89,16 @@ def report(
         name = runs.name_of(model) if engine == "whisper" else engine
         if engine == "whisper":
             rows.append(
-                _row("bare, each utterance once", name, [bare(model, recording)], recording)
+                _row(
+                    "bare, each utterance once",
+                    name,
+                    [bare(model, recording, compute_type)],
+                    recording,
+                )
             )
         most = 0
         for sessions in ramp:
-            heard = asyncio.run(_measure(model, engine, sessions, recording))
+            heard = asyncio.run(_measure(model, engine, sessions, recording, compute_type))
             rows.append(_row(f"EchoStream, {sessions}", name, heard, recording))
             if _percentile(_lags(heard), 95) >= TARGET_S:
                 break
@@ -104,7 +109,7 @@ def report(
         [
             "## Live\n",
             "`python -m benchmarks.live`\n",
-            f"Of {recording.name}, {COMPUTE_TYPE}: seconds from the end of a word to its",
+            f"Of {recording.name}, {compute_type}: seconds from the end of a word to its",
             "confirmation; `first text` is from the start of the audio to the first confirmed or",
             "tentative words, `final` from `end_audio` to `audio_final`, insights included. The",
             "word error rate is the mean of the sessions. Server and clients share the machine.\n",
@@ -135,12 +140,12 @@ def _percentile(values: list[float], share: int) -> float:
     return float(np.percentile(values, share))
 
 
-def bare(model: str, recording: Recording) -> Heard:
+def bare(model: str, recording: Recording, compute_type: str) -> Heard:
     """Simulates an engine that reads each utterance once its end is known, 600 ms later."""
     from faster_whisper import WhisperModel
     from faster_whisper.vad import get_speech_timestamps
 
-    whisper = WhisperModel(model, compute_type=COMPUTE_TYPE)
+    whisper = WhisperModel(model, compute_type=compute_type)
     audio = recording.samples.astype(np.float32) / 32768
     list(whisper.transcribe(audio[: RATE_HZ * 3], language="en")[0])  # to warm up
     utterances = get_speech_timestamps(
@@ -164,9 +169,11 @@ def bare(model: str, recording: Recording) -> Heard:
     return heard
 
 
-async def _measure(model: str, engine: str, sessions: int, recording: Recording) -> list[Heard]:
+async def _measure(
+    model: str, engine: str, sessions: int, recording: Recording, compute_type: str
+) -> list[Heard]:
     pcm = recording.samples.astype("<i2").tobytes()
-    async with _server(model, engine, sessions) as url:
+    async with _server(model, engine, sessions, compute_type) as url:
         await _speak(url, Heard(), pcm[: 2 * RATE_HZ * 3])  # to load the engine
         heard = [Heard() for _ in range(sessions)]
         await asyncio.gather(
@@ -201,7 +208,7 @@ async def _speak(url: str, heard: Heard, pcm: bytes, *, after_s: float = 0.0) ->
 
 
 @asynccontextmanager
-async def _server(model: str, engine: str, sessions: int) -> AsyncIterator[str]:
+async def _server(model: str, engine: str, sessions: int, compute_type: str) -> AsyncIterator[str]:
     """Runs one API process on a free port."""
     settings = {
         "PORT": "0",
@@ -209,7 +216,7 @@ async def _server(model: str, engine: str, sessions: int) -> AsyncIterator[str]:
         "MAX_LIVE_SESSIONS": str(sessions + 1),
         "ASR_ENGINE": engine,
         "WHISPER_MODEL": model,
-        "WHISPER_COMPUTE_TYPE": COMPUTE_TYPE,
+        "WHISPER_COMPUTE_TYPE": compute_type,
         "LOG_LEVEL": "info",
     }
     process = await asyncio.create_subprocess_exec(
@@ -237,10 +244,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--engine", default="whisper", choices=["whisper", "pocketsphinx"])
+    parser.add_argument("--compute-type", default="int8", help="float16 for a GPU")
     parser.add_argument("--sessions", type=int, nargs="+", default=_MOST)
     parser.add_argument("--speech", type=Path, help="folder with references.tsv")
     args = parser.parse_args()
-    print(report(args.model, engine=args.engine, ramp=tuple(args.sessions), speech=args.speech))
+    print(
+        report(
+            args.model,
+            engine=args.engine,
+            compute_type=args.compute_type,
+            ramp=tuple(args.sessions),
+            speech=args.speech,
+        )
+    )
 
 
 if __name__ == "__main__":

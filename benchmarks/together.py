@@ -1,10 +1,10 @@
 """Compares short uploads sent at once with the same uploads in turn, and with bare faster-whisper.
 
 EchoStream runs as a server with default settings and is called over HTTP. Bare faster-whisper is a
-process that has its model loaded and reads the files from disk (int8, all cores), with word times,
-which EchoStream always has, and without. The sides take turns.
+process that has its model loaded and reads the files from disk (all cores), with word times, which
+EchoStream always has, and without. The sides take turns.
 
-    python -m benchmarks.together --model base [--speech DIR]
+    python -m benchmarks.together --model base [--speech DIR] [--compute-type float16]
 """
 
 import argparse
@@ -37,11 +37,21 @@ _SIDES = {
 }
 
 
-def report(models: Sequence[str], *, speech: Path | None = None, rounds: int = 5) -> str:
+def report(
+    models: Sequence[str],
+    *,
+    speech: Path | None = None,
+    rounds: int = 5,
+    compute_type: str = "int8",
+) -> str:
     """Returns a section of Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         clips = _clips(joined_english(speech) if speech else sample(), Path(folder))
-        rows = [row for model in models for row in _rows(model, compare(model, clips, rounds))]
+        rows = [
+            row
+            for model in models
+            for row in _rows(model, compare(model, clips, rounds, compute_type))
+        ]
     return "\n".join(
         [
             "## Short uploads at once\n",
@@ -57,15 +67,17 @@ def report(models: Sequence[str], *, speech: Path | None = None, rounds: int = 5
     )
 
 
-def compare(model: str, clips: Sequence[Path], rounds: int) -> dict[str, list[float]]:
+def compare(
+    model: str, clips: Sequence[Path], rounds: int, compute_type: str
+) -> dict[str, list[float]]:
     """Returns the seconds that each side needed for all clips, in each round."""
     with ExitStack() as stack:
-        url = stack.enter_context(_server(model))
+        url = stack.enter_context(_server(model, compute_type))
         sides: dict[str, Callable[[], object]] = {
             "at once": lambda: _at_once(url, clips),
             "in turn": lambda: [_upload(url, clip) for clip in clips],
-            "words": stack.enter_context(_bare(model, clips, word_times=True)),
-            "plain": stack.enter_context(_bare(model, clips, word_times=False)),
+            "words": stack.enter_context(_bare(model, clips, compute_type, word_times=True)),
+            "plain": stack.enter_context(_bare(model, clips, compute_type, word_times=False)),
         }
         for side in sides.values():
             side()  # the first run allocates memory
@@ -117,7 +129,7 @@ def _upload(url: str, clip: Path) -> None:
 
 
 @contextmanager
-def _server(model: str) -> Iterator[str]:
+def _server(model: str, compute_type: str) -> Iterator[str]:
     """Runs a warmed-up EchoStream with default settings, except the model; yields its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -126,6 +138,7 @@ def _server(model: str) -> Iterator[str]:
         **os.environ,
         "PORT": str(port),
         "WHISPER_MODEL": model,
+        "WHISPER_COMPUTE_TYPE": compute_type,
         "ASR_ENGINE": "whisper",
         "CACHE_TTL_S": "0",
     }
@@ -158,9 +171,12 @@ def _wait_for(url: str) -> None:
 
 
 @contextmanager
-def _bare(model: str, clips: Sequence[Path], *, word_times: bool) -> Iterator[Callable[[], object]]:
+def _bare(
+    model: str, clips: Sequence[Path], compute_type: str, *, word_times: bool
+) -> Iterator[Callable[[], object]]:
     """Yields a function that reads all clips each time it is called."""
     command = [sys.executable, "-m", "benchmarks.together", "--bare", model]
+    command += ["--compute-type", compute_type]
     command += ["--word-times"] * word_times
     with subprocess.Popen(
         [*command, *map(str, clips)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -178,10 +194,10 @@ def _bare(model: str, clips: Sequence[Path], *, word_times: bool) -> Iterator[Ca
         ask.close()
 
 
-def _serve_bare(model: str, clips: Sequence[str], word_times: bool) -> None:
+def _serve_bare(model: str, clips: Sequence[str], compute_type: str, word_times: bool) -> None:
     from faster_whisper import WhisperModel
 
-    whisper = WhisperModel(model, compute_type="int8", cpu_threads=os.cpu_count() or 1)
+    whisper = WhisperModel(model, compute_type=compute_type, cpu_threads=os.cpu_count() or 1)
     for _line in sys.stdin:
         for clip in clips:
             list(whisper.transcribe(clip, language="en", word_timestamps=word_times)[0])
@@ -193,14 +209,22 @@ def main() -> None:
     parser.add_argument("--model", action="append")
     parser.add_argument("--speech", type=Path, help="folder with references.tsv")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--compute-type", default="int8", help="float16 for a GPU")
     parser.add_argument("--bare", metavar="MODEL", help="be the other side")
     parser.add_argument("--word-times", action="store_true")
     parser.add_argument("clips", nargs="*")
     args = parser.parse_args()
     if args.bare:
-        _serve_bare(args.bare, args.clips, args.word_times)
+        _serve_bare(args.bare, args.clips, args.compute_type, args.word_times)
     else:
-        print(report(args.model, speech=args.speech, rounds=args.rounds))
+        print(
+            report(
+                args.model,
+                speech=args.speech,
+                rounds=args.rounds,
+                compute_type=args.compute_type,
+            )
+        )
 
 
 if __name__ == "__main__":
