@@ -77,6 +77,9 @@ class Child(ABC):
                 status = await self._run_once()
             except OSError as error:  # no memory or process left for it
                 status = error.errno or 1
+            except Exception as error:  # a fault of ours; without the child, others would wait
+                log.error(f"{self.what}_start_failed", exc_info=error)
+                status = 1
             if self._is_over(status):
                 return
             pause_s = 0.5 if loop.time() - started > 60 else min(pause_s * 2, _LONGEST_PAUSE_S)

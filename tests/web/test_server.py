@@ -1,8 +1,10 @@
-"""The web server's own parts, without a network."""
+"""The web server's own parts."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
@@ -10,6 +12,7 @@ from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
 from echostream.web.server import WebSocket
+from web.process import SERVE, server_process
 
 
 class Wire(asyncio.Transport):
@@ -77,3 +80,11 @@ async def test_a_client_that_stays_is_told_that_the_server_stops(
     assert client.close_rcvd is not None
     assert client.close_rcvd.code == 1012
     socket.connection_lost(None)
+
+
+def test_it_runs_the_same_whatever_is_installed_beside_it(tmp_path: Path) -> None:
+    """uvicorn would take uvloop, with which the engine's process cannot be started."""
+    for name in ("uvloop", "httptools"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('not for us')")
+    with server_process(*SERVE, WEB_CONCURRENCY="1", PYTHONPATH=str(tmp_path)) as server:
+        assert httpx.get(f"{server.url}/health", trust_env=False).json() == {"status": "ok"}

@@ -50,6 +50,10 @@ class Server(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 log_config=None,
+                # By default uvicorn takes what it finds beside it. uvloop knows fewer options of
+                # child processes: the engine would never start.
+                loop="asyncio",
+                http="h11",
                 ws=WebSocket,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 timeout_graceful_shutdown=round(settings.shutdown_grace_s) + _ANSWER_S,
