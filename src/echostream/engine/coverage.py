@@ -1,5 +1,6 @@
 """Finds speech without text: compares a decoder's words with the regions of speech."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from echostream.domain import SAMPLE_RATE_HZ, SPEECH_WITHOUT_TEXT, Caution
@@ -27,7 +28,7 @@ def unread(
 ) -> list[Region]:
     """Stretches with at least `least_s` of speech that no word covers, in order. Because words have
     margins, such a stretch is actually about half a second longer."""
-    covered = sorted(map(_covered, words), key=lambda region: region.start)
+    covered = _united(map(_covered, words))
     stretches: list[list[Region]] = []
     for region in speech:
         for piece in _without(region, covered):
@@ -67,14 +68,26 @@ def _covered(word: Said) -> Region:
     )
 
 
+def _united(regions: Iterable[Region]) -> list[Region]:
+    """The same samples as regions in order that do not touch."""
+    united: list[Region] = []
+    for region in sorted(regions, key=lambda region: region.start):
+        if united and region.start <= united[-1].end:
+            united[-1] = Region(united[-1].start, max(united[-1].end, region.end))
+        else:
+            united.append(region)
+    return united
+
+
 def _without(region: Region, covered: Sequence[Region]) -> Iterator[Region]:
-    """The parts of a region outside all of `covered`, which are sorted by their start."""
+    """The parts of a region outside all of `covered`, which are in order and do not touch."""
     start = region.start
-    for each in covered:
+    for number in range(bisect_right(covered, start, key=lambda each: each.end), len(covered)):
+        each = covered[number]
         if each.start >= region.end:
             break
         if each.start > start:
             yield Region(start, each.start)
-        start = max(start, each.end)
+        start = each.end
     if start < region.end:
         yield Region(start, region.end)

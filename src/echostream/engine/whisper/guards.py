@@ -84,13 +84,14 @@ def is_doubtful(reading: Reading, speech_s: float) -> bool:
 
 def without_loops(reading: Reading) -> Reading:
     """Keeps only the first copies of a phrase that is repeated in a row."""
-    words = list(reading.words)
+    words, bare = list(reading.words), _bare(reading.words)
     place = 0
     while place < len(words):
         for unit in range(1, _LONGEST_UNIT + 1):
-            copies = _copies(words, place, unit)
+            copies = _copies(bare, place, unit)
             if copies >= _LOOP_COPIES:
-                del words[place + _KEPT_COPIES * unit : place + copies * unit]
+                more = slice(place + _KEPT_COPIES * unit, place + copies * unit)
+                del words[more], bare[more]
                 break
         place += 1
     return replace(
@@ -119,18 +120,19 @@ def _longest_timeless_run(words: Sequence[SpokenWord]) -> int:
 
 
 def _has_loop(words: Sequence[SpokenWord]) -> bool:
+    bare = _bare(words)
     return any(
-        _copies(words, place, unit) >= 2 * _LOOP_COPIES
+        _copies(bare, place, unit) >= 2 * _LOOP_COPIES
         for unit in range(1, _LONGEST_UNIT + 1)
         for place in range(len(words) - 2 * _LOOP_COPIES * unit + 1)
     )
 
 
-def _copies(words: Sequence[SpokenWord], place: int, unit: int) -> int:
+def _copies(bare: Sequence[str], place: int, unit: int) -> int:
     """Counts how often the `unit` words that start at `place` come in a row."""
-    first = _bare(words[place : place + unit])
+    first = bare[place : place + unit]
     copies = 1
-    while _bare(words[place + copies * unit : place + (copies + 1) * unit]) == first:
+    while bare[place + copies * unit : place + (copies + 1) * unit] == first:
         copies += 1
     return copies
 
