@@ -468,7 +468,7 @@ async def test_descriptors_are_given_back(tone: Path) -> None:
 
 @pytest.fixture(scope="session")
 def hour(media: MakeMedia) -> Path:
-    return media("hour.flac", "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=3600")
+    return media("hour.flac", "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=3600:n=16000")
 
 
 async def test_length_limit_is_exact(tmp_path: Path) -> None:
