@@ -34,6 +34,8 @@ PRELOADED = (
     "uvicorn.protocols.http.h11_impl",
     "uvicorn.protocols.websockets.websockets_sansio_impl",
 )
+FOR_STREAMLIT = ("echostream_ui.services", "pandas", "streamlit.web.bootstrap")
+"""Imported before the first fork that is a frontend; most processes never have one."""
 _REQUEST_BYTES = 200_000
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -134,12 +136,15 @@ def _fork_for(requests: socket.socket) -> list[str] | None:
             if not message:
                 return None
             answers = socket.socket(fileno=descriptors[0])
+            command, env, cwd = json.loads(message)
+            if "streamlit" in command:
+                _preload(FOR_STREAMLIT)
             pid = os.fork()
             if not pid:
                 for descriptor, (_, other) in running.items():
                     os.close(descriptor)
                     other.close()
-                return _begin(answers, descriptors[1:], *json.loads(message))
+                return _begin(answers, descriptors[1:], command, env, cwd)
             for descriptor in descriptors[1:]:
                 os.close(descriptor)
             running[os.pidfd_open(pid)] = (pid, answers)
@@ -172,12 +177,18 @@ def _main() -> list[str] | None:
     if os.fork():
         os._exit(0)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    for name in PRELOADED:
+    _preload(PRELOADED)
+    with requests:
+        return _fork_for(requests)
+
+
+def _preload(names: Sequence[str]) -> None:
+    if all(name in sys.modules for name in names):
+        return
+    for name in names:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    with requests:
-        return _fork_for(requests)
 
 
 def _run(command: list[str]) -> None:

@@ -1,7 +1,7 @@
 """What our files import, read from their text."""
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 from conftest import ROOT
@@ -9,14 +9,17 @@ from conftest import ROOT
 SOURCES = ROOT / "src"
 
 
-def imports_of(file: Path) -> Iterator[str]:
+@functools.cache
+def imports_of(file: Path) -> frozenset[str]:
     """Every module that is imported anywhere in a file, also for its types alone."""
+    found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(found)
 
 
 def third_party(files: list[Path]) -> set[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from conftest import ROOT, sample_pcm, write_wav
 from echostream.extras import LIBRARIES
 
@@ -24,7 +25,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 WAIT_S = 120
 
 HIDE = """
-import os, sys
+import os, runpy, sys
 from importlib.machinery import PathFinder
 
 hidden = os.environ["HIDDEN"].split(",")
@@ -38,29 +39,47 @@ class Without(PathFinder):
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = Without
 """
+RUN = """
+for name in [*sys.modules]:
+    if any(f"{name}.".startswith(f"{each}.") for each in hidden):
+        del sys.modules[name]
+sys.argv.pop(0)
+runpy.run_module("echostream", run_name="__main__", alter_sys=True)
+"""
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run_without(tmp_path: Path) -> Run:
-    """Runs Python without the libraries of some extras, unless others have them too."""
+def hide(tmp_path: Path) -> Path:
     folder = tmp_path / "hide"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(HIDE)
+    return folder
+
+
+def without(hide: Path, extras: Iterable[str], settings: dict[str, str]) -> dict[str, str]:
+    """The environment of a program that lacks the libraries of some extras, unless others have
+    them too."""
+    missing = set(extras)
+    if "whisper" in missing:  # which the other engine takes its speech detection from
+        missing.add("sphinx")
+    there = {name for extra in LIBRARIES.keys() - missing for name in LIBRARIES[extra]}
+    hidden = {name for extra in missing for name in LIBRARIES[extra]} - there
+    path = os.pathsep.join([str(hide), os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"PYTHONPATH": path, "HIDDEN": ",".join(hidden)} | settings
+
+
+@pytest.fixture
+def run_without(hide: Path) -> Run:
+    """Runs Python without the libraries of some extras."""
 
     def run(
         extras: Iterable[str], *arguments: str, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
-        missing = set(extras)
-        if "whisper" in missing:  # which the other engine takes its speech detection from
-            missing.add("sphinx")
-        there = {name for extra in LIBRARIES.keys() - missing for name in LIBRARIES[extra]}
-        hidden = {name for extra in missing for name in LIBRARIES[extra]} - there
-        path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
         return subprocess.run(
             [sys.executable, *arguments],
-            env=os.environ | {"PYTHONPATH": path, "HIDDEN": ",".join(hidden)} | environment,
+            env=without(hide, extras, environment),
             capture_output=True,
             text=True,
             timeout=WAIT_S,
@@ -93,13 +112,17 @@ def run_without(tmp_path: Path) -> Run:
     ],
 )
 def test_what_needs_an_extra_names_it(
-    run_without: Run, extra: str, command: str, settings: dict[str, str]
+    hide: Path, extra: str, command: str, settings: dict[str, str]
 ) -> None:
-    done = run_without([extra], "-m", "echostream", *command.split(), PORT="0", **settings)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("echostream: ")
-    assert done.stderr.endswith(f"pip install 'echostream[{extra}]'\n")
-    assert done.stderr.count("\n") == 1
+    program = hide / "run.py"
+    program.write_text(HIDE + RUN)
+    env = without(hide, [extra], {"PORT": "0", **settings})
+    done = forks.run([str(program), "echostream", *command.split()], env)
+    assert (done.returncode, done.stdout) == (1, b"")
+    said = done.stderr.decode()
+    assert said.startswith("echostream: ")
+    assert said.endswith(f"pip install 'echostream[{extra}]'\n")
+    assert said.count("\n") == 1
 
 
 def test_the_frontend_by_itself_names_its_extra(run_without: Run) -> None:

@@ -21,7 +21,6 @@ def live(path: Path, piece_bytes: int = 4_096) -> NDArray[np.int16]:
     return np.concatenate([*(stream.feed(piece) for piece in pieces), stream.finish()])
 
 
-@pytest.mark.usefixtures("either_ffmpeg")
 @pytest.mark.parametrize("other", [1, 0, -1])
 def test_two_channels(tmp_path: Path, other: int) -> None:
     sound = sine(3)

@@ -10,13 +10,13 @@ import pytest
 from echostream.errors import EchoStreamError, InvalidAudio
 from echostream.media import decode, decode_channels, make_playable
 from media.test_times import VIDEO, gap
-from media.waves import MakeMedia, pitches, sine, steps, write_wav
+from media.waves import MakeMedia, each, pitches, sine, steps, write_wav
 from processes import children
 
 LIMITS = {"max_audio_s": 60.0, "timeout_s": 30.0}
 TONE = ("-f", "lavfi", "-i", "sine=2000:d=4:r=48000")
 
-pytestmark = pytest.mark.usefixtures("either_ffmpeg")
+both = pytest.mark.usefixtures("either_ffmpeg")
 
 
 async def heard(file: Path, tmp_path: Path, **limits: float) -> np.ndarray:
@@ -38,7 +38,8 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@both
+@each("name", CASES, on_both=["gap.mkv", "two.mkv"])
 async def test_is_heard_as_it_is_transcribed(media: MakeMedia, tmp_path: Path, name: str) -> None:
     file = media(f"played-{name}", *CASES[name])
     samples = await decode(file, **LIMITS)
@@ -50,6 +51,7 @@ async def test_is_heard_as_it_is_transcribed(media: MakeMedia, tmp_path: Path, n
     assert levels[0] == pytest.approx(levels[1], rel=0.2)
 
 
+@both
 async def test_stereo_stays_stereo(media: MakeMedia, tmp_path: Path) -> None:
     join = ("-filter_complex", "join=inputs=2:channel_layout=stereo")
     apart = await heard(media("stereo.flac", *steps(4), *TONE, *join), tmp_path)
@@ -78,6 +80,7 @@ async def test_what_is_no_audio_leaves_nothing(tmp_path: Path, data: bytes) -> N
     assert os.listdir(tmp_path) == ["a"]
 
 
+@both
 async def test_what_cannot_be_written(tone: Path, tmp_path: Path) -> None:
     with pytest.raises(EchoStreamError, match="cannot be written"):
         await make_playable(tone, tmp_path / "nowhere" / "copy.mp3", timeout_s=30)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from echostream.media import decode
-from media.waves import MakeMedia, pitches, steps
+from media.waves import MakeMedia, each, pitches, steps
 
 LIMITS = {"max_audio_s": 60.0, "timeout_s": 30.0}
 RISING = [400, 500, 600, 700]
@@ -21,9 +21,6 @@ NARROW = (*SOUND, "-ar", "8000", "-ac", "1")
 COVER = ("-f", "lavfi", "-i", "testsrc=d=0.04:s=64x64:r=25")
 PICTURE = ("-map", "0", "-map", "1", "-c:v", "mjpeg", "-disposition:v", "attached_pic")
 VIDEO = ("-f", "lavfi", "-i", "testsrc=d=4.3:s=64x64:r=10")
-
-pytestmark = pytest.mark.usefixtures("either_ffmpeg")
-
 
 FILES = {
     # telephones
@@ -62,7 +59,8 @@ FILES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.usefixtures("either_ffmpeg")
+@each("name", FILES, on_both=["mulaw.wav", "narrow.amr", "aac.mov", "note.ogg", "cover.mp3"])
 async def test_recorders(media: MakeMedia, name: str) -> None:
     samples = await decode(media(f"rising-{name}", *FILES[name]), **LIMITS)
 
@@ -133,6 +131,7 @@ def adts_packets(data: bytes) -> list[bytes]:
     return packets
 
 
+@pytest.mark.usefixtures("either_ffmpeg")
 async def test_opus_in_caf(media: MakeMedia, tmp_path: Path) -> None:
     opus = media("steps.opus", *SOUND, "-c:a", "libopus").read_bytes()
     data = caf(b"opus", 48_000, 960, b"", ogg_packets(opus)[2:])
@@ -167,7 +166,8 @@ def pcm_of(media: MakeMedia) -> bytes:
     return media("steps.raw", *SOUND, "-ar", "16000", "-f", "s16le").read_bytes()
 
 
-@pytest.mark.parametrize("case", SIZES)
+@pytest.mark.usefixtures("either_ffmpeg")
+@each("case", SIZES, on_both=["both none", "sox"])
 async def test_streamed_wav(media: MakeMedia, tmp_path: Path, case: str) -> None:
     """A program that writes to a pipe cannot go back to write the sizes."""
     riff_size, data_size = SIZES[case]
@@ -249,7 +249,8 @@ MP3: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", ["cbr", "vbr"])
-@pytest.mark.parametrize("case", MP3)
+@pytest.mark.usefixtures("either_ffmpeg")
+@each("case", MP3, on_both=["tag and junk before", "garbage in the middle"])
 async def test_broken_mp3(media: MakeMedia, tmp_path: Path, case: str, kind: str) -> None:
     rate = ("-q:a", "4") if kind == "vbr" else ("-b:a", "64k")
     whole = media(f"steps-{kind}.mp3", *SOUND, *rate).read_bytes()

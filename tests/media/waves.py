@@ -2,14 +2,22 @@
 
 import struct
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 MakeMedia = Callable[..., Path]
 """`media(name, *arguments)`: the fixture that has ffmpeg make a file."""
+
+
+def each(name: str, cases: Iterable[str], *, on_both: Iterable[str]) -> pytest.MarkDecorator:
+    """A test of many cases, with the ffmpeg of imageio-ffmpeg; the few `on_both` with that of the
+    system too, which is of another version."""
+    pairs = [(case, "bundled") for case in cases] + [(case, "system") for case in on_both]
+    return pytest.mark.parametrize((name, "either_ffmpeg"), pairs, indirect=["either_ffmpeg"])
 
 
 def write_wav(path: Path, samples: NDArray[np.int16], rate_hz: int = 16_000) -> Path:

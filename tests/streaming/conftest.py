@@ -61,10 +61,17 @@ def pcm() -> bytes:
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The sample as one stream of each container."""
     folder = tmp_path_factory.mktemp("recorded")
-    return {name: _recorded(folder / name, form) for name, form in CONTAINERS.items()}
+    return {name: _recorded(folder / name, *form) for name, form in CONTAINERS.items()}
 
 
-def _recorded(path: Path, form: tuple[str, ...]) -> bytes:
+@pytest.fixture(scope="session")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The first ten seconds of the sample as one stream of each container."""
+    folder = tmp_path_factory.mktemp("beginning")
+    return {name: _recorded(folder / name, "-t", "10", *form) for name, form in CONTAINERS.items()}
+
+
+def _recorded(path: Path, *form: str) -> bytes:
     command = [ffmpeg_path(), "-v", "error", "-i", str(SAMPLE), *form, str(path)]
     subprocess.run(command, check=True)
     return path.read_bytes()

@@ -49,10 +49,10 @@ async def decoded(pieces: Iterable[bytes], raw_rate_hz: int | None = None) -> De
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
-async def test_a_stream_may_be_cut_anywhere(recorded: dict[str, bytes], container: str) -> None:
-    stream = recorded[container]
+async def test_a_stream_may_be_cut_anywhere(beginning: dict[str, bytes], container: str) -> None:
+    stream = beginning[container]
     whole = await decoded([stream])
-    assert whole.seconds == pytest.approx(61.4, abs=0.2)
+    assert whole.seconds == pytest.approx(10, abs=0.2)
     for seed in range(10):
         found = await decoded(cut(stream, seed))
         assert np.array_equal(found.samples, whole.samples), f"seed {seed}"

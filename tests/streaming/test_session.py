@@ -151,16 +151,14 @@ class TestForms:
     """The same words whatever the form, up to the engine's own noise."""
 
     @pytest.mark.parametrize("container", CONTAINERS)
-    @pytest.mark.parametrize("seed", [1, 2])
     async def test_a_stream_cut_anywhere(
         self,
         whisper_engine: LiveEngine,
         recorded: dict[str, bytes],
         file_wer: float,
         container: str,
-        seed: int,
     ) -> None:
-        await self.check(whisper_engine, cut(recorded[container], seed), file_wer)
+        await self.check(whisper_engine, cut(recorded[container], 1), file_wer)
 
     async def test_files_of_a_second(
         self, whisper_engine: LiveEngine, pcm: bytes, file_wer: float

@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx2 as httpx
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+import forks
 from conftest import ROOT
 
 _START_S = 60.0
@@ -33,39 +33,31 @@ class Site:
 
     url: str
     library: Path
-    popen: "subprocess.Popen[bytes]"
+    popen: forks.Forked
 
 
 @contextmanager
 def site(api_url: str, library: Path, **environment: str) -> Iterator[Site]:
     """A real frontend on a free port; ended on leaving, at the latest."""
     port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(ROOT / "src" / "echostream_ui" / "app.py"),
-    ]
+    command = ["-m", "streamlit", "run", str(ROOT / "src" / "echostream_ui" / "app.py")]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     settings = {"API_BASE_URL": api_url, "LIBRARY_PATH": str(library), **environment}
     log = library.with_suffix(".log")
-    with (
-        log.open("ab") as output,
-        subprocess.Popen(
-            command, env={**os.environ, **settings}, stdout=output, stderr=output
-        ) as popen,
-    ):
+    with log.open("ab") as output:
+        said = output.fileno()
+        popen = forks.start(command, {**os.environ, **settings}, stdout=said, stderr=said)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_up(url, popen, log)
+        yield Site(url, library, popen)
+    finally:
+        popen.terminate()
         try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_until_up(url, popen, log)
-            yield Site(url, library, popen)
-        finally:
-            popen.terminate()
-            try:
-                popen.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                popen.kill()
+            popen.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            popen.kill()
+            popen.wait()
 
 
 @contextmanager
@@ -97,7 +89,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait_until_up(url: str, popen: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait_until_up(url: str, popen: forks.Forked, log: Path) -> None:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and popen.poll() is None:
         try:
