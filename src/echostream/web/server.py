@@ -18,8 +18,9 @@ from echostream.settings import Settings
 from echostream.web import preflight
 from echostream.web.app import create_app
 from echostream.web.deps import services_of
+from echostream.web.engine_io import MAX_MESSAGE_BYTES
 from echostream.web.listener import open_listener, url_of
-from echostream.web.sockets import MAX_MESSAGE_BYTES, close_sockets, end_polls
+from echostream.web.sockets import close_sockets, end_polls
 
 log = structlog.get_logger(__name__)
 
