@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of browsers allowed to call the API, separated by commas."""
 
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names under which the server is reached, separated by commas; `*.example.com` means all below
+    it, `*` any. Addresses and names without a dot always work. Unset: with a token any name, else
+    no other."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severity that is logged."""
 
@@ -207,7 +212,7 @@ class Settings(BaseSettings):
     cache_ttl_s: int = Field(86_400, ge=0)
     """How long the cache keeps transcripts and insights; 0 turns it off."""
 
-    @field_validator("cors_origins", "vocabulary", "whisper_models", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", "vocabulary", "whisper_models", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):

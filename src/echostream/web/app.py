@@ -17,7 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echostream import __version__
 from echostream.errors import EchoStreamError, InvalidRequest
+from echostream.hosts import OnlyOurHosts
 from echostream.pipeline import Pipeline, local_pipeline
+from echostream.safe_headers import SafeHeaders
 from echostream.settings import Settings
 from echostream.web import insights, jobs, openai, routes
 from echostream.web.deps import services_of
@@ -74,7 +76,18 @@ def create_app(
     app.add_middleware(SocketPath, server=sockets)
     if peers is not None:
         attach_forwarding(app, sockets, peers)
+    _refuse_other_hosts(app, settings)
+    app.add_middleware(SafeHeaders)
     return app
+
+
+def _refuse_other_hosts(app: FastAPI, settings: Settings) -> None:
+    """With a token this is needed less, since a page of another site does not know it."""
+    if settings.api_bearer_token is None:
+        allowed = (*settings.allowed_hosts, settings.host)
+        app.add_middleware(OnlyOurHosts, allowed=allowed, origins=settings.cors_origins)
+    elif settings.allowed_hosts:
+        app.add_middleware(OnlyOurHosts, allowed=(*settings.allowed_hosts, settings.host))
 
 
 def _answer_errors(app: FastAPI) -> None:

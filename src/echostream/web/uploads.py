@@ -177,6 +177,8 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
 
 async def _read_json(request: Request) -> dict[str, Any]:
     """Returns the JSON object of the body, empty if there is no body."""
+    if _content_type(request) == "text/plain":  # what a page of any site may send
+        raise InvalidRequest("the body must be application/json")
     body = await unless_stopping(request, _json_bytes(request))
     if not body.strip():
         return {}
