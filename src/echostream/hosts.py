@@ -7,6 +7,7 @@ has the site's name as its `Host`. An address or a name without a dot is no site
 
 import ipaddress
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 ANY = "*"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _POLICY_VIOLATION = 1008
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[\w.-]+))(?::\d*)?", re.ASCII)
 
 
 class OnlyOurHosts:
@@ -63,10 +65,10 @@ class OnlyOurHosts:
 
 
 def _name_of(host: str) -> str:
-    """The name in a `Host` header, without the port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].rstrip(".").lower()
+    """The name in a `Host` header, without the port. If the header makes no sense, it is a dot,
+    which nobody is called."""
+    match = _HOST.fullmatch(host)
+    return (match["v6"] or match["name"].rstrip(".")).lower() if match else "."
 
 
 def _is_local(name: str) -> bool:
