@@ -163,6 +163,15 @@ class Settings(BaseSettings):
     max_waiting: int = Field(16, ge=0)
     """Requests that may wait for a free transcription; beyond that 503 `server_busy`."""
 
+    max_wait_s: float = Field(600.0, gt=0)
+    """How long a request waits for a free transcription before 503 `server_busy`. Jobs wait as long
+    as it takes."""
+
+    rate_limit: int | None = Field(None, ge=1)
+    """Requests a minute, and Socket.IO connections, of one token, or without tokens of one address;
+    above it 429 `rate_limited`. Each of `WEB_CONCURRENCY` processes allows its share. A proxy on
+    this host tells addresses; one elsewhere must be in `FORWARDED_ALLOW_IPS`. Unset: any number."""
+
     max_live_sessions: int | None = Field(None, ge=1)
     """Live sessions this host accepts; beyond that `server_busy`. Unset: two for each CPU."""
 

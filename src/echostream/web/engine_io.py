@@ -19,6 +19,7 @@ from engineio.exceptions import EngineIOError, SocketIsClosedError
 from engineio.packet import Packet
 from socketio.packet import Packet as SocketIOPacket
 
+from echostream.errors import RequestTimeout
 from echostream.given_json import parse
 
 log = structlog.get_logger(__name__)
@@ -115,7 +116,7 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]
             most = _MAX_PACKETS if self.accepted else _MAX_STRANGERS_PACKETS
             if text.count(_SEPARATOR) >= most:
                 raise ValueError(f"more than {most} packets")
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, RequestTimeout) as error:
             raise self._refused(error) from error
         return text.split(_SEPARATOR) if text else []
 

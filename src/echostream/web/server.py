@@ -20,6 +20,7 @@ from echostream.web.app import create_app
 from echostream.web.deps import services_of
 from echostream.web.engine_io import MAX_MESSAGE_BYTES
 from echostream.web.listener import open_listener, url_of
+from echostream.web.patience import PatientHttp
 from echostream.web.sockets import close_sockets, end_polls
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class Server(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 log_config=None,
+                http=PatientHttp,
                 ws=WebSocket,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 timeout_graceful_shutdown=round(settings.shutdown_grace_s) + _ANSWER_S,

@@ -9,8 +9,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from echostream.errors import RateLimited
 from echostream.settings import Settings
-from echostream.web.auth import is_authorized
+from echostream.web.auth import HOLDER, is_authorized
 from echostream.web.deps import Services
 from echostream.web.engine_io import MAX_MESSAGE_BYTES, SocketServer
 from echostream.web.live import LiveHandlers
@@ -38,6 +39,10 @@ def serve_events(services: Services) -> None:
         if not is_authorized(settings, header or environ.get("HTTP_AUTHORIZATION", "")):
             # Anything but this exception would leave the client waiting.
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
+        try:
+            services.rates.count(HOLDER if settings.api_bearer_token else _address(environ))
+        except RateLimited as error:
+            raise socketio.exceptions.ConnectionRefusedError(error.code) from error
         services.sockets.accept(sid)
 
     live = LiveHandlers(services)
@@ -47,6 +52,11 @@ def serve_events(services: Services) -> None:
 
     services.sockets.on("connect", connect)
     services.sockets.on("disconnect", disconnect)
+
+
+def _address(environ: dict[str, Any]) -> str:
+    client = environ["asgi.scope"].get("client")
+    return client[0] if client else ""
 
 
 def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
