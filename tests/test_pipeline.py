@@ -271,7 +271,7 @@ async def test_cancelling_in_the_queue_frees_the_place(tone):
 
 
 async def test_slots_serve_in_order_of_arrival():
-    slots = Slots(running=1, waiting=3)
+    slots = Slots(running=1, waiting=3, wait_s=60)
     order: list[int] = []
 
     async def work(number: int) -> None:
@@ -282,6 +282,18 @@ async def test_slots_serve_in_order_of_arrival():
     await asyncio.gather(*(work(number) for number in range(4)))
     assert order == [0, 1, 2, 3]
     assert slots.waiting == 0
+
+
+async def test_a_request_does_not_wait_for_ever():
+    slots = Slots(running=1, waiting=3, wait_s=0.05)
+    async with slots.take():
+        with pytest.raises(ServerBusy) as refused:
+            async with slots.take():
+                pass
+        assert refused.value.retry_after_s == 30
+        assert slots.waiting == 0
+    async with slots.take():
+        pass
 
 
 @pytest.mark.parametrize("error", [EngineError("broken"), ValueError("a bug")])

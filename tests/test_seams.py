@@ -9,7 +9,6 @@ from typing import Any
 import engineio
 import fsspec.asyn
 import numpy as np
-import pytest
 import redis.asyncio
 import s3fs
 import socketio
@@ -17,8 +16,6 @@ import streamlit
 import uvicorn
 from bullmq import Job, Queue, Worker
 from engineio.async_socket import AsyncSocket
-from engineio.packet import PING
-from engineio.payload import Payload
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from faster_whisper import WhisperModel, available_models, utils
@@ -35,6 +32,7 @@ from streamlit.web.cli import main as command
 from uvicorn.server import ServerState
 
 from conftest import TINY_WHISPER
+from echostream.web.engine_io import EngineServer, Session
 from echostream.web.server import WebSocket
 
 
@@ -49,16 +47,12 @@ def has(thing: Any, *names: str) -> bool:
 # Engine.IO and Socket.IO
 
 
-def test_the_limit_of_packets_in_a_request() -> None:
-    class OneAtMost(Payload):
-        max_decode_packets = 1
-
-    two = "\x1e".join([str(PING)] * 2)
-    with pytest.raises(ValueError, match="packets"):
-        OneAtMost(encoded_payload=two)
-    assert len(Payload(encoded_payload=two).packets) == 2, (
-        "engineio's Payload does not take its limit from `max_decode_packets` any more, "
-        "which web/sockets.py raises so that audio that is polled is not dropped"
+async def test_the_class_of_sessions() -> None:
+    engine = EngineServer(async_mode="asgi")
+    await engine._handle_connect({}, "polling")
+    assert all(isinstance(each, Session) for each in engine.sockets.values()), (
+        "engineio does not make its sessions as `async_socket.AsyncSocket` any more, where "
+        "web/engine_io.py puts its own, with limits"
     )
 
 
@@ -72,7 +66,7 @@ def test_the_class_of_the_engine() -> None:
 
     assert isinstance(Server(async_mode="asgi").eio, Engine), (
         "socketio does not ask `_engineio_server_class` for its engine any more, which it keeps as "
-        "`eio`; web/sockets.py puts one of its own there, to end connections without waiting"
+        "`eio`; web/engine_io.py puts one of its own there, to end connections without waiting"
     )
 
 

@@ -5,6 +5,8 @@
     │   ├── InvalidReference      the recording of a known voice cannot be used
     │   └── MissingAudio          neither audio nor a URL (nor a transcript) was given
     ├── Unauthorized
+    ├── RateLimited               the caller asks too often
+    ├── RequestTimeout            the caller sends its request too slowly
     ├── AudioError                the audio itself is at fault
     │   ├── InvalidAudio          not decodable, no audio stream, or empty
     │   ├── AudioTooLarge         more bytes than MAX_UPLOAD_MB
@@ -82,6 +84,17 @@ class MissingAudioOrTranscript(MissingAudio):
 class Unauthorized(EchoStreamError):
     code = "unauthorized"
     status = 401
+
+
+class RateLimited(EchoStreamError):
+    code = "rate_limited"
+    status = 429
+    retryable = True
+
+
+class RequestTimeout(EchoStreamError):
+    code = "request_timeout"
+    status = 408
 
 
 class AudioError(EchoStreamError):

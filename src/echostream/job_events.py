@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from echostream import redis_client
+from echostream.given_json import parse
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +45,8 @@ class JobNews:
     def load(cls, dumped: bytes) -> "JobNews | None":
         """Reads what `dump` returned, also that of earlier versions; None for anything else."""
         try:
-            found = json.loads(dumped)
-        except (ValueError, RecursionError):
+            found = parse(dumped)
+        except ValueError:
             return None
         match found:
             case {"job_id": str(job_id), "progress": int() | None as progress}:

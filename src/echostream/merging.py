@@ -10,6 +10,7 @@ from echostream.domain import Segment, Speaker, Transcript, letters
 from echostream.scripts import space_between
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*|\n+")
+_MOST_TEXT_SEGMENTS = 10_000
 
 
 def merged_channels(channels: Sequence[Transcript]) -> Transcript:
@@ -57,12 +58,16 @@ def merged_channels(channels: Sequence[Transcript]) -> Transcript:
 def text_segments(text: str) -> tuple[Segment, ...]:
     """Text without times as segments, one per line or sentence, so that insights can refer to them.
 
-    Joined, they give the same text, apart from the kind of white space.
+    Joined, they give the same text, apart from the kind of white space. In a very long text short
+    sentences share a segment, as an answer says something of each one.
     """
     segments: list[Segment] = []
     end = 0
     text = text.strip()
+    least_chars = len(text) // _MOST_TEXT_SEGMENTS
     for match in chain(_SENTENCE.finditer(text), (None,)):
+        if match and match.end() - end < least_chars:
+            continue
         sentence = " ".join(text[end : match.start() if match else len(text)].split())
         if sentence:
             spaced = end == 0 or text[end - 1].isspace()

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of browsers allowed to call the API, separated by commas."""
 
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names under which the server is reached, separated by commas; `*.example.com` means all below
+    it, `*` any. Addresses and names without a dot always work. Unset: with a token any name, else
+    no other."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severity that is logged."""
 
@@ -158,6 +163,15 @@ class Settings(BaseSettings):
     max_waiting: int = Field(16, ge=0)
     """Requests that may wait for a free transcription; beyond that 503 `server_busy`."""
 
+    max_wait_s: float = Field(600.0, gt=0)
+    """How long a request waits for a free transcription before 503 `server_busy`. Jobs wait as long
+    as it takes."""
+
+    rate_limit: int | None = Field(None, ge=1)
+    """Requests a minute, and Socket.IO connections, of one token, or without tokens of one address;
+    above it 429 `rate_limited`. Each of `WEB_CONCURRENCY` processes allows its share. A proxy on
+    this host tells addresses; one elsewhere must be in `FORWARDED_ALLOW_IPS`. Unset: any number."""
+
     max_live_sessions: int | None = Field(None, ge=1)
     """Live sessions this host accepts; beyond that `server_busy`. Unset: two for each CPU."""
 
@@ -207,7 +221,7 @@ class Settings(BaseSettings):
     cache_ttl_s: int = Field(86_400, ge=0)
     """How long the cache keeps transcripts and insights; 0 turns it off."""
 
-    @field_validator("cors_origins", "vocabulary", "whisper_models", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", "vocabulary", "whisper_models", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):

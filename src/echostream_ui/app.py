@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -15,11 +16,14 @@ from starlette.websockets import WebSocket
 from streamlit import get_option
 from streamlit.starlette import App
 
-from echostream_ui.library.playable import served
+from echostream.hosts import OnlyOurHosts
+from echostream.safe_headers import SafeHeaders
+from echostream_ui.library.playable import media_type_of, served
 from echostream_ui.live.session import Target
 from echostream_ui.live.sessions import LiveSessions
 from echostream_ui.live.socket import LiveSockets
 from echostream_ui.services import services
+from echostream_ui.settings import FrontendSettings
 from echostream_ui.words.problems import words
 
 log = logging.getLogger(__name__)
@@ -49,7 +53,16 @@ async def audio(request: Request) -> Response:
     path = await run_in_threadpool(library.audio, media_id) if library else None
     if path is None:
         return Response("There is no such recording.", 404)
-    return FileResponse(served(path))
+    played = served(path)
+    media_type = media_type_of(played)
+    # Without a known type a browser must not show it: it may be a page with scripts.
+    return FileResponse(
+        played,
+        media_type=media_type or "application/octet-stream",
+        content_disposition_type="inline" if media_type else "attachment",
+        filename=played.name,
+        headers={"Content-Security-Policy": "sandbox; default-src 'none'"},
+    )
 
 
 async def visit(request: Request) -> Response:
@@ -75,6 +88,10 @@ app = App(
     Path(__file__).parent / "pages" / "frame.py",
     lifespan=lifespan,
     on_script_error=say,
+    middleware=[
+        Middleware(SafeHeaders),
+        Middleware(OnlyOurHosts, allowed=FrontendSettings().hosts),
+    ],
     routes=[
         Route(f"{_base}/audio/{{media_id:uuid}}", audio),
         Route(f"{_base}/visit", visit, methods=["POST"]),

@@ -1,12 +1,13 @@
 """The frontend's settings, from the environment and `.env`: read here and nowhere else."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from echostream.checks import check_token, check_url
+from echostream.hosts import ANY
 
 
 class FrontendSettings(BaseSettings):
@@ -32,6 +33,11 @@ class FrontendSettings(BaseSettings):
     frontend_host: str = "127.0.0.1"
     """Address the frontend listens on. Containers set 0.0.0.0."""
 
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names under which the server is reached, separated by commas; `*.example.com` means all below
+    it, `*` any. Addresses and names without a dot always work. Unset: if people sign in any name,
+    else no other."""
+
     library_path: Path = Path("data/library")
     """Folder of the library when Supabase is not set, and of recordings that are under way."""
 
@@ -43,6 +49,13 @@ class FrontendSettings(BaseSettings):
 
     frontend_uploads: int = Field(2, ge=1)
     """Recordings that are sent to the API at once."""
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
 
     @field_validator("api_base_url", "supabase_url")
     @classmethod
@@ -64,6 +77,13 @@ class FrontendSettings(BaseSettings):
         if (self.supabase_url is None) != (self.supabase_anon_key is None):
             raise ValueError("SUPABASE_URL and SUPABASE_ANON_KEY go together: set both or neither")
         return self
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names that the frontend answers to, beside local ones."""
+        if self.uses_supabase and not self.allowed_hosts:
+            return (ANY,)
+        return (*self.allowed_hosts, self.frontend_host)
 
     @property
     def uses_supabase(self) -> bool:

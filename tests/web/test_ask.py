@@ -193,7 +193,7 @@ RECORDING = {"id": "a", "segments": SEGMENTS}
         ({"question": None}, "question: "),
         ({"question": " \n"}, "question: "),
         ({"question": "x" * 2001}, "question: "),
-        ({"question": "\ud800"}, "the JSON body holds text that is not valid Unicode"),
+        ({"question": "\ud800"}, "the body is not valid JSON: "),
         ({"segments": None}, "send either 'segments' or 'recordings'"),
         ({"segments": []}, "segments: "),
         ({"segments": [SEGMENTS[0], SEGMENTS[0]]}, "segments: two segments have the id 4"),

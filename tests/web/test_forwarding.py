@@ -19,9 +19,9 @@ from websockets.asyncio.server import ServerConnection, unix_serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from conftest import running
+from echostream.web.engine_io import MAX_MESSAGE_BYTES
 from echostream.web.listener import SharedListener, Turn
 from echostream.web.peers import Peers
-from echostream.web.sockets import MAX_MESSAGE_BYTES
 from fakes import FakeInsights, FakeTranscriber, fake_pipeline
 from web.support import WAIT_S, settings_of, wait_until
 

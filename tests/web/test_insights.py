@@ -156,7 +156,7 @@ def section(**changes: Any) -> dict[str, Any]:
             },
             "template.sections.0.instructions: ",
         ),
-        ({"transcript": "Hello \ud800."}, "the JSON body holds text that is not valid Unicode"),
+        ({"transcript": "Hello \ud800."}, "the body is not valid JSON: "),
     ],
 )
 def test_bad_input_is_named(api: httpx.Client, fields: dict[str, Any], message: str) -> None:

@@ -28,7 +28,8 @@ _DEFAULT = TranscribeOptions()
 class Slots:
     """Limits how many transcriptions run at once and how many wait for a place."""
 
-    def __init__(self, *, running: int, waiting: int) -> None:
+    def __init__(self, *, running: int, waiting: int, wait_s: float) -> None:
+        self._wait_s = wait_s
         self._free = asyncio.Semaphore(running)
         self._max_waiting = waiting
         self.waiting = 0
@@ -44,13 +45,17 @@ class Slots:
 
     @asynccontextmanager
     async def take(self, *, patient: bool = False) -> AsyncIterator[None]:
-        """Waits for a free place, first come, first served. Raises ServerBusy if the queue is full
-        and the caller is not patient."""
+        """Waits for a free place, first come, first served. Unless the caller is patient, raises
+        ServerBusy if the queue is full or it has waited for too long."""
         if not patient:
             self.check()
         self.waiting += 1
         try:
-            await self._free.acquire()
+            async with asyncio.timeout(None if patient else self._wait_s):
+                await self._free.acquire()
+        except TimeoutError as error:
+            busy = "no place became free in time; try again later"
+            raise ServerBusy(busy, retry_after_s=30) from error
         finally:
             self.waiting -= 1
         try:
@@ -73,7 +78,9 @@ class LocalEngine:
         self._models = models
         self._look_every_s = min(_LOOK_AT_MOST_S, _LOOK_AFTER_S * settings.model_idle_s)
         at_once = settings.recordings_at_once
-        self._slots = Slots(running=at_once, waiting=settings.max_waiting)
+        self._slots = Slots(
+            running=at_once, waiting=settings.max_waiting, wait_s=settings.max_wait_s
+        )
         self._most_live = settings.live_sessions
         self._live = 0
         self._warming: asyncio.Task[None] | None = None

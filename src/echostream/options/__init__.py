@@ -6,6 +6,7 @@ of them, under its name in camelCase (under `/v1` unchanged).
 """
 
 from echostream.options.requests import (
+    MOST_CHARS,
     FinalizeOptions,
     JobData,
     LiveOptions,
@@ -21,6 +22,7 @@ from echostream.options.speech import Language
 from echostream.options.templates import ChosenTemplate
 
 __all__ = [
+    "MOST_CHARS",
     "OF_SPEAKERS",
     "ChosenTemplate",
     "FinalizeOptions",

@@ -21,6 +21,8 @@ from echostream.options.templates import ChosenTemplate
 
 M = TypeVar("M", bound=BaseModel)
 
+MOST_CHARS = 2_000_000
+"""Of a given transcript: what is said in forty hours."""
 _MOST_CAUTIONS = 20
 _LONGEST_NAME = 60
 """How many characters of an unknown field's name are repeated to the sender."""
@@ -129,7 +131,9 @@ class FinalizeOptions(RecordingOptions):
     audio_id: str | None = Field(
         None, max_length=200, description="Given back; made up when left out."
     )
-    transcript: str | None = Field(None, description="What was transcribed before.")
+    transcript: str | None = Field(
+        None, max_length=MOST_CHARS, description="What was transcribed before."
+    )
 
 
 class JobData(UploadOptions, FinalizeOptions):

@@ -1,6 +1,5 @@
 """What a request may say of the people who speak."""
 
-import json
 from typing import Annotated, Final
 
 from pydantic import (
@@ -16,6 +15,7 @@ from pydantic import (
 )
 
 from echostream.domain import KnownVoice, SpeakerOptions, Voice
+from echostream.given_json import parse
 
 OF_SPEAKERS: Final = ("num_speakers", "min_speakers", "max_speakers", "known_speakers")
 _MOST_SPEAKERS = 20
@@ -28,8 +28,8 @@ def _parsed(given: object) -> object:
     if not isinstance(given, str):
         return given
     try:
-        return json.loads(given)
-    except (ValueError, RecursionError) as error:
+        return parse(given)
+    except ValueError as error:
         raise ValueError('must be a JSON list of {"name", "voice"}') from error
 
 

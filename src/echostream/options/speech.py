@@ -1,6 +1,5 @@
 """What a request may say of the speech and of how it is transcribed."""
 
-import json
 import re
 from dataclasses import fields
 from typing import Annotated, Final
@@ -16,6 +15,7 @@ from pydantic import (
 )
 
 from echostream.domain import TranscribeOptions
+from echostream.given_json import parse
 
 _LANGUAGE = r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*"
 _MOST_HOTWORDS = 500
@@ -37,7 +37,7 @@ def _as_list(given: object) -> object:
         return given
     if given.lstrip().startswith("["):
         try:
-            return json.loads(given)
+            return parse(given)
         except ValueError as error:
             raise ValueError("must be names separated by commas, or a JSON list") from error
     return [name.strip() for name in re.split(r"[,;\n]", given) if name.strip()]

@@ -1,6 +1,5 @@
 """The template of a request: the name of a built-in one, or one of the caller's own."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from pydantic import (
 )
 
 from echostream.domain import Template, TemplateSection
+from echostream.given_json import parse
 from echostream.templates import BUILT_IN
 
 _MOST_SECTIONS = 12
@@ -60,8 +60,8 @@ def _read_template(given: object) -> object:
         return given
     if given.lstrip().startswith("{"):
         try:
-            return json.loads(given)
-        except (ValueError, RecursionError) as error:
+            return parse(given)
+        except ValueError as error:
             raise ValueError("is not valid JSON") from error
     if given not in BUILT_IN:
         raise ValueError(f"must be one of {', '.join(BUILT_IN)}, or a template as JSON")

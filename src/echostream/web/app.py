@@ -17,20 +17,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echostream import __version__
 from echostream.errors import EchoStreamError, InvalidRequest
+from echostream.hosts import OnlyOurHosts
 from echostream.pipeline import Pipeline, local_pipeline
+from echostream.safe_headers import SafeHeaders
 from echostream.settings import Settings
 from echostream.web import insights, jobs, openai, routes
+from echostream.web.auth import PROBES
 from echostream.web.deps import services_of
 from echostream.web.forwarding import attach_forwarding
 from echostream.web.lifespan import running_services
 from echostream.web.openai_shapes import error_body
+from echostream.web.patience import SteadyBodies
 from echostream.web.peers import Peers
 from echostream.web.sockets import SocketPath, socket_server
 
 log = structlog.get_logger(__name__)
 
 _CLIENT_CLOSED_REQUEST = 499
-_PROBES = {"/health", "/ready", "/metrics"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -74,7 +77,19 @@ def create_app(
     app.add_middleware(SocketPath, server=sockets)
     if peers is not None:
         attach_forwarding(app, sockets, peers)
+    app.add_middleware(SteadyBodies)
+    _refuse_other_hosts(app, settings)
+    app.add_middleware(SafeHeaders)
     return app
+
+
+def _refuse_other_hosts(app: FastAPI, settings: Settings) -> None:
+    """With a token this is needed less, since a page of another site does not know it."""
+    if settings.api_bearer_token is None:
+        allowed = (*settings.allowed_hosts, settings.host)
+        app.add_middleware(OnlyOurHosts, allowed=allowed, origins=settings.cors_origins)
+    elif settings.allowed_hosts:
+        app.add_middleware(OnlyOurHosts, allowed=(*settings.allowed_hosts, settings.host))
 
 
 def _answer_errors(app: FastAPI) -> None:
@@ -187,7 +202,7 @@ def _record(scope: Scope, status: int, took_s: float) -> None:
     metrics.requests.labels(method, route, status).inc()
     metrics.latency.labels(route).observe(took_s)
     # Probes come every few seconds, and their answers already say what they found.
-    tell = log.debug if route in _PROBES else log.info
+    tell = log.debug if route in PROBES else log.info
     tell(
         "request",
         method=scope["method"],

@@ -8,11 +8,28 @@ from echostream.errors import Unauthorized
 from echostream.settings import Settings
 from echostream.web.deps import ServicesDep
 
+PROBES = {"/health", "/ready", "/metrics"}
+"""Asked by monitoring every few seconds."""
+
+HOLDER = "holder"
+"""The client that has the token."""
+
 
 async def require_token(request: Request, services: ServicesDep) -> None:
-    """FastAPI dependency. Raises Unauthorized if a token is set and the request lacks it."""
-    if not is_authorized(services.settings, request.headers.get("authorization", "")):
+    """FastAPI dependency. Raises Unauthorized if a token is set and the request lacks it, and
+    RateLimited if its client asks too often."""
+    is_known = is_authorized(services.settings, request.headers.get("authorization", ""))
+    if request.url.path not in PROBES:
+        services.rates.count(_client(services.settings, request, is_known=is_known))
+    if not is_known:
         raise Unauthorized("a valid bearer token is required")
+
+
+def _client(settings: Settings, request: Request, *, is_known: bool) -> str:
+    """Whose requests are counted together. Nobody else can use up those of the token."""
+    if is_known and settings.api_bearer_token is not None:
+        return HOLDER
+    return request.client.host if request.client else ""
 
 
 def is_authorized(settings: Settings, authorization: str) -> bool:

@@ -16,6 +16,7 @@ from echostream.web.job_rooms import JobRooms
 from echostream.web.job_shapes import no_queue
 from echostream.web.metrics import Metrics
 from echostream.web.peers import Peers
+from echostream.web.rates import Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Services:
     live: LiveSessions
     sockets: socketio.AsyncServer
     job_rooms: JobRooms
+    rates: Rates
     abort: asyncio.Event
     jobs: Jobs | None
     peers: Peers | None

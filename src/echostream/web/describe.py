@@ -17,6 +17,7 @@ from echostream.errors import (
     JobNotFound,
     ModelUnavailable,
     QueueUnavailable,
+    RateLimited,
     ServerBusy,
     StorageFull,
     StorageUnavailable,
@@ -84,7 +85,9 @@ def errors(
     """Returns the `responses` of a route that may answer with these errors. If several have the
     same status, clients tell them apart by their codes."""
     by_status: dict[int, list[str]] = {}
-    for error in errors:
+    # What asks for the token also counts its requests.
+    counted = (RateLimited,) if Unauthorized in errors else ()
+    for error in (*errors, *counted):
         by_status.setdefault(error.status, []).append(error.code)
     return {
         status: {"model": shape, "description": " or ".join(f"`{code}`" for code in codes)}

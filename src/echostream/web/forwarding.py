@@ -19,8 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from echostream.web.engine_io import MAX_MESSAGE_BYTES
 from echostream.web.peers import Peers, is_from_peer
-from echostream.web.sockets import MAX_MESSAGE_BYTES, PATH, is_socket_path, is_too_large
+from echostream.web.sockets import PATH, is_socket_path, is_too_large
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from echostream.domain import InsightsOptions, Segment, Transcript
 from echostream.insights.passages import Recording
 from echostream.insights.questions import Question, Turn
 from echostream.merging import text_segments
-from echostream.options import ChosenTemplate, Language
+from echostream.options import MOST_CHARS, ChosenTemplate, Language
 
 _MOST_SEGMENTS = 50_000
 _MOST_RECORDINGS = 50
@@ -62,6 +62,8 @@ def _ids_differ(segments: tuple[GivenSegment, ...]) -> tuple[GivenSegment, ...]:
         if segment.id in seen:
             raise ValueError(f"two segments have the id {segment.id}")
         seen.add(segment.id)
+    if sum(len(segment.text) for segment in segments) > MOST_CHARS:
+        raise ValueError(f"the segments have more than {MOST_CHARS} characters")
     if not any(segment.text.strip() for segment in segments):
         raise ValueError("no segment has any text")
     return segments
@@ -82,7 +84,9 @@ class InsightsFields(BaseModel):
     segments: GivenSegments | None = Field(
         None, description="As an answer has them; their ids are the evidence's."
     )
-    transcript: str | None = Field(None, description="Plain text instead of segments.")
+    transcript: str | None = Field(
+        None, max_length=MOST_CHARS, description="Plain text instead of segments."
+    )
     template: ChosenTemplate | None = Field(
         None, description="The name of a template, or one of your own."
     )

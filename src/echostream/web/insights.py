@@ -25,6 +25,7 @@ from echostream.errors import (
 from echostream.insights.questions import Question, Questions, Reply
 from echostream.schema import InsightsShape, MetaShape, SegmentShape
 from echostream.templates import BUILT_IN
+from echostream.web.answers import json_answer
 from echostream.web.auth import require_token
 from echostream.web.deps import ServicesDep
 from echostream.web.describe import errors, json_body_of
@@ -140,17 +141,18 @@ async def insights(request: Request, services: ServicesDep) -> Response:
     if services.pipeline.insights_name is None:
         raise InsightsOff("this server makes no insights: INSIGHTS_PROVIDER is 'none'")
     asked = await read_json(request, InsightsFields)
-    transcript = asked.as_transcript()
+    transcript = await asyncio.to_thread(asked.as_transcript)
     work = services.pipeline.analyse(transcript, asked.insights_options)
     found = await with_request(request, work)
     if found is None:
         raise InsightsOff("this server makes no insights")
     services.metrics.observe_insights(found)
     shown = transcript.segments if asked.segments is None else ()
-    answer = InsightsAnswerShape(
-        insights=InsightsShape.of(found), segments=[SegmentShape.of(each) for each in shown]
+    return await json_answer(
+        lambda: InsightsAnswerShape(
+            insights=InsightsShape.of(found), segments=[SegmentShape.of(each) for each in shown]
+        )
     )
-    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 @router.post(
@@ -178,7 +180,7 @@ async def ask(request: Request, services: ServicesDep) -> Response:
     if questions is None:
         raise NoLanguageModel("questions need a language model; see INSIGHTS_PROVIDER")
     asked = await read_json(request, AskFields)
-    question = asked.as_question()
+    question = await asyncio.to_thread(asked.as_question)
     if asked.stream:
         return await _stream(request, services.metrics, questions, question)
     reply = await with_request(request, questions.answer(question))

@@ -19,6 +19,7 @@ from echostream.web.deps import Jobs, Services
 from echostream.web.job_rooms import JobRooms
 from echostream.web.metrics import Metrics
 from echostream.web.peers import Peers
+from echostream.web.rates import Rates
 from echostream.web.sockets import serve_events
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,7 @@ async def running_services(
                 live=_live_sessions(settings, pipeline, metrics, peers),
                 sockets=sockets,
                 job_rooms=job_rooms,
+                rates=_rates(settings),
                 abort=asyncio.Event(),
                 jobs=jobs,
                 peers=peers,
@@ -53,6 +55,13 @@ async def running_services(
             await sockets.shutdown()
     finally:
         await pipeline.aclose()
+
+
+def _rates(settings: Settings) -> Rates:
+    """Connections are spread evenly over the processes, so each allows its share."""
+    if settings.rate_limit is None:
+        return Rates(None)
+    return Rates(settings.rate_limit / settings.web_concurrency)
 
 
 def _live_sessions(

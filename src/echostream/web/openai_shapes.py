@@ -128,4 +128,6 @@ def error_body(code: str, status: int, message: str, param: str | None = None) -
     kind = "invalid_request_error" if status < 500 else "server_error"
     if status == 401:
         kind = "authentication_error"
+    if status == 429:
+        kind = "rate_limit_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}

@@ -1,9 +1,7 @@
 """EchoStream's own REST API."""
 
-import asyncio
 import tempfile
 import time
-from collections.abc import Callable
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -27,6 +25,7 @@ from echostream.schema import (
     TranscriptionShape,
     WarningShape,
 )
+from echostream.web.answers import json_answer
 from echostream.web.auth import require_token
 from echostream.web.deps import Jobs, ServicesDep
 from echostream.web.describe import (
@@ -114,7 +113,7 @@ async def upload_audio(
         )
         result = await with_request(request, work)
     services.metrics.observe(result)
-    return await _json(
+    return await json_answer(
         lambda: TranscriptionShape.of(
             result.transcript.with_cautions(asked.cautions),
             result.insights,
@@ -164,7 +163,7 @@ async def finalize(request: Request, services: ServicesDep, key: IdempotencyKey 
     if body.file is not None:
         services.metrics.observe(result)
     transcript = result.transcript.with_cautions(asked.cautions)
-    return await _json(
+    return await json_answer(
         lambda: FinalizeShape(
             audio_id=audio_id,
             transcript=transcript.text,
@@ -251,9 +250,3 @@ async def _check_queue(jobs: Jobs | None) -> dict[str, dict[str, Any]]:
         else:
             checks[name] = {"ok": True, "detail": "connected"}
     return checks
-
-
-async def _json(make: Callable[[], BaseModel]) -> Response:
-    """Makes the answer in a thread, because a long transcript takes a second."""
-    text = await asyncio.to_thread(lambda: make().model_dump_json(by_alias=True))
-    return Response(text, media_type="application/json")

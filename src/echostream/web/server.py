@@ -18,8 +18,10 @@ from echostream.settings import Settings
 from echostream.web import preflight
 from echostream.web.app import create_app
 from echostream.web.deps import services_of
+from echostream.web.engine_io import MAX_MESSAGE_BYTES
 from echostream.web.listener import open_listener, url_of
-from echostream.web.sockets import MAX_MESSAGE_BYTES, close_sockets, end_polls
+from echostream.web.patience import PatientHttp
+from echostream.web.sockets import close_sockets, end_polls
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +55,7 @@ class Server(uvicorn.Server):
                 # By default uvicorn takes what it finds beside it. uvloop knows fewer options of
                 # child processes: the engine would never start.
                 loop="asyncio",
-                http="h11",
+                http=PatientHttp,
                 ws=WebSocket,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 timeout_graceful_shutdown=round(settings.shutdown_grace_s) + _ANSWER_S,

@@ -4,53 +4,26 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-import engineio
 import socketio
-from engineio.payload import Payload
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from echostream.errors import RateLimited
 from echostream.settings import Settings
-from echostream.web.auth import is_authorized
+from echostream.web.auth import HOLDER, is_authorized
 from echostream.web.deps import Services
+from echostream.web.engine_io import MAX_MESSAGE_BYTES, SocketServer
 from echostream.web.live import LiveHandlers
 
 PATH = "/socket.io"
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""Largest message of a client, usually an `audio_chunk`; a larger one ends its connection."""
 _FETCH_S = 2.0
 
-# The library drops a request with more than 16 packets, including its audio. A polling client sends
-# everything it has in one request, and the limit on bytes is enough for that.
-Payload.max_decode_packets = 1_000_000
 
-
-class _Engine(engineio.AsyncServer):  # type: ignore[misc]
-    async def disconnect(self, sid: str | None = None) -> None:
-        """Ends a connection. The library would wait for the client to notice, and a client that
-        never does would leave a request running forever."""
-        if sid is None or sid not in self.sockets:
-            await super().disconnect(sid)
-        else:
-            await self.sockets[sid].close(wait=False, reason=self.reason.SERVER_DISCONNECT)
-
-
-class _Server(socketio.AsyncServer):  # type: ignore[misc]
-    def _engineio_server_class(self) -> type[_Engine]:
-        return _Engine
-
-
-def socket_server(settings: Settings) -> socketio.AsyncServer:
+def socket_server(settings: Settings) -> SocketServer:
     """Returns a server without event handlers yet; `SocketPath` serves it."""
     origins = list(settings.cors_origins)
-    server = _Server(
-        async_mode="asgi",
-        # Handlers of one client run one after another, so that its chunks keep their order.
-        async_handlers=False,
-        cors_allowed_origins="*" if "*" in origins else origins or None,
-        max_http_buffer_size=MAX_MESSAGE_BYTES,
-    )
+    server = SocketServer(cors_allowed_origins="*" if "*" in origins else origins or None)
     _end_sessions_cleanly(server)
     return server
 
@@ -60,12 +33,17 @@ def serve_events(services: Services) -> None:
     `services.job_rooms` answers the events of jobs."""
     settings = services.settings
 
-    async def connect(_sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+    async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
         header = f"Bearer {token}" if isinstance(token, str) else ""
         if not is_authorized(settings, header or environ.get("HTTP_AUTHORIZATION", "")):
             # Anything but this exception would leave the client waiting.
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
+        try:
+            services.rates.count(HOLDER if settings.api_bearer_token else _address(environ))
+        except RateLimited as error:
+            raise socketio.exceptions.ConnectionRefusedError(error.code) from error
+        services.sockets.accept(sid)
 
     live = LiveHandlers(services)
 
@@ -74,6 +52,11 @@ def serve_events(services: Services) -> None:
 
     services.sockets.on("connect", connect)
     services.sockets.on("disconnect", disconnect)
+
+
+def _address(environ: dict[str, Any]) -> str:
+    client = environ["asgi.scope"].get("client")
+    return client[0] if client else ""
 
 
 def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:

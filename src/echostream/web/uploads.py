@@ -1,6 +1,5 @@
 """Reads request bodies: forms with files on disk, and JSON, with size limits while streaming."""
 
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from echostream.errors import AudioTooLarge, InvalidRequest, StorageFull
+from echostream.given_json import parse
 from echostream.options import validated
 from echostream.web.deps import services_of
 from echostream.web.work import unless_stopping
@@ -23,7 +23,6 @@ F = TypeVar("F", bound=BaseModel)
 _MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Of JSON, and of all fields of a form together. They may hold transcripts; those of four hours
 with word times take about 8 MiB."""
-_MAYBE_SURROGATES = (b"\\ud", b"\\uD", b"\xed")
 _MAX_FIELDS = 50
 _MAX_FILES = 4
 _MULTIPART = "multipart/form-data"
@@ -178,26 +177,18 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
 
 async def _read_json(request: Request) -> dict[str, Any]:
     """Returns the JSON object of the body, empty if there is no body."""
+    if _content_type(request) == "text/plain":  # what a page of any site may send
+        raise InvalidRequest("the body must be application/json")
     body = await unless_stopping(request, _json_bytes(request))
     if not body.strip():
         return {}
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest("the body is not valid JSON") from error
+        value = parse(body)
+    except ValueError as error:
+        raise InvalidRequest(f"the body is not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise InvalidRequest("the JSON body must be an object")
-    if any(sign in body for sign in _MAYBE_SURROGATES):
-        _check_unicode(value)
     return value
-
-
-def _check_unicode(value: Any) -> None:
-    """Raises InvalidRequest for lone surrogates, which could not be written into any answer."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequest("the JSON body holds text that is not valid Unicode") from error
 
 
 async def _json_bytes(request: Request) -> bytearray:

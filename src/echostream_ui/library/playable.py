@@ -6,9 +6,21 @@ from echostream.media import make_playable
 from echostream_ui.library.store import Source
 
 _PLAYED = {
-    *(".mp3", ".m4a", ".mp4", ".m4v", ".aac", ".wav", ".flac"),
-    *(".ogg", ".oga", ".opus", ".webm", ".weba"),
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".aac": "audio/aac",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".webm": "video/webm",
+    ".weba": "audio/webm",
 }
+"""What browsers play, and its media type."""
+
 _FROM_RECORDERS = {".webm", ".weba", ".ogg"}
 """Files recorded by a browser have no index, so players cannot seek in them."""
 
@@ -24,6 +36,11 @@ def served(path: Path) -> Path:
     """The file to serve to browsers: the copy if there is one."""
     copy = copy_of(path)
     return copy if copy.exists() else path
+
+
+def media_type_of(path: Path) -> str | None:
+    """The media type of a file that browsers play; None for others."""
+    return _PLAYED.get(path.suffix.lower())
 
 
 def needs_copy(path: Path, source: Source) -> bool:

@@ -13,7 +13,6 @@ no sense, 4409 if another connection took the recording over, 4500 if the record
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import MutableMapping
 from contextlib import suppress
@@ -21,6 +20,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from echostream.given_json import parse
 from echostream_ui.library.store import Json, StoreError
 from echostream_ui.live.session import LiveSession, Wanted
 from echostream_ui.live.sessions import LiveSessions
@@ -149,7 +149,7 @@ def _object(message: MutableMapping[str, Any]) -> Json | None:
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code") or 1006)
     try:
-        said = json.loads(message.get("text") or "null")
+        said = parse(message.get("text") or "null")
     except ValueError:
         return None
     return said if isinstance(said, dict) else None

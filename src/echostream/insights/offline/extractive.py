@@ -7,9 +7,9 @@ keywords and what ends in a question mark, and `meta.degraded_reason` says so. T
 none that can be made from words beats the name that somebody gave the recording.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from statistics import fmean
 
 from echostream.domain import (
@@ -21,12 +21,13 @@ from echostream.domain import (
     SentimentAt,
     Transcript,
 )
-from echostream.insights.base import no_speech
+from echostream.insights.base import no_speech, replace_details
 from echostream.insights.offline.cleaning import cleaned
 from echostream.insights.offline.commitments import QUESTION_MARKS, as_sentence, is_question
 from echostream.insights.offline.keywords import keywords_of
 from echostream.insights.offline.languages import reads_english
 from echostream.insights.offline.sentences import Sentence, sentences_of
+from echostream.insights.offline.stopping import StoppableThreads, stoppable
 from echostream.insights.offline.summary import central
 from echostream.insights.offline.topics import topics_of
 from echostream.scripts import joined_texts
@@ -40,6 +41,13 @@ _UNREAD = (
     "keywords"
 )
 
+_AT_ONCE = 2
+_WITHIN_S = 60.0
+"""How long an analysis may take. Ten hours of speech take ten seconds."""
+
+_MOST_SCORED_CHARS = 500
+"""Of a sentence. VADER's time grows with the square of it, and it spells out emojis."""
+
 _THRESHOLD = 0.05
 """VADER's own threshold: a compound score beyond it is positive or negative."""
 
@@ -48,19 +56,36 @@ _UNKNOWN = Sentiment("neutral", 0.33)
 
 
 class ExtractiveInsights:
-    """Works offline and fails on no transcript. An hour of speech takes a second."""
+    """Works offline and fails on no transcript. An hour of speech takes a second. A text that
+    takes longer than `within_s` has no insights, and says so."""
 
     name = "extractive"
     model = None
 
+    def __init__(self, *, within_s: float = _WITHIN_S) -> None:
+        self._threads = StoppableThreads(_AT_ONCE)
+        self._within_s = within_s
+
     async def analyse(self, transcript: Transcript) -> Insights:
-        """Insights of the whole transcript, computed in a thread."""
+        """Insights of the whole transcript, computed in a thread, which ends if this is
+        cancelled."""
         if not transcript.text:
             return no_speech(self.name, self.model)
-        return await asyncio.to_thread(_analyse, transcript)
+        try:
+            return await self._threads.run(partial(_analyse, transcript), within_s=self._within_s)
+        except TimeoutError:
+            return _of_too_much()
 
     async def aclose(self) -> None:
-        """Holds nothing to close."""
+        """Ends its threads once they have nothing to do."""
+        self._threads.close()
+
+
+def _of_too_much() -> Insights:
+    nothing = no_speech(ExtractiveInsights.name, ExtractiveInsights.model)
+    reason = "the offline provider did not come to an end in time"
+    meta = replace(nothing.details.meta, coverage=0.0, degraded=True, degraded_reason=reason)
+    return replace_details(nothing, replace(nothing.details, meta=meta))
 
 
 def _analyse(transcript: Transcript) -> Insights:
@@ -76,7 +101,10 @@ def _of_english(transcript: Transcript, sentences: Sequence[Sentence]) -> Insigh
 
     scores = scores_of(sentences)
     found = find(sentences, scores)
-    compounds = [_polarity()(sentence.text)["compound"] for sentence in sentences]
+    score = _polarity()
+    compounds = [
+        score(sentence.text[:_MOST_SCORED_CHARS])["compound"] for sentence in stoppable(sentences)
+    ]
     telling = [
         0.0 if is_question(sentence.text) else float(score)
         for sentence, score in zip(sentences, scores["telling"], strict=True)
@@ -125,7 +153,7 @@ def _of_the_unread(transcript: Transcript, sentences: Sequence[Sentence]) -> Ins
 
 def _points(sentences: Sequence[Sentence], telling: Sequence[float]) -> tuple[Point, ...]:
     """The sentences of the summary, the most important first, each a quotation."""
-    texts = [cleaned(sentence.text) or sentence.text for sentence in sentences]
+    texts = [cleaned(sentence.text) or sentence.text for sentence in stoppable(sentences)]
     spoken = sum(len(text.split()) for text in texts)
     words = min(_SUMMARY_WORDS, max(_SHORT_SUMMARY_WORDS, spoken // 5))
     return tuple(

@@ -21,6 +21,7 @@ from echostream.insights.offline.commitments import (
     reading_of,
 )
 from echostream.insights.offline.sentences import Sentence
+from echostream.insights.offline.stopping import stoppable
 from echostream.insights.offline.vocabulary import class_of, spoken_words
 
 COLUMNS = 1 << 13
@@ -49,12 +50,12 @@ class Features:
 
 
 def features_of(sentences: Sequence[Sentence]) -> Features:
-    contents = [_contents(sentence.text) for sentence in sentences]
+    contents = [_contents(sentence.text) for sentence in stoppable(sentences)]
     uses = Counter(word for words in contents for word in words)
     rows: list[int] = []
     columns: list[int] = []
     lengths = np.zeros(len(sentences), np.float32)
-    for row, sentence in enumerate(sentences):
+    for row, sentence in enumerate(stoppable(sentences)):
         found = {
             *_word_columns(sentence.text),
             *map(_column, _placed(row, sentences)),

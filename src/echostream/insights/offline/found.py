@@ -24,6 +24,7 @@ from echostream.insights.offline.commitments import (
 from echostream.insights.offline.lexicon import word_set
 from echostream.insights.offline.model import Scores
 from echostream.insights.offline.sentences import Sentence
+from echostream.insights.offline.stopping import stoppable
 from echostream.insights.offline.vocabulary import class_of, spoken_words
 
 _MODAL = (
@@ -89,6 +90,9 @@ _ACTION_IF_NO_SPEAKERS = _Bar(0.25, 0.3, 6, 0.15)
 """Without speakers, sentences of several people are joined, and say more than one of them did."""
 
 _DECISION = _Bar(0.35, 0.2, 8, 0.2)
+_MOST_EVIDENCE = 50
+"""What is said again and again."""
+
 _QUESTION = 0.5
 _MOST_QUESTIONS = 6
 """Chosen on the AMI development meetings, and read on the committee meetings of QMSum."""
@@ -105,7 +109,7 @@ class Found:
 
 def find(sentences: Sequence[Sentence], scores: Scores) -> Found:
     texts = [plainly(sentence.text) for sentence in sentences]
-    plain = np.array([decides(text) for text in texts], bool)
+    plain = np.array([decides(text) for text in stoppable(texts)], bool)
     return Found(
         _action_items(sentences, texts, scores["actions"] * ~plain),
         _decisions(sentences, texts, scores["decisions"], plain),
@@ -119,7 +123,7 @@ def _passages(
     """The likeliest sentences, each with the places of its passage, in order of time."""
     taken = np.zeros(len(likely), bool)
     found: list[tuple[int, list[int]]] = []
-    for peak in map(int, np.argsort(-likely, kind="stable")):
+    for peak in stoppable(map(int, np.argsort(-likely, kind="stable"))):
         if likely[peak] < min(bar.least, bar.least_if_plain):
             break
         if taken[peak] or likely[peak] < (bar.least_if_plain if plain[peak] else bar.least):
@@ -138,7 +142,7 @@ def _action_items(
     items: dict[str, ActionItem] = {}
     speakers = any(sentence.speaker is not None for sentence in sentences)
     bar = _ACTION if speakers else _ACTION_IF_NO_SPEAKERS
-    plain = np.array([_is_plain_task(text) for text in texts], bool)
+    plain = np.array([_is_plain_task(text) for text in stoppable(texts)], bool)
     for peak, passage in _passages(likely, plain, bar):
         ranked = sorted(passage, key=lambda place: (place != peak, -likely[place]))
         quoted = next((place for place in ranked if _is_quotable(texts[place])), None)
@@ -227,9 +231,15 @@ def _ids(sentences: Sequence[Sentence], places: Sequence[int]) -> tuple[int, ...
 
 
 def _with_evidence(item: ActionItem, again: ActionItem) -> ActionItem:
-    return replace(item, evidence=tuple(dict.fromkeys((*item.evidence, *again.evidence))))
+    return replace(item, evidence=_together(item.evidence, again.evidence))
 
 
 def _add(points: dict[str, Point], text: str, ids: tuple[int, ...]) -> None:
     known = points.get(text.lower(), Point(text, ()))
-    points[text.lower()] = replace(known, evidence=tuple(dict.fromkeys((*known.evidence, *ids))))
+    points[text.lower()] = replace(known, evidence=_together(known.evidence, ids))
+
+
+def _together(ids: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
+    if len(ids) >= _MOST_EVIDENCE:
+        return ids
+    return tuple(dict.fromkeys((*ids, *more)))[:_MOST_EVIDENCE]

@@ -1,9 +1,11 @@
 """Topics in languages whose nouns nothing here knows: the keywords that YAKE finds."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from echostream.insights.offline.sentences import TERMINAL
 
+_MARKS = re.compile(rf"[{re.escape(''.join(TERMINAL))}\"\u201c\u201d()\[\]]+")
 _CANDIDATES = 30
 _MOST = 5
 _LONGEST_CHARS = 40
@@ -18,10 +20,20 @@ def keywords_of(texts: Sequence[str], language: str) -> tuple[str, ...]:
     extractor = yake.KeywordExtractor(
         lan=language[:2].lower() or "en", n=2, top=_CANDIDATES, dedup_lim=0.95
     )
-    # In lower case, because YAKE favours capitals, which in speech mark names and sentences.
-    text = "\n".join(f"{text.rstrip('.')}." for text in _thinned(texts)).lower()
+    text = "\n".join(_line(text) for text in _thinned(texts))
     ranked = [str(phrase) for phrase, _ in extractor.extract_keywords(text)]
     return tuple(_without_overlaps(phrase for phrase in ranked if _is_short(phrase)))
+
+
+def _line(text: str) -> str:
+    """`text` as a line that YAKE takes for one sentence.
+
+    In lower case, because it favours capitals, which in speech mark names and sentences. Only the
+    first letter is one, and no dot is left: it would join lines again and again, in a time that
+    grows with the square of their number.
+    """
+    plain = " ".join(_MARKS.sub(" , ", text).lower().split())
+    return f"{plain[:1].upper()}{plain[1:]}!"
 
 
 def _thinned(texts: Sequence[str]) -> Sequence[str]:

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from echostream.domain import Segment
 from echostream.insights.offline.lexicon import FIRST_NAMES
+from echostream.insights.offline.stopping import stoppable
 from echostream.scripts import joined_texts
 
 _END = re.compile(
@@ -19,6 +21,11 @@ _LONGEST_WORDS = 45
 _SHORTEST_WORDS = 4
 _SHORTEST_CHARS = 80  # enough for that many words
 _ACTOR_WORDS = 2
+_MOST_PIECES = 50_000
+_MOST_WORDS = 450
+_LONGEST_WORD_CHARS = 400
+"""Text without an end is cut after so many words, and after so many characters without a space, as
+in Chinese. What reads a sentence may then take the square of its length."""
 
 _NAMES = "|".join(sorted(FIRST_NAMES))
 _ACTS = (
@@ -48,20 +55,35 @@ def sentences_of(segments: Iterable[Segment]) -> list[Sentence]:
 
     An engine that punctuates may end a segment in the middle of a sentence; the rest is then joined
     to it. An engine that does not gives long runs of words, which are cut where a clause seems to
-    start.
+    start. What is said after fifty hours is not read.
     """
     spoken = [segment for segment in segments if segment.text.strip()]
     ended = sum(segment.text.rstrip().endswith(TERMINAL) for segment in spoken)
     punctuated = 2 * ended >= len(spoken)
     found: list[Sentence] = []
-    for segment in spoken:
-        for piece in _END.split(segment.text.strip()):
-            text = " ".join((piece or "").split())
-            if text and punctuated and found and _goes_on(found[-1], text, segment.speaker):
-                found[-1] = _joined(found[-1], text, segment.id)
-            elif text:
-                found.append(Sentence(text, (segment.id,), segment.speaker))
-    return [replace(sentence, text=text) for sentence in found for text in _clauses(sentence.text)]
+    pieces = ((segment, text) for segment in spoken for text in _pieces(segment.text))
+    for segment, text in stoppable(islice(pieces, _MOST_PIECES)):
+        if punctuated and found and _goes_on(found[-1], text, segment.speaker):
+            found[-1] = _joined(found[-1], text, segment.id)
+        else:
+            found.append(Sentence(text, (segment.id,), segment.speaker))
+    return [
+        replace(sentence, text=text)
+        for sentence in stoppable(found)
+        for text in _clauses(sentence.text)
+    ]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """`text` cut at its marks, and where it has none for very long, with single spaces."""
+    for piece in _END.split(text.strip()):
+        words = [
+            word[start : start + _LONGEST_WORD_CHARS]
+            for word in piece.split()
+            for start in range(0, len(word), _LONGEST_WORD_CHARS)
+        ]
+        for start in range(0, len(words), _MOST_WORDS):
+            yield " ".join(words[start : start + _MOST_WORDS])
 
 
 def _goes_on(last: Sentence, text: str, speaker: str | None) -> bool:

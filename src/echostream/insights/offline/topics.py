@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from echostream.insights.offline.lexicon import FIRST_NAMES, TALK, word_set
+from echostream.insights.offline.stopping import stoppable
 from echostream.insights.offline.vocabulary import FILLERS, class_of
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|[^\w\s]|\d+")
@@ -91,7 +92,7 @@ def topics_of(texts: Sequence[str]) -> tuple[str, ...]:
     said: Counter[str] = Counter()
     parts: defaultdict[str, set[int]] = defaultdict(set)
     forms: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for number, words in enumerate(sentences):
+    for number, words in enumerate(stoppable(sentences)):
         weight = _INTRODUCED if not _INTRODUCES.isdisjoint(map(str.lower, words)) else 1
         weight *= _EARLY if 10 * number < len(sentences) else 1
         for start, phrase in _phrases(words, nouns):
@@ -110,7 +111,7 @@ def _nouns(sentences: Iterable[Sequence[str]]) -> frozenset[str]:
     """The words that mostly stand where nouns stand."""
     as_noun: Counter[str] = Counter()
     as_other: Counter[str] = Counter()
-    for words in sentences:
+    for words in stoppable(sentences):
         folded = ["", *(word.lower() for word in words), ""]
         for before, word, after in zip(folded, folded[1:], folded[2:], strict=False):
             if not _may_be_noun(word):
