@@ -24,27 +24,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import results
 from benchmarks.lexrank import centrality
 from echostream.domain import Insights, Segment, Transcript
 from echostream.insights import ExtractiveInsights
-
-RESULTS = Path(__file__).parent / "RESULTS.md"
-HEADING = "## Offline insights on real meetings"
 
 _WORDS = 110
 """The length of the simple summaries, that of the references."""
 
 _LONG_WORDS = 20_000
 _SMALL = {"the", "of", "and", "a", "an", "in", "to", "for", "on", "with", "about", "its", "by"}
-
-_READ = """\
-Thresholds were chosen on these AMI meetings, and the filters of words, the style of summaries and
-the number and weights of topics on these QMSum meetings: on others expect less. Read by hand: the
-15 academic and committee meetings have 20 action items (so not 50); 7 are tasks, 2 are arguable.
-
-Before, on 137 AMI meetings by the same measure: action items precision 0.03, recall 0.45; decisions
-0.15 and 0.04; ROUGE 23.1, 2.9 and 13.1 on QMSum's test part. These were not measured again."""
-"""What no program measures again."""
 
 Evidence = Sequence[set[int]]
 
@@ -57,7 +46,7 @@ def main() -> None:
     section = report(args.meetings)
     print(section)
     if args.write:
-        write(section)
+        results.put(section)
 
 
 def report(folder: Path) -> str:
@@ -66,7 +55,7 @@ def report(folder: Path) -> str:
     insights = [analyse(turns_of(meeting)) for meeting in qmsum]
     return "\n".join(
         (
-            f"{HEADING}\n",
+            "## Offline insights on real meetings\n",
             "Written by `python -m benchmarks.insights MEETINGS --write`.\n",
             *_found_table(ami),
             "",
@@ -74,19 +63,8 @@ def report(folder: Path) -> str:
             "",
             *_remarks(qmsum, insights),
             "",
-            _READ,
-            "",
         )
     )
-
-
-def write(section: str, heading: str = HEADING) -> None:
-    """Puts `section` where it was in `RESULTS.md`, or at its end."""
-    text = RESULTS.read_text(encoding="utf-8")
-    before, _, rest = text.partition(heading)
-    following = re.search(r"^## ", rest, re.M)
-    after = rest[following.start() :] if following else ""
-    RESULTS.write_text(f"{before.rstrip()}\n\n{section}\n{after}".rstrip() + "\n", encoding="utf-8")
 
 
 def analyse(segments: Sequence[Segment]) -> Insights:

@@ -21,13 +21,12 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import insights as offline
+from benchmarks import results
 from echostream.domain import Insights, Segment, Transcript
 from echostream.insights import InsightsProvider, load_insights
 from echostream.llm import load_language_model
 from echostream.logs import configure_logging
 from echostream.settings import Settings
-
-HEADING = "## Insights by a language model on this machine"
 
 _LOOK_EVERY_S = 0.05
 _STILL_S = 0.5
@@ -51,7 +50,7 @@ def main() -> None:
     section = asyncio.run(report(args.model, args.meetings, args.transcripts, args.words))
     print(section)
     if args.write:
-        offline.write(section, HEADING)
+        results.put(section)
 
 
 async def report(model: Path, meetings: Path, transcripts: int, words: int) -> str:
@@ -74,7 +73,7 @@ async def report(model: Path, meetings: Path, transcripts: int, words: int) -> s
     written = [tokens.written for each in found if (tokens := each.details.meta.tokens)]
     return "\n".join(
         (
-            f"{HEADING}\n",
+            "## Insights by a language model on this machine\n",
             "Written by `python -m benchmarks.local_llm MODEL.gguf MEETINGS --write` with Gemma 3 "
             "270M\n(Q4_K_M, a base model: it shows that the machinery works, not what insights are "
             "like).\n",
