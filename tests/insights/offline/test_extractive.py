@@ -14,11 +14,11 @@ from echostream.insights import ExtractiveInsights
 from echostream.insights.offline.cleaning import cleaned
 from echostream.insights.offline.commitments import (
     decides,
-    due_of,
     is_question,
     plainly,
     reading_of,
 )
+from echostream.insights.offline.due_phrases import due_of
 from echostream.insights.offline.languages import reads_english
 from echostream.insights.offline.sentences import sentences_of
 from echostream.insights.offline.summary import central
@@ -242,6 +242,27 @@ def test_decisions(text: str, decided: bool) -> None:
 )
 def test_questions(text: str, asked: bool) -> None:
     assert is_question(text) is asked
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("she will send it by friday of next week", "friday of next week"),
+        ("By Friday, December 4th, please.", "Friday, December 4th"),
+        ("Send it on Friday the 4th.", "Friday the 4th"),
+        ("it must be done by december 3rd, 2027", "december 3rd, 2027"),
+        ("by the third of december", "the third of december"),
+        ("by the 15th we need it", "the 15th"),
+        ("by the second meeting", "the second meeting"),
+        ("he works on the second floor", None),
+        ("before the first of next month", "before the first of next month"),
+        ("by the day after tomorrow", "the day after tomorrow"),
+        ("by a week from friday", "a week from friday"),
+        ("in thirty days", "in thirty days"),
+    ],
+)
+def test_due_times_are_whole(text: str, due: str | None) -> None:
+    assert due_of(text) == due
 
 
 def test_no_due_time_is_made_up() -> None:

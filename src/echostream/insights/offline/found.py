@@ -16,11 +16,11 @@ from echostream.insights.offline.cleaning import cleaned
 from echostream.insights.offline.commitments import (
     as_sentence,
     decides,
-    due_of,
     is_question,
     plainly,
     reading_of,
 )
+from echostream.insights.offline.due_phrases import due_of
 from echostream.insights.offline.lexicon import word_set
 from echostream.insights.offline.model import Scores
 from echostream.insights.offline.sentences import Sentence
