@@ -6,9 +6,10 @@ MEETINGS is a folder with `ami-dev.jsonl.gz` (AMI, CC BY 4.0) and `qmsum-val.jso
 Needs `pip install rouge-score`. `--write` replaces the section in `RESULTS.md`.
 
 An item is right if one of its segments lies within one segment of the evidence of an annotated
-item, and an annotated item is found if an item does so for it. ROUGE is F1 with stemming, against
-the answer to the first general question about a meeting. A topic is right if it shares a word with
-a topic of the annotated list, as it is written or by its stem.
+item, and an annotated item is found if an item does so for it. Nobody annotated which questions
+matter: here they are those that annotators took as evidence of anything they wrote about a meeting.
+ROUGE is F1 with stemming, against the answer to the first general question about a meeting. A topic
+is right if it shares a word with a topic of the annotated list, as it is written or by its stem.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -122,18 +124,39 @@ def _found_table(meetings: Sequence[dict[str, Any]]) -> list[str]:
     )
     for label, words, speakers in ways:
         details = [analyse(spoken(meeting, words, speakers)).details for meeting in meetings]
-        for name, field, items in (
-            ("action items", "actions", [d.action_items for d in details]),
-            ("decisions", "decisions", [d.decisions for d in details]),
+        for name, truths_of, items in (
+            ("action items", partial(_annotated, "actions"), [d.action_items for d in details]),
+            ("decisions", partial(_annotated, "decisions"), [d.decisions for d in details]),
+            ("questions", _questions_that_matter, [d.questions for d in details]),
         ):
             found = [[set(item.evidence) for item in each] for each in items]
-            truths = [[set(item["evidence"]) for item in m[field] or ()] for m in meetings]
+            truths = [truths_of(meeting) for meeting in meetings]
             count, precision, recall = scored(found, truths)
             f1 = 2 * precision * recall / max(1e-9, precision + recall)
             lines.append(
                 f"| {name} | {label} | {count} | {precision:.2f} | {recall:.2f} | {f1:.2f} |"
             )
+    asked = [_asked(meeting) for meeting in meetings]
+    matter = [_questions_that_matter(meeting) for meeting in meetings]
+    count, share, _ = scored(asked, matter)
+    lines.append(f"| questions, all | as written | {count} | {share:.2f} | 1.00 | – |")
     return lines
+
+
+def _annotated(field: str, meeting: dict[str, Any]) -> Evidence:
+    return [set(item["evidence"]) for item in meeting[field] or ()]
+
+
+def _questions_that_matter(meeting: dict[str, Any]) -> Evidence:
+    fields = ("actions", "decisions", "problems", "abstract")
+    borne_out = set().union(*(each for field in fields for each in _annotated(field, meeting)))
+    return [place for place in _asked(meeting) if place <= borne_out]
+
+
+def _asked(meeting: dict[str, Any]) -> Evidence:
+    """The dialogue acts that ask for something."""
+    acts = [segment["act"] for segment in meeting["segments"]]
+    return [{place} for place, act in enumerate(acts) if act.startswith("el.")]
 
 
 def _summary_table(meetings: Sequence[dict[str, Any]], insights: Sequence[Insights]) -> list[str]:

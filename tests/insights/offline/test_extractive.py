@@ -5,12 +5,14 @@ import random
 import re
 import time
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from echostream.domain import Insights, Segment, Transcript
-from echostream.insights import ExtractiveInsights
+from echostream.insights import ExtractiveInsights, with_due_dates
 from echostream.insights.offline.cleaning import cleaned
 from echostream.insights.offline.commitments import (
     decides,
@@ -19,7 +21,9 @@ from echostream.insights.offline.commitments import (
     reading_of,
 )
 from echostream.insights.offline.due_phrases import due_of
+from echostream.insights.offline.found import find
 from echostream.insights.offline.languages import reads_english
+from echostream.insights.offline.model import KINDS, Scores
 from echostream.insights.offline.sentences import sentences_of
 from echostream.insights.offline.summary import central
 from echostream.insights.offline.topics import topics_of
@@ -83,13 +87,16 @@ async def test_sample_meeting(plain: bool) -> None:
     texts = [turn["text"] for turn in planted["turns"]]
     if plain:
         texts = [re.sub(r"[^\w\s]", "", text).lower() for text in texts]
-    details = (await analyse(transcript(*texts))).details
+    thursday = date(2026, 11, 26)
+    details = with_due_dates(await analyse(transcript(*texts)), thursday).details
     assert [(item.owner, (item.due or "").lower()) for item in details.action_items] == [
         ("David", "the end of next week"),
         ("Maria", "friday"),
         ("Maria", "monday"),
         ("Michael", "wednesday"),
     ]
+    ahead = [item.due_date - thursday for item in details.action_items if item.due_date]
+    assert ahead == [timedelta(8), timedelta(1), timedelta(4), timedelta(6)]
     assert [item.evidence for item in details.action_items] == [(7,), (8,), (9,), (11,)]
     assert [point.evidence for point in details.decisions] == [(6,), (6,), (10,)]
     assert [point.evidence for point in details.questions] == [(3,)]
@@ -102,6 +109,22 @@ async def test_topics_of_the_sample(plain: bool) -> None:
     if plain:
         texts = [re.sub(r"[^\w\s]", "", text).lower() for text in texts]
     assert set(planted["topics"]) <= set(topics_of(texts))
+
+
+def test_debates_are_no_tasks() -> None:
+    said = (
+        "We'll begin with the honourable member for Carleton, Mr. Poilievre.",
+        "I'm wondering if the minister will send the figures to the committee by Friday.",
+        "Albert, can you answer that?",
+        "I will continue to send the figures to the committee.",
+        "The committee will now adjourn until Monday.",
+        "What I can't understand is why we should write the report by Friday.",
+    )
+    assert find(sentences_of(transcript(*said).segments), certain(len(said))).action_items == ()
+
+
+def certain(count: int) -> Scores:
+    return {kind: np.full(count, 0.9) for kind in KINDS}
 
 
 @pytest.mark.parametrize(

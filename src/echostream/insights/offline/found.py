@@ -35,7 +35,7 @@ _SOMEBODY = "(?:i|we|you|us|yourself|(?:<name>|<role>)(?: and (?:<name>|<role>))
 _ENGAGES = re.compile(
     rf"\b(?<!<){_SOMEBODY}{_ADVERB} {_MODAL}\b|<(?:name|role)>{_ADVERB} {_MODAL}\b|"
     r"^(?:please|action item)\b|\b(?:let us|let me|remember to|ask <name>)\b|"
-    r"<name> (?:agreed|promised|volunteered) to|^<role>|<role>$|\bplease\b|"
+    r"<name> (?:agreed|promised|volunteered) to|^<role>|\bplease\b|"
     r"^(?:and |so |then |just |okay )*(?:<>|do|look|make|write|send|check|prepare) "
 )
 """What a sentence must have to say that somebody will act, in the words of `vocabulary`."""
@@ -47,6 +47,16 @@ _CEREMONY = re.compile(
     r"let us (?:see|say)|(?:can|could) see)\b|^(?:and |so )*if "
 )
 """What is said to open, close and steer."""
+
+_STEERS = re.compile(
+    r"\b(?:adjourn|(?:i|we) will (?:now |then )?(?:begin|proceed|continue|move on|go on)|"
+    r"(?:last|another|one more) chance|(?:go|goes|went) a long way|"
+    r"wonder(?:ing)? (?:if|whether|why|how)|(?:can|could|will|would) you (?:please )?"
+    r"(?:answer|explain|repeat|clarify|comment|confirm|say|tell (?:me|us)))\b|"
+    r"^(?:and |so |but )?what (?:i|we) (?:can't|cannot|can not|don't|do not)\b",
+    re.I,
+)
+"""What is said in debates to give somebody the floor, to ask, and to promise more of the same."""
 
 _SETTLES = re.compile(
     r"\b(?:agreed?|decide|decided|decision|approved?|chose|chosen|settled?|go (?:with|for)|"
@@ -140,6 +150,8 @@ def _action_items(
     bar = _ACTION if speakers else _ACTION_IF_NO_SPEAKERS
     plain = np.array([_is_plain_task(text) for text in texts], bool)
     for peak, passage in _passages(likely, plain, bar):
+        if _STEERS.search(texts[peak]):
+            continue
         ranked = sorted(passage, key=lambda place: (place != peak, -likely[place]))
         quoted = next((place for place in ranked if _is_quotable(texts[place])), None)
         if quoted is not None:
@@ -157,6 +169,8 @@ def _is_plain_task(text: str) -> bool:
 
 def _is_quotable(text: str) -> bool:
     reading = reading_of(text)
+    if _STEERS.search(text):
+        return False
     return (reading is not None and reading.owner is not None) or _engages(text)
 
 
