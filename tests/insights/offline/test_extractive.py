@@ -4,6 +4,7 @@ import json
 import random
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from echostream.insights.offline.due_phrases import due_of
 from echostream.insights.offline.found import find
 from echostream.insights.offline.languages import reads_english
 from echostream.insights.offline.model import KINDS, Scores
-from echostream.insights.offline.sentences import sentences_of
+from echostream.insights.offline.sentences import Sentence, sentences_of
 from echostream.insights.offline.summary import central
 from echostream.insights.offline.topics import topics_of
 from insights.meeting import transcript
@@ -120,11 +121,34 @@ def test_debates_are_no_tasks() -> None:
         "The committee will now adjourn until Monday.",
         "What I can't understand is why we should write the report by Friday.",
     )
-    assert find(sentences_of(transcript(*said).segments), certain(len(said))).action_items == ()
+    sentences = sentences_of(transcript(*said).segments)
+    assert find(sentences, certain(sentences)).action_items == ()
 
 
-def certain(count: int) -> Scores:
-    return {kind: np.full(count, 0.9) for kind in KINDS}
+def test_one_question_of_each_exchange_about_the_matter() -> None:
+    said = (
+        "How much does the new insurance for the drivers cost?",
+        "What does the new insurance for the drivers cost us?",
+        "It costs a lot.",
+        "You mean the insurance for all the drivers of the company?",
+        "Yes.",
+        "Who's Peter?",
+        "Do you want me to talk about the insurance for the drivers?",
+    )
+    sentences = sentences_of(transcript(*said).segments)
+    (question,) = find(sentences, certain(sentences)).questions
+    assert question.text == said[0]
+
+
+def test_short_questions_are_left_out_of_long_recordings() -> None:
+    said = ["What about the insurance?", *["We went on."] * 100]
+    short, long = (sentences_of(transcript(*texts).segments) for texts in (said[:50], said))
+    assert len(find(short, certain(short, 0.7)).questions) == 1
+    assert find(long, certain(long, 0.7)).questions == ()
+
+
+def certain(sentences: Sequence[Sentence], likely: float = 0.9) -> Scores:
+    return {kind: np.full(len(sentences), likely) for kind in KINDS}
 
 
 @pytest.mark.parametrize(

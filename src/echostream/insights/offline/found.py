@@ -4,6 +4,7 @@ An annotator marks a passage, and so does this: the likeliest sentence, and the 
 take part. One sentence of the passage is quoted.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -58,6 +59,12 @@ _STEERS = re.compile(
 )
 """What is said in debates to give somebody the floor, to ask, and to promise more of the same."""
 
+_ASKS_ABOUT_TALK = re.compile(
+    r"\byou mean\b|\b(?:want me to|can i|may i)\b|"
+    r"^(?:so |and |but |or |well )*(?:who(?:'s| is) [\w']+|is (?:this|that|it) [\w' ]{1,12})\?*$",
+    re.I,
+)
+
 _SETTLES = re.compile(
     r"\b(?:agreed?|decide|decided|decision|approved?|chose|chosen|settled?|go (?:with|for)|"
     r"going (?:with|for)|stick (?:with|to)|let us|should|will be|going to be|i think|"
@@ -78,6 +85,7 @@ _LIGHT = word_set(
 
 _FEWEST_CONTENTS = 2
 _FEWEST_QUESTION_CONTENTS = 2
+_WHOLE_QUESTION_CONTENTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,11 @@ _ACTION_IF_NO_SPEAKERS = _Bar(0.25, 0.3, 6, 0.15)
 
 _DECISION = _Bar(0.35, 0.2, 8, 0.2)
 _QUESTION = 0.5
+_SHORT_QUESTION = 0.8
+_MANY_SENTENCES = 100
+"""So long a recording has questions enough to leave out the short ones that are not likelier."""
+_EXCHANGE = 3
+"""Sentences between two questions, at most, that ask for the same in other words."""
 _MOST_QUESTIONS = 6
 """Chosen on the AMI development meetings, and read on the committee meetings of QMSum."""
 
@@ -216,19 +229,31 @@ def _settles(text: str) -> bool:
 def _questions(
     sentences: Sequence[Sentence], texts: Sequence[str], likely: NDArray[np.float64]
 ) -> tuple[Point, ...]:
-    """The questions most likely to matter: about something, and not about the talk itself."""
+    """The questions most likely to matter, one of each exchange."""
+    short_bar = _SHORT_QUESTION if len(sentences) >= _MANY_SENTENCES else _QUESTION
     asked = [
         place
         for place in map(int, np.flatnonzero(likely >= _QUESTION))
         if is_question(texts[place])
-        and sum(word not in _LIGHT for word in map(class_of, spoken_words(texts[place])))
-        >= _FEWEST_QUESTION_CONTENTS
+        and _ASKS_ABOUT_TALK.search(texts[place]) is None
+        and likely[place] >= _bar_for(texts[place], short_bar)
     ]
-    best = sorted(sorted(asked, key=lambda place: -likely[place])[:_MOST_QUESTIONS])
+    best: list[int] = []
+    for place in sorted(asked, key=lambda place: -likely[place]):
+        if len(best) < _MOST_QUESTIONS and all(abs(place - each) > _EXCHANGE for each in best):
+            best.append(place)
     points: dict[str, Point] = {}
-    for place in best:
+    for place in sorted(best):
         _add(points, _quoted(sentences[place].text), sentences[place].segment_ids)
     return tuple(points.values())
+
+
+def _bar_for(text: str, short_bar: float) -> float:
+    """How likely a question has to be: "is that right?" is about nothing."""
+    contents = sum(word not in _LIGHT for word in map(class_of, spoken_words(text)))
+    if contents < _FEWEST_QUESTION_CONTENTS:
+        return math.inf
+    return _QUESTION if contents >= _WHOLE_QUESTION_CONTENTS else short_bar
 
 
 def _quoted(text: str) -> str:
