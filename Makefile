@@ -3,7 +3,7 @@
 # make check  lint, types, layers and the tests that start no programs: under a minute
 # make up     the API and the web frontend, until Ctrl-C
 # make lint   only lint (also of the Dockerfile), types and layers
-# make bench  run the benchmarks, write benchmarks/RESULTS.md: MODELS="base tiny.en" SPEECH=folder
+# make bench  measure speech, into benchmarks/RESULTS.md: MODELS="base tiny.en" SPEECH=folder
 # make lock   pin the dependencies again
 
 PYTHON ?= python3

@@ -1,4 +1,5 @@
-"""Runs all benchmarks and writes `benchmarks/RESULTS.md`. Takes over an hour on two cores.
+"""Runs the benchmarks of speech and puts their sections into `benchmarks/RESULTS.md`. Takes over an
+hour on two cores. The other sections name the commands that measure them.
 
 python -m benchmarks --model base --model tiny.en [--speech DIR]
 """
@@ -19,12 +20,11 @@ from benchmarks import (
     processes,
     queue,
     recordings,
+    results,
     throughput,
     together,
     vocabulary,
 )
-
-RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
 def main() -> None:
@@ -34,13 +34,10 @@ def main() -> None:
     )
     parser.add_argument("--speech", type=Path, help="folder of real speech with references.tsv")
     args = parser.parse_args()
-    sections = _sections(args.model, args.speech)
-    parts = [_heading()]
-    for write in sections:
-        parts.append(write())
-        # After each section, so that an error in the last one does not lose an hour's work.
-        RESULTS.write_text("\n".join(parts), encoding="utf-8")
-    print(RESULTS.read_text(encoding="utf-8"))
+    for measure in (_heading, *_sections(args.model, args.speech)):
+        part = measure()
+        print(part, flush=True)
+        results.put(part)  # after each one, so that an error in the last loses no hour's work
 
 
 def _sections(models: list[str], speech: Path | None) -> list[Callable[[], str]]:
@@ -62,8 +59,9 @@ def _heading() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("faster-whisper", "ctranslate2"))
     return (
         "# Results\n\n"
-        "Written by `make bench`. All sides of a comparison ran in turn in the same minutes on\n"
-        "the same machine; absolute times are that machine's and depend on what else it did.\n\n"
+        "`make bench` writes the sections about speech; the others name the commands that measure\n"
+        "them. All sides of a comparison ran in turn in the same minutes on the same machine;\n"
+        "absolute times are that machine's and depend on what else it did.\n\n"
         f"Machine: {os.cpu_count()} cores, {_processor()}, "
         f"Python {platform.python_version()}, {versions}.\n"
     )

@@ -9,6 +9,7 @@ from echostream.diarization.base import Diarization, OnShare
 from echostream.domain import (
     AS_USUAL,
     SAMPLE_RATE_HZ,
+    ActionItem,
     Details,
     Insights,
     InsightsMeta,
@@ -139,11 +140,13 @@ def no_diarizer() -> SharedDiarizer:
 
 @dataclass
 class FakeInsights:
-    """Answers with the transcript's text as its summary. `calls` keeps every call's options."""
+    """Answers with the transcript's text as its summary, and an item that is `due`. `calls` keeps
+    every call's options."""
 
     error: Exception | None = None
     name: str = "fake"
     model: str | None = None
+    due: str | None = None
     closed: bool = False
     calls: list[InsightsOptions] = field(default_factory=list)
 
@@ -155,7 +158,8 @@ class FakeInsights:
             raise self.error
         template = options.template.name if options.template else None
         meta = InsightsMeta("fake", None, 1.0, template=template)
-        details = Details("Fake", (), (), (), (), (), meta)
+        items = (ActionItem("Fake it", None, self.due, ()),) if self.due else ()
+        details = Details("Fake", (), (), (), items, (), meta)
         return Insights(transcript.text, ("fakes",), Sentiment("neutral", 0.5), details)
 
     async def aclose(self) -> None:

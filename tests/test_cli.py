@@ -106,6 +106,13 @@ def test_a_template_that_only_a_language_model_fills(clip):
     assert [section["items"] for section in details["sections"]] == [[]] * 4
 
 
+def test_a_day_of_the_recording_that_is_none(clip):
+    done = run("transcribe", str(clip), "--recorded-at", "Friday")
+    assert done.returncode != 0
+    assert b"must be a date such as 2026-11-26" in done.stderr
+    assert run("transcribe", str(clip), "--recorded-at", "2026-11-26").returncode == 0
+
+
 def test_stdin(clip):
     done = run_alone("transcribe", "-", stdin=clip.read_bytes())
     assert done.stdout.decode() == SPOKEN + "\n"

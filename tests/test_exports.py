@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from rich.console import Console
@@ -43,7 +44,7 @@ INSIGHTS = Insights(
         decisions=(),
         questions=(Point("Why?", (1,)),),
         action_items=(
-            ActionItem("Call Sarah", "David", "Friday", (1,)),
+            ActionItem("Call Sarah", "David", "Friday", (1,), date(2026, 11, 27)),
             ActionItem("Rest", None, None, (1,)),
         ),
         sentiment_timeline=(),
@@ -83,7 +84,7 @@ def test_json_is_the_shape_of_the_api():
 def test_markdown_has_insights_before_the_transcript():
     text = export(TRANSCRIPT, INSIGHTS, "md")
     assert text.startswith("# Talk\n")
-    assert "- [ ] Call Sarah (David, Friday)\n- [ ] Rest\n" in text
+    assert "- [ ] Call Sarah (David, Friday, 2026-11-27)\n- [ ] Rest\n" in text
     assert "## Decisions" not in text
     assert text.index("## Summary") < text.index("## Transcript") < text.index("**00:00:00**")
 

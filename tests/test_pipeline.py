@@ -5,6 +5,7 @@ import http.server
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -386,3 +387,17 @@ async def test_insights_are_cached_by_template_and_language():
         InsightsOptions(mine),
         InsightsOptions(mine, "de"),
     ]
+
+
+async def test_due_dates_are_counted_from_each_request_s_day_and_not_cached():
+    insights, transcriber = FakeInsights(due="Friday"), FakeTranscriber()
+    models = Registry.only(lambda: transcriber, transcriber.model)
+    pipeline = Pipeline(Settings(), LocalEngine(Settings(), models), insights, MemoryCache(60))
+    transcript = Transcript((Segment(0, 0.0, 1.0, "hello"),), "en", 1.0, "fake", "fake-1")
+    found = []
+    for day in (date(2026, 11, 26), date(2026, 12, 1), None):
+        insights_of = await pipeline.analyse(transcript, InsightsOptions(recorded_on=day))
+        found += [item.due_date for item in insights_of.details.action_items]
+    await pipeline.aclose()
+    assert found == [date(2026, 11, 27), date(2026, 12, 4), None]
+    assert len(insights.calls) == 1

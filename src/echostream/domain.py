@@ -5,6 +5,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Literal
 
 SAMPLE_RATE_HZ = 16_000
@@ -269,12 +270,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
-    """A task for somebody. `owner` and `due` are None if nobody said them."""
+    """A task for somebody. `owner` and `due` are None if nobody said them. `due_date` is the day
+    that `due` means; None if that is not sure, or nobody knows when the recording was made."""
 
     text: str
     owner: str | None
     due: str | None
     evidence: tuple[int, ...]
+    due_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,10 +302,12 @@ class Template:
 @dataclass(frozen=True, slots=True)
 class InsightsOptions:
     """What a caller may ask of insights. `template` is None for the default one, `language` (an
-    ISO 639-1 code) for that of the recording."""
+    ISO 639-1 code) for that of the recording. `recorded_on` is the day on which it was recorded,
+    None if nobody knows: due times are counted from it."""
 
     template: Template | None = None
     language: str | None = None
+    recorded_on: date | None = None
 
 
 AS_USUAL = InsightsOptions()

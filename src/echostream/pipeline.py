@@ -50,6 +50,7 @@ from echostream.insights import (
     Questions,
     load_insights,
     load_questions,
+    with_due_dates,
 )
 from echostream.llm import load_language_model
 from echostream.media import decode, decode_channels, fetch
@@ -211,14 +212,21 @@ class Pipeline:
         if self._insights is None:
             return None
         progress(Step("analysing"))
+        # Dates are not kept in the cache: a correction of the day costs no call to a model.
+        found = await self._undated(self._insights, transcript, replace(options, recorded_on=None))
+        return with_due_dates(found, options.recorded_on)
+
+    async def _undated(
+        self, provider: InsightsProvider, transcript: Transcript, options: InsightsOptions
+    ) -> Insights:
         if options.template is None:
             options = replace(options, template=BUILT_IN[self._settings.insights_template])
         key = await asyncio.to_thread(
-            insights_key, transcript, self._insights.name, self._insights.model, options
+            insights_key, transcript, provider.name, provider.model, options
         )
         if known := load_cached_insights(await self._cache.get(key)):
             return known
-        found = await self._insights.analyse(transcript, options)
+        found = await provider.analyse(transcript, options)
         if not found.details.meta.degraded:
             await self._cache.put(key, await asyncio.to_thread(dump_insights, found))
         return found

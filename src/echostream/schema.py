@@ -135,12 +135,24 @@ class PointShape(_Shape):
 
 class ActionItemShape(PointShape):
     owner: str | None
-    due: str | None
+    due: str | None = Field(description="The due time as it was said.")
+    due_date: str | None = Field(
+        None,
+        json_schema_extra={"format": "date"},
+        description="The day that `due` means, counted from `recordedAt`; null where that is not"
+        " known or not sure.",
+    )
 
     @classmethod
     def of(cls, point: Point | ActionItem) -> "ActionItemShape":
-        owner, due = (point.owner, point.due) if isinstance(point, ActionItem) else (None, None)
-        return cls(text=point.text, evidence=list(point.evidence), owner=owner, due=due)
+        item = point if isinstance(point, ActionItem) else ActionItem(point.text, None, None, ())
+        return cls(
+            text=point.text,
+            evidence=list(point.evidence),
+            owner=item.owner,
+            due=item.due,
+            due_date=item.due_date.isoformat() if item.due_date else None,
+        )
 
 
 class SentimentAtShape(SentimentShape):

@@ -92,7 +92,7 @@ def _points(points: list[PointShape] | list[ActionItemShape]) -> RenderableType 
 def _who_and_when(point: PointShape) -> str:
     if not isinstance(point, ActionItemShape):
         return ""
-    known = [part for part in (point.owner, point.due) if part]
+    known = [part for part in (point.owner, point.due, point.due_date) if part]
     return f"  [{', '.join(known)}]" if known else ""
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from echostream.errors import EngineError, InvalidAudio
 from echostream.jobs import new_job_id
-from fakes import FakeDiarizer, FakeTranscriber, voice_of
+from fakes import FakeDiarizer, FakeInsights, FakeTranscriber, voice_of
 from jobs.api_support import (
     CountingInsights,
     Receiver,
@@ -183,9 +183,11 @@ def test_a_finalize_goes_through_the_queue(service: Service, with_audio: bool) -
         "transcript": "Good morning.",
         "audioId": "call-7",
         "template": json.dumps(template),
+        "recordedAt": "2026-11-26",
         **USE_QUEUE,
     }
-    with service.api() as client, service.worker():
+    fakes = caching(insights=FakeInsights(due="by Friday"))
+    with service.api() as client, service.worker(fakes):
         files = audio() if with_audio else None
         job = ended(client, queued(client.post("/api/finalize", files=files, data=fields)))
         assert (job["state"], job["progress"]) == ("completed", 100)
@@ -193,7 +195,9 @@ def test_a_finalize_goes_through_the_queue(service: Service, with_audio: bool) -
         assert result["audioId"] == "call-7"
         assert result["transcript"] == ("Good morning. " + SAID if with_audio else "Good morning.")
         assert result["insights"]["summary"] == result["transcript"]
-        assert result["insights"]["details"]["meta"]["template"] == "Mine"
+        details = result["insights"]["details"]
+        assert details["meta"]["template"] == "Mine"
+        assert details["action_items"][0]["due_date"] == "2026-11-27"
 
         unnamed = ended(client, note(client))
         assert re.fullmatch(r"rest-\d{13}", unnamed["result"]["audioId"])

@@ -207,6 +207,14 @@ class TestWholeSession:
         final = await client.first("audio_final")
         assert final["insights"]["details"]["meta"]["template"] == "Mine"
 
+    async def test_the_day_of_the_recording_may_be_told(self, client: Client) -> None:
+        await client.start(recordedAt="2026-11-26T09:00:00+01:00")
+        await client.send(PCM[: 4 * SECOND])
+        await client.call("end_audio")
+        final = await client.first("audio_final")
+        (item,) = final["insights"]["details"]["action_items"]
+        assert item["due_date"] == "2026-11-27"
+
     async def test_options_reach_the_engine(
         self, client: Client, oracle: OracleTranscriber
     ) -> None:
@@ -363,6 +371,7 @@ class TestRefused:
             ("start_audio", {"ext": "pcm", "sampleRate": 10**12}),
             ("start_audio", {"insights": "perhaps"}),
             ("start_audio", {"template": "party"}),
+            ("start_audio", {"recordedAt": "Friday"}),
             ("start_audio", {"insightsLanguage": "klingon!"}),
             ("start_audio", {"prompt": "x" * 2001}),
             ("start_audio", {"model": "x" * 201}),

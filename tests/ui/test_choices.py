@@ -1,6 +1,7 @@
 """Templates and questions on the pages, beside a real API whose models are fakes."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,15 @@ def press(app: AppTest, label: str) -> AppTest:
     return app
 
 
-def test_a_new_recording_asks_for_a_template_and_a_language(shared: Services) -> None:
+def test_a_new_recording_asks_for_a_template_a_language_and_a_day(shared: Services) -> None:
     wait_until(lambda: bool(shared.templates.offered), "the templates are known")
     app = opened("add")
     box = app.selectbox(key="add-template")
     assert box.options[:2] == ["General", "Meeting"]
     assert (box.options[-1], box.value) == ("Your own", None)
     box.set_value("meeting")
-    app.selectbox(key="add-language").set_value("de").run()
+    app.selectbox(key="add-language").set_value("de")
+    app.date_input(key="add_recorded_at").set_value(date(2026, 1, 5)).run()
     app.text_area[0].set_value("http://127.0.0.1:1/talk.mp3")
     next(each for each in app.button if each.form_id == "add_addresses").click().run()
     assert not app.exception
@@ -55,6 +57,7 @@ def test_a_new_recording_asks_for_a_template_and_a_language(shared: Services) ->
     assert analysis is not None
     assert analysis.request["template"]["name"] == "meeting"
     assert analysis.request["insightsLanguage"] == "de"
+    assert analysis.request["recordedAt"] == "2026-01-05"
     app.toggle(key="add_insights").set_value(False).run()
     assert "Template" not in {each.label for each in app.selectbox}
 

@@ -68,7 +68,9 @@ def around(engine: Transcriber, diarizer: FakeDiarizer | None = None) -> MakePip
     voices = diarizer or FakeDiarizer()
     models = Registry.only(lambda: engine, engine.model)
     return lambda settings: Pipeline(
-        settings, LocalEngine(settings, models, lambda _settings: voices), FakeInsights()
+        settings,
+        LocalEngine(settings, models, lambda _settings: voices),
+        FakeInsights(due="by Friday"),
     )
 
 

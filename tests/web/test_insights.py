@@ -101,6 +101,26 @@ def test_recordings_may_name_a_template(
     assert asked.language == "fr"
 
 
+RECORDED = ["2026-11-26", "2026-11-26T23:30:00-08:00", "2026-11-26T23:30:00Z"]
+
+
+def test_due_times_get_dates_where_the_day_is_known() -> None:
+    with serving(insights=FakeInsights(due="by Friday")) as api:
+
+        def dates_of(fields: dict[str, str]) -> set[str | None]:
+            answers = (
+                api.post("/insights", json={"transcript": "Hello."} | fields),
+                api.post("/upload-audio", files=audio(), data=fields),
+                api.post("/api/finalize", data={"transcript": "Hello."} | fields),
+            )
+            found = [each.raise_for_status().json()["insights"]["details"] for each in answers]
+            return {item["due_date"] for details in found for item in details["action_items"]}
+
+        for recorded_at in RECORDED:
+            assert dates_of({"recordedAt": recorded_at}) == {"2026-11-27"}
+        assert dates_of({}) == {None}
+
+
 def section(**changes: Any) -> dict[str, Any]:
     return {"key": "risks", "title": "Risks", "instructions": ""} | changes
 
@@ -112,6 +132,8 @@ def section(**changes: Any) -> dict[str, Any]:
         ({"transcript": " \n"}, "send either 'segments' or a 'transcript'"),
         ({"transcript": "Hello.", "segments": SEGMENTS}, "send either 'segments'"),
         ({"transcript": 3}, "transcript: "),
+        ({"transcript": "Hello.", "recordedAt": "Friday"}, "recordedAt: must be a date such as"),
+        ({"transcript": "Hello.", "recordedAt": 1795600000}, "recordedAt: must be a date such"),
         ({"segments": []}, "segments: "),
         ({"segments": "Hello."}, "segments: "),
         ({"segments": [{"text": "Hello."}]}, "segments.0.id: "),

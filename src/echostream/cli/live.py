@@ -21,6 +21,7 @@ from echostream.cli.options import (
     Model,
     NumSpeakers,
     Prompt,
+    RecordedAt,
     Speakers,
     Template,
     asked,
@@ -48,6 +49,7 @@ def live(
     insights: Insights = True,
     template: Template = None,
     insights_language: InsightsLanguage = None,
+    recorded_at: RecordedAt = None,
     rate: Annotated[
         int | None, typer.Option(help="Stdin is raw PCM16, mono, at this rate.")
     ] = None,
@@ -77,6 +79,7 @@ def live(
         insights=insights and sys.stdout.isatty(),  # a pipe gets the text alone
         template=template,
         insights_language=insights_language,
+        recorded_at=recorded_at,
     )
     start = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if source != "-" or rate is not None:

@@ -65,6 +65,13 @@ InsightsLanguage = Annotated[
     str | None,
     typer.Option(help="Language of the insights; that of the recording when left out."),
 ]
+RecordedAt = Annotated[
+    str | None,
+    typer.Option(
+        help="The day on which it was recorded, or the date and time there: due times such"
+        " as 'Friday' then get dates."
+    ),
+]
 
 
 def text_of(file: Path | None) -> str | None:

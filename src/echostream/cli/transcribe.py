@@ -24,6 +24,7 @@ from echostream.cli.options import (
     Model,
     NumSpeakers,
     Prompt,
+    RecordedAt,
     Speakers,
     Template,
     asked,
@@ -77,6 +78,7 @@ def transcribe(
     insights: Insights = True,
     template: Template = None,
     insights_language: InsightsLanguage = None,
+    recorded_at: RecordedAt = None,
     max_line_chars: Annotated[
         int, typer.Option(min=10, max=200, help="Columns of a line of subtitles (srt, vtt).")
     ] = 42,
@@ -107,6 +109,7 @@ def transcribe(
         insights=insights,
         template=template,
         insights_language=insights_language,
+        recorded_at=recorded_at,
     )
     # A server may offer several models; the engine here is ours alone and has only this one.
     chosen = {"asr_engine": engine, "whisper_model": model}

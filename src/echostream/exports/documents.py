@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Literal, get_args
 
-from echostream.domain import Insights, Point, Transcript
+from echostream.domain import ActionItem, Insights, Point, Transcript
 from echostream.exports.cues import Cue, CueOptions, cues
 from echostream.exports.paragraphs import paragraphs
 from echostream.schema import TranscriptionShape
@@ -101,7 +101,7 @@ def to_markdown(
 def _insights_as_markdown(insights: Insights, done: Collection[int]) -> str:
     details = insights.details
     items = [
-        f"[{'x' if place in done else ' '}] {item.text}{_in_brackets(item.owner, item.due)}"
+        f"[{'x' if place in done else ' '}] {item.text}{_in_brackets(item)}"
         for place, item in enumerate(details.action_items)
     ]
     sections = [
@@ -126,8 +126,8 @@ def _texts(points: tuple[Point, ...]) -> list[str]:
     return [point.text for point in points]
 
 
-def _in_brackets(owner: str | None, due: str | None) -> str:
-    known = [part for part in (owner, due) if part]
+def _in_brackets(item: ActionItem) -> str:
+    known = [str(part) for part in (item.owner, item.due, item.due_date) if part]
     return f" ({', '.join(known)})" if known else ""
 
 

@@ -1,6 +1,7 @@
 """Insights: summary, topics, action items and sentiment of a transcript, each with its evidence."""
 
 from echostream.insights.base import InsightsProvider
+from echostream.insights.due_dates import with_due_dates
 from echostream.insights.fallback import FallbackInsights
 from echostream.insights.offline import ExtractiveInsights
 from echostream.insights.offline_answers import OfflineAnswers
@@ -18,6 +19,7 @@ __all__ = [
     "Questions",
     "load_insights",
     "load_questions",
+    "with_due_dates",
 ]
 
 _CONTEXT_TOKENS = 100_000

@@ -5,6 +5,7 @@ these models; a test checks that the command line matches. A field that is added
 of them, under its name in camelCase (under `/v1` unchanged).
 """
 
+from echostream.options.dates import RecordedAt
 from echostream.options.requests import (
     MOST_CHARS,
     FinalizeOptions,
@@ -32,6 +33,7 @@ __all__ = [
     "MaxCueSeconds",
     "MaxLineChars",
     "Options",
+    "RecordedAt",
     "RecordingOptions",
     "SpeakerName",
     "UploadOptions",

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from echostream.domain import AudioOptions, Caution, InsightsOptions, Task
 from echostream.errors import InvalidRequest
+from echostream.options.dates import RecordedAt
 from echostream.options.speakers import OF_SPEAKERS, SpeakerFields
 from echostream.options.speech import Language, SpeechFields
 from echostream.options.templates import ChosenTemplate
@@ -68,11 +69,16 @@ class InsightfulOptions(Options):
     insights_language: Language | None = Field(
         None, description="Language of the insights; that of the recording when left out."
     )
+    recorded_at: RecordedAt | None = Field(
+        None,
+        description="The day on which it was recorded, or the date and time there: due times such"
+        " as 'Friday' then get dates.",
+    )
 
     @property
     def insights_options(self) -> InsightsOptions:
         template = self.template.as_template() if self.template else None
-        return InsightsOptions(template, self.insights_language)
+        return InsightsOptions(template, self.insights_language, self.recorded_at)
 
 
 class LiveOptions(InsightfulOptions):

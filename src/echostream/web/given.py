@@ -17,7 +17,7 @@ from echostream.domain import InsightsOptions, Segment, Transcript
 from echostream.insights.passages import Recording
 from echostream.insights.questions import Question, Turn
 from echostream.merging import text_segments
-from echostream.options import MOST_CHARS, ChosenTemplate, Language
+from echostream.options import MOST_CHARS, ChosenTemplate, Language, RecordedAt
 
 _MOST_SEGMENTS = 50_000
 _MOST_RECORDINGS = 50
@@ -93,6 +93,12 @@ class InsightsFields(BaseModel):
     language: Language | None = Field(
         None, description="Language of the insights; that of the recording when left out."
     )
+    recorded_at: RecordedAt | None = Field(
+        None,
+        alias="recordedAt",
+        description="The day of the recording, or the date and time there: due times such as"
+        " 'Friday' then get dates.",
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "InsightsFields":
@@ -103,7 +109,7 @@ class InsightsFields(BaseModel):
     @property
     def insights_options(self) -> InsightsOptions:
         template = self.template.as_template() if self.template else None
-        return InsightsOptions(template, self.language)
+        return InsightsOptions(template, self.language, self.recorded_at)
 
     def as_transcript(self) -> Transcript:
         """What was said. Where nobody says in which language, it is taken to be that of the

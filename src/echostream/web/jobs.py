@@ -56,7 +56,7 @@ async def enqueue(
             job = job.model_copy(update={"audio": job_id})
         # If the job cannot be added, its audio stays staged: after a time-out Redis may still have
         # stored the job. The workers' sweep removes audio that no job owns.
-        data = job.model_dump(by_alias=True, exclude_none=True)
+        data = job.model_dump(mode="json", by_alias=True, exclude_none=True)
         await jobs.queue.add(job_id, "transcribe", data)
     warnings = [WarningShape.of(caution) for caution in asked.cautions]
     queued = QueuedShape(jobId=job_id, warnings=warnings or None)

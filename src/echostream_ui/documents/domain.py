@@ -1,6 +1,7 @@
 """Converts what the library holds of a recording to the domain types that exports need."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from echostream.domain import (
     ActionItem,
@@ -67,7 +68,13 @@ def insights_of(analysis: Analysis, title: str) -> Insights | None:
             decisions=_points(details.get("decisions", ())),
             questions=_points(details.get("questions", ())),
             action_items=tuple(
-                ActionItem(renamed(item.text, changed), item.owner, item.due, item.evidence)
+                ActionItem(
+                    renamed(item.text, changed),
+                    item.owner,
+                    item.due,
+                    item.evidence,
+                    date.fromisoformat(item.due_date) if item.due_date else None,
+                )
                 for item in analysis.action_items
             ),
             sentiment_timeline=tuple(

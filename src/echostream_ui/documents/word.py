@@ -80,7 +80,7 @@ def _add_insights(document: DocumentType, insights: Insights, done: Sequence[boo
 
 
 def _item(item: ActionItem, done: bool) -> str:
-    known = ", ".join(part for part in (item.owner, item.due) if part)
+    known = ", ".join(str(part) for part in (item.owner, item.due, item.due_date) if part)
     return f"{'☑' if done else '☐'} {item.text}{f' ({known})' if known else ''}"
 
 

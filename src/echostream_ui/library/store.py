@@ -55,13 +55,15 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
-    """A task, with the user's changes. `evidence` holds ids of segments."""
+    """A task, with the user's changes. `evidence` holds ids of segments. `due_date` (ISO) is the
+    day that the API understood `due` to be; None after the user has changed that."""
 
     text: str
     owner: str | None = None
     due: str | None = None
     done: bool = False
     evidence: tuple[int, ...] = ()
+    due_date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

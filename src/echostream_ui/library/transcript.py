@@ -84,6 +84,7 @@ def action_items_of(insights: Json | None) -> tuple[ActionItem, ...]:
             owner=item.get("owner"),
             due=item.get("due"),
             evidence=tuple(item.get("evidence", ())),
+            due_date=item.get("due_date"),
         )
         for item in _details(insights).get("action_items", [])
     )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -15,7 +16,7 @@ from echostream_ui.recording.insights_again import Wanted
 from echostream_ui.services import services
 from echostream_ui.words.languages import NAMES
 from echostream_ui.words.problems import words
-from echostream_ui.words.wording import count, plain, progress
+from echostream_ui.words.wording import count, local, plain, progress
 
 _REFRESH_S = 1.0
 _SHOWN = 50
@@ -60,6 +61,13 @@ def ask_options() -> Json:
         wanted = Wanted()
         if insights:
             wanted = template_choice.ask(*st.columns(2), Wanted(), key="add")
+        recorded_at = left.date_input(
+            "Recorded on",
+            None,
+            max_value=today(),
+            key="add_recorded_at",
+            help="Due times such as “Friday” then get dates.",
+        )
         prompt = st.text_input(
             "Names and terms that are likely to be said",
             max_chars=2000,
@@ -78,8 +86,14 @@ def ask_options() -> Json:
         model=model,
         template=wanted.template,
         insights_language=wanted.language,
+        recorded_at=recorded_at,
         **who,
     ).as_json()
+
+
+def today() -> date:
+    """The day where the user is."""
+    return local(datetime.now(UTC), st.context.timezone).date()
 
 
 def add_files(store: Store, request: Json) -> None:
@@ -112,10 +126,11 @@ def add_clip(store: Store, request: Json) -> None:
         name = st.text_input("Title", placeholder="Note")
         if st.form_submit_button("Add", type="primary") and clip:
             title = " ".join(name.split())
+            now = request | {"recordedAt": today().isoformat()}
             take(
                 [clip],
                 lambda file: services().intake.add_file(
-                    store, f"{title or 'Note'}.wav", file, request, "microphone", title=title
+                    store, f"{title or 'Note'}.wav", file, now, "microphone", title=title
                 ),
             )
 

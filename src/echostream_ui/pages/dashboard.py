@@ -10,7 +10,7 @@ import streamlit as st
 from echostream_ui.library.store import OpenItem, Overview, Store
 from echostream_ui.pages.session import current_store
 from echostream_ui.words.languages import language_name
-from echostream_ui.words.wording import SENTIMENT_WORDS, hours, plain
+from echostream_ui.words.wording import SENTIMENT_WORDS, hours, iso_day, plain
 
 PERIODS = {"30 days": 30, "90 days": 90, "A year": 365, "All": None}
 MOODS = {"Positive": "#2e9e6b", "Neutral": "#9aa5b1", "Negative": "#d1605e"}
@@ -229,7 +229,9 @@ def show_items(store: Store) -> None:
 
 
 def show_item(store: Store, one: OpenItem) -> None:
-    by_whom = " · ".join(plain(part) for part in (one.item.owner, one.item.due) if part)
+    item = one.item
+    due_day = iso_day(item.due_date) if item.due_date else None
+    by_whom = " · ".join(plain(part) for part in (item.owner, item.due, due_day) if part)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.checkbox(
             plain(one.item.text),

@@ -22,10 +22,12 @@ _POLL_S = 1.0
 def issue_ticket() -> None:
     """Issues a ticket for the recording that begins now, with the page's current options."""
     state = st.session_state
-    name = f"Live, {wording.day_and_time(datetime.now(UTC), st.context.timezone)}"
+    now = datetime.now(UTC)
+    name = f"Live, {wording.day_and_time(now, st.context.timezone)}"
     options = Options(
         language=state.live_language or None,
         model=state.get("live_model"),
+        recorded_at=wording.local(now, st.context.timezone).date(),
         **speakers.asked(state.get("live_speakers")),
     )
     wanted = Wanted(current_store(), name, state.live_title.strip() or None, options.as_json())

@@ -13,7 +13,7 @@ from echostream_ui.recording import ask, making
 from echostream_ui.recording.sentiment_chart import SELECTION, bars_of, chart_of, described
 from echostream_ui.recording.told import told
 from echostream_ui.words.problems import words
-from echostream_ui.words.wording import SENTIMENT_WORDS, plain
+from echostream_ui.words.wording import SENTIMENT_WORDS, iso_day, plain
 
 _TABS = ("Summary", "Action items", "Sentiment", "Ask")
 _TABS_WITHOUT_INSIGHTS = ("Insights", "Ask")
@@ -128,6 +128,8 @@ def _action_item(
                     on_change=keep,
                     args=(field,),
                 )
+            if item.due_date:
+                st.caption(f":material/event: {iso_day(item.due_date)}")
         if item.evidence:
             points("Evidence", [("", item.evidence)], lines, key=f"{key}-evidence")
 
@@ -137,6 +139,8 @@ def _keep_item(store: Store, media_id: str, text: str, field: str, value: str | 
     if isinstance(value, str):
         value = value.strip()
     change = {field: value if field == "done" else value or None}
+    if field == "due":  # its date was that of the words before
+        change["due_date"] = None
     try:
         analysis = store.analysis(media_id)
         items = analysis.action_items if analysis else ()

@@ -31,7 +31,11 @@ async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted
     """Gets insights into the edited text from the API and saves them, with the user's changes to
     the action items. Raises ApiError and StoreError."""
     analysis = await _analysis(store, media_id)
-    asked = {"template": wanted.template, "language": wanted.language}
+    asked = {
+        "template": wanted.template,
+        "language": wanted.language,
+        "recordedAt": analysis.request.get("recordedAt"),
+    }
     insights = await api.insights({"segments": segments_of(analysis)} | asked)
     insights["speakers"] = dict(analysis.speakers)  # `library.names` needs what they were called
     latest = await _analysis(store, media_id)  # the user may have edited it meanwhile

@@ -1,7 +1,7 @@
 """Times, durations, dates and sizes as the pages show them."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from echostream_ui.intake.progress import Progress, Stage
@@ -70,6 +70,12 @@ def hours(seconds: float) -> str:
 def day(moment: datetime, timezone: str | None) -> str:
     """`3 March 2026`, in the reader's time zone: a name as in `st.context.timezone`."""
     there = local(moment, timezone)
+    return f"{there.day} {there:%B %Y}"
+
+
+def iso_day(iso: str) -> str:
+    """`3 March 2026` for `2026-03-03`."""
+    there = date.fromisoformat(iso)
     return f"{there.day} {there:%B %Y}"
 
 

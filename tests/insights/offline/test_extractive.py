@@ -4,23 +4,28 @@ import json
 import random
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from echostream.domain import Insights, Segment, Transcript
-from echostream.insights import ExtractiveInsights
+from echostream.insights import ExtractiveInsights, with_due_dates
 from echostream.insights.offline.cleaning import cleaned
 from echostream.insights.offline.commitments import (
     decides,
-    due_of,
     is_question,
     plainly,
     reading_of,
 )
+from echostream.insights.offline.due_phrases import due_of
+from echostream.insights.offline.found import find
 from echostream.insights.offline.languages import reads_english
-from echostream.insights.offline.sentences import sentences_of
+from echostream.insights.offline.model import KINDS, Scores
+from echostream.insights.offline.sentences import Sentence, sentences_of
 from echostream.insights.offline.summary import central
 from echostream.insights.offline.topics import topics_of
 from insights.meeting import transcript
@@ -83,13 +88,16 @@ async def test_sample_meeting(plain: bool) -> None:
     texts = [turn["text"] for turn in planted["turns"]]
     if plain:
         texts = [re.sub(r"[^\w\s]", "", text).lower() for text in texts]
-    details = (await analyse(transcript(*texts))).details
+    thursday = date(2026, 11, 26)
+    details = with_due_dates(await analyse(transcript(*texts)), thursday).details
     assert [(item.owner, (item.due or "").lower()) for item in details.action_items] == [
         ("David", "the end of next week"),
         ("Maria", "friday"),
         ("Maria", "monday"),
         ("Michael", "wednesday"),
     ]
+    ahead = [item.due_date - thursday for item in details.action_items if item.due_date]
+    assert ahead == [timedelta(8), timedelta(1), timedelta(4), timedelta(6)]
     assert [item.evidence for item in details.action_items] == [(7,), (8,), (9,), (11,)]
     assert [point.evidence for point in details.decisions] == [(6,), (6,), (10,)]
     assert [point.evidence for point in details.questions] == [(3,)]
@@ -102,6 +110,45 @@ async def test_topics_of_the_sample(plain: bool) -> None:
     if plain:
         texts = [re.sub(r"[^\w\s]", "", text).lower() for text in texts]
     assert set(planted["topics"]) <= set(topics_of(texts))
+
+
+def test_debates_are_no_tasks() -> None:
+    said = (
+        "We'll begin with the honourable member for Carleton, Mr. Poilievre.",
+        "I'm wondering if the minister will send the figures to the committee by Friday.",
+        "Albert, can you answer that?",
+        "I will continue to send the figures to the committee.",
+        "The committee will now adjourn until Monday.",
+        "What I can't understand is why we should write the report by Friday.",
+    )
+    sentences = sentences_of(transcript(*said).segments)
+    assert find(sentences, certain(sentences)).action_items == ()
+
+
+def test_one_question_of_each_exchange_about_the_matter() -> None:
+    said = (
+        "How much does the new insurance for the drivers cost?",
+        "What does the new insurance for the drivers cost us?",
+        "It costs a lot.",
+        "You mean the insurance for all the drivers of the company?",
+        "Yes.",
+        "Who's Peter?",
+        "Do you want me to talk about the insurance for the drivers?",
+    )
+    sentences = sentences_of(transcript(*said).segments)
+    (question,) = find(sentences, certain(sentences)).questions
+    assert question.text == said[0]
+
+
+def test_short_questions_are_left_out_of_long_recordings() -> None:
+    said = ["What about the insurance?", *["We went on."] * 100]
+    short, long = (sentences_of(transcript(*texts).segments) for texts in (said[:50], said))
+    assert len(find(short, certain(short, 0.7)).questions) == 1
+    assert find(long, certain(long, 0.7)).questions == ()
+
+
+def certain(sentences: Sequence[Sentence], likely: float = 0.9) -> Scores:
+    return {kind: np.full(len(sentences), likely) for kind in KINDS}
 
 
 @pytest.mark.parametrize(
@@ -242,6 +289,27 @@ def test_decisions(text: str, decided: bool) -> None:
 )
 def test_questions(text: str, asked: bool) -> None:
     assert is_question(text) is asked
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("she will send it by friday of next week", "friday of next week"),
+        ("By Friday, December 4th, please.", "Friday, December 4th"),
+        ("Send it on Friday the 4th.", "Friday the 4th"),
+        ("it must be done by december 3rd, 2027", "december 3rd, 2027"),
+        ("by the third of december", "the third of december"),
+        ("by the 15th we need it", "the 15th"),
+        ("by the second meeting", "the second meeting"),
+        ("he works on the second floor", None),
+        ("before the first of next month", "before the first of next month"),
+        ("by the day after tomorrow", "the day after tomorrow"),
+        ("by a week from friday", "a week from friday"),
+        ("in thirty days", "in thirty days"),
+    ],
+)
+def test_due_times_are_whole(text: str, due: str | None) -> None:
+    assert due_of(text) == due
 
 
 def test_no_due_time_is_made_up() -> None:

@@ -70,7 +70,7 @@ ANALYSIS = Analysis(
     insights=INSIGHTS,
     edits={0: "we will ship it", 1: ""},
     action_items=(
-        ActionItem("Ship it", "Ann", "Friday", done=True, evidence=(0,)),
+        ActionItem("Ship it", "Ann", "Friday", True, (0,), due_date="2026-11-27"),
         ActionItem("Rest"),
     ),
 )
@@ -94,16 +94,17 @@ def test_json_is_the_shape_of_the_api_with_what_is_done() -> None:
     assert found["transcript"] == "we will ship it on Friday"
     assert [segment["words"] for segment in found["segments"]] == [[], [WORD]]
     assert found["insights"]["details"]["title"] == MEDIA.title
+    due, no_due = {"due": "Friday", "due_date": "2026-11-27"}, {"due": None, "due_date": None}
     assert found["insights"]["details"]["action_items"] == [
-        {"text": "Ship it", "owner": "Ann", "due": "Friday", "evidence": [0], "done": True},
-        {"text": "Rest", "owner": None, "due": None, "evidence": [], "done": False},
+        {"text": "Ship it", "owner": "Ann", **due, "evidence": [0], "done": True},
+        {"text": "Rest", "owner": None, **no_due, "evidence": [], "done": False},
     ]
 
 
 def test_markdown_ticks_off_what_is_done() -> None:
     found = text("md")
     assert found.startswith(f"# {MEDIA.title}\n")
-    assert "- [x] Ship it (Ann, Friday)\n- [ ] Rest\n" in found
+    assert "- [x] Ship it (Ann, Friday, 2026-11-27)\n- [ ] Rest\n" in found
 
 
 def test_speakers_stand_before_what_they_say() -> None:
@@ -155,7 +156,7 @@ def test_word_opens_the_document() -> None:
         "3 March 2026, 15:05 · 1 min 1 s · English",
         "Tags: work",
     ]
-    assert "☑ Ship it (Ann, Friday)" in paragraphs
+    assert "☑ Ship it (Ann, Friday, 2026-11-27)" in paragraphs
     assert paragraphs[-3:] == ["Transcript", "0:00  we will ship it", "0:04  on Friday"]
 
 

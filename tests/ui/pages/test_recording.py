@@ -220,6 +220,7 @@ def test_an_action_item_is_kept(
     expect(page.get_by_placeholder("Owner").first).to_have_value("Ann")
     item = analysis_of(store, media_id).action_items[0]
     assert (item.done, item.owner, item.due) == (True, "Ann", "1 April")
+    assert item.due_date is None
 
 
 def test_insights_are_made_again_from_the_edited_text(

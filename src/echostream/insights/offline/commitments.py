@@ -1,4 +1,4 @@
-"""The phrases that English has for tasks, decisions, due times and questions."""
+"""The phrases that English has for tasks, decisions and questions."""
 
 import re
 from dataclasses import dataclass
@@ -44,35 +44,6 @@ _PASSIVE = re.compile(
     re.I,
 )
 
-
-_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-_MONTH = (
-    r"(?:january|february|march|april|may|june|july|august|september|october|november|december)"
-)
-_PARTS = r"(?: (?:morning|afternoon|evening|night))?"
-_SPAN = r"(?:day|week|weekend|month|quarter|year|hour|sprint)"
-_NUMBER = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|a few|a couple of)"
-_ORDINAL = r"(?:\d+(?:st|nd|rd|th)?|first|second|third|fourth|fifth|last|[a-z]+(?:th|first|second))"
-_WHEN = (
-    rf"(?:(?:the )?(?:very )?end of (?:the |this |next )?(?:{_SPAN}|business|{_MONTH})|"
-    rf"(?:the )?{_ORDINAL} (?:{_SPAN} )?of {_MONTH}|{_MONTH}(?: (?:the )?{_ORDINAL}\b)?|"
-    rf"(?:this |next |the (?:coming |following )?)?{_DAY}{_PARTS}|"
-    rf"(?:today|tomorrow|tonight){_PARTS}|(?:this|next) (?:morning|afternoon|evening|{_SPAN})|"
-    rf"\d+(?::\d+)? ?(?:am|pm|o'clock)|(?:{_NUMBER}) o'clock|noon|midday|midnight|lunch|"
-    rf"\d{{4}}-\d\d-\d\d|\d+[/.]\d+(?:[/.]\d+)?|eod|cob)"
-)
-_EVENT = r"(?:the |our |this )?(?:next |final )?(?:[\w'-]+ )?(?:deadline|release|meeting|launch|"
-_EVENT += r"call|review|audit|lunch|break|presentation|demo|weekend|holidays?|event|conference)"
-_DUE = re.compile(
-    rf"(?<!\bto )(?<!\bfrom )(?<!\bsince )(?<!\bof )(?<!\blast )\b(?:"
-    rf"(?P<latest>(?:by|before|until|till|no later than) (?:{_WHEN}|{_EVENT}))|"
-    rf"(?P<day>on (?:the )?(?:{_DAY}{_PARTS}|{_MONTH} {_ORDINAL})|(?:at|after|in|within) "
-    rf"(?:the (?:morning|afternoon|evening)|{_NUMBER} (?:{_SPAN}s?|minutes?)(?: time)?|{_WHEN}|"
-    rf"{_EVENT})|as soon as possible|asap|right away|immediately|"
-    rf"(?:today|tomorrow|tonight){_PARTS}|(?:this|next) (?:morning|afternoon|evening|{_SPAN}|"
-    rf"{_DAY}|{_MONTH})|end of (?:the )?{_SPAN}))\b",
-    re.I,
-)
 
 _GROUP = (
     r"(?:we|they|everyone|everybody|all|(?:the|our) (?:[\w'-]+ ){0,2}(?:team|board|group|committee|"
@@ -126,15 +97,6 @@ def reading_of(text: str) -> Reading | None:
 def decides(text: str) -> bool:
     """Whether it says in so many words that something was decided."""
     return _DECIDED.search(text) is not None and not is_question(text)
-
-
-def due_of(text: str) -> str | None:
-    """The due time as it was said: "by friday" gives "friday"."""
-    matches = list(_DUE.finditer(text))
-    if not matches:
-        return None
-    best = next((match for match in matches if match["latest"]), matches[0])
-    return re.sub(r"^(?:by|on)\s+", "", best[0], flags=re.I)
 
 
 def is_question(text: str) -> bool:

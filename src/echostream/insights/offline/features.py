@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from echostream.insights.offline.commitments import (
     decides,
-    due_of,
     is_question,
     plainly,
     reading_of,
 )
+from echostream.insights.offline.due_phrases import due_of
 from echostream.insights.offline.sentences import Sentence
 from echostream.insights.offline.stopping import stoppable
 from echostream.insights.offline.vocabulary import class_of, spoken_words

@@ -4,6 +4,7 @@ An annotator marks a passage, and so does this: the likeliest sentence, and the 
 take part. One sentence of the passage is quoted.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +17,11 @@ from echostream.insights.offline.cleaning import cleaned
 from echostream.insights.offline.commitments import (
     as_sentence,
     decides,
-    due_of,
     is_question,
     plainly,
     reading_of,
 )
+from echostream.insights.offline.due_phrases import due_of
 from echostream.insights.offline.lexicon import word_set
 from echostream.insights.offline.model import Scores
 from echostream.insights.offline.sentences import Sentence
@@ -36,7 +37,7 @@ _SOMEBODY = "(?:i|we|you|us|yourself|(?:<name>|<role>)(?: and (?:<name>|<role>))
 _ENGAGES = re.compile(
     rf"\b(?<!<){_SOMEBODY}{_ADVERB} {_MODAL}\b|<(?:name|role)>{_ADVERB} {_MODAL}\b|"
     r"^(?:please|action item)\b|\b(?:let us|let me|remember to|ask <name>)\b|"
-    r"<name> (?:agreed|promised|volunteered) to|^<role>|<role>$|\bplease\b|"
+    r"<name> (?:agreed|promised|volunteered) to|^<role>|\bplease\b|"
     r"^(?:and |so |then |just |okay )*(?:<>|do|look|make|write|send|check|prepare) "
 )
 """What a sentence must have to say that somebody will act, in the words of `vocabulary`."""
@@ -48,6 +49,22 @@ _CEREMONY = re.compile(
     r"let us (?:see|say)|(?:can|could) see)\b|^(?:and |so )*if "
 )
 """What is said to open, close and steer."""
+
+_STEERS = re.compile(
+    r"\b(?:adjourn|(?:i|we) will (?:now |then )?(?:begin|proceed|continue|move on|go on)|"
+    r"(?:last|another|one more) chance|(?:go|goes|went) a long way|"
+    r"wonder(?:ing)? (?:if|whether|why|how)|(?:can|could|will|would) you (?:please )?"
+    r"(?:answer|explain|repeat|clarify|comment|confirm|say|tell (?:me|us)))\b|"
+    r"^(?:and |so |but )?what (?:i|we) (?:can't|cannot|can not|don't|do not)\b",
+    re.I,
+)
+"""What is said in debates to give somebody the floor, to ask, and to promise more of the same."""
+
+_ASKS_ABOUT_TALK = re.compile(
+    r"\byou mean\b|\b(?:want me to|can i|may i)\b|"
+    r"^(?:so |and |but |or |well )*(?:who(?:'s| is) [\w']+|is (?:this|that|it) [\w' ]{1,12})\?*$",
+    re.I,
+)
 
 _SETTLES = re.compile(
     r"\b(?:agreed?|decide|decided|decision|approved?|chose|chosen|settled?|go (?:with|for)|"
@@ -69,6 +86,7 @@ _LIGHT = word_set(
 
 _FEWEST_CONTENTS = 2
 _FEWEST_QUESTION_CONTENTS = 2
+_WHOLE_QUESTION_CONTENTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +112,11 @@ _MOST_EVIDENCE = 50
 """What is said again and again."""
 
 _QUESTION = 0.5
+_SHORT_QUESTION = 0.8
+_MANY_SENTENCES = 100
+"""So long a recording has questions enough to leave out the short ones that are not likelier."""
+_EXCHANGE = 3
+"""Sentences between two questions, at most, that ask for the same in other words."""
 _MOST_QUESTIONS = 6
 """Chosen on the AMI development meetings, and read on the committee meetings of QMSum."""
 
@@ -144,6 +167,8 @@ def _action_items(
     bar = _ACTION if speakers else _ACTION_IF_NO_SPEAKERS
     plain = np.array([_is_plain_task(text) for text in stoppable(texts)], bool)
     for peak, passage in _passages(likely, plain, bar):
+        if _STEERS.search(texts[peak]):
+            continue
         ranked = sorted(passage, key=lambda place: (place != peak, -likely[place]))
         quoted = next((place for place in ranked if _is_quotable(texts[place])), None)
         if quoted is not None:
@@ -161,6 +186,8 @@ def _is_plain_task(text: str) -> bool:
 
 def _is_quotable(text: str) -> bool:
     reading = reading_of(text)
+    if _STEERS.search(text):
+        return False
     return (reading is not None and reading.owner is not None) or _engages(text)
 
 
@@ -206,19 +233,31 @@ def _settles(text: str) -> bool:
 def _questions(
     sentences: Sequence[Sentence], texts: Sequence[str], likely: NDArray[np.float64]
 ) -> tuple[Point, ...]:
-    """The questions most likely to matter: about something, and not about the talk itself."""
+    """The questions most likely to matter, one of each exchange."""
+    short_bar = _SHORT_QUESTION if len(sentences) >= _MANY_SENTENCES else _QUESTION
     asked = [
         place
         for place in map(int, np.flatnonzero(likely >= _QUESTION))
         if is_question(texts[place])
-        and sum(word not in _LIGHT for word in map(class_of, spoken_words(texts[place])))
-        >= _FEWEST_QUESTION_CONTENTS
+        and _ASKS_ABOUT_TALK.search(texts[place]) is None
+        and likely[place] >= _bar_for(texts[place], short_bar)
     ]
-    best = sorted(sorted(asked, key=lambda place: -likely[place])[:_MOST_QUESTIONS])
+    best: list[int] = []
+    for place in sorted(asked, key=lambda place: -likely[place]):
+        if len(best) < _MOST_QUESTIONS and all(abs(place - each) > _EXCHANGE for each in best):
+            best.append(place)
     points: dict[str, Point] = {}
-    for place in best:
+    for place in sorted(best):
         _add(points, _quoted(sentences[place].text), sentences[place].segment_ids)
     return tuple(points.values())
+
+
+def _bar_for(text: str, short_bar: float) -> float:
+    """How likely a question has to be: "is that right?" is about nothing."""
+    contents = sum(word not in _LIGHT for word in map(class_of, spoken_words(text)))
+    if contents < _FEWEST_QUESTION_CONTENTS:
+        return math.inf
+    return _QUESTION if contents >= _WHOLE_QUESTION_CONTENTS else short_bar
 
 
 def _quoted(text: str) -> str:
