@@ -20,7 +20,8 @@ SLOW = (
     *("ui/test_user_folder.py", "ui", "test_storage.py", "test_extras.py", "engine/test_host.py"),
     *("streaming/test_decoder.py", "web/test_bad_input.py", "engine/test_unseen.py"),
     *("llm/local", "engine/test_sphinx.py", "engine/test_whisper.py", "streaming/test_sessions.py"),
-    *("test_webhooks.py", "deploy/test_haproxy.py"),
+    *("test_webhooks.py", "deploy/test_haproxy.py", "web/test_rude_bodies.py"),
+    *("web/test_rude_texts.py", "insights/offline/test_rude_texts.py"),
 )
 """Files and folders whose tests start programs, browsers or models, the longest first: where
 several processes share the tests, no long file is then left for the end. Those that keep a browser

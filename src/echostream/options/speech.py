@@ -18,6 +18,7 @@ from echostream.domain import TranscribeOptions
 from echostream.given_json import parse
 
 _LANGUAGE = r"([A-Za-z]{2,3})([-_][A-Za-z0-9]{2,8})*"
+_LONGEST_LANGUAGE = 100
 _MOST_HOTWORDS = 500
 _LONGEST_HOTWORD = 200
 _OF_ENGINE: Final = {field.name for field in fields(TranscribeOptions)}
@@ -35,6 +36,8 @@ def _as_list(given: object) -> object:
     """Reads a form's text: names separated by commas or lines, or a JSON list."""
     if not isinstance(given, str):
         return given
+    if len(given) > _MOST_HOTWORDS * (_LONGEST_HOTWORD + 10):
+        raise ValueError(f"must be {_MOST_HOTWORDS} names of {_LONGEST_HOTWORD} characters at most")
     if given.lstrip().startswith("["):
         try:
             return parse(given)
@@ -45,6 +48,7 @@ def _as_list(given: object) -> object:
 
 Language = Annotated[
     str,
+    StringConstraints(max_length=_LONGEST_LANGUAGE),
     AfterValidator(_normal_language),
     WithJsonSchema({"type": "string", "pattern": f"^{_LANGUAGE}$", "examples": ["en"]}),
 ]
@@ -54,6 +58,7 @@ Hotword = Annotated[
 ]
 Hotwords = Annotated[
     tuple[Hotword, ...],
+    Field(fail_fast=True),
     BeforeValidator(_as_list),
     Field(max_length=_MOST_HOTWORDS),
     WithJsonSchema(

@@ -71,6 +71,7 @@ def _ids_differ(segments: tuple[GivenSegment, ...]) -> tuple[GivenSegment, ...]:
 
 GivenSegments = Annotated[
     tuple[GivenSegment, ...],
+    Field(fail_fast=True),
     Field(min_length=1, max_length=_MOST_SEGMENTS),
     AfterValidator(_ids_differ),
 ]
