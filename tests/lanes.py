@@ -20,7 +20,7 @@ SLOW = (
     *("ui/test_user_folder.py", "ui", "test_storage.py", "test_extras.py", "engine/test_host.py"),
     *("streaming/test_decoder.py", "web/test_bad_input.py", "engine/test_unseen.py"),
     *("llm/local", "engine/test_sphinx.py", "engine/test_whisper.py", "streaming/test_sessions.py"),
-    *("test_webhooks.py", "deploy/test_haproxy.py", "insights/test_injection.py"),
+    *("test_webhooks.py", "deploy/test_haproxy.py"),
     *("web/test_finalize.py", "test_pipeline.py", "diarization/test_onnx.py", "web/test_busy.py"),
     *("engine/test_sharing.py",),
 )
