@@ -22,7 +22,9 @@ SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy pg_createcluster:
 # More than the cores of a small machine, since much of a test is waiting. Without bytecode, which some machines switch
 # off, each of the processes would compile all tests anew.
 PROCESSES ?= 3
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
+# Threads of Whisper and of NumPy would take a core to wait for their next piece of work.
+PYTEST := PYTHONDONTWRITEBYTECODE= KMP_BLOCKTIME=0 OPENBLAS_NUM_THREADS=1 \
+  $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check up lint bench lock clean
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx2 as httpx
 import imageio_ffmpeg
 import jiwer
@@ -65,6 +66,18 @@ def quick_ffmpeg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (folder / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{folder}:{SYSTEM_PATH}")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every HTTP client reads the certificates of all authorities when it is made, which takes
+    longer than most tests; none of them meets a server that has one of theirs."""
+    file = tmp_path_factory.mktemp("certificates") / "one.pem"
+    first, end, _ = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----\n")
+    file.write_text(first + end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
         yield
 
 

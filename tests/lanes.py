@@ -22,10 +22,12 @@ SLOW = (
     *("llm/local", "engine/test_sphinx.py", "engine/test_whisper.py", "streaming/test_sessions.py"),
     *("test_webhooks.py", "deploy/test_haproxy.py", "web/test_rude_bodies.py"),
     *("web/test_rude_texts.py", "insights/offline/test_rude_texts.py"),
+    *("web/test_finalize.py", "test_pipeline.py", "diarization/test_onnx.py", "web/test_busy.py"),
+    *("engine/test_sharing.py",),
 )
-"""Files and folders whose tests start programs, browsers or models, the longest first: where
-several processes share the tests, no long file is then left for the end. Those that keep a browser
-busy and those that mostly wait take turns."""
+"""Files and folders whose tests start programs, browsers or models, or take long for other reasons,
+the longest first: where several processes share the tests, no long file is then left for the end.
+Those that keep a browser busy and those that mostly wait take turns."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
