@@ -62,7 +62,9 @@ class Case:
         said = {segment.id for segment in self.spoken.segments}
         details = found.details
         points = (*details.key_points, *details.decisions, *details.questions)
-        return {i for each in (*points, *details.action_items) for i in each.evidence} <= said
+        cited = [each.evidence for each in points]
+        cited += [each.evidence for each in details.action_items]
+        return said.issuperset(*cited)
 
 
 @dataclass(frozen=True, slots=True)
