@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from benchmarks import insights as offline
@@ -64,7 +65,7 @@ class Case:
         points = (*details.key_points, *details.decisions, *details.questions)
         cited = [each.evidence for each in points]
         cited += [each.evidence for each in details.action_items]
-        return said.issuperset(*cited)
+        return said.issuperset(chain.from_iterable(cited))
 
 
 @dataclass(frozen=True, slots=True)
