@@ -77,6 +77,9 @@ class LiveOptions(InsightfulOptions):
     """Options of live audio."""
 
     insights: WithInsights = True
+    final_pass: bool = Field(
+        True, description="At the end, read the whole audio once more, as that of a file."
+    )
 
 
 class RecordingOptions(InsightfulOptions):

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
+from echostream.domain import Stage, Step
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
 from echostream.options import LiveOptions, validated
 from echostream.schema import InsightsShape, SegmentShape, SpeakerShape, WarningShape
@@ -17,6 +18,8 @@ from echostream.web.relay import Relay
 log = structlog.get_logger(__name__)
 
 _RAW_RATE_HZ = 16_000
+_OF_FINAL_PASS: dict[Stage, tuple[int, int]] = {"transcribing": (0, 90), "diarizing": (90, 10)}
+"""Start and size of each stage, in percent of the final pass."""
 
 Answer = dict[str, Any]
 Handler = Callable[[str, dict[str, Any]], Awaitable[Answer]]
@@ -112,6 +115,7 @@ class LiveHandlers:
             insights=wanted.insights,
             insights_options=wanted.insights_options,
             raw_rate_hz=wanted.raw_rate_hz,
+            final_pass=wanted.final_pass,
         )
         self._hold(sid, live)
         return await self._tell_started(sid, live, wanted, resumed=False)
@@ -193,6 +197,8 @@ class LiveHandlers:
     async def _tell(self, sid: str, audio_id: str | None, event: Event) -> None:
         if isinstance(event, Partial):
             await self._emit("partial_transcript", _partial(audio_id, event), sid)
+        elif isinstance(event, Step):
+            await self._emit("audio_progress", _progress(audio_id, event), sid)
         elif isinstance(event, Final):
             await self._emit("audio_final", _final(audio_id, event), sid)
         else:
@@ -232,6 +238,16 @@ def _partial(audio_id: str | None, partial: Partial) -> Answer:
     }
 
 
+def _progress(audio_id: str | None, step: Step) -> Answer:
+    start, width = _OF_FINAL_PASS[step.stage]
+    return {
+        "audioId": audio_id,
+        "stage": step.stage,
+        "progress": start + int(width * step.share),
+        "secondsLeft": None if step.left_s is None else max(0, round(step.left_s)),
+    }
+
+
 def _final(audio_id: str | None, final: Final) -> Answer:
     transcript = final.transcript
     shape: Answer = {"audioId": audio_id}
@@ -239,6 +255,8 @@ def _final(audio_id: str | None, final: Final) -> Answer:
         shape |= {"error": final.error.code, "message": str(final.error)}
     return shape | {
         "transcript": transcript.text,
+        "liveTranscript": final.live_text,
+        "revised": final.is_revised,
         "insights": InsightsShape.of(final.insights).model_dump() if final.insights else None,
         "segments": [SegmentShape.of(one).model_dump() for one in transcript.segments],
         "speakers": [SpeakerShape.of(one).model_dump() for one in transcript.speakers],

@@ -1,0 +1,47 @@
+"""What a live session tells its client."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from echostream.domain import Insights, Step, Transcript
+from echostream.errors import EchoStreamError
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The result of one turn of the engine.
+
+    `text` is appended to the transcript unchanged; `tentative` follows it until the next partial.
+    `seq` counts the partials with text. `lag_ms` is how long ago the end of the new text (or of the
+    tentative text, if there is no new text) arrived here.
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    seq: int
+    tentative: str
+    lag_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The end of a session. If there is an error, the transcript may be incomplete.
+
+    `live_text` is the text of all partials. The transcript differs from it if a final pass has
+    read something else.
+    """
+
+    transcript: Transcript
+    insights: Insights | None
+    error: EchoStreamError | None = None
+    live_text: str = ""
+
+    @property
+    def is_revised(self) -> bool:
+        return self.transcript.text != self.live_text
+
+
+Event = Partial | Step | Final | EchoStreamError
+"""A `Step` is the progress of the final pass."""
+Listener = Callable[[Event], Awaitable[None]]
