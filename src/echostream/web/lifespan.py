@@ -4,13 +4,11 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import BinaryIO
 
 import socketio
 import structlog
 
 from echostream.children import WorkerChild, worker_command
-from echostream.domain import Progress, SpeakerOptions, TranscribeOptions, Transcript
 from echostream.engine import Engine
 from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline
@@ -67,24 +65,12 @@ def _live_sessions(
         idle_s=settings.live_idle_s,
         kept_s=settings.live_audio_kept_s,
     )
-
-    async def read_again(
-        audio: BinaryIO,
-        options: TranscribeOptions,
-        speakers: SpeakerOptions | None,
-        progress: Progress,
-    ) -> Transcript:
-        result = await pipeline.run(
-            audio, options, speakers=speakers, insights=False, progress=progress
-        )
-        return result.transcript
-
     sessions = LiveSessions(
         pipeline.engine,
         pipeline.analyse,
         pipeline.speakers,
         limits,
-        read_again=read_again,
+        read_again=pipeline.read_again,
         vocabulary=settings.vocabulary,
         new_secret=peers.new_id if peers else secrets.token_urlsafe,
         observe=metrics.observe_live,
