@@ -1,7 +1,7 @@
 """A client of live audio over Socket.IO."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -42,6 +42,11 @@ class Client:
         async with asyncio.timeout(30), self._changed:
             await self._changed.wait_for(lambda: len(self.all(event)) > after)
         return self.all(event)[after]
+
+    async def told(self, event: str, are: Callable[[list[Message]], bool]) -> None:
+        """Waits until the messages of that name are as `are` says."""
+        async with asyncio.timeout(30), self._changed:
+            await self._changed.wait_for(lambda: are(self.all(event)))
 
     async def call(self, event: str, *data: Any) -> Message:
         answer: Message = await self.socket.call(event, *data, timeout=30)

@@ -68,7 +68,7 @@ class TestWholeSession:
             assert (final["language"], final["duration"]) == ("en", len(PCM) / SECOND)
             partial = next(one for one in client.all("partial_transcript") if one["text"])
             assert set(partial) == {
-                *("text", "audioId", "start", "end", "seq", "tentative", "lagMs"),
+                *("text", "audioId", "start", "end", "seq", "tentative", "lagMs", "labels"),
             }
             assert client.all("audio_error") == []
 
@@ -98,6 +98,20 @@ class TestWholeSession:
             ("Ann", "Ann"),
         ]
         assert final["speakers"][0]["voice"] == voice_of("A").dump()
+
+    async def test_speakers_are_labelled_while_they_speak(self, client: Client) -> None:
+        known = [{"name": "Ann", "voice": voice_of("A").dump()}]
+        await client.start(knownSpeakers=known)
+        await client.send(PCM[: 20 * SECOND])
+        await client.told("partial_transcript", lambda all_: any(one["labels"] for one in all_))
+        labelled = [each for each in client.all("partial_transcript") if each["labels"]]
+        assert {each["text"] for each in labelled} == {""}
+        for label in (label for each in labelled for label in each["labels"]):
+            assert label["speaker"] == "Ann"
+            assert 1 <= label["seq"] <= labelled[-1]["seq"]
+        await client.call("end_audio")
+        final = await client.first("audio_final")
+        assert client.appended == final["liveTranscript"]
 
     async def test_unasked_no_audio_is_kept(self, client: Client, diarizer: FakeDiarizer) -> None:
         asked = len(diarizer.calls)

@@ -117,7 +117,7 @@ async def _live(
             url or f"http://127.0.0.1:{settings.port}",
             token.get_secret_value() if token else None,
             start,
-            on_partial=lambda told: show(told["text"], told["tentative"], told["lagMs"]),
+            on_partial=show,
             on_fault=lambda message: typer.echo(f"echostream: {message}", err=True),
         )
         final = await client.run(live_client.stopped_by(stop, pieces))
@@ -129,19 +129,25 @@ async def _live(
 
 
 @contextmanager
-def _growing_text() -> Iterator[Callable[[str, str, int], None]]:
-    """On a terminal, shows confirmed and tentative text; in a pipe, only confirmed text."""
+def _growing_text() -> Iterator[Callable[[dict[str, Any]], None]]:
+    """On a terminal, shows confirmed and tentative text with speakers; in a pipe, only confirmed
+    text."""
     from rich.console import Console
 
     from echostream.show import LiveText
 
     if sys.stdout.isatty():
         with LiveText(Console()) as text:
-            yield text.update
+            yield lambda told: text.update(
+                told["text"],
+                told["tentative"],
+                told["lagMs"],
+                [(each["seq"], each["speaker"]) for each in told.get("labels", ())],
+            )
         return
 
-    def write(text: str, _tentative: str, _lag_ms: int) -> None:
-        sys.stdout.write(text)
+    def write(told: dict[str, Any]) -> None:
+        sys.stdout.write(told["text"])
         sys.stdout.flush()
 
     yield write

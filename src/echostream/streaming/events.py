@@ -8,12 +8,21 @@ from echostream.errors import EchoStreamError
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """Who probably speaks in the partial with this `seq`. The final transcript may differ."""
+
+    seq: int
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
 class Partial:
     """The result of one turn of the engine.
 
     `text` is appended to the transcript unchanged; `tentative` follows it until the next partial.
     `seq` counts the partials with text. `lag_ms` is how long ago the end of the new text (or of the
-    tentative text, if there is no new text) arrived here.
+    tentative text, if there is no new text) arrived here. `labels` are the speakers of this and
+    earlier partials that have become known.
     """
 
     text: str
@@ -22,6 +31,7 @@ class Partial:
     seq: int
     tentative: str
     lag_ms: int
+    labels: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

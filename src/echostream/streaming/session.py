@@ -34,6 +34,7 @@ from echostream.errors import (
 from echostream.streaming.decoder import StreamDecoder
 from echostream.streaming.ending import Ending
 from echostream.streaming.events import Event, Final, Listener, Partial
+from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.reader import Reading, SpeechReader, Window
 
 log = structlog.get_logger(__name__)
@@ -64,18 +65,22 @@ class LiveSession:
         options: TranscribeOptions,
         max_audio_s: float,
         ending: Ending | None = None,
+        labels: SpeakerLabels | None = None,
         raw_rate_hz: int | None = None,
         patience_s: float = _PATIENCE_S,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`ending` makes the final transcript; without it, that is the live one. `patience_s` is
-        how long a piece waits for room. `observe` gets all events, whether or not a client listens.
-        Raises InvalidRequest if `raw_rate_hz` is out of range."""
+        """`ending` makes the final transcript; without it, that is the live one. `labels` tells who
+        speaks in the partials. `patience_s` is how long a piece waits for room. `observe` gets all
+        events, whether or not a client listens. Raises InvalidRequest if `raw_rate_hz` is out of
+        range."""
         self._engine = engine
         self._analyse = analyse
         self._observe = observe
         self._options = options
         self._ending = ending
+        self._labels = labels
+        self._labelling = asyncio.create_task(self._tell_labels(labels)) if labels else None
         self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._decoder = StreamDecoder(self._take, self._tell_soon, raw_rate_hz=raw_rate_hz)
@@ -89,6 +94,7 @@ class LiveSession:
         self._finishing: asyncio.Task[None] | None = None
         self._reading = asyncio.create_task(self._read_all())
         self._turn_s = 0.0
+        self._tentative = ""
         self._warnings: list[Caution] = []
         self._telling: set[asyncio.Task[None]] = set()
         self.listener: Listener | None = None
@@ -133,7 +139,10 @@ class LiveSession:
 
     async def aclose(self) -> None:
         """Stops at once. For sessions that are no longer needed."""
-        tasks = [self._reading, *([self._finishing] if self._finishing else []), *self._telling]
+        tasks = [
+            *(task for task in (self._reading, self._finishing, self._labelling) if task),
+            *self._telling,
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -193,6 +202,9 @@ class LiveSession:
         except Exception as fault:
             log.error("live_session_crashed", exc_info=fault)
             error = EchoStreamError("the audio could not be processed")
+        if self._labelling is not None:
+            self._labelling.cancel()  # the final transcript has the speakers
+            await asyncio.gather(self._labelling, return_exceptions=True)
         transcript = self._transcript()
         if self._ending is not None:
             if error is None:
@@ -329,9 +341,29 @@ class LiveSession:
             tentative=reading.tentative,
             lag_ms=self._lag_ms(round(reading.end_s * SAMPLE_RATE_HZ)),
         )
+        self._tentative = reading.tentative
         if reading.text:
             self.partials.append(partial)
         await self._tell(partial)
+        if reading.text and self._labels is not None:
+            self._labels.note(partial)
+
+    async def _tell_labels(self, labels: SpeakerLabels) -> None:
+        """Says who spoke in earlier partials, each with a partial that has no text."""
+        try:
+            async for label in labels.found():
+                labelled = self.partials[label.seq - 1]
+                self.partials[label.seq - 1] = replace(labelled, labels=(label,))
+                told = replace(
+                    labelled,
+                    text="",
+                    seq=len(self.partials),
+                    tentative=self._tentative,
+                    labels=(label,),
+                )
+                await self._tell(told)
+        except Exception as error:
+            log.error("speaker_labels_crashed", exc_info=error)
 
     def _lag_ms(self, at: int) -> int:
         """How long ago the sample `at` arrived."""

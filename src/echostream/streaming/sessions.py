@@ -22,6 +22,7 @@ from echostream.speakers import SpeakerFinder
 from echostream.streaming.ending import Ending, ReadAgain
 from echostream.streaming.events import Event, Final, Listener, Partial
 from echostream.streaming.kept import LONGEST_S, KeptAudio
+from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.session import LiveSession
 
 log = structlog.get_logger(__name__)
@@ -152,12 +153,14 @@ class LiveSessions:
             if audio_id in self._lives:  # started by somebody else while we waited
                 raise AudioIdTaken(_TAKEN)
             options = options.with_vocabulary(self._vocabulary)
+            kept = KeptAudio(self._limits.kept_s)
             session = LiveSession(
                 place,
                 (lambda said: self._analyse(said, insights_options)) if insights else None,
                 options=options,
                 max_audio_s=self._limits.audio_s,
-                ending=self._ending(options, speakers, final_pass=final_pass),
+                ending=self._ending(kept, options, speakers, final_pass=final_pass),
+                labels=SpeakerLabels(kept, self._engine.voice, speakers) if speakers else None,
                 raw_rate_hz=raw_rate_hz,
                 observe=self._observe,
             )
@@ -195,14 +198,19 @@ class LiveSessions:
         self._lives.clear()
 
     def _ending(
-        self, options: TranscribeOptions, speakers: SpeakerOptions | None, *, final_pass: bool
+        self,
+        kept: KeptAudio,
+        options: TranscribeOptions,
+        speakers: SpeakerOptions | None,
+        *,
+        final_pass: bool,
     ) -> Ending | None:
         """What keeps a session's audio and reads it; None if nobody needs the audio."""
         read_again = self._read_again if final_pass else None
         if read_again is None and speakers is None:
             return None
         return Ending(
-            KeptAudio(self._limits.kept_s),
+            kept,
             options,
             read_again=read_again,
             speakers=speakers,

@@ -235,6 +235,7 @@ def _partial(audio_id: str | None, partial: Partial) -> Answer:
         "seq": partial.seq,
         "tentative": partial.tentative,
         "lagMs": partial.lag_ms,
+        "labels": [{"seq": each.seq, "speaker": each.speaker} for each in partial.labels],
     }
 
 
