@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, Voice
-from echostream.engine import Samples
+from conftest import sample_text
+from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, TranscribeOptions, Voice
+from echostream.engine import LiveEngine, Samples
 from echostream.errors import EngineRestarted
 from echostream.streaming.events import Label, Partial
 from echostream.streaming.kept import KeptAudio
 from echostream.streaming.labels import SpeakerLabels
+from echostream.streaming.session import LiveSession
 from fakes import voice_of
 
 
@@ -119,6 +121,26 @@ async def test_pieces_that_wait_for_too_long_are_left_out() -> None:
         labels.note(partial(seq, 4.0 * seq - 4, 4.0 * seq))
     voices.go_on.set()
     assert [label.seq for label in await waiting] == [1, 5, 6, 7, 8, 9, 10, 11, 12]
+    kept.close()
+
+
+async def test_the_text_never_waits_for_them(engine: LiveEngine, pcm: bytes) -> None:
+    voices = Voices()
+    voices.go_on.clear()
+    kept = kept_of(-1, each_s=60)
+    session = LiveSession(
+        engine,
+        None,
+        options=TranscribeOptions(),
+        max_audio_s=600,
+        labels=SpeakerLabels(kept, voices, SpeakerOptions()),
+        raw_rate_hz=SAMPLE_RATE_HZ,
+    )
+    await session.feed(pcm)
+    session.finish()
+    async with asyncio.timeout(30):
+        final = await session.final
+    assert final.transcript.text.split() == sample_text().split()
     kept.close()
 
 
