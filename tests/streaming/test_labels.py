@@ -136,7 +136,8 @@ async def test_the_text_never_waits_for_them(engine: LiveEngine, pcm: bytes) -> 
         labels=SpeakerLabels(kept, voices, SpeakerOptions()),
         raw_rate_hz=SAMPLE_RATE_HZ,
     )
-    await session.feed(pcm)
+    for start in range(0, len(pcm), 2 * SAMPLE_RATE_HZ):
+        await session.feed(pcm[start : start + 2 * SAMPLE_RATE_HZ])
     session.finish()
     async with asyncio.timeout(30):
         final = await session.final
