@@ -8,7 +8,10 @@ from typing import Any
 import aiohttp
 import socketio
 
-EVENTS = ("audio_started", "partial_transcript", "audio_progress", "audio_final", "audio_error")
+EVENTS = (
+    *("audio_started", "partial_transcript", "insights_update", "audio_progress"),
+    *("audio_final", "audio_error"),
+)
 TOKEN = "a token of our own"
 SECOND = 32_000
 Message = dict[str, Any]

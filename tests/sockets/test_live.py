@@ -150,7 +150,18 @@ class TestWholeSession:
         await client.call("end_audio")
         final = await client.first("audio_final")
         assert (final["insights"], "error" in final) == (None, False)
+        assert client.all("insights_update") == []
         assert final["transcript"]
+
+    async def test_insights_so_far_come_at_the_end_at_the_latest(self, client: Client) -> None:
+        await client.start(liveInsights=True)
+        await client.send(PCM[: 4 * SECOND])
+        await client.call("end_audio")
+        final = await client.first("audio_final")
+        [told] = client.all("insights_update")
+        assert told == {"audioId": final["audioId"], "insights": final["insights"]}
+        names = [name for name, _ in client.heard]
+        assert names.index("insights_update") < names.index("audio_final")
 
     async def test_insights_by_a_template(self, client: Client) -> None:
         await client.start(template={"name": "Mine", "sections": []}, insightsLanguage="de")

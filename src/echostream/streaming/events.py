@@ -52,6 +52,16 @@ class Final:
         return self.transcript.text != self.live_text
 
 
-Event = Partial | Step | Final | EchoStreamError
+@dataclass(frozen=True, slots=True)
+class InsightsSoFar:
+    """Insights into what was said so far. The ids are those of action items and decisions, in their
+    order; one that is found again keeps its id."""
+
+    insights: Insights
+    action_item_ids: tuple[int, ...]
+    decision_ids: tuple[int, ...]
+
+
+Event = Partial | InsightsSoFar | Step | Final | EchoStreamError
 """A `Step` is the progress of the final pass."""
 Listener = Callable[[Event], Awaitable[None]]

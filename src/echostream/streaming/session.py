@@ -9,7 +9,7 @@ under load there are fewer tentative texts, but no audio is lost.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -34,6 +34,7 @@ from echostream.errors import (
 from echostream.streaming.decoder import StreamDecoder
 from echostream.streaming.ending import Ending
 from echostream.streaming.events import Event, Final, Listener, Partial
+from echostream.streaming.insights import Analyse, LiveInsights
 from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.reader import Reading, SpeechReader, Window
 
@@ -51,9 +52,6 @@ _MOST_ARRIVALS = 4096
 _LEAST_SAMPLES = SAMPLE_RATE_HZ // 10
 
 
-Analyse = Callable[[Transcript], Awaitable[Insights | None]]
-
-
 class LiveSession:
     """Create it in a running event loop, feed it, and `finish` it; then `final` is set."""
 
@@ -66,21 +64,27 @@ class LiveSession:
         max_audio_s: float,
         ending: Ending | None = None,
         labels: SpeakerLabels | None = None,
+        live_insights: LiveInsights | None = None,
         raw_rate_hz: int | None = None,
         patience_s: float = _PATIENCE_S,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
         """`ending` makes the final transcript; without it, that is the live one. `labels` tells who
-        speaks in the partials. `patience_s` is how long a piece waits for room. `observe` gets all
-        events, whether or not a client listens. Raises InvalidRequest if `raw_rate_hz` is out of
-        range."""
+        speaks in the partials, `live_insights` what was found so far. `patience_s` is how long a
+        piece waits for room. `observe` gets all events, whether or not a client listens. Raises
+        InvalidRequest if `raw_rate_hz` is out of range."""
         self._engine = engine
         self._analyse = analyse
         self._observe = observe
         self._options = options
         self._ending = ending
         self._labels = labels
-        self._labelling = asyncio.create_task(self._tell_labels(labels)) if labels else None
+        self._live_insights = live_insights
+        self._beside: list[asyncio.Task[None]] = []
+        if labels is not None:
+            self._beside.append(asyncio.create_task(self._tell_labels(labels)))
+        if live_insights is not None:
+            self._beside.append(asyncio.create_task(self._tell_insights(live_insights)))
         self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._decoder = StreamDecoder(self._take, self._tell_soon, raw_rate_hz=raw_rate_hz)
@@ -140,7 +144,9 @@ class LiveSession:
     async def aclose(self) -> None:
         """Stops at once. For sessions that are no longer needed."""
         tasks = [
-            *(task for task in (self._reading, self._finishing, self._labelling) if task),
+            self._reading,
+            *([self._finishing] if self._finishing else []),
+            *self._beside,
             *self._telling,
         ]
         for task in tasks:
@@ -202,9 +208,10 @@ class LiveSession:
         except Exception as fault:
             log.error("live_session_crashed", exc_info=fault)
             error = EchoStreamError("the audio could not be processed")
-        if self._labelling is not None:
-            self._labelling.cancel()  # the final transcript has the speakers
-            await asyncio.gather(self._labelling, return_exceptions=True)
+        for task in self._beside:  # the end has all speakers and insights
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        self._reader.text.end_segment()
         transcript = self._transcript()
         if self._ending is not None:
             if error is None:
@@ -214,6 +221,8 @@ class LiveSession:
         live_text = "".join(partial.text for partial in self.partials)
         self.final.set_result(final := Final(transcript, insights, error, live_text))
         await asyncio.gather(*self._telling, return_exceptions=True)
+        if self._live_insights is not None and insights is not None:
+            await self._tell(self._live_insights.with_ids(insights))
         await self._tell(final)
 
     async def _read_rest(self) -> None:
@@ -235,8 +244,8 @@ class LiveSession:
             return None
 
     def _transcript(self) -> Transcript:
+        """What was said so far, in whole segments."""
         text = self._reader.text
-        text.end_segment()
         return Transcript(
             segments=text.segments,
             language=text.language,
@@ -364,6 +373,10 @@ class LiveSession:
                 await self._tell(told)
         except Exception as error:
             log.error("speaker_labels_crashed", exc_info=error)
+
+    async def _tell_insights(self, live_insights: LiveInsights) -> None:
+        async for found in live_insights.updates(self._transcript):
+            await self._tell(found)
 
     def _lag_ms(self, at: int) -> int:
         """How long ago the sample `at` arrived."""

@@ -21,6 +21,7 @@ from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
 from echostream.speakers import SpeakerFinder
 from echostream.streaming.ending import Ending, ReadAgain
 from echostream.streaming.events import Event, Final, Listener, Partial
+from echostream.streaming.insights import LiveInsights
 from echostream.streaming.kept import LONGEST_S, KeptAudio
 from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.session import LiveSession
@@ -37,13 +38,15 @@ _TAKEN = "this audioId is in use; use another one, or send its resumeSecret"
 class Limits:
     """The limits of one process. If a client is disconnected for `resume_s` or sends nothing for
     `idle_s`, its session is finished; the result is kept for another `resume_s`. Audio of up to
-    `kept_s` is kept until the end of its session."""
+    `kept_s` is kept until the end of its session. Insights into what was said so far are made once
+    in `insights_every_s`."""
 
     sessions: int
     audio_s: float
     resume_s: float
     idle_s: float
     kept_s: float = LONGEST_S
+    insights_every_s: float = 30.0
 
 
 @dataclass(slots=True, eq=False)
@@ -135,9 +138,11 @@ class LiveSessions:
         insights_options: InsightsOptions = AS_USUAL,
         raw_rate_hz: int | None,
         final_pass: bool = False,
+        live_insights: bool = False,
     ) -> Live:
-        """Starts a session without a listener. It tells who speaks unless `speakers` is None, and
-        with `final_pass` its audio is read once more at the end.
+        """Starts a session without a listener. It tells who speaks unless `speakers` is None. With
+        `final_pass` its audio is read once more at the end. `insights` are those of the end,
+        `live_insights` those of what was said so far.
 
         Raises ServerBusy, AudioIdTaken, or InvalidRequest if `raw_rate_hz` is out of range or known
         voices are of another model."""
@@ -153,14 +158,20 @@ class LiveSessions:
             if audio_id in self._lives:  # started by somebody else while we waited
                 raise AudioIdTaken(_TAKEN)
             options = options.with_vocabulary(self._vocabulary)
+
+            async def analyse(said: Transcript) -> Insights | None:
+                return await self._analyse(said, insights_options)
+
+            every_s = self._limits.insights_every_s
             kept = KeptAudio(self._limits.kept_s)
             session = LiveSession(
                 place,
-                (lambda said: self._analyse(said, insights_options)) if insights else None,
+                analyse if insights else None,
                 options=options,
                 max_audio_s=self._limits.audio_s,
                 ending=self._ending(kept, options, speakers, final_pass=final_pass),
                 labels=SpeakerLabels(kept, self._engine.voice, speakers) if speakers else None,
+                live_insights=LiveInsights(analyse, every_s=every_s) if live_insights else None,
                 raw_rate_hz=raw_rate_hz,
                 observe=self._observe,
             )

@@ -10,7 +10,7 @@ from echostream.domain import Stage, Step
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
 from echostream.options import LiveOptions, validated
 from echostream.schema import InsightsShape, SegmentShape, SpeakerShape, WarningShape
-from echostream.streaming import Event, Final, Live, Partial
+from echostream.streaming import Event, Final, InsightsSoFar, Live, Partial
 from echostream.web.deps import Services
 from echostream.web.peers import Peers
 from echostream.web.relay import Relay
@@ -116,6 +116,7 @@ class LiveHandlers:
             insights_options=wanted.insights_options,
             raw_rate_hz=wanted.raw_rate_hz,
             final_pass=wanted.final_pass,
+            live_insights=wanted.live_insights,
         )
         self._hold(sid, live)
         return await self._tell_started(sid, live, wanted, resumed=False)
@@ -197,6 +198,8 @@ class LiveHandlers:
     async def _tell(self, sid: str, audio_id: str | None, event: Event) -> None:
         if isinstance(event, Partial):
             await self._emit("partial_transcript", _partial(audio_id, event), sid)
+        elif isinstance(event, InsightsSoFar):
+            await self._emit("insights_update", _insights(audio_id, event), sid)
         elif isinstance(event, Step):
             await self._emit("audio_progress", _progress(audio_id, event), sid)
         elif isinstance(event, Final):
@@ -237,6 +240,19 @@ def _partial(audio_id: str | None, partial: Partial) -> Answer:
         "lagMs": partial.lag_ms,
         "labels": [{"seq": each.seq, "speaker": each.speaker} for each in partial.labels],
     }
+
+
+def _insights(audio_id: str | None, found: InsightsSoFar) -> Answer:
+    insights = InsightsShape.of(found.insights).model_dump()
+    details = insights["details"]
+    for name, ids in (
+        ("action_items", found.action_item_ids),
+        ("decisions", found.decision_ids),
+    ):
+        details[name] = [
+            {**item, "id": number} for item, number in zip(details[name], ids, strict=True)
+        ]
+    return {"audioId": audio_id, "insights": insights}
 
 
 def _progress(audio_id: str | None, step: Step) -> Answer:
