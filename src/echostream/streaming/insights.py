@@ -65,10 +65,9 @@ class StableIds:
         """The number of each; no two have the same."""
         ids: list[int] = []
         for point in points:
-            again = (
-                one for one, old in self._known.items() if one not in ids and _same(old, point)
-            )
-            number = next(again, None) or next(self._numbers)
+            free = {one: old for one, old in self._known.items() if one not in ids}
+            again = next((one for one, old in free.items() if _same(old, point)), None)
+            number = again or next(self._numbers)
             self._known[number] = point
             ids.append(number)
         return tuple(ids)
