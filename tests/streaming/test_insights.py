@@ -3,6 +3,7 @@
 import asyncio
 
 from echostream.domain import (
+    SAMPLE_RATE_HZ,
     ActionItem,
     Details,
     Insights,
@@ -10,9 +11,13 @@ from echostream.domain import (
     Point,
     Segment,
     Sentiment,
+    TranscribeOptions,
     Transcript,
 )
+from echostream.engine import LiveEngine
+from echostream.streaming.events import Event, InsightsSoFar
 from echostream.streaming.insights import LiveInsights, StableIds
+from echostream.streaming.session import LiveSession
 
 
 def action(text: str, *evidence: int) -> ActionItem:
@@ -56,6 +61,28 @@ class TestStableIds:
 
     def test_no_two_have_the_same(self) -> None:
         assert StableIds().of([action("Send it", 1), action("Send it", 2)]) == (1, 2)
+
+
+async def test_a_session_tells_them_while_somebody_speaks(engine: LiveEngine, pcm: bytes) -> None:
+    async def analyse(transcript: Transcript) -> Insights:
+        return insights_of(action(transcript.text, 0))
+
+    told: asyncio.Queue[Event] = asyncio.Queue()
+    session = LiveSession(
+        engine,
+        None,
+        options=TranscribeOptions(),
+        max_audio_s=600,
+        live_insights=LiveInsights(analyse, every_s=0.01),
+        raw_rate_hz=SAMPLE_RATE_HZ,
+        observe=told.put_nowait,
+    )
+    await session.feed(pcm[: 24 * SAMPLE_RATE_HZ])
+    async with asyncio.timeout(30):
+        while not isinstance(event := await told.get(), InsightsSoFar):
+            pass
+    assert event.insights.action_items[0].startswith("Thank you")
+    await session.aclose()
 
 
 class TestUpdates:

@@ -198,16 +198,7 @@ class LiveSession:
             await self.listener(event)
 
     async def _finish(self) -> None:
-        error: EchoStreamError | None = None
-        try:
-            await self._read_rest()
-            if self._reader.speech.end == 0:
-                error = InvalidAudio("there was no audio")
-        except EchoStreamError as fault:
-            error = fault
-        except Exception as fault:
-            log.error("live_session_crashed", exc_info=fault)
-            error = EchoStreamError("the audio could not be processed")
+        error = await self._fault_of_reading()
         for task in self._beside:  # the end has all speakers and insights
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
@@ -219,11 +210,22 @@ class LiveSession:
             self._ending.close()
         insights = await self._insights(transcript) if error is None else None
         live_text = "".join(partial.text for partial in self.partials)
-        self.final.set_result(final := Final(transcript, insights, error, live_text))
         await asyncio.gather(*self._telling, return_exceptions=True)
         if self._live_insights is not None and insights is not None:
             await self._tell(self._live_insights.with_ids(insights))
+        self.final.set_result(final := Final(transcript, insights, error, live_text))
         await self._tell(final)
+
+    async def _fault_of_reading(self) -> EchoStreamError | None:
+        """Reads the rest; returns what went wrong, if anything did."""
+        try:
+            await self._read_rest()
+        except EchoStreamError as fault:
+            return fault
+        except Exception as fault:
+            log.error("live_session_crashed", exc_info=fault)
+            return EchoStreamError("the audio could not be processed")
+        return InvalidAudio("there was no audio") if self._reader.speech.end == 0 else None
 
     async def _read_rest(self) -> None:
         try:
