@@ -1,7 +1,7 @@
 """Compares the text of live audio, that of its final pass, and that of the same audio as a file.
 
-A client speaks a recording in real time; then the same samples are uploaded. The cache is off. The
-time is that from `end_audio` to `audio_final`, without insights.
+A client speaks a recording in real time; then the same samples are uploaded. The cache is off, and no
+insights are made.
 
     python -m benchmarks.final_pass --model base [--speech DIR]
 """
@@ -29,12 +29,13 @@ _PIECE = RATE_HZ // 10
 
 @dataclass
 class Texts:
-    """The three texts of one recording, and how long the final pass took."""
+    """The three texts of one recording, and how long the final pass and the upload took."""
 
     live: str
     final: str
     file: str
     after_s: float
+    file_s: float
 
 
 def report(models: Sequence[str], speech: Path | None = None) -> str:
@@ -46,9 +47,10 @@ def report(models: Sequence[str], speech: Path | None = None) -> str:
             "## Final pass\n",
             "`python -m benchmarks.final_pass`\n",
             "Word error rates of what was said live, of `audio_final`, and of the same audio as a",
-            "file; and the time from `end_audio` to `audio_final`, as a share of the audio.\n",
-            "| recording | model | live | final | file | time |",
-            "|---|---|---|---|---|---|",
+            "file; and the times from `end_audio` to `audio_final`, and of the upload, as shares of",
+            "the audio.\n",
+            "| recording | model | live | final | file | final pass | upload |",
+            "|---|---|---|---|---|---|---|",
             *rows,
             "",
         ]
@@ -58,9 +60,10 @@ def report(models: Sequence[str], speech: Path | None = None) -> str:
 def _row(model: str, recording: Recording) -> str:
     texts = asyncio.run(_texts(model, recording))
     rates = [score(recording.reference, text).wer for text in (texts.live, texts.final, texts.file)]
-    share = texts.after_s / (len(recording.samples) / RATE_HZ)
-    shown = " | ".join(f"{rate:.3f}" for rate in rates)
-    return f"| {recording.name} | {runs.name_of(model)} | {shown} | {share:.2f} |"
+    length_s = len(recording.samples) / RATE_HZ
+    shares = [texts.after_s / length_s, texts.file_s / length_s]
+    shown = [*(f"{rate:.3f}" for rate in rates), *(f"{share:.2f}" for share in shares)]
+    return f"| {recording.name} | {runs.name_of(model)} | {' | '.join(shown)} |"
 
 
 async def _texts(model: str, recording: Recording) -> Texts:
@@ -69,13 +72,15 @@ async def _texts(model: str, recording: Recording) -> Texts:
         await _speak(url, pcm[: 2 * RATE_HZ * 3])  # to load the engine
         final, after_s = await _speak(url, pcm)
         async with httpx.AsyncClient(base_url=url, timeout=600) as http:
+            began_s = time.perf_counter()
             answer = await http.post(
                 "/upload-audio",
                 files={"audio": ("said.wav", _wav(pcm))},
                 data={"language": "en", "insights": "false"},
             )
+            file_s = time.perf_counter() - began_s
     file = answer.raise_for_status().json()
-    return Texts(final["liveTranscript"], final["transcript"], file["transcript"], after_s)
+    return Texts(final["liveTranscript"], final["transcript"], file["transcript"], after_s, file_s)
 
 
 async def _speak(url: str, pcm: bytes) -> tuple[Message, float]:
