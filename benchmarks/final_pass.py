@@ -1,7 +1,7 @@
 """Compares the text of live audio, that of its final pass, and that of the same audio as a file.
 
-A client speaks a recording in real time; then the same samples are uploaded. The cache is off, and no
-insights are made.
+A client speaks a recording in real time; then the same samples are uploaded. The cache is off, and
+no insights are made.
 
     python -m benchmarks.final_pass --model base [--speech DIR]
 """
@@ -47,8 +47,8 @@ def report(models: Sequence[str], speech: Path | None = None) -> str:
             "## Final pass\n",
             "`python -m benchmarks.final_pass`\n",
             "Word error rates of what was said live, of `audio_final`, and of the same audio as a",
-            "file; and the times from `end_audio` to `audio_final`, and of the upload, as shares of",
-            "the audio.\n",
+            "file; and the times from `end_audio` to `audio_final`, and of the upload, as shares",
+            "of the audio.\n",
             "| recording | model | live | final | file | final pass | upload |",
             "|---|---|---|---|---|---|---|",
             *rows,
