@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import (
     accuracy,
     compute_types,
+    final_pass,
     hallucination,
     live,
     memory,
@@ -51,6 +52,7 @@ def _sections(models: list[str], speech: Path | None) -> list[Callable[[], str]]
         lambda: processes.report(models[0]),
         lambda: compute_types.report(models, speech=speech),
         lambda: live.report(models, speech=speech),
+        lambda: final_pass.report(models[:1], speech),
         queue.report,
     ]
 

@@ -173,7 +173,7 @@ async def _measure(
     model: str, engine: str, sessions: int, recording: Recording, compute_type: str
 ) -> list[Heard]:
     pcm = recording.samples.astype("<i2").tobytes()
-    async with _server(model, engine, sessions, compute_type) as url:
+    async with server(model, engine, sessions, WHISPER_COMPUTE_TYPE=compute_type) as url:
         await _speak(url, Heard(), pcm[: 2 * RATE_HZ * 3])  # to load the engine
         heard = [Heard() for _ in range(sessions)]
         await asyncio.gather(
@@ -192,7 +192,7 @@ async def _speak(url: str, heard: Heard, pcm: bytes, *, after_s: float = 0.0) ->
     client.on("partial_transcript", heard.note)
     client.on("audio_final", final.set_result)
     await client.connect(url, transports=["websocket"])
-    answer = await client.call("start_audio", {"ext": "pcm", "language": "en"})
+    answer = await client.call("start_audio", {"ext": "pcm", "language": "en", "finalPass": False})
     if not answer["ok"]:
         raise RuntimeError(answer["message"])
     heard.began_s = time.perf_counter()
@@ -208,16 +208,17 @@ async def _speak(url: str, heard: Heard, pcm: bytes, *, after_s: float = 0.0) ->
 
 
 @asynccontextmanager
-async def _server(model: str, engine: str, sessions: int, compute_type: str) -> AsyncIterator[str]:
-    """Runs one API process on a free port."""
+async def server(model: str, engine: str, sessions: int, **more: str) -> AsyncIterator[str]:
+    """Runs one API process on a free port, with `more` settings."""
     settings = {
         "PORT": "0",
         "WEB_CONCURRENCY": "1",
         "MAX_LIVE_SESSIONS": str(sessions + 1),
         "ASR_ENGINE": engine,
         "WHISPER_MODEL": model,
-        "WHISPER_COMPUTE_TYPE": compute_type,
+        "WHISPER_COMPUTE_TYPE": "int8",
         "LOG_LEVEL": "info",
+        **more,
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "echostream", "serve"),

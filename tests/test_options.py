@@ -34,7 +34,7 @@ EVERYWHERE = Options.model_fields
 FORM, JSON = "multipart/form-data", "application/json"
 
 # Options of requests that the command line has another way for, or no use for.
-ARGUMENTS = {"audio_url", "use_queue", "callback_url"}
+ARGUMENTS = {"audio_url", "use_queue", "callback_url", "live_insights"}
 IN_OTHER_WORDS = {
     "hotwords": "hotwords",
     "channels": "separate_channels",

@@ -115,6 +115,7 @@ class AudioOptions:
 
 SPEECH_WITHOUT_TEXT = "speech_without_text"
 DIARIZATION_FAILED = "diarization_failed"
+FINAL_PASS_FAILED = "final_pass_failed"  # noqa: S105 - no password
 
 
 @dataclass(frozen=True, slots=True)

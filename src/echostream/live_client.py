@@ -70,9 +70,9 @@ async def pieces_of_stdin() -> AsyncIterator[bytes]:
 
 
 class LiveClient:
-    """One live session. `on_partial` gets each `partial_transcript` once, and `on_fault` the
-    server's message about audio that it could not read. Once the session has started, `on_link`
-    gets each change of the connection."""
+    """One live session. `on_partial` gets each `partial_transcript` once, `on_fault` the server's
+    message about audio that it could not read, and `on_progress` each `audio_progress`. Once the
+    session has started, `on_link` gets each change of the connection."""
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class LiveClient:
         *,
         on_partial: Callable[[Message], None],
         on_fault: Callable[[str], None],
+        on_progress: Callable[[Message], None] = lambda _message: None,
         on_link: Callable[[bool], None] = lambda _is_up: None,
     ) -> None:
         """`start` has the fields of `start_audio`."""
@@ -90,6 +91,7 @@ class LiveClient:
         self._start = start
         self._on_partial = on_partial
         self._on_fault = on_fault
+        self._on_progress = on_progress
         self._on_link = on_link
         self._last_seq = 0
         self._refusal: str | None = None
@@ -106,6 +108,7 @@ class LiveClient:
             ("connect_error", self._refused),
             ("disconnect", self._broken),
             ("partial_transcript", self._partial),
+            ("audio_progress", self._progress),
             ("audio_final", self._end),
             ("audio_error", self._fault),
         ):
@@ -189,6 +192,9 @@ class LiveClient:
         if not self._final.done():
             self._final.set_exception(error)
         self._started.set()
+
+    async def _progress(self, message: Message) -> None:
+        self._on_progress(message)
 
     async def _end(self, message: Message) -> None:
         if not self._final.done():

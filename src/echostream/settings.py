@@ -181,6 +181,11 @@ class Settings(BaseSettings):
     live_idle_s: float = Field(300.0, gt=0)
     """How long a live session waits for audio before it ends."""
 
+    live_kept_s: int | None = Field(None, ge=1, le=86_400)
+    """How many seconds of a live session's audio are kept on disk until it ends, for its final pass
+    and its speakers; 115 MB for an hour. Longer sessions only have their live transcript. Unset:
+    `MAX_AUDIO_SECONDS`."""
+
     shutdown_grace_s: float = Field(25.0, ge=0)
     """How long running requests may continue after SIGTERM before they end with an error."""
 
@@ -291,6 +296,10 @@ class Settings(BaseSettings):
     @property
     def live_sessions(self) -> int:
         return self.max_live_sessions or 2 * cpu_count()
+
+    @property
+    def live_audio_kept_s(self) -> int:
+        return self.live_kept_s or min(self.max_audio_seconds, 86_400)
 
     @property
     def webhook_queue_name(self) -> str:

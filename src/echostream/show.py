@@ -1,5 +1,6 @@
 """Shows transcriptions in a terminal."""
 
+from collections.abc import Iterable
 from typing import Self
 
 from rich.cells import cell_len
@@ -107,22 +108,41 @@ class LiveText:
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="visible")
-        self._confirmed = ""
+        self._pieces: list[str] = []
+        self._speakers: dict[int, str] = {}
 
     def __enter__(self) -> Self:
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.update(Text(self._confirmed), refresh=True)
+        self._live.update(self._spoken(), refresh=True)
         self._live.stop()
 
-    def update(self, text: str, tentative: str, lag_ms: int) -> None:
-        """Appends `text`; `tentative` replaces the previous one."""
-        self._confirmed += text
+    def update(
+        self, text: str, tentative: str, lag_ms: int, labels: Iterable[tuple[int, str]] = ()
+    ) -> None:
+        """Appends `text`; `tentative` replaces the previous one. `labels` are speakers of texts,
+        which are counted from 1."""
+        if text:
+            self._pieces.append(text)
+        self._speakers.update(labels)
         behind = (f"  {lag_ms / 1000:.1f} s behind", "dim cyan")
-        shown = Text.assemble(self._confirmed, " ", (tentative, "dim"), behind)
+        shown = Text.assemble(self._spoken(), " ", (tentative, "dim"), behind)
         self._live.update(shown, refresh=True)
+
+    def _spoken(self) -> Text:
+        """The confirmed text, with a new line where another speaker is known to begin."""
+        shown = Text()
+        last: str | None = None
+        for number, piece in enumerate(self._pieces, start=1):
+            speaker = self._speakers.get(number, last)
+            if speaker != last:
+                shown.append("\n" if shown else "").append(f"{speaker}: ", "bold")
+                piece = piece.lstrip()
+            shown.append(piece)
+            last = speaker
+        return shown
 
 
 class WorkBar:

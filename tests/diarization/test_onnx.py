@@ -9,6 +9,7 @@ import pytest
 
 from conftest import sample_pcm, sample_turns
 from echostream.diarization import Diarization, load_diarizer, models
+from echostream.diarization.online import OnlineSpeakers
 from echostream.diarization.onnx import OnnxDiarizer
 from echostream.domain import KnownVoice, SpeakerOptions, Voice
 from echostream.errors import Cancelled, InvalidRequest, ModelUnavailable
@@ -53,6 +54,19 @@ def test_the_speakers_of_the_sample(found: tuple[Diarization, list[float]]):
         assert 0 < turn.confidence <= 1
     called = {"Maria": "Maria", "David": "A", "Michael": "B"}
     assert [turn.speaker for turn in turns] == [called[each["speaker"]] for each in expected]
+
+
+def test_speakers_told_piece_by_piece(diarizer: OnnxDiarizer):
+    speakers = OnlineSpeakers(SpeakerOptions())
+    told = []
+    for turn in sample_turns():
+        end_s = min(turn["end_s"], turn["start_s"] + 3)
+        samples = sample_pcm()[int(turn["start_s"] * RATE) : int(end_s * RATE)]
+        voice = diarizer.voice(samples)
+        assert voice is not None
+        told.append(speakers.speaker(voice, end_s - turn["start_s"]))
+    names = dict(zip(("Maria", "David", "Michael"), "ABC", strict=True))
+    assert told == [names[turn["speaker"]] for turn in sample_turns()]
 
 
 def test_voices_are_of_unit_length_and_name_their_model(

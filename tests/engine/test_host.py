@@ -22,6 +22,7 @@ from echostream.engine.host import EngineHost
 from echostream.engine.process import OwnEngine
 from echostream.engine.vad import FRAME_SAMPLES, VadState, detect_speech
 from echostream.errors import (
+    EngineError,
     EngineRestarted,
     InvalidRequest,
     ModelUnavailable,
@@ -334,6 +335,39 @@ async def test_speakers_are_told_by_the_host(tmp_path: Path) -> None:
             assert await place.voice(SECONDS + 1) == voice_of("A")
             assert await place.voice(SECONDS) is None
         live.close()
+
+
+async def test_voices_of_live_audio_need_no_place(tmp_path: Path) -> None:
+    diarizer = FakeDiarizer()
+    async with (
+        hosted(FakeTranscriber, tmp_path, diarizer, worker_concurrency=1) as engine,
+        engine.take(),
+    ):
+        assert await engine.voice(SECONDS + 1) == voice_of("A")
+        assert await engine.voice(SECONDS) is None
+        diarizer.error = RuntimeError("a bug")
+        with pytest.raises(EngineError, match="diarizer failed"):
+            await engine.voice(SECONDS + 1)
+
+
+async def test_live_text_goes_before_voices() -> None:
+    diarizer = FakeDiarizer()
+    local = LocalEngine(Settings(), Registry.only(FakeTranscriber), lambda _settings: diarizer)
+    reading, go_on = threading.Event(), threading.Event()
+
+    def read_slowly() -> None:
+        reading.set()
+        go_on.wait(10)
+
+    text = asyncio.create_task(local.turns.live(read_slowly))
+    await asyncio.to_thread(reading.wait, 10)
+    voice = asyncio.create_task(local.voice(SECONDS + 1))
+    done, _ = await asyncio.wait({voice}, timeout=0.2)
+    assert not done
+    go_on.set()
+    await text
+    assert await voice == voice_of("A")
+    await local.aclose()
 
 
 async def test_a_place_outlives_a_diarizer_that_fails(tmp_path: Path) -> None:

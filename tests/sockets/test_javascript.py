@@ -98,7 +98,7 @@ def test_every_event(
     final = clients.message(name, "audio_final")
     assert word_error_rate(sample_text(), final["transcript"]) <= 0.1
     partials = clients.messages(name, "partial_transcript")
-    assert "".join(partial["text"] for partial in partials) == final["transcript"]
+    assert "".join(partial["text"] for partial in partials) == final["liveTranscript"]
     assert final["insights"]["action_items"]
     clients.call(name, "join_job", {"jobId": "job_unknown"})
     assert clients.message(name, "job_failed")["error"] == "queue_unavailable"
@@ -151,7 +151,7 @@ def test_a_session_is_resumed_by_whichever_process(
     assert clients.call(name, "end_audio", {})["ok"]
     final = clients.message(name, "audio_final")
     heard += clients.messages(name, "partial_transcript")
-    assert "".join(one["text"] for one in heard) == final["transcript"]
+    assert "".join(one["text"] for one in heard) == final["liveTranscript"]
     assert word_error_rate(sample_text(), final["transcript"]) <= 0.1
     clients.disconnect(name)
 

@@ -6,7 +6,6 @@ The engine knows the sample by heart; the stock JavaScript client has tests of i
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -16,70 +15,9 @@ import socketio
 
 from conftest import running, sample_pcm, sample_text
 from fakes import FakeDiarizer, voice_of
+from sockets.live import SECOND, TOKEN, Client, connected
 from streaming.oracle import OracleTranscriber
 from web.support import around, settings_of
-
-TOKEN = "a token of our own"
-SECOND = 32_000
-Message = dict[str, Any]
-
-
-class Client:
-    """A Socket.IO client that keeps what it hears."""
-
-    def __init__(self, http: aiohttp.ClientSession | None = None) -> None:
-        self.socket = socketio.AsyncClient(
-            reconnection=False, handle_sigint=False, http_session=http
-        )
-        self.heard: list[tuple[str, Message]] = []
-        self._changed = asyncio.Condition()
-        for event in ("audio_started", "partial_transcript", "audio_final", "audio_error"):
-            self.socket.on(event, self._keep(event))
-
-    def _keep(self, event: str) -> Any:
-        async def keep(message: Message) -> None:
-            async with self._changed:
-                self.heard.append((event, message))
-                self._changed.notify_all()
-
-        return keep
-
-    def all(self, event: str) -> list[Message]:
-        return [message for name, message in self.heard if name == event]
-
-    async def first(self, event: str, after: int = 0) -> Message:
-        """The first message of that name after so many others, waited for."""
-        async with asyncio.timeout(30), self._changed:
-            await self._changed.wait_for(lambda: len(self.all(event)) > after)
-        return self.all(event)[after]
-
-    async def call(self, event: str, *data: Any) -> Message:
-        answer: Message = await self.socket.call(event, *data, timeout=30)
-        return answer
-
-    async def start(self, **fields: Any) -> Message:
-        return await self.call("start_audio", {"ext": "pcm", **fields})
-
-    async def send(self, pcm: bytes, step: int = SECOND, first: int = 0) -> None:
-        for number, start in enumerate(range(0, len(pcm), step), first):
-            answer = await self.call(
-                "audio_chunk", {"buffer": pcm[start : start + step], "seq": number}
-            )
-            assert answer["ok"], answer
-
-    @property
-    def appended(self) -> str:
-        return "".join(message["text"] for message in self.all("partial_transcript"))
-
-
-@asynccontextmanager
-async def connected(url: str, **options: Any) -> AsyncIterator[Client]:
-    client = Client()
-    await client.socket.connect(url, **{"auth": {"token": TOKEN}, **options})
-    try:
-        yield client
-    finally:
-        await client.socket.disconnect()
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +68,7 @@ class TestWholeSession:
             assert (final["language"], final["duration"]) == ("en", len(PCM) / SECOND)
             partial = next(one for one in client.all("partial_transcript") if one["text"])
             assert set(partial) == {
-                *("text", "audioId", "start", "end", "seq", "tentative", "lagMs"),
+                *("text", "audioId", "start", "end", "seq", "tentative", "lagMs", "labels"),
             }
             assert client.all("audio_error") == []
 
@@ -160,6 +98,20 @@ class TestWholeSession:
             ("Ann", "Ann"),
         ]
         assert final["speakers"][0]["voice"] == voice_of("A").dump()
+
+    async def test_speakers_are_labelled_while_they_speak(self, client: Client) -> None:
+        known = [{"name": "Ann", "voice": voice_of("A").dump()}]
+        await client.start(knownSpeakers=known)
+        await client.send(PCM[: 20 * SECOND])
+        await client.told("partial_transcript", lambda all_: any(one["labels"] for one in all_))
+        labelled = [each for each in client.all("partial_transcript") if each["labels"]]
+        assert {each["text"] for each in labelled} == {""}
+        for label in (label for each in labelled for label in each["labels"]):
+            assert label["speaker"] == "Ann"
+            assert 1 <= label["seq"] <= labelled[-1]["seq"]
+        await client.call("end_audio")
+        final = await client.first("audio_final")
+        assert client.appended == final["liveTranscript"]
 
     async def test_unasked_no_audio_is_kept(self, client: Client, diarizer: FakeDiarizer) -> None:
         asked = len(diarizer.calls)
@@ -198,7 +150,18 @@ class TestWholeSession:
         await client.call("end_audio")
         final = await client.first("audio_final")
         assert (final["insights"], "error" in final) == (None, False)
+        assert client.all("insights_update") == []
         assert final["transcript"]
+
+    async def test_insights_so_far_come_at_the_end_at_the_latest(self, client: Client) -> None:
+        await client.start(liveInsights=True)
+        await client.send(PCM[: 4 * SECOND])
+        await client.call("end_audio")
+        final = await client.first("audio_final")
+        [told] = client.all("insights_update")
+        assert told == {"audioId": final["audioId"], "insights": final["insights"]}
+        names = [name for name, _ in client.heard]
+        assert names.index("insights_update") < names.index("audio_final")
 
     async def test_insights_by_a_template(self, client: Client) -> None:
         await client.start(template={"name": "Mine", "sections": []}, insightsLanguage="de")

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conftest import TINY_EN, sample_pcm, sample_turns, word_error_rate
-from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Transcript
+from conftest import TINY_EN, sample_pcm, sample_turns, word_error_rate, write_wav
+from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, TranscribeOptions, Transcript
 from echostream.engine import LiveEngine, Registry, Samples, Transcription, Turns
 from echostream.engine.whisper import WhisperTranscriber, load_whisper
+from echostream.pipeline import local_pipeline
 from echostream.settings import Settings
+from echostream.streaming import Limits, LiveSessions
 from echostream.streaming.session import LiveSession
 from engine.decoders import EarlyDecoder
 from fakes import no_diarizer
@@ -64,6 +67,44 @@ async def test_readings_that_end_early_lose_nothing(
     found = await heard(early, turns, up_to(3))
     expected = " ".join(facts["text"] for facts in sample_turns()[:3])
     assert word_error_rate(expected, found.text) <= 0.20
+
+
+async def test_the_final_pass_is_the_text_of_the_file(tmp_path: Path) -> None:
+    samples = up_to(4)
+    settings = Settings(whisper_model=str(TINY_EN), insights_provider="none", cache_ttl_s=0)
+    pipeline = local_pipeline(settings)
+    sessions = LiveSessions(
+        pipeline.engine,
+        pipeline.analyse,
+        pipeline.speakers,
+        Limits(sessions=1, audio_s=600, resume_s=60, idle_s=60),
+        read_again=pipeline.read_again,
+    )
+    live = await sessions.start(
+        None,
+        None,
+        TranscribeOptions(),
+        speakers=SpeakerOptions(),
+        insights=False,
+        raw_rate_hz=SAMPLE_RATE_HZ,
+        final_pass=True,
+    )
+    for start in range(0, len(samples), _PIECE):
+        await live.session.feed(samples[start : start + _PIECE].tobytes())
+    live.session.finish()
+    async with asyncio.timeout(120):
+        final = await live.session.final
+    as_file = await pipeline.run(
+        write_wav(tmp_path / "said.wav", samples),
+        TranscribeOptions(),
+        speakers=SpeakerOptions(),
+        insights=False,
+    )
+    await sessions.aclose()
+    await pipeline.aclose()
+    assert final.transcript == as_file.transcript
+    assert final.transcript.speakers
+    assert final.live_text
 
 
 def up_to(turn: int) -> Samples:

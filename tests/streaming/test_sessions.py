@@ -19,6 +19,7 @@ from echostream.engine import LiveEngine
 from echostream.errors import AudioIdTaken, EchoStreamError, ResumeFailed, ServerBusy
 from echostream.speakers import SpeakerFinder
 from echostream.streaming import Event, Final, Limits, Live, LiveSessions, Partial
+from echostream.streaming.ending import ReadAgain
 
 SECOND = 2 * SAMPLE_RATE_HZ
 LIMITS = Limits(sessions=3, audio_s=600, resume_s=60, idle_s=60)
@@ -60,15 +61,17 @@ class _Engine:
 
 
 FINDER = SpeakerFinder(NoCache(), timeout_s=60)
-Make = Callable[[Limits], LiveSessions]
+Make = Callable[..., LiveSessions]
 
 
 @pytest.fixture
 async def make(engine: LiveEngine) -> AsyncIterator[Make]:
     made: list[LiveSessions] = []
 
-    def make_sessions(limits: Limits) -> LiveSessions:
-        made.append(LiveSessions(_Engine(engine), no_insights, FINDER, limits))
+    def make_sessions(limits: Limits, read_again: ReadAgain | None = None) -> LiveSessions:
+        made.append(
+            LiveSessions(_Engine(engine), no_insights, FINDER, limits, read_again=read_again)
+        )
         return made[-1]
 
     yield make_sessions
@@ -80,9 +83,16 @@ async def sessions(make: Make) -> LiveSessions:
     return make(LIMITS)
 
 
-async def start(sessions: LiveSessions, audio_id: str | None = None) -> Live:
+async def start(
+    sessions: LiveSessions, audio_id: str | None = None, *, final_pass: bool = False
+) -> Live:
     return await sessions.start(
-        audio_id, None, TranscribeOptions(), insights=True, raw_rate_hz=SAMPLE_RATE_HZ
+        audio_id,
+        None,
+        TranscribeOptions(),
+        insights=True,
+        raw_rate_hz=SAMPLE_RATE_HZ,
+        final_pass=final_pass,
     )
 
 
@@ -264,6 +274,64 @@ async def test_all_are_ended_when_the_process_stops(sessions: LiveSessions, pcm:
     for connection in connections:
         assert (await ended(connection)).transcript.text.startswith("Thank you")
     assert sessions.active == []
+
+
+class EndlessPass:
+    """A final pass that only ends when it is cancelled."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def __call__(self, *_asked: object) -> Transcript:
+        self.begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError("it waits forever")
+
+
+class TestFinalPass:
+    async def test_a_process_that_stops_does_not_wait_for_it(self, make: Make, pcm: bytes) -> None:
+        sessions = make(LIMITS, EndlessPass())
+        live, connection = await start(sessions, final_pass=True), Connection()
+        await live.attach(connection.listen)
+        await live.session.feed(pcm[: 5 * SECOND])
+        await sessions.finish_all(3)
+        [final] = connection.finals
+        assert final.transcript.text.startswith("Thank you")
+        assert [each.code for each in final.transcript.warnings] == ["final_pass_failed"]
+
+    async def test_a_client_that_never_returns_needs_none(self, make: Make, pcm: bytes) -> None:
+        endless = EndlessPass()
+        sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.2, idle_s=60), endless)
+        live = await start(sessions, final_pass=True)
+        await live.session.feed(pcm[: 5 * SECOND])
+        live.detach()
+        async with asyncio.timeout(30):
+            final = await live.session.final
+        assert final.transcript.text.startswith("Thank you")
+
+    async def test_one_that_leaves_meanwhile_gets_the_live_text(
+        self, make: Make, pcm: bytes
+    ) -> None:
+        endless = EndlessPass()
+        sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.2, idle_s=60), endless)
+        live = await start(sessions, final_pass=True)
+        await live.session.feed(pcm[: 5 * SECOND])
+        live.session.finish()
+        await endless.begun.wait()
+        live.detach()
+        async with asyncio.timeout(30):
+            final = await live.session.final
+        assert final.transcript.text == final.live_text
+
+    async def test_closing_ends_it(self, make: Make, pcm: bytes) -> None:
+        endless = EndlessPass()
+        sessions = make(LIMITS, endless)
+        live = await start(sessions, final_pass=True)
+        await live.session.feed(pcm[: 5 * SECOND])
+        live.session.finish()
+        await endless.begun.wait()
+        await sessions.aclose()
+        assert live.session.final.cancelled()
 
 
 def forgotten(sessions: LiveSessions, live: Live) -> bool:

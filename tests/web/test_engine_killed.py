@@ -120,6 +120,36 @@ async def test_nothing_is_lost(server: ServerProcess, tmp_path: Path) -> None:
     assert said.count("engine_lost") == 4, "two uploads and two jobs"
 
 
+async def test_the_final_pass_of_live_audio_is_tried_again(server: ServerProcess) -> None:
+    pcm = np.tile(sample_pcm(), TIMES).tobytes()
+    is_killed = False
+
+    def kill(_progress: dict[str, object]) -> None:
+        nonlocal is_killed
+        if not is_killed:
+            is_killed = True
+            os.kill(engine_of(server), signal.SIGKILL)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for at in range(0, len(pcm), SECOND):
+            yield pcm[at : at + SECOND]
+
+    client = LiveClient(
+        server.url,
+        None,
+        {"ext": "pcm", "sampleRate": 16_000, "insights": False},
+        on_partial=lambda _: None,
+        on_fault=lambda _: None,
+        on_progress=kill,
+    )
+    final = await client.run(pieces())
+    assert is_killed
+    assert "error" not in final
+    assert complete(str(final["liveTranscript"]), times=TIMES)
+    assert complete(str(final["transcript"]), times=TIMES)
+    assert final["warnings"] == []
+
+
 def at_work(client: httpx.Client, jobs: list[str]) -> bool:
     states = [client.get(f"/job/{job_id}").json() for job_id in jobs]
     return all(state.get("progress", 0) >= WELL_UNDER_WAY for state in states)

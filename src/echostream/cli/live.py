@@ -11,6 +11,7 @@ import typer
 
 from echostream.cli.common import fail, settings_of
 from echostream.cli.options import (
+    FinalPass,
     Hotwords,
     Insights,
     InsightsLanguage,
@@ -47,6 +48,7 @@ def live(
     max_speakers: MaxSpeakers = None,
     known_speakers: KnownSpeakers = None,
     insights: Insights = True,
+    final_pass: FinalPass = True,
     template: Template = None,
     insights_language: InsightsLanguage = None,
     recorded_at: RecordedAt = None,
@@ -76,7 +78,9 @@ def live(
         min_speakers=min_speakers,
         max_speakers=max_speakers,
         known_speakers=text_of(known_speakers),
-        insights=insights and sys.stdout.isatty(),  # a pipe gets the text alone
+        # A pipe gets what was said live, and that alone.
+        insights=insights and sys.stdout.isatty(),
+        final_pass=final_pass and sys.stdout.isatty(),
         template=template,
         insights_language=insights_language,
         recorded_at=recorded_at,
@@ -116,49 +120,55 @@ async def _live(
             url or f"http://127.0.0.1:{settings.port}",
             token.get_secret_value() if token else None,
             start,
-            on_partial=lambda told: show(told["text"], told["tentative"], told["lagMs"]),
+            on_partial=show,
             on_fault=lambda message: typer.echo(f"echostream: {message}", err=True),
         )
         final = await client.run(live_client.stopped_by(stop, pieces))
     if "error" in final:
         fail(final["message"])
-    _show_speakers(final)
+    _show_final(final)
     if final["insights"]:
         _show_insights(final["insights"])
 
 
 @contextmanager
-def _growing_text() -> Iterator[Callable[[str, str, int], None]]:
-    """On a terminal, shows confirmed and tentative text; in a pipe, only confirmed text."""
+def _growing_text() -> Iterator[Callable[[dict[str, Any]], None]]:
+    """On a terminal, shows confirmed and tentative text with speakers; in a pipe, only confirmed
+    text."""
     from rich.console import Console
 
     from echostream.show import LiveText
 
     if sys.stdout.isatty():
         with LiveText(Console()) as text:
-            yield text.update
+            yield lambda told: text.update(
+                told["text"],
+                told["tentative"],
+                told["lagMs"],
+                [(each["seq"], each["speaker"]) for each in told.get("labels", ())],
+            )
         return
 
-    def write(text: str, _tentative: str, _lag_ms: int) -> None:
-        sys.stdout.write(text)
+    def write(told: dict[str, Any]) -> None:
+        sys.stdout.write(told["text"])
         sys.stdout.flush()
 
     yield write
     sys.stdout.write("\n")
 
 
-def _show_speakers(final: dict[str, Any]) -> None:
-    """On a terminal, shows the text once more, with those who said it; a pipe has the text."""
+def _show_final(final: dict[str, Any]) -> None:
+    """On a terminal, shows the text once more if it now has speakers or other words."""
     from rich.console import Console
 
-    from echostream.domain import DIARIZATION_FAILED
+    from echostream.domain import DIARIZATION_FAILED, FINAL_PASS_FAILED
     from echostream.schema import SegmentShape
     from echostream.show import show_segments
 
     for warning in final.get("warnings", ()):
-        if warning["code"] == DIARIZATION_FAILED:
+        if warning["code"] in (DIARIZATION_FAILED, FINAL_PASS_FAILED):
             typer.echo(f"echostream: {warning['message']}", err=True)
-    if final.get("speakers") and sys.stdout.isatty():
+    if (final.get("speakers") or final.get("revised")) and sys.stdout.isatty():
         segments = [SegmentShape.model_validate(each) for each in final["segments"]]
         show_segments(segments, Console())
 

@@ -54,6 +54,9 @@ KnownSpeakers = Annotated[
     ),
 ]
 Insights = Annotated[bool, typer.Option(help="Generate insights from what was said.")]
+FinalPass = Annotated[
+    bool, typer.Option(help="At the end, read the whole audio once more, as that of a file.")
+]
 Template = Annotated[
     str | None,
     typer.Option(

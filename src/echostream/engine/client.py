@@ -83,6 +83,17 @@ class RemoteEngine:
         self._state = state
         return state
 
+    async def voice(self, samples: Samples) -> Voice | None:
+        link = await self._connect()
+        try:
+            await link.send(Embed(samples))
+            embedded: Embedded = answered(await link.receive())
+        except OSError as error:
+            raise restarted() from error
+        finally:
+            link.close()
+        return embedded.voice
+
     def check(self) -> None:
         if self._state.is_full:
             raise ServerBusy("every place in the queue is taken; try again soon", retry_after_s=5)

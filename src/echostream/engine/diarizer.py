@@ -52,9 +52,15 @@ class SharedDiarizer:
         """See `Speakers.load_diarizer`."""
         return await self._run(lambda diarizer: diarizer.model)
 
-    async def voice(self, samples: Samples) -> Voice | None:
-        """See `Place.voice`."""
-        return await self._run(lambda diarizer: diarizer.voice(samples))
+    async def voice(self, samples: Samples, *, gives_way: bool = False) -> Voice | None:
+        """See `Place.voice`. If it `gives_way`, other work goes first."""
+
+        def work(diarizer: Diarizer) -> Voice | None:
+            if gives_way:
+                self._give_way()
+            return diarizer.voice(samples)
+
+        return await self._run(work)
 
     async def diarize(
         self, samples: Samples, options: SpeakerOptions

@@ -93,6 +93,8 @@ class EngineHost:
             case Put(key, value):
                 await self._shelf.put(key, value)
                 await link.send(Done())
+            case Embed(samples):
+                await link.send(Embedded(await unless_gone(link, self._engine.voice(samples))))
             case Take(patient):
                 async with _Entered(link, self._engine, patient) as place:
                     await link.send(Done())

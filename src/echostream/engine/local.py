@@ -89,6 +89,7 @@ class LocalEngine:
         self.diarizer = SharedDiarizer(
             lambda: diarizer(settings), self.turns.give_way, idle_s=settings.model_idle_s
         )
+        self._labelling = asyncio.Lock()
         # Blocking work moves to a thread here; models are loaded in threads of their own.
         self._threads = ThreadPoolExecutor(at_once + 1, thread_name_prefix="transcribe")
 
@@ -112,6 +113,10 @@ class LocalEngine:
 
     def check(self) -> None:
         self._slots.check()
+
+    async def voice(self, samples: Samples) -> Voice | None:
+        async with self._labelling:
+            return await self.diarizer.voice(samples, gives_way=True)
 
     @asynccontextmanager
     async def take(self, *, patient: bool = False) -> AsyncIterator[Place]:

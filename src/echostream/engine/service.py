@@ -179,6 +179,10 @@ class Engine(Protocol):
     def check(self) -> None:
         """Raises ServerBusy if all places are taken and the queue for them is full."""
 
+    async def voice(self, samples: Samples) -> Voice | None:
+        """As `Place.voice`, without a place: for some seconds of live audio. Live text and other
+        voices go first, so it may take long. Raises EngineError."""
+
     def take(self, *, patient: bool = False) -> AbstractAsyncContextManager[Place]:
         """Waits for a place, first come, first served. Raises ServerBusy unless `patient`."""
 

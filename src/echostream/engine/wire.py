@@ -71,7 +71,7 @@ class Diarize:
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """Answered by `Embedded`."""
+    """Answered by `Embedded`. It may also come without a place."""
 
     samples: Samples
 

@@ -85,6 +85,12 @@ class LiveOptions(InsightfulOptions):
     """Options of live audio."""
 
     insights: WithInsights = True
+    live_insights: bool = Field(
+        False, description="Generate insights into what was said so far, while somebody speaks."
+    )
+    final_pass: bool = Field(
+        True, description="At the end, read the whole audio once more, as that of a file."
+    )
 
 
 class RecordingOptions(InsightfulOptions):

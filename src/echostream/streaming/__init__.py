@@ -1,6 +1,6 @@
 """Live transcription: sessions of clients that send audio while it is being spoken."""
 
-from echostream.streaming.session import Event, Final, Partial
+from echostream.streaming.events import Event, Final, InsightsSoFar, Partial
 from echostream.streaming.sessions import Limits, Live, LiveSessions
 
-__all__ = ["Event", "Final", "Limits", "Live", "LiveSessions", "Partial"]
+__all__ = ["Event", "Final", "InsightsSoFar", "Limits", "Live", "LiveSessions", "Partial"]

@@ -9,8 +9,8 @@ under load there are fewer tentative texts, but no audio is lost.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -32,8 +32,11 @@ from echostream.errors import (
     TooFast,
 )
 from echostream.streaming.decoder import StreamDecoder
+from echostream.streaming.ending import Ending
+from echostream.streaming.events import Event, Final, Listener, Partial
+from echostream.streaming.insights import Analyse, LiveInsights
+from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.reader import Reading, SpeechReader, Window
-from echostream.streaming.speakers import LiveSpeakers
 
 log = structlog.get_logger(__name__)
 
@@ -49,37 +52,6 @@ _MOST_ARRIVALS = 4096
 _LEAST_SAMPLES = SAMPLE_RATE_HZ // 10
 
 
-@dataclass(frozen=True, slots=True)
-class Partial:
-    """The result of one turn of the engine.
-
-    `text` is appended to the transcript unchanged; `tentative` follows it until the next partial.
-    `seq` counts the partials with text. `lag_ms` is how long ago the end of the new text (or of the
-    tentative text, if there is no new text) arrived here.
-    """
-
-    text: str
-    start_s: float
-    end_s: float
-    seq: int
-    tentative: str
-    lag_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Final:
-    """The end of a session. If there is an error, the transcript may be incomplete."""
-
-    transcript: Transcript
-    insights: Insights | None
-    error: EchoStreamError | None = None
-
-
-Event = Partial | Final | EchoStreamError
-Listener = Callable[[Event], Awaitable[None]]
-Analyse = Callable[[Transcript], Awaitable[Insights | None]]
-
-
 class LiveSession:
     """Create it in a running event loop, feed it, and `finish` it; then `final` is set."""
 
@@ -90,22 +62,32 @@ class LiveSession:
         *,
         options: TranscribeOptions,
         max_audio_s: float,
-        speakers: LiveSpeakers | None = None,
+        ending: Ending | None = None,
+        labels: SpeakerLabels | None = None,
+        live_insights: LiveInsights | None = None,
         raw_rate_hz: int | None = None,
         patience_s: float = _PATIENCE_S,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """With `speakers`, the final transcript says who speaks. `patience_s` is how long a piece
-        waits for room. `observe` gets all events, whether or not a client listens. Raises
+        """`ending` makes the final transcript; without it, that is the live one. `labels` tells who
+        speaks in the partials, `live_insights` what was found so far. `patience_s` is how long a
+        piece waits for room. `observe` gets all events, whether or not a client listens. Raises
         InvalidRequest if `raw_rate_hz` is out of range."""
         self._engine = engine
         self._analyse = analyse
         self._observe = observe
         self._options = options
-        self._speakers = speakers
+        self._ending = ending
+        self._labels = labels
+        self._live_insights = live_insights
+        self._beside: list[asyncio.Task[None]] = []
+        if labels is not None:
+            self._beside.append(asyncio.create_task(self._tell_labels(labels)))
+        if live_insights is not None:
+            self._beside.append(asyncio.create_task(self._tell_insights(live_insights)))
         self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
-        self._decoder = StreamDecoder(self._take, self._note_fault, raw_rate_hz=raw_rate_hz)
+        self._decoder = StreamDecoder(self._take, self._tell_soon, raw_rate_hz=raw_rate_hz)
         self._reader = SpeechReader()
         self._vad = VadState()
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MOST_ARRIVALS)
@@ -116,8 +98,9 @@ class LiveSession:
         self._finishing: asyncio.Task[None] | None = None
         self._reading = asyncio.create_task(self._read_all())
         self._turn_s = 0.0
+        self._tentative = ""
         self._warnings: list[Caution] = []
-        self._faults: set[asyncio.Task[None]] = set()
+        self._telling: set[asyncio.Task[None]] = set()
         self.listener: Listener | None = None
         self.partials: list[Partial] = []
         """All partials with text, for a client that resumes."""
@@ -153,15 +136,25 @@ class LiveSession:
         if self._finishing is None:
             self._finishing = asyncio.create_task(self._finish())
 
+    def hurry(self) -> None:
+        """Gives up the final pass, so that `final` is set sooner."""
+        if self._ending is not None:
+            self._ending.hurry()
+
     async def aclose(self) -> None:
         """Stops at once. For sessions that are no longer needed."""
-        tasks = [self._reading, *([self._finishing] if self._finishing else []), *self._faults]
+        tasks = [
+            self._reading,
+            *([self._finishing] if self._finishing else []),
+            *self._beside,
+            *self._telling,
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._decoder.aclose()
-        if self._speakers is not None:
-            self._speakers.close()
+        if self._ending is not None:
+            self._ending.close()
         self.final.cancel()
 
     async def caught_up(self) -> None:
@@ -189,15 +182,15 @@ class LiveSession:
             )
             samples = samples[: max(0, self._max_samples - self._reader.speech.end)]
             self._reader.speech.append(samples)
-            if self._speakers is not None:
-                self._speakers.hear(samples)
+            if self._ending is not None:
+                self._ending.hear(samples)
             self._arrivals.append((self._reader.speech.end, time.monotonic()))
             self._changed.notify_all()
 
-    def _note_fault(self, fault: InvalidAudio) -> None:
-        task = asyncio.create_task(self._tell(fault))
-        self._faults.add(task)
-        task.add_done_callback(self._faults.discard)
+    def _tell_soon(self, event: Event) -> None:
+        task = asyncio.create_task(self._tell(event))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def _tell(self, event: Event) -> None:
         self._observe(event)
@@ -205,22 +198,34 @@ class LiveSession:
             await self.listener(event)
 
     async def _finish(self) -> None:
-        error: EchoStreamError | None = None
+        error = await self._fault_of_reading()
+        for task in self._beside:  # the end has all speakers and insights
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        self._reader.text.end_segment()
+        transcript = self._transcript()
+        if self._ending is not None:
+            if error is None:
+                transcript = await self._ending.settle(self._engine, transcript, self._tell_soon)
+            self._ending.close()
+        insights = await self._insights(transcript) if error is None else None
+        live_text = "".join(partial.text for partial in self.partials)
+        await asyncio.gather(*self._telling, return_exceptions=True)
+        if self._live_insights is not None and insights is not None:
+            await self._tell(self._live_insights.with_ids(insights))
+        self.final.set_result(final := Final(transcript, insights, error, live_text))
+        await self._tell(final)
+
+    async def _fault_of_reading(self) -> EchoStreamError | None:
+        """Reads the rest; returns what went wrong, if anything did."""
         try:
             await self._read_rest()
-            if self._reader.speech.end == 0:
-                error = InvalidAudio("there was no audio")
         except EchoStreamError as fault:
-            error = fault
+            return fault
         except Exception as fault:
             log.error("live_session_crashed", exc_info=fault)
-            error = EchoStreamError("the audio could not be processed")
-        transcript = self._transcript()
-        if self._speakers is not None and error is None:
-            transcript = await self._speakers.settle(self._engine, transcript)
-        insights = await self._insights(transcript) if error is None else None
-        self.final.set_result(final := Final(transcript, insights, error))
-        await self._tell(final)
+            return EchoStreamError("the audio could not be processed")
+        return InvalidAudio("there was no audio") if self._reader.speech.end == 0 else None
 
     async def _read_rest(self) -> None:
         try:
@@ -241,8 +246,8 @@ class LiveSession:
             return None
 
     def _transcript(self) -> Transcript:
+        """What was said so far, in whole segments."""
         text = self._reader.text
-        text.end_segment()
         return Transcript(
             segments=text.segments,
             language=text.language,
@@ -347,9 +352,33 @@ class LiveSession:
             tentative=reading.tentative,
             lag_ms=self._lag_ms(round(reading.end_s * SAMPLE_RATE_HZ)),
         )
+        self._tentative = reading.tentative
         if reading.text:
             self.partials.append(partial)
         await self._tell(partial)
+        if reading.text and self._labels is not None:
+            self._labels.note(partial)
+
+    async def _tell_labels(self, labels: SpeakerLabels) -> None:
+        """Says who spoke in earlier partials, each with a partial that has no text."""
+        try:
+            async for label in labels.found():
+                labelled = self.partials[label.seq - 1]
+                self.partials[label.seq - 1] = replace(labelled, labels=(label,))
+                told = replace(
+                    labelled,
+                    text="",
+                    seq=len(self.partials),
+                    tentative=self._tentative,
+                    labels=(label,),
+                )
+                await self._tell(told)
+        except Exception as error:
+            log.error("speaker_labels_crashed", exc_info=error)
+
+    async def _tell_insights(self, live_insights: LiveInsights) -> None:
+        async for found in live_insights.updates(self._transcript):
+            await self._tell(found)
 
     def _lag_ms(self, at: int) -> int:
         """How long ago the sample `at` arrived."""

@@ -19,24 +19,34 @@ from echostream.domain import (
 from echostream.engine import Engine, LivePlace
 from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
 from echostream.speakers import SpeakerFinder
-from echostream.streaming.session import Event, Final, Listener, LiveSession, Partial
-from echostream.streaming.speakers import LiveSpeakers
+from echostream.streaming.ending import Ending, ReadAgain
+from echostream.streaming.events import Event, Final, Listener, Partial
+from echostream.streaming.insights import LiveInsights
+from echostream.streaming.kept import LONGEST_S, KeptAudio
+from echostream.streaming.labels import SpeakerLabels
+from echostream.streaming.session import LiveSession
 
 log = structlog.get_logger(__name__)
 
 _MOST_ENDED = 1000
+_SHARE_OF_PASSES = 0.7
+"""Of the time in which sessions must end. After that the live transcripts stand."""
 _TAKEN = "this audioId is in use; use another one, or send its resumeSecret"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits of one process. If a client is disconnected for `resume_s` or sends nothing for
-    `idle_s`, its session is finished; the result is kept for another `resume_s`."""
+    `idle_s`, its session is finished; the result is kept for another `resume_s`. Audio of up to
+    `kept_s` is kept until the end of its session. Insights into what was said so far are made once
+    in `insights_every_s`."""
 
     sessions: int
     audio_s: float
     resume_s: float
     idle_s: float
+    kept_s: float = LONGEST_S
+    insights_every_s: float = 30.0
 
 
 @dataclass(slots=True, eq=False)
@@ -93,17 +103,19 @@ class LiveSessions:
         finder: SpeakerFinder,
         limits: Limits,
         *,
+        read_again: ReadAgain | None = None,
         vocabulary: tuple[str, ...] = (),
         new_secret: Callable[[], str] = secrets.token_urlsafe,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`vocabulary` are names and terms that are likely in any session. `new_secret` makes the
-        secret that a client needs to resume; it may encode which process has the session.
-        `observe` gets all events of all sessions."""
+        """Without `read_again` there are no final passes. `vocabulary` are names and terms that are
+        likely in any session. `new_secret` makes the secret that a client needs to resume; it may
+        encode which process has the session. `observe` gets all events of all sessions."""
         self._engine = engine
         self._analyse = analyse
         self._finder = finder
         self._limits = limits
+        self._read_again = read_again
         self._vocabulary = vocabulary
         self._new_secret = new_secret
         self._observe = observe
@@ -125,8 +137,13 @@ class LiveSessions:
         insights: bool,
         insights_options: InsightsOptions = AS_USUAL,
         raw_rate_hz: int | None,
+        final_pass: bool = False,
+        live_insights: bool = False,
     ) -> Live:
-        """Starts a session without a listener; it tells who speaks unless `speakers` is None.
+        """Starts a session without a listener. It tells who speaks unless `speakers` is None. With
+        `final_pass` its audio is read once more at the end. `insights` are those of the end,
+        `live_insights` those of what was said so far.
+
         Raises ServerBusy, AudioIdTaken, or InvalidRequest if `raw_rate_hz` is out of range or known
         voices are of another model."""
         if len(self.active) >= self._limits.sessions:
@@ -140,12 +157,21 @@ class LiveSessions:
                 await self._finder.check(place, speakers)
             if audio_id in self._lives:  # started by somebody else while we waited
                 raise AudioIdTaken(_TAKEN)
+            options = options.with_vocabulary(self._vocabulary)
+
+            async def analyse(said: Transcript) -> Insights | None:
+                return await self._analyse(said, insights_options)
+
+            every_s = self._limits.insights_every_s
+            kept = KeptAudio(self._limits.kept_s)
             session = LiveSession(
                 place,
-                (lambda said: self._analyse(said, insights_options)) if insights else None,
-                options=options.with_vocabulary(self._vocabulary),
+                analyse if insights else None,
+                options=options,
                 max_audio_s=self._limits.audio_s,
-                speakers=LiveSpeakers(self._finder, speakers) if speakers else None,
+                ending=self._ending(kept, options, speakers, final_pass=final_pass),
+                labels=SpeakerLabels(kept, self._engine.voice, speakers) if speakers else None,
+                live_insights=LiveInsights(analyse, every_s=every_s) if live_insights else None,
                 raw_rate_hz=raw_rate_hz,
                 observe=self._observe,
             )
@@ -169,14 +195,38 @@ class LiveSessions:
         finals = [live.session.final for live in self.active]
         for live in self.active:
             live.session.finish()
-        if finals:
-            await asyncio.wait(finals, timeout=within_s)
+        if not finals:
+            return
+        await asyncio.wait(finals, timeout=_SHARE_OF_PASSES * within_s)
+        for live in self.active:
+            live.session.hurry()
+        await asyncio.wait(finals, timeout=(1 - _SHARE_OF_PASSES) * within_s)
 
     async def aclose(self) -> None:
         self._tidying.cancel()
         await asyncio.gather(self._tidying, return_exceptions=True)
         await asyncio.gather(*(live.session.aclose() for live in self._lives.values()))
         self._lives.clear()
+
+    def _ending(
+        self,
+        kept: KeptAudio,
+        options: TranscribeOptions,
+        speakers: SpeakerOptions | None,
+        *,
+        final_pass: bool,
+    ) -> Ending | None:
+        """What keeps a session's audio and reads it; None if nobody needs the audio."""
+        read_again = self._read_again if final_pass else None
+        if read_again is None and speakers is None:
+            return None
+        return Ending(
+            kept,
+            options,
+            read_again=read_again,
+            speakers=speakers,
+            finder=self._finder,
+        )
 
     def _note_end(self, live: Live, place: LivePlace) -> None:
         place.close()
@@ -190,6 +240,8 @@ class LiveSessions:
             for live in self.active:
                 if self._is_given_up(live, now):
                     log.info("live_session_given_up", audio_id=live.audio_id)
+                    if live.left_at is not None:
+                        live.session.hurry()  # nobody waits for the final pass
                     live.session.finish()
             ended = [one for one in self._lives.values() if one.ended_at is not None]
             too_many = len(ended) - _MOST_ENDED

@@ -72,12 +72,14 @@ def _live_sessions(
         audio_s=settings.max_audio_seconds,
         resume_s=settings.live_resume_s,
         idle_s=settings.live_idle_s,
+        kept_s=settings.live_audio_kept_s,
     )
     sessions = LiveSessions(
         pipeline.engine,
         pipeline.analyse,
         pipeline.speakers,
         limits,
+        read_again=pipeline.read_again,
         vocabulary=settings.vocabulary,
         new_secret=peers.new_id if peers else secrets.token_urlsafe,
         observe=metrics.observe_live,

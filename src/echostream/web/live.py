@@ -6,10 +6,11 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
+from echostream.domain import Stage, Step
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
 from echostream.options import LiveOptions, validated
 from echostream.schema import InsightsShape, SegmentShape, SpeakerShape, WarningShape
-from echostream.streaming import Event, Final, Live, Partial
+from echostream.streaming import Event, Final, InsightsSoFar, Live, Partial
 from echostream.web.deps import Services
 from echostream.web.peers import Peers
 from echostream.web.relay import Relay
@@ -17,6 +18,8 @@ from echostream.web.relay import Relay
 log = structlog.get_logger(__name__)
 
 _RAW_RATE_HZ = 16_000
+_OF_FINAL_PASS: dict[Stage, tuple[int, int]] = {"transcribing": (0, 90), "diarizing": (90, 10)}
+"""Start and size of each stage, in percent of the final pass."""
 
 Answer = dict[str, Any]
 Handler = Callable[[str, dict[str, Any]], Awaitable[Answer]]
@@ -112,6 +115,8 @@ class LiveHandlers:
             insights=wanted.insights,
             insights_options=wanted.insights_options,
             raw_rate_hz=wanted.raw_rate_hz,
+            final_pass=wanted.final_pass,
+            live_insights=wanted.live_insights,
         )
         self._hold(sid, live)
         return await self._tell_started(sid, live, wanted, resumed=False)
@@ -193,6 +198,10 @@ class LiveHandlers:
     async def _tell(self, sid: str, audio_id: str | None, event: Event) -> None:
         if isinstance(event, Partial):
             await self._emit("partial_transcript", _partial(audio_id, event), sid)
+        elif isinstance(event, InsightsSoFar):
+            await self._emit("insights_update", _insights(audio_id, event), sid)
+        elif isinstance(event, Step):
+            await self._emit("audio_progress", _progress(audio_id, event), sid)
         elif isinstance(event, Final):
             await self._emit("audio_final", _final(audio_id, event), sid)
         else:
@@ -229,6 +238,30 @@ def _partial(audio_id: str | None, partial: Partial) -> Answer:
         "seq": partial.seq,
         "tentative": partial.tentative,
         "lagMs": partial.lag_ms,
+        "labels": [{"seq": each.seq, "speaker": each.speaker} for each in partial.labels],
+    }
+
+
+def _insights(audio_id: str | None, found: InsightsSoFar) -> Answer:
+    insights = InsightsShape.of(found.insights).model_dump()
+    details = insights["details"]
+    for name, ids in (
+        ("action_items", found.action_item_ids),
+        ("decisions", found.decision_ids),
+    ):
+        details[name] = [
+            {**item, "id": number} for item, number in zip(details[name], ids, strict=True)
+        ]
+    return {"audioId": audio_id, "insights": insights}
+
+
+def _progress(audio_id: str | None, step: Step) -> Answer:
+    start, width = _OF_FINAL_PASS[step.stage]
+    return {
+        "audioId": audio_id,
+        "stage": step.stage,
+        "progress": start + int(width * step.share),
+        "secondsLeft": None if step.left_s is None else max(0, round(step.left_s)),
     }
 
 
@@ -239,6 +272,8 @@ def _final(audio_id: str | None, final: Final) -> Answer:
         shape |= {"error": final.error.code, "message": str(final.error)}
     return shape | {
         "transcript": transcript.text,
+        "liveTranscript": final.live_text,
+        "revised": final.is_revised,
         "insights": InsightsShape.of(final.insights).model_dump() if final.insights else None,
         "segments": [SegmentShape.of(one).model_dump() for one in transcript.segments],
         "speakers": [SpeakerShape.of(one).model_dump() for one in transcript.speakers],

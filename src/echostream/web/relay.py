@@ -15,7 +15,10 @@ from echostream.errors import ResumeFailed
 from echostream.web.peers import Peers
 
 _ANSWER_S = 30.0
-_EVENTS = ("audio_started", "partial_transcript", "audio_final", "audio_error")
+_EVENTS = (
+    *("audio_started", "partial_transcript", "insights_update", "audio_progress"),
+    *("audio_final", "audio_error"),
+)
 
 Message = dict[str, Any]
 Tell = Callable[[str, Message], Awaitable[None]]
