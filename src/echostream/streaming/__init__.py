@@ -1,6 +1,31 @@
 """Live transcription: sessions of clients that send audio while it is being spoken."""
 
+from echostream.streaming.items import (
+    Committed,
+    Completed,
+    Delta,
+    ItemEvent,
+    Items,
+    SpeechStarted,
+    SpeechStopped,
+)
 from echostream.streaming.session import Event, Final, Partial
 from echostream.streaming.sessions import Limits, Live, LiveSessions
+from echostream.streaming.turn_detection import TurnDetection
 
-__all__ = ["Event", "Final", "Limits", "Live", "LiveSessions", "Partial"]
+__all__ = [
+    "Committed",
+    "Completed",
+    "Delta",
+    "Event",
+    "Final",
+    "ItemEvent",
+    "Items",
+    "Limits",
+    "Live",
+    "LiveSessions",
+    "Partial",
+    "SpeechStarted",
+    "SpeechStopped",
+    "TurnDetection",
+]

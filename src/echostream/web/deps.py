@@ -16,6 +16,7 @@ from echostream.web.job_rooms import JobRooms
 from echostream.web.job_shapes import no_queue
 from echostream.web.metrics import Metrics
 from echostream.web.peers import Peers
+from echostream.web.realtime.connections import Connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Services:
     pipeline: Pipeline
     metrics: Metrics
     live: LiveSessions
+    realtime: Connections
     sockets: socketio.AsyncServer
     job_rooms: JobRooms
     abort: asyncio.Event
