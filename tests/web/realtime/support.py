@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
-from conftest import sample_pcm
+from conftest import sample_pcm, sample_turns
 
 Event = dict[str, Any]
 
@@ -25,8 +25,11 @@ def at_24_khz(samples: np.ndarray) -> bytes:
     return np.interp(places, np.arange(len(samples)), samples).astype("<i2").tobytes()
 
 
-def sample_24_khz() -> bytes:
-    return at_24_khz(sample_pcm())
+def first_turns(until_s: float = 20.0) -> tuple[bytes, str]:
+    """The turns of the sample that end by a time: PCM16 at 24 kHz, and what is said."""
+    turns = [turn for turn in sample_turns() if turn["end_s"] < until_s]
+    end = round(turns[-1]["end_s"] * 16_000)
+    return at_24_khz(sample_pcm()[:end]), " ".join(turn["text"] for turn in turns)
 
 
 class Client:
