@@ -16,7 +16,7 @@ Encoding = Literal["pcm", "pcmu", "pcma"]
 """PCM16 little-endian, and the two codes of telephones: G.711 µ-law and A-law."""
 
 TELEPHONE_RATE_HZ = 8_000
-_CROSSINGS = 24
+_CROSSINGS = 16
 """Zero crossings of the resampling filter on each side of its middle."""
 _PASS_BAND = 0.95
 _WINDOW_BETA = 8.0
@@ -67,7 +67,7 @@ class RawDecoder:
 
 class Resampler:
     """Changes the rate of a stream to 16 kHz with a windowed sinc (polyphase, Crochiere and Rabiner
-    1983). Output is late by half the filter: a millisecond and a half at 8 kHz."""
+    1983). Output is late by half the filter: two milliseconds at 8 kHz."""
 
     def __init__(self, rate_hz: int) -> None:
         divisor = int(np.gcd(rate_hz, SAMPLE_RATE_HZ))

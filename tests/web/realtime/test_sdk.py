@@ -15,8 +15,8 @@ from websockets.exceptions import InvalidStatus
 
 from conftest import TINY_WHISPER, word_error_rate
 from node_packages import with_packages
-from web.realtime.support import COMPLETED, Event, first_turns, transcripts
 from web.process import ServerProcess, server_process
+from web.realtime.support import COMPLETED, Event, first_turns, transcripts
 
 TOKEN = "t0ken-of-the-tests"
 STEP = 4800

@@ -39,5 +39,6 @@ def _is_short(given: object) -> bool:
 
 
 def _fields(place: tuple[Any, ...]) -> list[str]:
-    """Names of fields, without those of the kinds of formats, which pydantic puts in between."""
-    return [str(part) for part in place if "/" not in str(part)]
+    """Names of fields, without the types that pydantic puts in between, such as `audio/pcm` and
+    `session.update`."""
+    return [str(part) for part in place if not {"/", "."} & set(str(part))]
