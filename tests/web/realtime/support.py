@@ -1,5 +1,6 @@
 """Realtime clients, and checks of what they are told."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterable
@@ -56,7 +57,8 @@ class Client:
         return await self.hear("session.updated", "error")
 
     async def next(self) -> Event:
-        event: Event = json.loads(await self.socket.recv())
+        async with asyncio.timeout(WAIT_S):
+            event: Event = json.loads(await self.socket.recv())
         self.events.append(event)
         return event
 
