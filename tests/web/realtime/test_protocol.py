@@ -501,7 +501,7 @@ async def test_half_an_hour() -> None:
     speech = sample_pcm()[: 10 * 16_000]
     pause = np.zeros(5 * 16_000, np.int16)
     turns = 30 * 60 // 15
-    minute = at_24_khz(np.concatenate([speech, pause]))
+    turn = at_24_khz(np.concatenate([speech, pause]))
     async with (
         serving() as url,
         connected(url) as client,
@@ -510,13 +510,17 @@ async def test_half_an_hour() -> None:
         detection = {"type": "server_vad", "silence_duration_ms": 1500}
         await client.update(turn_detection=detection)
 
+        ahead = asyncio.Semaphore(8)
+
         async def speak() -> None:
             for _ in range(turns):
-                await client.append(minute)
+                await ahead.acquire()
+                await client.append(turn)
 
         group.create_task(speak())
         for _ in range(turns):
             await client.hear(COMPLETED)
+            ahead.release()
     texts = transcripts(client.events)
     assert texts == ["we will ship on friday sarah will call the client"] * turns
     starts = [e["audio_start_ms"] for e in client.events if "audio_start_ms" in e]
