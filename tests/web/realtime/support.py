@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Generator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,9 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
 from conftest import sample_pcm, sample_turns
+from echostream.domain import SAMPLE_RATE_HZ, Segment, Word
+from echostream.engine import Report
+from fakes import FakeTranscriber
 
 Event = dict[str, Any]
 
@@ -31,6 +34,25 @@ def first_turns(until_s: float = 20.0) -> tuple[bytes, str]:
     turns = [turn for turn in sample_turns() if turn["end_s"] < until_s]
     end = round(turns[-1]["end_s"] * 16_000)
     return at_24_khz(sample_pcm()[:end]), " ".join(turn["text"] for turn in turns)
+
+
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+
+
+class Counter(FakeTranscriber):
+    """Says a word for each second of what it reads. Longer readings only add words."""
+
+    def _segments(self, count: int, report: Report) -> Generator[Segment]:
+        self.started.set()
+        if self.hold:
+            self.hold.wait(WAIT_S)
+        words = [
+            Word(start_s + 0.2, start_s + 0.8, text)
+            for start_s, text in enumerate(WORDS[: count // SAMPLE_RATE_HZ])
+        ]
+        if words:
+            text = " ".join(word.text for word in words)
+            yield Segment(0, 0.2, words[-1].end_s, text, tuple(words), language="en")
 
 
 class Client:

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from conftest import TINY_WHISPER, running, sample_pcm
 from echostream.errors import EngineError
-from fakes import FakeTranscriber, fake_pipeline
+from fakes import fake_pipeline
 from web.process import engine_of, server_process
 from web.realtime.support import (
     COMMITTED,
@@ -25,7 +25,9 @@ from web.realtime.support import (
     DELTA,
     FAILED,
     WAIT_S,
+    WORDS,
     Client,
+    Counter,
     at_24_khz,
     connected,
     transcripts,
@@ -38,11 +40,9 @@ SPEECH = at_24_khz(sample_pcm()[: 4 * 16_000])
 
 
 @asynccontextmanager
-async def serving(
-    transcriber: FakeTranscriber | None = None, **settings: Any
-) -> AsyncIterator[str]:
+async def serving(transcriber: Counter | None = None, **settings: Any) -> AsyncIterator[str]:
     """A server around a fake engine."""
-    server = running(settings_of(**settings), fake_pipeline(transcriber))
+    server = running(settings_of(**settings), fake_pipeline(transcriber or Counter()))
     url = await asyncio.to_thread(server.__enter__)
     try:
         yield url
@@ -54,7 +54,7 @@ async def serving(
 def url() -> Iterator[str]:
     """That of an open server around fakes."""
     settings = settings_of(max_live_sessions=4)
-    with running(settings, fake_pipeline(FakeTranscriber())) as found:
+    with running(settings, fake_pipeline(Counter())) as found:
         yield found
 
 
@@ -70,7 +70,7 @@ async def assert_it_goes_on(client: Client) -> None:
     await client.append(SPEECH)
     await client.commit()
     await client.hear(COMPLETED)
-    assert transcripts(client.events)[-1] == "we will ship on friday sarah will call the client"
+    assert transcripts(client.events)[-1].startswith("one two three")
 
 
 async def test_the_first_event_has_the_whole_configuration(client: Client) -> None:
@@ -116,7 +116,7 @@ async def test_a_turn_that_the_client_ends(client: Client) -> None:
     assert done["languages"] == [{"code": "en"}]
     assert done["logprobs"] is None
     [text] = transcripts(client.events)
-    assert text == "we will ship on friday sarah will call the client"
+    assert text.startswith("one two three")
 
 
 async def test_turns_that_are_detected(client: Client) -> None:
@@ -303,7 +303,7 @@ async def test_only_what_is_given_changes(client: Client) -> None:
 
 
 async def test_the_engine_gets_what_was_asked() -> None:
-    transcriber = FakeTranscriber()
+    transcriber = Counter()
     async with serving(transcriber, vocabulary=("EchoStream",)) as url, connected(url) as client:
         asked = {"model": "gpt-4o-transcribe", "language": "de", "prompt": "Stadtrat"}
         await client.update(transcription={**asked, "keywords": ["Anouk"]}, turn_detection=None)
@@ -429,7 +429,7 @@ def sessions_of(url: str) -> float:
 
 async def test_a_client_that_leaves_in_the_middle_leaves_nothing() -> None:
     hold = threading.Event()
-    transcriber = FakeTranscriber(hold=hold)
+    transcriber = Counter(hold=hold)
     async with serving(transcriber, max_live_sessions=1) as url:
         async with connected(url) as client:
             await client.append(SPEECH)
@@ -442,7 +442,7 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing() -> None:
 
 
 async def test_an_engine_that_fails_costs_one_item() -> None:
-    transcriber = FakeTranscriber(error=EngineError("the speech engine failed"))
+    transcriber = Counter(error=EngineError("the speech engine failed"))
     async with serving(transcriber) as url, connected(url) as client:
         await client.update(turn_detection=None)
         await client.append(SPEECH)
@@ -522,14 +522,15 @@ async def test_half_an_hour() -> None:
             await client.hear(COMPLETED)
             ahead.release()
     texts = transcripts(client.events)
-    assert texts == ["we will ship on friday sarah will call the client"] * turns
+    assert len(texts) == turns
+    assert all(text.startswith(" ".join(WORDS[:8])) for text in texts)
     starts = [e["audio_start_ms"] for e in client.events if "audio_start_ms" in e]
     steps = np.diff(starts)
     assert np.all(np.abs(steps - 15_000) < 100)
 
 
 async def test_a_stopping_server_finishes_what_it_has_heard() -> None:
-    server = running(settings_of(), fake_pipeline(FakeTranscriber()))
+    server = running(settings_of(), fake_pipeline(Counter()))
     url = await asyncio.to_thread(server.__enter__)
     async with connected(url) as client:
         await client.update(turn_detection=None)
