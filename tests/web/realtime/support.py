@@ -101,7 +101,7 @@ async def connected(
 ) -> AsyncIterator[Client]:
     """A client that has been told of its session."""
     address = f"{url.replace('http', 'ws', 1)}/v1/realtime?{query}"
-    async with connect(address, max_size=None, **options) as socket:
+    async with connect(address, max_size=None, open_timeout=2 * WAIT_S, **options) as socket:
         client = Client(socket)
         await client.hear("session.created")
         yield client

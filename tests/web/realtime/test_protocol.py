@@ -526,7 +526,7 @@ async def test_half_an_hour() -> None:
     assert all(text.startswith(" ".join(WORDS[:8])) for text in texts)
     starts = [e["audio_start_ms"] for e in client.events if "audio_start_ms" in e]
     steps = np.diff(starts)
-    assert np.all(np.abs(steps - 15_000) < 100)
+    assert np.all(np.abs(steps - 15_000) < 400)
 
 
 async def test_a_stopping_server_finishes_what_it_has_heard() -> None:
