@@ -2,11 +2,13 @@
 
     EchoStreamError
     ├── InvalidRequest            the caller's request is malformed
+    │   ├── EventRefused          an event of a realtime client is malformed
     │   ├── InvalidReference      the recording of a known voice cannot be used
     │   └── MissingAudio          neither audio nor a URL (nor a transcript) was given
     ├── Unauthorized
     ├── RateLimited               the caller asks too often
     ├── RequestTimeout            the caller sends its request too slowly
+    ├── OriginNotAllowed          a page of another site opens a WebSocket
     ├── AudioError                the audio itself is at fault
     │   ├── InvalidAudio          not decodable, no audio stream, or empty
     │   ├── AudioTooLarge         more bytes than MAX_UPLOAD_MB
@@ -17,7 +19,9 @@
     ├── LiveError                 a live session cannot do what the client wants
     │   ├── TooFast               audio arrives faster than it can be read
     │   ├── AudioIdTaken          another live session has this audioId
-    │   └── ResumeFailed          no such session, or the wrong secret
+    │   ├── ResumeFailed          no such session, or the wrong secret
+    │   ├── NothingToCommit       a realtime client ends a turn without audio
+    │   └── SessionExpired        a realtime client has sent no audio for too long
     ├── ServerBusy                too many requests are waiting
     ├── QueueUnavailable          there is no job queue
     ├── InsightsOff               INSIGHTS_PROVIDER is `none`
@@ -64,6 +68,16 @@ class InvalidRequest(EchoStreamError):
         self.param = param
 
 
+class EventRefused(InvalidRequest):
+    """An event cannot be used; its session continues. `code` is one of OpenAI's."""
+
+    status = 400
+
+    def __init__(self, code: str, message: str, *, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.code = code
+
+
 class InvalidReference(InvalidRequest):
     """The recording of a known speaker's voice cannot be used."""
 
@@ -95,6 +109,11 @@ class RateLimited(EchoStreamError):
 class RequestTimeout(EchoStreamError):
     code = "request_timeout"
     status = 408
+
+
+class OriginNotAllowed(EchoStreamError):
+    code = "origin_not_allowed"
+    status = 403
 
 
 class AudioError(EchoStreamError):
@@ -151,6 +170,16 @@ class ResumeFailed(LiveError):
 
     code = "resume_failed"
     status = 404
+
+
+class NothingToCommit(LiveError):
+    code = "input_audio_buffer_commit_empty"
+    status = 400
+
+
+class SessionExpired(LiveError):
+    code = "session_expired"
+    status = 408
 
 
 class ServerBusy(EchoStreamError):

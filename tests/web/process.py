@@ -95,6 +95,14 @@ def command_of(pid: int) -> str:
     return ""
 
 
+def engine_of(server: ServerProcess) -> int:
+    """The id of the process with the speech engine."""
+    [pid] = [
+        pid for pid in descendants_of(server.popen.pid) if "echostream engine" in command_of(pid)
+    ]
+    return pid
+
+
 def members_of(pid: int) -> dict[int, int]:
     """The id of each API process by its number, where a server has several."""
     found = {one: MEMBER.fullmatch(_name_of(one)) for one in descendants_of(pid)}

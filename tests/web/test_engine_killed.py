@@ -19,8 +19,7 @@ from redis_server import RedisServer
 from web.process import (
     ServerProcess,
     assert_they_end,
-    command_of,
-    descendants_of,
+    engine_of,
     server_process,
     watched,
 )
@@ -30,13 +29,6 @@ SECOND = 2 * 16_000
 TIMES = 4
 WELL_UNDER_WAY = 15
 """Percent; the engine is at work from 10 on."""
-
-
-def engine_of(server: ServerProcess) -> int:
-    [pid] = [
-        pid for pid in descendants_of(server.popen.pid) if "echostream engine" in command_of(pid)
-    ]
-    return pid
 
 
 @pytest.fixture(params=["2"])

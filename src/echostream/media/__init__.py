@@ -5,9 +5,13 @@ from echostream.media.fetch import fetch
 from echostream.media.ffmpeg import ffmpeg_command, ffmpeg_path
 from echostream.media.live import LiveSamples
 from echostream.media.playable import make_playable
+from echostream.media.raw import TELEPHONE_RATE_HZ, Encoding, RawDecoder
 
 __all__ = [
+    "TELEPHONE_RATE_HZ",
+    "Encoding",
     "LiveSamples",
+    "RawDecoder",
     "decode",
     "decode_channels",
     "fetch",

@@ -29,6 +29,7 @@ from echostream.web.lifespan import running_services
 from echostream.web.openai_shapes import error_body
 from echostream.web.patience import SteadyBodies
 from echostream.web.peers import Peers
+from echostream.web.realtime.route import router as realtime_router
 from echostream.web.sockets import SocketPath, socket_server
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ def create_app(
     app.include_router(insights.router)
     app.include_router(jobs.router)
     app.include_router(openai.router)
+    app.include_router(realtime_router)
     _answer_errors(app)
     app.add_middleware(RequestLog)
     if settings.cors_origins:

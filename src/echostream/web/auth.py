@@ -3,6 +3,7 @@
 import secrets
 
 from fastapi import Request
+from starlette.datastructures import Headers
 
 from echostream.errors import Unauthorized
 from echostream.settings import Settings
@@ -40,3 +41,13 @@ def is_authorized(settings: Settings, authorization: str) -> bool:
     expected = settings.api_bearer_token.get_secret_value()
     matches = secrets.compare_digest(token.strip().encode(), expected.encode())
     return scheme.lower() == "bearer" and matches
+
+
+def is_allowed_origin(settings: Settings, headers: Headers) -> bool:
+    """Whether the page that opens a WebSocket is of this server or of one in CORS_ORIGINS. Browsers
+    do not check that themselves, and programs send no origin."""
+    origin = headers.get("origin")
+    if origin is None or not {"*", origin}.isdisjoint(settings.cors_origins):
+        return True
+    hosts = (headers.get("host"), headers.get("x-forwarded-host", "").split(",")[0].strip())
+    return (origin.partition("://")[2] or None) in hosts

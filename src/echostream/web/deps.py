@@ -17,6 +17,7 @@ from echostream.web.job_shapes import no_queue
 from echostream.web.metrics import Metrics
 from echostream.web.peers import Peers
 from echostream.web.rates import Rates
+from echostream.web.realtime.connections import Connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Services:
     pipeline: Pipeline
     metrics: Metrics
     live: LiveSessions
+    realtime: Connections
     sockets: socketio.AsyncServer
     job_rooms: JobRooms
     rates: Rates

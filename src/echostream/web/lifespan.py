@@ -20,6 +20,7 @@ from echostream.web.job_rooms import JobRooms
 from echostream.web.metrics import Metrics
 from echostream.web.peers import Peers
 from echostream.web.rates import Rates
+from echostream.web.realtime.connections import Connections
 from echostream.web.sockets import serve_events
 
 log = structlog.get_logger(__name__)
@@ -37,11 +38,15 @@ async def running_services(
             metrics = Metrics(pipeline, jobs.queue if jobs else None)
             if settings.api_bearer_token is None:
                 log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
+            realtime = Connections()
+            live = _live_sessions(settings, pipeline, metrics, peers)
+            metrics.watch_live(lambda: len(live.active) + len(realtime))
             services = Services(
                 settings=settings,
                 pipeline=pipeline,
                 metrics=metrics,
-                live=_live_sessions(settings, pipeline, metrics, peers),
+                live=live,
+                realtime=realtime,
                 sockets=sockets,
                 job_rooms=job_rooms,
                 rates=_rates(settings),
@@ -74,7 +79,7 @@ def _live_sessions(
         idle_s=settings.live_idle_s,
         kept_s=settings.live_audio_kept_s,
     )
-    sessions = LiveSessions(
+    return LiveSessions(
         pipeline.engine,
         pipeline.analyse,
         pipeline.speakers,
@@ -84,8 +89,6 @@ def _live_sessions(
         new_secret=peers.new_id if peers else secrets.token_urlsafe,
         observe=metrics.observe_live,
     )
-    metrics.watch_live(lambda: len(sessions.active))
-    return sessions
 
 
 @asynccontextmanager

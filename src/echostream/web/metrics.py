@@ -116,6 +116,12 @@ class Metrics:
             buckets=_LAG_BUCKETS_S,
             registry=self._registry,
         )
+        self._realtime_items = Counter(
+            "echostream_realtime_items_total",
+            "Items of realtime sessions that have been read, by the code of what failed.",
+            ["error"],
+            registry=self._registry,
+        )
         waiting = Gauge(
             _WAITING,
             "Requests waiting for a free transcription.",
@@ -151,12 +157,26 @@ class Metrics:
 
     def observe_live(self, event: Event) -> None:
         """Counts an event of a live session."""
-        if isinstance(event, Partial) and event.text:
-            self._live_lag.observe(event.lag_ms / 1000)
-        elif isinstance(event, Final):
-            self._live_ended.labels(event.error.code if event.error else "").inc()
+        self._observe_lag(event)
+        if isinstance(event, Final):
+            self.live_ended(event.error.code if event.error else "")
             self._count(event.transcript)
             self.observe_insights(event.insights)
+
+    def observe_item(self, event: Event) -> None:
+        """Counts an event of an item of a realtime session."""
+        self._observe_lag(event)
+        if isinstance(event, Final):
+            self._realtime_items.labels(event.error.code if event.error else "").inc()
+            self._count(event.transcript)
+
+    def live_ended(self, error: str) -> None:
+        """Counts a live session that has ended; `error` is the code of what ended it, if any."""
+        self._live_ended.labels(error).inc()
+
+    def _observe_lag(self, event: Event) -> None:
+        if isinstance(event, Partial) and event.text:
+            self._live_lag.observe(event.lag_ms / 1000)
 
     def _count(self, transcript: Transcript) -> None:
         self._audio_s.labels(transcript.engine).inc(transcript.duration_s)

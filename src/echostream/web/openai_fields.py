@@ -34,6 +34,25 @@ _DIARIZES = re.compile(r"gpt-.*-diarize.*")
 _OPENAIS_OWN = re.compile(r"(whisper-\d+|gpt-.*)")
 """Names of OpenAI models that we do not have; our default model replaces them."""
 
+
+def asks_for_speakers(model: str | None) -> bool:
+    """Whether a name of OpenAI's means a model that tells speakers apart."""
+    return model is not None and _DIARIZES.fullmatch(model) is not None
+
+
+def our_model(name: str | None) -> str | None:
+    """The model that a client means; None, our default, for those that only OpenAI has."""
+    return None if name and _OPENAIS_OWN.fullmatch(name) else name
+
+
+def with_languages(options: TranscribeOptions, languages: tuple[str, ...]) -> TranscribeOptions:
+    """If there are several `languages`, the first is used for parts too short to detect; a single
+    one is used for everything."""
+    only = languages[0] if len(languages) == 1 else None
+    expected = languages[0] if len(languages) > 1 else None
+    return replace(options, language=options.language or only, expected_language=expected)
+
+
 # A list of one may also come under a plain name.
 Several = BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
 
@@ -74,7 +93,7 @@ class AudioFields(Options):
     @model_validator(mode="before")
     @classmethod
     def _model_asks_for_speakers(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or not _DIARIZES.fullmatch(str(given.get("model"))):
+        if not isinstance(given, dict) or not asks_for_speakers(str(given.get("model"))):
             return given
         given = {"response_format": "diarized_json", **given}
         shows_them = given["response_format"] not in _WITHOUT_SPEAKERS
@@ -94,7 +113,7 @@ class AudioFields(Options):
     @field_validator("model")
     @classmethod
     def _openais_mean_the_default(cls, name: str | None) -> str | None:
-        return None if name and _OPENAIS_OWN.fullmatch(name) else name
+        return our_model(name)
 
     @property
     def wants_words(self) -> bool:
@@ -118,12 +137,4 @@ class AudioFields(Options):
         return CueOptions(self.max_line_chars, self.max_cue_seconds)
 
     def options(self, task: Task) -> TranscribeOptions:
-        """If there are several `languages`, the first is used for parts too short to detect; a
-        single one is used for everything."""
-        only = self.languages[0] if len(self.languages) == 1 else None
-        return replace(
-            self.transcribe_options,
-            task=task,
-            language=self.language or only,
-            expected_language=self.languages[0] if len(self.languages) > 1 else None,
-        )
+        return replace(with_languages(self.transcribe_options, self.languages), task=task)

@@ -125,9 +125,13 @@ def _verbose_segment(segment: Segment) -> dict[str, Any]:
 
 def error_body(code: str, status: int, message: str, param: str | None = None) -> dict[str, Any]:
     """Returns an error in OpenAI's shape."""
+    return {"error": error_details(code, status, message, param)}
+
+
+def error_details(code: str, status: int, message: str, param: str | None = None) -> dict[str, Any]:
     kind = "invalid_request_error" if status < 500 else "server_error"
     if status == 401:
         kind = "authentication_error"
     if status == 429:
         kind = "rate_limit_error"
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return {"message": message, "type": kind, "param": param, "code": code}

@@ -81,7 +81,7 @@ def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
 async def close_sockets(services: Services, within_s: float) -> None:
     """Lets live sessions finish, then ends all connections. Call it before the web server closes,
     which would cut connections off and wait for polls that nobody answers."""
-    await services.live.finish_all(within_s)
+    await asyncio.gather(services.live.finish_all(within_s), services.realtime.finish_all(within_s))
     connections = list(services.sockets.eio.sockets.values())
     await asyncio.gather(*map(_close, connections), return_exceptions=True)
 
