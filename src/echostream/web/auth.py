@@ -4,10 +4,11 @@ import secrets
 
 from fastapi import Request
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 
 from echostream.errors import Unauthorized
 from echostream.settings import Settings
-from echostream.web.deps import ServicesDep
+from echostream.web.deps import Services, ServicesDep
 
 PROBES = {"/health", "/ready", "/metrics"}
 """Asked by monitoring every few seconds."""
@@ -17,20 +18,25 @@ HOLDER = "holder"
 
 
 async def require_token(request: Request, services: ServicesDep) -> None:
-    """FastAPI dependency. Raises Unauthorized if a token is set and the request lacks it, and
-    RateLimited if its client asks too often."""
-    is_known = is_authorized(services.settings, request.headers.get("authorization", ""))
-    if request.url.path not in PROBES:
-        services.rates.count(_client(services.settings, request, is_known=is_known))
+    """FastAPI dependency; see `admit`."""
+    admit(services, request, request.headers.get("authorization", ""))
+
+
+def admit(services: Services, connection: HTTPConnection, authorization: str) -> None:
+    """Raises Unauthorized if a token is set and `authorization`, the value of such a header, lacks
+    it, and RateLimited if the client asks too often."""
+    is_known = is_authorized(services.settings, authorization)
+    if connection.url.path not in PROBES:
+        services.rates.count(_client(services.settings, connection, is_known=is_known))
     if not is_known:
         raise Unauthorized("a valid bearer token is required")
 
 
-def _client(settings: Settings, request: Request, *, is_known: bool) -> str:
+def _client(settings: Settings, connection: HTTPConnection, *, is_known: bool) -> str:
     """Whose requests are counted together. Nobody else can use up those of the token."""
     if is_known and settings.api_bearer_token is not None:
         return HOLDER
-    return request.client.host if request.client else ""
+    return connection.client.host if connection.client else ""
 
 
 def is_authorized(settings: Settings, authorization: str) -> bool:

@@ -417,6 +417,15 @@ async def test_there_are_few_places() -> None:
             pass
 
 
+async def test_connections_count_as_requests() -> None:
+    async with serving(rate_limit=1, web_concurrency=1) as url:
+        async with connected(url):
+            pass
+        status, error = await refusal(url, "intent=transcription")
+        assert (status, error["code"]) == (429, "rate_limited")
+        assert error["type"] == "rate_limit_error"
+
+
 async def until_there_is_room(url: str) -> None:
     """A connection that has just been closed may hold its place for another moment."""
     await asyncio.to_thread(wait_until, lambda: sessions_of(url) == 0, "no session is left")

@@ -8,9 +8,9 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 
 from echostream.engine import LivePlace
-from echostream.errors import EchoStreamError, EventRefused, OriginNotAllowed, Unauthorized
+from echostream.errors import EchoStreamError, EventRefused, OriginNotAllowed
 from echostream.streaming import Items
-from echostream.web.auth import is_allowed_origin, is_authorized
+from echostream.web.auth import admit, is_allowed_origin
 from echostream.web.deps import Services, services_of
 from echostream.web.openai_shapes import error_body
 from echostream.web.realtime.configuration import Configuration
@@ -97,15 +97,14 @@ async def _receive(websocket: WebSocket) -> str | bytes | None:
 
 
 def _admit(websocket: WebSocket, services: Services) -> None:
-    """Raises OriginNotAllowed or Unauthorized."""
+    """Raises OriginNotAllowed, Unauthorized or RateLimited."""
     if not is_allowed_origin(services.settings, websocket.headers):
         raise OriginNotAllowed("pages of this origin may not open WebSockets; see CORS_ORIGINS")
     authorization = websocket.headers.get("authorization", "")
     for offered in websocket.scope["subprotocols"]:
         if offered.startswith(_KEY):
             authorization = f"Bearer {offered.removeprefix(_KEY)}"
-    if not is_authorized(services.settings, authorization):
-        raise Unauthorized("a valid bearer token is required")
+    admit(services, websocket, authorization)
 
 
 def _configuration(websocket: WebSocket) -> Configuration:
