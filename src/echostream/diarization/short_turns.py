@@ -5,8 +5,6 @@ So each speaker is heard once more in moments of 0.75 s. Those of one voice diff
 direction, those of two along the line between them, and that line also tells whose a moment is.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,9 +51,7 @@ def told_apart(
     """The same frames and voices, but with speakers who are several voices divided into these."""
     mixed = []
     for speaker, moments in enumerate(_alone(chances)):
-        if len(moments) >= _FEWEST and is_mixed(
-            _heard(samples, _some(moments), model, _no_report)
-        ):
+        if len(moments) >= _FEWEST and is_mixed(_heard(samples, _some(moments), model, _no_report)):
             mixed.append(speaker)
         on_share(0.5 * (speaker + 1) / len(voices))
     if not mixed:
@@ -107,7 +103,7 @@ def _no_report(_share: float) -> None:
 
 def _nearest(moments: NDArray[np.intp], frames: NDArray[np.intp]) -> NDArray[np.intp]:
     """Which moment each frame is nearest to."""
-    return np.searchsorted((moments[1:] + moments[:-1]) / 2, frames)
+    return np.asarray(np.searchsorted((moments[1:] + moments[:-1]) / 2, frames))
 
 
 def is_mixed(vectors: Vectors) -> bool:
