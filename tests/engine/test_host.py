@@ -398,7 +398,6 @@ async def test_diarization_that_ends_it_twice_costs_no_transcript(
 
 async def test_a_diarizer_out_of_memory_costs_no_transcript(own: OwnEngine, tone: Path) -> None:
     pipeline = Pipeline(Settings(), own, None, MemoryCache(60))
-    await own.start()
     process = children()
     results = [
         await pipeline.run(tone, OPTIONS, speakers=SpeakerOptions(count)) for count in (11, 2)

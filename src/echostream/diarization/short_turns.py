@@ -119,7 +119,7 @@ def _along_their_line(vectors: Vectors) -> NDArray[np.float32]:
     """Where the vectors are on the line along which they differ most."""
     around = vectors - vectors.mean(axis=0)
     line: NDArray[np.float32] = np.linalg.eigh(around.T @ around)[1][:, -1]
-    return around @ line
+    return np.asarray(around @ line)
 
 
 def voices_in(heard: Vectors, most: int) -> Vectors:
