@@ -85,5 +85,5 @@ def test_more_people_than_embeddings_are_not_invented():
 
 def test_a_moment_of_noise_is_nobody():
     vectors, people = voices(20, 1)
-    lengths = np.where(people == 1, 0.5, 2.0).astype(np.float32)
+    lengths = np.where(people == 1, 0.1, 2.0).astype(np.float32)
     assert groups(vectors, lengths, Bounds()).max() == 0

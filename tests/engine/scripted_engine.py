@@ -14,6 +14,8 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+import numpy as np
+
 from echostream.cache import NoCache
 from echostream.diarization.base import Diarization, OnShare
 from echostream.domain import (
@@ -33,7 +35,7 @@ from echostream.settings import Settings
 
 class ScriptedDiarizer:
     """Two speakers, half of the audio each. It kills itself halfway if there are 13 of them, and
-    once if there are 7."""
+    once if there are 7. For 11 it wants more memory than there is."""
 
     model = "scripted-voices"
 
@@ -42,6 +44,8 @@ class ScriptedDiarizer:
     ) -> Diarization:
         on_share(0.5)
         _die({13: "poison", 7: "once"}.get(options.count or 0, ""))
+        if options.count == 11:
+            np.ones(1 << 56)
         half_s, end_s = len(samples) / SAMPLE_RATE_HZ / 2, len(samples) / SAMPLE_RATE_HZ
         return Diarization((Turn(0.0, half_s, "A"), Turn(half_s, end_s, "B")))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 from conftest import sample_pcm
 from echostream.cache import MemoryCache
@@ -426,6 +427,28 @@ async def test_diarization_that_ends_it_twice_costs_no_transcript(
     assert [result.transcript.text for result in results] == ["word0", "word0"]
     assert [result.transcript.is_diarization_failed for result in results] == [True, False]
     assert results[1].cached
+
+
+async def test_a_diarizer_out_of_memory_costs_no_transcript(own: OwnEngine, tone: Path) -> None:
+    pipeline = Pipeline(Settings(), own, None, MemoryCache(60))
+    results = [
+        await pipeline.run(tone, OPTIONS, speakers=SpeakerOptions(count)) for count in (11, 2)
+    ]
+    assert [result.transcript.text for result in results] == ["word0", "word0"]
+    warnings = [[each.code for each in result.transcript.warnings] for result in results]
+    assert warnings == [["diarization_failed"], []]
+
+
+async def test_a_place_outlives_models_without_memory(tmp_path: Path) -> None:
+    diarizer = FakeDiarizer(error=RuntimeException("bad allocation"))
+    async with (
+        hosted(FakeTranscriber, tmp_path, diarizer=diarizer) as engine,
+        engine.take() as place,
+    ):
+        with pytest.raises(EngineError, match="the diarizer failed"):
+            await diarized(place)
+        diarizer.error = None
+        assert (await diarized(place))[-1].turns
 
 
 async def test_a_live_session_tells_speakers_after_the_engine_ended(own: OwnEngine) -> None:

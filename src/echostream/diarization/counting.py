@@ -18,12 +18,11 @@ MOST = 40
 """The most groups that are looked for."""
 _ALIKE, _ALIKE_IF_SHORT = 0.77, 0.55
 """Cosines above which two groups are one person; the second if there is hardly any speech."""
-_ENOUGH_S = 24.0
-"""Speech of a group from which the first of the two applies. Windows overlap, so this is about
-6 s of the audio."""
+_ENOUGH_S = 6.0
+"""Speech of a group from which the first of the two applies."""
 _NEAREST = 0.36
 """Groups that are nearer than this are not divided, whatever their spread."""
-_LEAST_S, _LEAST_SHARE = 1.0, 0.01
+_LEAST_S, _LEAST_SHARE = 0.25, 0.01
 """A group with less speech is not counted as a person."""
 _TYPICAL_TIGHTNESS = 0.75
 
@@ -37,7 +36,8 @@ class Bounds:
 
 
 def groups(vectors: Vectors, seconds: NDArray[np.float32], bounds: Bounds) -> Labels:
-    """The person of each embedding, counted from 0; -1 for the few that are nobody's."""
+    """The person of each embedding, counted from 0; -1 for the few that are nobody's. `seconds` is
+    how much of the audio each stands for."""
     merges = linkage(vectors, seconds)
     finest = min(len(vectors), MOST)
     cuts = [_counted(cut(merges, number), seconds) for number in range(1, finest + 1)]

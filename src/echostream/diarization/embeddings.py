@@ -11,6 +11,8 @@ from echostream.diarization.features import FRAMES_PER_S, fbank
 
 Embedding = NDArray[np.float32]
 """Unit length."""
+Embeddings = NDArray[np.float32]
+"""Shape (n, dimensions), each of unit length."""
 
 Span = tuple[int, int]
 """The first sample, and the one after the last."""
@@ -24,7 +26,7 @@ class VoiceNetwork(Protocol):
     output_size: int
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From features, shape (1, frames, 80), to a vector, shape (1, dimensions)."""
+        """From features, shape (n, frames, 80), to vectors, shape (n, dimensions)."""
 
 
 class VoiceModel:
@@ -45,6 +47,15 @@ class VoiceModel:
         vector = self._network(features[None])[0]
         norm = float(np.linalg.norm(vector))
         return (vector / norm).astype(np.float32) if norm > 0 else None
+
+    def embeddings(self, pieces: Sequence[Samples]) -> Embeddings:
+        """How pieces of the same length sound; several at once take less time."""
+        features = np.array([fbank(piece) for piece in pieces])
+        features -= features.mean(axis=1, keepdims=True)
+        vectors = self._network(features)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        units: Embeddings = vectors / np.maximum(lengths, np.float32(1e-9))
+        return units
 
 
 def _shortened(spans: Sequence[Span], longest_s: float) -> list[Span]:

@@ -22,11 +22,12 @@ from echostream.diarization.segmentation import (
     FRAMES_PER_S,
     SegmentationModel,
 )
+from echostream.diarization.short_turns import told_apart
 from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, Turn, Voice
 from echostream.errors import ModelUnavailable
 
-_SEGMENTATION_SHARE, _VOICES_SHARE = 0.35, 0.4
-"""The shares of the time that the first two steps take; the second pass takes the rest."""
+_SEGMENTATION_SHARE, _VOICES_SHARE, _SECOND_PASS_SHARE = 0.2, 0.35, 0.35
+"""The shares of the time that the first steps take; short turns take the rest."""
 _VOICE_LEAST_S = 1.5
 """Speech that it takes to tell how somebody sounds."""
 _VOICE_MOST_S = 60.0
@@ -64,6 +65,7 @@ class OnnxDiarizer:
             on_share(1.0)
             return Diarization()
         in_second_pass = _SEGMENTATION_SHARE + _VOICES_SHARE
+        in_short_turns = in_second_pass + _SECOND_PASS_SHARE
         people = people_of(
             samples, windows, use.voices, report.part(_SEGMENTATION_SHARE, in_second_pass)
         )
@@ -78,7 +80,10 @@ class OnnxDiarizer:
             told.voices,
             bounds,
             use.voices,
-            report.part(in_second_pass, 1),
+            report.part(in_second_pass, in_short_turns),
+        )
+        chances, voices = told_apart(
+            samples, chances, voices, bounds, use.voices, report.part(in_short_turns, 1)
         )
         on_share(1.0)
         return self._named(stretches(chances), voices, options)

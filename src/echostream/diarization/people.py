@@ -16,6 +16,7 @@ from echostream.diarization.segmentation import (
     FRAMES_PER_S,
     PEOPLE,
     STEP,
+    WINDOW,
     Segmentation,
 )
 
@@ -95,7 +96,8 @@ def tell_apart(people: People, bounds: Bounds) -> Told | None:
         return None
     vectors = people.voices[used]
     # Even speech that is never without others counts a little.
-    seconds = (np.minimum(people.alone_s[used], _LONGEST_S) + 0.2).astype(np.float32)
+    heard_s = np.minimum(people.alone_s[used], _LONGEST_S) + 0.2
+    seconds = (heard_s * (STEP / WINDOW)).astype(np.float32)  # windows overlap
     found = groups(vectors, seconds, bounds)
     kept = found >= 0
     middles = centroids(vectors[kept], seconds[kept], found[kept])

@@ -17,7 +17,7 @@ from echostream.diarization.counting import Bounds, groups
 from echostream.diarization.embeddings import Embedding, VoiceModel
 from echostream.diarization.people import spans_of
 from echostream.diarization.reconstruction import Stretch, stretches
-from echostream.diarization.segmentation import FRAME, FRAMES_PER_S, STEP, WINDOW
+from echostream.diarization.segmentation import FRAME, FRAMES_PER_S
 
 _SHORTEST_FRAMES, _LONGEST_FRAMES = round(1.0 * FRAMES_PER_S), round(2.4 * FRAMES_PER_S)
 """How long the pieces of a turn are. What is left of it at its end may be shorter."""
@@ -31,8 +31,6 @@ _UNCLEAR_S = 0.4
 _LEAST_FRAMES = round(_UNCLEAR_S * FRAMES_PER_S)
 _NEARER = 0.05
 """How much nearer another voice must be for a piece of a turn to move to it."""
-_TIMES_HEARD = WINDOW / STEP
-"""Windows overlap so much, and the counting is of windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ def _grouped(pieces: Sequence[Piece], bounds: Bounds) -> Labels:
         used[:] = True
     if used.any():
         vectors = np.array([piece.embedding for piece in pieces])[used]
-        labels[used] = groups(vectors, seconds[used] * np.float32(_TIMES_HEARD), bounds)
+        labels[used] = groups(vectors, seconds[used], bounds)
     return labels
 
 

@@ -22,8 +22,8 @@ FRAMES_PER_S = SAMPLE_RATE_HZ / FRAME
 FRAME_CENTRE = 991 / 2
 """The middle of the samples that the first judgement is about."""
 WINDOW = 10 * SAMPLE_RATE_HZ
-STEP_FRAMES = 148
-"""2.5 s from one window to the next, in whole frames so that all windows share one grid."""
+STEP_FRAMES = 197
+"""3.3 s from one window to the next, in whole frames so that all windows share one grid."""
 STEP = STEP_FRAMES * FRAME
 _BATCH = 8
 _BEYOND_DOUBT = 0.8
