@@ -159,6 +159,7 @@ class TestWholeSession:
         await client.call("end_audio")
         final = await client.first("audio_final")
         [told] = client.all("insights_update")
+        assert [item.pop("id") for item in told["insights"]["details"]["action_items"]] == [1]
         assert told == {"audioId": final["audioId"], "insights": final["insights"]}
         names = [name for name, _ in client.heard]
         assert names.index("insights_update") < names.index("audio_final")

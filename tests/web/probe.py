@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import httpx2 as httpx
 
 _EVERY_S = 0.02
-LONGEST_S = 1.0
-"""How long an answer may take, whatever else the process is asked."""
+LONGEST_S = 3.0
+"""How long an answer may take, whatever else the process is asked: a second on a quiet machine, and as
+other tests keep all cores busy, more here. What this is about took 7 s and more."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 
 from conftest import running
 from echostream.insights import ExtractiveInsights, OfflineAnswers
+from echostream.options import MOST_CHARS
 from fakes import FakeTranscriber, fake_pipeline
 from insights.offline.rude_texts import TEXTS, long
 from web.probe import probing
@@ -42,7 +43,7 @@ def test_nobody_waits_for_rude_texts(client: httpx.Client, url: str) -> None:
 
 @pytest.mark.parametrize("name", ["dots", "short words", "one word", "empty lines", "Chinese"])
 def test_nobody_waits_for_the_longest_text(client: httpx.Client, url: str, name: str) -> None:
-    body = json.dumps({"transcript": long(name, 2_000_000)})
+    body = json.dumps({"transcript": long(name, 5_000_000)}, ensure_ascii=False)
     with probing(url), pytest.raises(httpx.ReadTimeout):
         client.post("/insights", content=body, timeout=3)
 
@@ -50,8 +51,8 @@ def test_nobody_waits_for_the_longest_text(client: httpx.Client, url: str, name:
 @pytest.mark.parametrize(
     "body",
     [
-        {"transcript": "a" * 2_000_001},
-        {"segments": [{"id": number, "text": "a" * 50} for number in range(40_001)]},
+        {"transcript": "a" * (MOST_CHARS + 1)},
+        {"segments": [{"id": number, "text": "a" * 200} for number in range(40_001)]},
     ],
     ids=["transcript", "segments"],
 )

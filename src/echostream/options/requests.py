@@ -22,8 +22,8 @@ from echostream.options.templates import ChosenTemplate
 
 M = TypeVar("M", bound=BaseModel)
 
-MOST_CHARS = 2_000_000
-"""Of a given transcript: what is said in forty hours."""
+MOST_CHARS = 8_000_000
+"""Of a given transcript: more than anybody says in a week, by day and night."""
 _MOST_CAUTIONS = 20
 _LONGEST_NAME = 60
 """How many characters of an unknown field's name are repeated to the sender."""
