@@ -10,8 +10,8 @@ import httpx2 as httpx
 
 _EVERY_S = 0.02
 LONGEST_S = 3.0
-"""How long an answer may take, whatever else the process is asked: a second on a quiet machine, and as
-other tests keep all cores busy, more here. What this is about took 7 s and more."""
+"""How long an answer may take, whatever else the process is asked. A second on a quiet machine, but
+other tests keep this one busy. The faults that this is about took 7 s and more."""
 
 
 @dataclass
