@@ -23,7 +23,8 @@ SLOW = (
     *("test_webhooks.py", "deploy/test_haproxy.py", "web/test_rude_bodies.py"),
     *("web/test_rude_texts.py", "insights/offline/test_rude_texts.py"),
     *("web/test_finalize.py", "test_pipeline.py", "diarization/test_onnx.py", "web/test_busy.py"),
-    *("engine/test_sharing.py",),
+    *("web/test_models.py", "insights/offline/test_extractive.py", "test_cache.py"),
+    *("engine/test_sharing.py", "web/test_server.py", "web/test_patience.py", "test_speakers.py"),
 )
 """Files and folders whose tests start programs, browsers or models, or take long for other reasons,
 the longest first: where several processes share the tests, no long file is then left for the end.
