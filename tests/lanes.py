@@ -1,5 +1,6 @@
 """The order of the tests, and the lane of those that are over soon (`--quick`)."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank(item.path))
 
 
+@cache
 def rank(path: Path) -> int:
     """Place in `SLOW`, which is its length for all that is not in there."""
     for place, name in enumerate(SLOW):
