@@ -43,6 +43,8 @@ _LINK_BROKE = (
     "The connection to the API broke. The recording goes on, and the text when the API is back."
 )
 
+_ONCE_MORE = "The whole recording is read once more, for a better text"
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -186,6 +188,7 @@ class LiveSession:
             {"audioName": self._wanted.name, **_asked(self._wanted.request)},
             on_partial=self._take_text,
             on_fault=self._note,
+            on_progress=self._take_progress,
             on_link=self._take_link,
         )
         try:
@@ -251,6 +254,10 @@ class LiveSession:
         self.tentative = message["tentative"]
         self.lag_ms = message["lagMs"]
         self._tell()
+
+    def _take_progress(self, message: Json) -> None:
+        # In tens, because a screen reader reads out every change.
+        self._note(f"{_ONCE_MORE}: {message['progress'] // 10 * 10:.0f}%")
 
     def _take_link(self, is_up: bool) -> None:
         self._is_linked = is_up

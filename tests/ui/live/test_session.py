@@ -1,4 +1,4 @@
-"""Live recordings on the frontend's server, while no API answers: nothing may be lost."""
+"""Live recordings on the frontend's server, mostly while no API answers: nothing may be lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from conftest import SAMPLE
 from echostream_ui.api_client import ApiClient, Options
 from echostream_ui.intake import Intake
 from echostream_ui.intake.remux import make_seekable
@@ -14,6 +15,7 @@ from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.live.session import LiveSession, Target, Wanted
 from echostream_ui.live.sessions import LiveSessions
 from echostream_ui.tickets import Tickets
+from web.process import ServerProcess
 
 _NOBODY = "http://127.0.0.1:1"
 
@@ -30,11 +32,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path) -> AsyncIterator[Bench]:
+async def bench(folder: Path, url: str = _NOBODY) -> AsyncIterator[Bench]:
     """One run of the frontend."""
-    api = ApiClient(_NOBODY, None)
+    api = ApiClient(url, None)
     intake = Intake(api, Staging(folder / "staging"), at_once=1)
-    sessions = LiveSessions(Target(_NOBODY, None, intake), grace_s=0.01)
+    sessions = LiveSessions(Target(url, None, intake), grace_s=0.01)
     with closing(SqliteStore(folder)) as store:
         yield Bench(store, intake, sessions)
         await sessions.aclose()
@@ -72,6 +74,19 @@ async def test_a_browser_that_does_not_come_back(tmp_path: Path) -> None:
         assert media.size_bytes == 5
         await session.append(b"too late")
         assert session.pieces == 1
+
+
+async def test_the_final_pass_is_told(tmp_path: Path, api: ServerProcess) -> None:
+    async with bench(tmp_path, api.url) as here:
+        session = await here.sessions.begin(here.wanted, ".wav")
+        await session.append(SAMPLE.read_bytes())
+        session.stop()
+        notices = set()
+        while session.ended is None:
+            await session.news.wait()
+            notices.add(session.notice)
+        assert session.ended.how == "saved"
+        assert any("is read once more" in notice for notice in notices if notice)
 
 
 async def test_a_recording_without_a_sound(tmp_path: Path) -> None:
