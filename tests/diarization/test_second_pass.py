@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from echostream.diarization.base import Samples
-from echostream.diarization.counting import Bounds
+from echostream.diarization.counting import Bounds, groups
 from echostream.diarization.embeddings import VoiceModel
 from echostream.diarization.reconstruction import Stretch
-from echostream.diarization.second_pass import corrected, cut_up
+from echostream.diarization.second_pass import corrected, cut_up, first_alike
 from echostream.diarization.segmentation import FRAME, FRAMES_PER_S
 
 SECOND = round(FRAMES_PER_S)
@@ -107,3 +107,19 @@ def test_turns_are_cut_where_it_is_quiet():
     hum[int(1.6 * 16_000) : int(1.8 * 16_000)] = 0
     cut = next(cut_up(Stretch(0, 4 * SECOND, 0, 1.0), hum.astype(np.int16)))
     assert 1.6 < cut.stop / FRAMES_PER_S < 1.8
+
+
+def test_a_sound_that_is_played_again_counts_once():
+    """Its copies would pass for one more person: they are all alike, and what one person says is
+    not."""
+    draw = np.random.default_rng(7)
+    person, odd = draw.normal(size=(2, 192))
+    spoken = [person + 0.6 * draw.normal(size=192) for _ in range(240)]
+    played = [odd + 0.6 * person + 0.01 * draw.normal(size=192) for _ in range(12)]
+    vectors = np.array([*spoken, *played], np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert groups(vectors, np.full(len(vectors), 2.0, np.float32), ANY).max() == 1
+    firsts = first_alike(vectors)
+    assert firsts.tolist() == [*range(240), *[240] * 12]
+    once = np.unique(firsts)
+    assert groups(vectors[once], np.full(len(once), 2.0, np.float32), ANY).max() == 0

@@ -29,6 +29,8 @@ _CLEAR_S = 0.8
 _UNCLEAR_S = 0.4
 """As little is used if more people were told than there are clear pieces."""
 _LEAST_FRAMES = round(_UNCLEAR_S * FRAMES_PER_S)
+_SAME_SOUND = 0.95
+"""The cosine of two pieces from which they are the same sound, and not only of the same voice."""
 _NEARER = 0.05
 """How much nearer another voice must be for a piece of a turn to move to it."""
 
@@ -114,8 +116,21 @@ def _grouped(pieces: Sequence[Piece], bounds: Bounds) -> Labels:
         used[:] = True
     if used.any():
         vectors = np.array([piece.embedding for piece in pieces])[used]
-        labels[used] = groups(vectors, seconds[used], bounds)
+        firsts, numbers = np.unique(first_alike(vectors), return_inverse=True)
+        if len(firsts) < bounds.least:
+            firsts = numbers = np.arange(len(vectors))
+        labels[used] = groups(vectors[firsts], seconds[used][firsts], bounds)[numbers]
     return labels
+
+
+def first_alike(vectors: Vectors) -> NDArray[np.intp]:
+    """For each embedding, the first one of the same sound. A sound that is played again and again,
+    such as a jingle or a repeated sentence, says no more of who speaks than once, but its copies
+    are so alike that they would pass for a person."""
+    firsts = np.arange(len(vectors))
+    for number, vector in enumerate(vectors):
+        firsts[number] = firsts[np.argmax(vectors[: number + 1] @ vector >= _SAME_SOUND)]
+    return firsts
 
 
 def _regrouped(
