@@ -42,7 +42,7 @@ def opened(page: Page, frontend: Site, store: SqliteStore, answer: dict[str, Any
     def add_and_open(response: dict[str, Any] | None = None, **more: Any) -> str:
         media_id = add_recording(store, response or answer, **more)
         page.goto(f"{frontend.url}/recording?id={media_id}")
-        expect(page.locator(".line").first).to_be_visible()
+        expect(page.locator(".line").first).to_be_visible(timeout=90_000)
         return media_id
 
     return add_and_open

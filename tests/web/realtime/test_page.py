@@ -55,11 +55,13 @@ def test_live(tmp_path: Path) -> None:
             page.get_by_label("Protocol").select_option(protocol)
             page.get_by_role("button", name="Record").click()
             certain = page.locator("#certain")
-            # Of the last character, the tests' small model is not sure.
-            expect(certain).to_contain_text(spoken(QUESTION)[:-1], timeout=WAIT_MS)
+            # The microphone may come on in the middle of the question, of which the tests' small
+            # model then is not sure but for the end.
+            said = spoken(QUESTION)[:-1].split()[-1]
+            expect(certain).to_contain_text(said, timeout=WAIT_MS)
             page.get_by_role("button", name="Stop").click()
             expect(page.get_by_role("button", name="Record")).to_be_enabled(timeout=WAIT_MS)
-            expect(certain).to_contain_text(spoken(QUESTION)[:-1])
+            expect(certain).to_contain_text(said)
             expect(page.get_by_role("alert")).to_have_text("")
             context.close()
 
