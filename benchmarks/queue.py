@@ -20,7 +20,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from echostream.jobs import JobQueue, new_job_id
-from echostream.jobs.worker import ActiveJob, Handler, JobWorker, WorkerOptions
+from echostream.jobs.active import ActiveJob, JobEnd
+from echostream.jobs.worker import Handler, JobWorker, WorkerOptions
 
 CONCURRENCY = 2
 WORK_S = 0.5
@@ -76,7 +77,7 @@ async def _run(url: str, handler: Handler, jobs: int) -> float:
     left = jobs
     done = asyncio.Event()
 
-    async def count(_job_id: str, _data: dict[str, Any], _completed: bool) -> None:
+    async def count(_end: JobEnd) -> None:
         nonlocal left
         left -= 1
         if not left:
@@ -97,7 +98,7 @@ async def _latencies(url: str, jobs: int) -> list[float]:
         started.put_nowait(time.perf_counter())
         return {}
 
-    async def ignore(_job_id: str, _data: dict[str, Any], _completed: bool) -> None:
+    async def ignore(_end: JobEnd) -> None:
         pass
 
     found: list[float] = []

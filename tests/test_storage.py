@@ -178,12 +178,16 @@ class TestStagedAudio:
         assert place.files() == {"staged/job_1": 3}
 
     async def test_missing(self, storage: Storage) -> None:
+        await storage.check()  # as every process does that uses it
         with pytest.raises(StagedAudioMissing) as caught:
             await read(storage, "job_1")
-        assert not caught.value.retryable
+        assert caught.value.fault == "input"
         await storage.stage("job_2", io.BytesIO(b"audio"))
         with pytest.raises(StagedAudioMissing):
             await read(storage, "job_1")
+        assert not await storage.is_staged("job_1")
+        assert not await storage.is_staged("job")  # as the beginning of another name
+        assert await storage.is_staged("job_2")
 
     async def test_unstage_removes_it_and_does_not_mind_its_absence(
         self, storage: Storage, place: Place
@@ -208,6 +212,7 @@ class TestStagedAudio:
 
     async def test_other_hosts_see_it(self, storage: Storage, place: Place) -> None:
         other = Storage(place.url)
+        await other.check()
         with pytest.raises(StagedAudioMissing):
             await read(other, "job_1")
         await storage.stage("job_1", io.BytesIO(b"audio"))
@@ -427,7 +432,7 @@ class TestCheck:
             with pytest.raises(StorageUnavailable) as caught:
                 await attempt
             assert "127.0.0.1" not in str(caught.value)
-            assert caught.value.retryable
+            assert caught.value.fault == "ours"
 
     async def test_names_no_path(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()

@@ -156,7 +156,7 @@ async def test_unpadded_secret_signs_alike(site: Site) -> None:
 async def test_message_id_that_would_blur_the_signature(site: Site, message_id: str) -> None:
     with pytest.raises(WebhookFailed, match="id of the message") as caught:
         await send(sender(), site.url("/hook"), message_id=message_id)
-    assert not caught.value.retryable
+    assert caught.value.fault == "input"
     assert site.connections == 0
 
 
@@ -186,7 +186,7 @@ async def test_any_other_status_is_worth_another_attempt(site: Site, status: int
     site.pages["/hook"] = answer(b"", status=f"{status} x")
 
     error = await failed(site)
-    assert (error.retryable, error.answer_status, error.retry_after_s) == (True, status, None)
+    assert (error.fault, error.answer_status, error.retry_after_s) == ("unclear", status, None)
     assert f"answered {status}" in str(error)
 
 
@@ -194,7 +194,7 @@ async def test_gone_is_final(site: Site) -> None:
     site.pages["/hook"] = answer(b"", "Retry-After: 5", status="410 Gone")
 
     error = await failed(site)
-    assert (error.retryable, error.answer_status, error.retry_after_s) == (False, 410, None)
+    assert (error.fault, error.answer_status, error.retry_after_s) == ("input", 410, None)
     assert str(error) == "The receiver answered 410 (Gone)."
 
 
@@ -204,7 +204,7 @@ async def test_redirects_are_not_followed(site: Site, status: int) -> None:
     site.pages["/there"] = answer(b"here I am")
 
     error = await failed(site)
-    assert (error.retryable, error.answer_status) == (True, status)
+    assert (error.fault, error.answer_status) == ("unclear", status)
     assert len(site.requests) == 1
 
 
@@ -253,7 +253,7 @@ async def test_the_whole_attempt_is_limited_in_time(site: Site, page: Answer) ->
     site.pages["/hook"] = page
 
     error = await failed(site, timeout_s=0.2)
-    assert (error.retryable, error.answer_status) == (True, None)
+    assert (error.fault, error.answer_status) == ("unclear", None)
     assert str(error) == "The delivery took longer than 0.2 s."
     gc.collect()  # an unclosed socket would be a warning, which is an error
 
@@ -306,7 +306,7 @@ async def test_what_is_no_answer_is_worth_another_attempt(site: Site, page: byte
     site.pages["/hook"] = page
 
     error = await failed(site)
-    assert (error.retryable, error.answer_status) == (True, None)
+    assert (error.fault, error.answer_status) == ("unclear", None)
 
 
 async def test_refused_connection_is_worth_another_attempt() -> None:
@@ -314,13 +314,13 @@ async def test_refused_connection_is_worth_another_attempt() -> None:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(WebhookFailed, match="No valid connection") as caught:
             await send(sender(), f"http://127.0.0.1:{unused.getsockname()[1]}/")
-    assert caught.value.retryable
+    assert caught.value.fault == "unclear"
 
 
 async def test_unknown_name_is_worth_another_attempt() -> None:
     with pytest.raises(WebhookFailed, match="cannot be resolved") as caught:
         await send(sender(network=Network(resolve=Names())), "http://nowhere.test/")
-    assert caught.value.retryable
+    assert caught.value.fault == "unclear"
 
 
 async def test_cancelling_is_not_taken_for_a_failure(site: Site) -> None:
@@ -348,7 +348,7 @@ async def test_cancelling_is_not_taken_for_a_failure(site: Site) -> None:
 async def test_private_addresses_are_left_alone(site: Site, host: str) -> None:
     with pytest.raises(WebhookFailed) as caught:
         await send(sender(allow_private=False), site.url("/hook", host))
-    assert not caught.value.retryable
+    assert caught.value.fault == "input"
     assert site.connections == 0
 
 
@@ -360,7 +360,7 @@ async def test_a_name_is_resolved_once_and_its_address_checked(site: Site) -> No
     assert await send(guarded, site.url("/hook", "rebind.test")) == 204
     with pytest.raises(WebhookFailed, match="not public") as caught:
         await send(guarded, site.url("/hook", "rebind.test"))
-    assert not caught.value.retryable
+    assert caught.value.fault == "input"
     assert wire.reached == [PUBLIC]
     assert head_of(site.requests[0])["host"] == f"rebind.test:{site.port}"
 
@@ -385,7 +385,7 @@ async def test_certificates_are_of_the_name(tmp_path: Path) -> None:
 async def test_what_is_no_plain_http_url_is_final(url: str) -> None:
     with pytest.raises(WebhookFailed) as caught:
         await send(sender(), url)
-    assert not caught.value.retryable
+    assert caught.value.fault == "input"
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ def test_callback_urls_taken_at_request_time() -> None:
 
 async def test_without_a_secret_nothing_is_sent(site: Site) -> None:
     error = await failed(site, secret=None)
-    assert not error.retryable
+    assert error.fault == "input"
     assert "WEBHOOK_SECRET" in str(error)
     assert site.connections == 0
 

@@ -29,9 +29,11 @@
     ├── AnswerFailed              the language model gave no answer to a question
     ├── ModelNotFound             there is no model of that name
     ├── JobNotFound               there is no such job, or no longer
+    ├── JobCompleted              a job that is to be tried again has its result
     ├── EngineError               the speech engine failed
     │   ├── ModelUnavailable      its model cannot be loaded
     │   └── EngineRestarted       its process ended and is being restarted
+    │       └── EngineAway        it has not come back
     ├── StorageFull               no room for the upload
     ├── StorageUnavailable        the job storage cannot be reached or refuses access
     ├── StagedAudioMissing        a job's audio is gone
@@ -40,9 +42,15 @@
     ├── MissingExtra              a feature needs a library that is not installed
     └── InsightsError             a provider failed; another one is used
 
-Clients match on `code`. `status` is the HTTP status, and `retryable` says whether the same request
-may succeed later. Each transport maps errors to responses in one place.
+Clients match on `code`. `status` is the HTTP status, and `fault` says whose fault it is, which
+decides what becomes of a job. Each transport maps errors to responses in one place.
 """
+
+from typing import Literal
+
+Fault = Literal["input", "ours", "unclear"]
+"""`input`: a job fails at once, since its input will be the same next time. `ours`: it waits until
+what failed is back. `unclear`: it is tried a few times."""
 
 
 class EchoStreamError(Exception):
@@ -50,7 +58,7 @@ class EchoStreamError(Exception):
 
     code = "process_failed"
     status = 500
-    retryable = False
+    fault: Fault = "unclear"
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -62,6 +70,7 @@ class InvalidRequest(EchoStreamError):
 
     code = "invalid_request"
     status = 422
+    fault = "input"
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
@@ -103,7 +112,6 @@ class Unauthorized(EchoStreamError):
 class RateLimited(EchoStreamError):
     code = "rate_limited"
     status = 429
-    retryable = True
 
 
 class RequestTimeout(EchoStreamError):
@@ -119,6 +127,7 @@ class OriginNotAllowed(EchoStreamError):
 class AudioError(EchoStreamError):
     code = "invalid_audio"
     status = 422
+    fault = "input"
 
 
 class InvalidAudio(AudioError):
@@ -143,10 +152,11 @@ class FetchError(EchoStreamError):
 class UrlNotAllowed(FetchError):
     code = "url_not_allowed"
     status = 400
+    fault = "input"
 
 
 class UrlFetchFailed(FetchError):
-    retryable = True
+    pass
 
 
 class LiveError(EchoStreamError):
@@ -157,7 +167,6 @@ class LiveError(EchoStreamError):
 class TooFast(LiveError):
     code = "too_fast"
     status = 429
-    retryable = True
 
 
 class AudioIdTaken(LiveError):
@@ -185,13 +194,13 @@ class SessionExpired(LiveError):
 class ServerBusy(EchoStreamError):
     code = "server_busy"
     status = 503
-    retryable = True
+    fault = "ours"
 
 
 class QueueUnavailable(EchoStreamError):
     code = "queue_unavailable"
     status = 503
-    retryable = True
+    fault = "ours"
 
 
 class InsightsOff(EchoStreamError):
@@ -207,12 +216,12 @@ class NoLanguageModel(EchoStreamError):
 class AnswerFailed(EchoStreamError):
     code = "answer_failed"
     status = 502
-    retryable = True
 
 
 class ModelNotFound(EchoStreamError):
     code = "model_not_found"
     status = 404
+    fault = "input"
 
 
 class JobNotFound(EchoStreamError):
@@ -220,26 +229,39 @@ class JobNotFound(EchoStreamError):
     status = 404
 
 
+class JobCompleted(EchoStreamError):
+    code = "job_completed"
+    status = 409
+
+
 class EngineError(EchoStreamError):
     code = "process_failed"
     status = 500
-    retryable = True
 
 
 class ModelUnavailable(EngineError):
     code = "model_unavailable"
     status = 503
+    fault = "ours"
 
 
 class EngineRestarted(EngineError):
+    """Raised when the engine ends again and again; the recording may be the reason."""
+
     code = "engine_restarted"
     status = 503
+
+
+class EngineAway(EngineRestarted):
+    """The engine has ended and does not come back, whatever it was asked."""
+
+    fault = "ours"
 
 
 class StorageFull(EchoStreamError):
     code = "storage_full"
     status = 507
-    retryable = True
+    fault = "ours"
 
 
 class StorageUnavailable(EchoStreamError):
@@ -247,7 +269,7 @@ class StorageUnavailable(EchoStreamError):
 
     code = "storage_unavailable"
     status = 503
-    retryable = True
+    fault = "ours"
 
 
 class StagedAudioMissing(EchoStreamError):
@@ -255,11 +277,13 @@ class StagedAudioMissing(EchoStreamError):
 
     code = "staged_audio_missing"
     status = 410
+    fault = "input"
 
 
 class Cancelled(EchoStreamError):
     code = "cancelled"
     status = 499
+    fault = "input"
 
 
 class MissingExtra(EchoStreamError):
@@ -268,6 +292,7 @@ class MissingExtra(EchoStreamError):
 
     code = "not_installed"
     status = 501
+    fault = "ours"
 
 
 class InsightsError(EchoStreamError):
@@ -278,7 +303,7 @@ class InsightsError(EchoStreamError):
 
 
 class WebhookFailed(EchoStreamError):
-    """One attempt failed. Clients never see it. `retryable` and `retry_after_s` say what is next.
+    """One attempt failed. Clients never see it. `fault` and `retry_after_s` say what is next.
 
     `answer_status` is the receiver's HTTP status; None if it sent none.
     """
@@ -295,5 +320,5 @@ class WebhookFailed(EchoStreamError):
         answer_status: int | None = None,
     ) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
-        self.retryable = retryable
+        self.fault = "unclear" if retryable else "input"
         self.answer_status = answer_status

@@ -66,6 +66,26 @@ def is_refusal(fault: BaseException | None) -> bool:
     return isinstance(fault, AuthenticationError)
 
 
+_REFUSALS = {
+    "OOM": "Redis has no memory left (maxmemory)",
+    "MISCONF": "Redis cannot save its data and refuses to write",
+    "READONLY": "Redis is a replica and refuses to write",
+    "NOREPLICAS": "Redis has too few replicas and refuses to write",
+}
+
+
+def write_refusal(fault: BaseException) -> str | None:
+    """Returns why Redis, which answers, rejects commands that write; None for other faults."""
+    from redis.exceptions import OutOfMemoryError, ReadOnlyError
+
+    # The client cuts off the codes that it knows.
+    if isinstance(fault, OutOfMemoryError):
+        return _REFUSALS["OOM"]
+    if isinstance(fault, ReadOnlyError):
+        return _REFUSALS["READONLY"]
+    return _REFUSALS.get(str(fault).partition(" ")[0])
+
+
 def database_of(client: "Redis") -> int:
     """Returns the number of the database that a client uses."""
     return int(client.connection_pool.connection_kwargs.get("db") or 0)

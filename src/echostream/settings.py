@@ -208,8 +208,14 @@ class Settings(BaseSettings):
     job_timeout_s: float = Field(14_400.0, gt=0)
     """Longest time one attempt at a job may take."""
 
+    job_patience_s: float = Field(86_400.0, ge=0)
+    """How long a job that fails through no fault of its own waits, because a disk is full or the
+    storage or the engine is away. It is tried again with pauses that grow to ten minutes; then it
+    fails, and `POST /job/{id}/retry` tries it once more."""
+
     job_retention_s: int = Field(604_800, ge=60)
-    """How long finished jobs and their results are kept."""
+    """How long finished jobs and their results are kept, and the audio of jobs that failed through
+    no fault of their own."""
 
     job_lock_s: float = Field(60.0, gt=0)
     """A worker that sends no sign of life for this long loses its job."""

@@ -32,6 +32,8 @@ from echostream.storage import Storage
 
 TIMED_WORKER = Path(__file__).parent / "timed_worker.py"
 SOURCES = Path(echostream.__file__).parent.parent
+KEEPS_AUDIO = ("process_failed", "job_timeout", "job_stalled", "storage_unavailable")
+"""Failures after which a job may be tried again."""
 LOCK_S = 3.0
 """Short, so that lost jobs come back soon, yet longer than a busy machine holds a loop up."""
 
@@ -290,8 +292,11 @@ class Jobs:
         return await until(look, timeout_s, what=f"{states} of {job_id}")
 
     async def ended(self, job_id: str, timeout_s: float = 40.0) -> JobStatus:
-        """The job, once it has ended and its audio is gone."""
+        """The job, once it has ended and its audio is gone, if it is not kept."""
         status = await self.reached(job_id, "completed", "failed", timeout_s=timeout_s)
+        if status.error in KEEPS_AUDIO:
+            assert await self.storage.is_staged(job_id) == ("audio" in status.data)
+            return status
         await until(lambda: job_id not in self.place.staged(), 5, what="removal of the audio")
         return status
 

@@ -251,7 +251,9 @@ def test_a_fault_that_may_pass_is_tried_again(service: Service) -> None:
     with service.api() as client, service.worker(caching(engine)):
         job_id = upload(client)
         job = in_state(client, job_id, "delayed")
-        assert set(job) == FIXED | TIMES
+        assert set(job) == FIXED | TIMES | {"lastFailure", "retryAt"}
+        assert job["lastFailure"] == {"error": "process_failed", "message": "the engine broke"}
+        assert abs(job["retryAt"] - time.time()) < 10
         assert [found["jobId"] for found in listed(client, state="delayed")] == [job_id]
         engine.error = None
         job = ended(client, job_id)

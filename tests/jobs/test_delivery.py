@@ -13,6 +13,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from echostream.jobs import JobQueue, JobStatus
+from echostream.worker import outbox
 from jobs.api_support import (
     Message,
     Receiver,
@@ -83,24 +84,14 @@ def assert_no_more_than(count: int, client: httpx.Client, hook: Receiver) -> Non
     assert len(hook.messages) == count + 1
 
 
-def deliver_soon(service: Service, job_id: str, hook: Receiver, backoff_ms: int) -> None:
-    """Queue the delivery ahead of the worker, which then keeps to this one and its shorter waits,
-    since adding an id twice changes nothing."""
-
-    async def add(webhooks: JobQueue) -> None:
-        await webhooks.add(
-            f"{job_id}-webhook",
-            "deliver",
-            {"jobId": job_id, "url": hook.url()},
-            attempts=12,
-            backoff_ms=backoff_ms,
-        )
-
-    on_webhooks(service, add)
+def repeat_soon(monkeypatch: pytest.MonkeyPatch, backoff_ms: int) -> None:
+    """Make the first pause between two attempts shorter."""
+    monkeypatch.setattr(outbox, "_BACKOFF_MS", backoff_ms)
 
 
-def delivery_of(service: Service, job_id: str) -> JobStatus:
-    return on_webhooks(service, lambda webhooks: webhooks.status(f"{job_id}-webhook"))
+def delivery_of(service: Service, job: dict[str, Any]) -> JobStatus:
+    number = f"{job['jobId']}-webhook-{round(job['finishedAt'] * 1000)}"
+    return on_webhooks(service, lambda webhooks: webhooks.status(number))
 
 
 def on_webhooks(service: Service, work: Any) -> Any:
@@ -180,11 +171,13 @@ def test_nobody_is_told_unasked(service: Service) -> None:
 # --- tried again ----------------------------------------------------------------------------------
 
 
-def test_a_receiver_that_fails_twice(service: Service, hook: Receiver) -> None:
+def test_a_receiver_that_fails_twice(
+    service: Service, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeat_soon(monkeypatch, 300)
     hook.answers = [(500, {}), (302, {"Location": hook.url("/elsewhere")})]
     with service.api() as client:
         job_id = note(client, hook)
-        deliver_soon(service, job_id, hook, backoff_ms=300)
         with service.worker():
             assert delivered(client, job_id) == {"state": "delivered", "attempts": 3}
             messages = list(hook.messages)
@@ -214,7 +207,6 @@ def test_a_receiver_that_is_gone(service: Service, hook: Receiver) -> None:
     hook.answers = [(410, {})]
     with service.api() as client:
         job_id = note(client, hook)
-        deliver_soon(service, job_id, hook, backoff_ms=50)
         with service.worker():
             webhook = delivered(client, job_id)
             assert (webhook["state"], webhook["attempts"]) == ("failed", 1)
@@ -224,17 +216,18 @@ def test_a_receiver_that_is_gone(service: Service, hook: Receiver) -> None:
             assert_no_more_than(1, client, hook)
 
 
-def test_a_job_that_is_removed_meanwhile(service: Service, hook: Receiver) -> None:
+def test_a_job_that_is_removed_meanwhile(
+    service: Service, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeat_soon(monkeypatch, 1000)
     hook.answers = [(500, {})]
     with service.api() as client:
         job_id = note(client, hook)
-        deliver_soon(service, job_id, hook, backoff_ms=1000)
         with service.worker():
             hook.wait_for(1)
+            job = job_of(client, job_id)
             client.delete(f"/job/{job_id}").raise_for_status()
-            wait_until(
-                lambda: delivery_of(service, job_id).state == "completed", "the delivery ends"
-            )
+            wait_until(lambda: delivery_of(service, job).state == "completed", "the delivery ends")
             assert_no_more_than(1, client, hook)
 
 

@@ -34,7 +34,7 @@ from echostream.engine.wire import (
     Transcribe,
     Watch,
 )
-from echostream.errors import EchoStreamError, EngineRestarted, ServerBusy
+from echostream.errors import EchoStreamError, EngineAway, EngineRestarted, ServerBusy
 from echostream.links import Link, answered
 
 log = structlog.get_logger(__name__)
@@ -130,7 +130,7 @@ class RemoteEngine:
                 raise
             else:
                 return link
-        raise restarted()
+        raise restarted(EngineAway)
 
     async def _connect(self) -> Link:
         """Connects; waits for an engine that is being started."""
@@ -141,7 +141,7 @@ class RemoteEngine:
                         return Link(*await asyncio.open_unix_connection(self._socket))
                     await asyncio.sleep(_TRY_EVERY_S)
         except TimeoutError:
-            raise restarted() from None
+            raise restarted(EngineAway) from None
 
     async def _watch(self) -> None:
         while True:
@@ -300,7 +300,5 @@ class _RemoteLive(_Connected):
         return detected
 
 
-def restarted() -> EngineRestarted:
-    return EngineRestarted(
-        "the speech engine stopped unexpectedly and is being restarted", retry_after_s=5
-    )
+def restarted(kind: type[EngineRestarted] = EngineRestarted) -> EngineRestarted:
+    return kind("the speech engine stopped unexpectedly and is being restarted", retry_after_s=5)

@@ -5,8 +5,9 @@ queue, add jobs and work on them. Jobs are small: audio and results are in the s
 consumer's side is in `jobs.worker`.
 """
 
-from echostream.jobs.queue import STATES, JobQueue, JobState, JobStatus, new_job_id
+from echostream.jobs.queue import JobQueue, new_job_id
 from echostream.jobs.so_far import SoFar
+from echostream.jobs.status import STATES, JobState, JobStatus
 
 __all__ = [
     "STATES",

@@ -2,25 +2,27 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from echostream import redis_client
-from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
+from echostream.errors import JobNotFound
 from echostream.extras import require
+from echostream.jobs.awaited import AwaitedEnds
+from echostream.jobs.connection import PREFIX, available, weaknesses
+from echostream.jobs.faults import Waits
 from echostream.jobs.so_far import SoFar
+from echostream.jobs.status import (
+    BULLMQ_STATES,
+    STATES,
+    JobState,
+    JobStatus,
+    shown_state,
+    status_of,
+)
 
-if TYPE_CHECKING:
-    from bullmq import Job
-
-JobState = Literal["waiting", "active", "completed", "failed", "delayed"]
-STATES: tuple[JobState, ...] = ("active", "waiting", "delayed", "completed", "failed")
-
-_ANSWER_S = 2.5
-"""How long a request waits for Redis, so that `queue_unavailable` comes within three seconds."""
 _ATTEMPTS = 3
 _BACKOFF_MS = 2000
 _IDEMPOTENCY_S = 24 * 3600
@@ -29,31 +31,9 @@ _SO_FAR_KEY_S = 3600
 """After a worker dies, its text is kept this long. A live worker writes it again and again."""
 _HINT_S = 1.0
 """How long storing a hint may take. Nothing depends on hints."""
-PREFIX = "bull"
-# States of BullMQ that clients see as another one.
-_SHOWN_AS: dict[str, JobState] = {"prioritized": "waiting", "waiting-children": "waiting"}
-
-
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """A job as it is now. `result` is what its handler returned, `error` a code with its message.
-
-    Times are seconds since the epoch, None if they have not been reached. `so_far` is set while the
-    job is active, but not in lists of jobs.
-    """
-
-    job_id: str
-    state: JobState
-    progress: int
-    data: dict[str, Any]
-    result: dict[str, Any] | None
-    error: str | None
-    message: str | None
-    attempts: int
-    created_s: float
-    started_s: float | None
-    finished_s: float | None
-    so_far: SoFar | None = None
+_PROBE_MS = 1000
+_TICKS_A_MS = 4096
+"""BullMQ's scores of delayed jobs are times in these units."""
 
 
 def new_job_id() -> str:
@@ -77,11 +57,22 @@ class JobQueue:
             redis_url, connect_s=1, answer_s=2, retries=2, pause_s=0.1, decode_responses=True
         )
         self._queue = Queue(name, {"connection": self._redis, "prefix": PREFIX})
+        self.awaited = AwaitedEnds(self._redis, self._queue.toKey)
 
     async def ping(self) -> None:
         """Raises QueueUnavailable if Redis does not answer."""
-        async with _available():
+        async with available():
             await self._redis.ping()
+
+    async def check(self) -> None:
+        """Raises QueueUnavailable, which says why, if Redis does not answer or refuses to write."""
+        async with available():
+            await self._redis.set(self._queue.toKey("probe:write"), "1", px=_PROBE_MS)
+
+    async def weaknesses(self) -> list[str]:
+        """Returns what may lose jobs in the way Redis is set up, each as a sentence."""
+        async with available():
+            return await weaknesses(self._redis)
 
     async def id_for(self, idempotency_key: str | None) -> str:
         """A new id, or the one that this key got earlier (within a day)."""
@@ -89,7 +80,7 @@ class JobQueue:
             return new_job_id()
         # Hashed, because a key may be long or contain characters that Redis keys should not.
         key = f"{PREFIX}:{self.name}:idempotency:{sha256(idempotency_key.encode()).hexdigest()}"
-        async with _available():
+        async with available():
             await self._redis.set(key, new_job_id(), nx=True, ex=_IDEMPOTENCY_S)
             return str(await self._redis.get(key))
 
@@ -110,16 +101,16 @@ class JobQueue:
             "removeOnComplete": self._retention,
             "removeOnFail": self._retention,
         }
-        async with _available():
+        async with available():
             await self._queue.add(name, data, options)
 
     async def exists(self, job_id: str) -> bool:
-        async with _available():
+        async with available():
             return bool(await self._redis.exists(self._queue.toKey(job_id)))
 
     async def status(self, job_id: str) -> JobStatus:
         """Raises JobNotFound."""
-        async with _available():
+        async with available():
             # The state is read first, so that a finished job is never shown with older data.
             state: Any = await self._queue.getJobState(job_id)
             # The id may be the name of another key of the queue, which holds no job.
@@ -130,7 +121,9 @@ class JobQueue:
             if so_far == SoFar() and await self._queue.getJobState(job_id) != state:
                 # It has ended since, and what had been done so far was forgotten.
                 return await self.status(job_id)
-        return replace(_status(job, _SHOWN_AS.get(state, state)), so_far=so_far)
+            retry_s = await self._retry_s(job_id) if state == "delayed" else None
+        status = status_of(job, shown_state(state))
+        return replace(status, so_far=so_far, retry_s=retry_s)
 
     async def page(
         self, states: tuple[JobState, ...], limit: int, cursor: str | None
@@ -139,35 +132,56 @@ class JobQueue:
 
         Jobs that change state between two pages may appear twice or not at all.
         """
-        place, offset = _read_cursor(cursor, len(states))
+        places = [(state, name) for state in states for name in BULLMQ_STATES[state]]
+        place, offset = _read_cursor(cursor, len(places))
         found: list[JobStatus] = []
-        async with _available():
-            while place < len(states) and len(found) < limit:
+        async with available():
+            while place < len(places) and len(found) < limit:
                 wanted = limit - len(found)
-                jobs = await self._queue.getJobs([states[place]], offset, offset + wanted - 1)
-                found += [_status(job, states[place]) for job in jobs]
+                state, name = places[place]
+                jobs = await self._queue.getJobs([name], offset, offset + wanted - 1)
+                found += [status_of(job, state) for job in jobs]
                 offset += len(jobs)
                 if len(jobs) < wanted:
                     place, offset = place + 1, 0
-        return found, f"{place}.{offset}" if place < len(states) else None
+        return found, f"{place}.{offset}" if place < len(places) else None
 
     async def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
-        async with _available():
-            counts: dict[str, int] = await self._queue.getJobCounts(*STATES)
-        return counts
+        names = [name for state in STATES for name in BULLMQ_STATES[state]]
+        async with available():
+            counts: dict[str, int] = await self._queue.getJobCounts(*names)
+        return {state: sum(counts[name] for name in BULLMQ_STATES[state]) for state in STATES}
 
     async def cancel(self, job_id: str) -> JobState | None:
         """Removes a job that is not active and returns None. If it is active, asks its worker to
         stop and returns `active`. Raises JobNotFound."""
         status = await self.status(job_id)
-        async with _available():
+        async with available():
             if status.state != "active" and await self._queue.remove(job_id):
                 # The id may come back through an `Idempotency-Key`.
                 await self._redis.delete(self._cancel_key(job_id))
+                await self.awaited.discard(job_id)
                 return None
             await self._redis.set(self._cancel_key(job_id), "1", ex=_CANCEL_KEY_S)
         return "active"
+
+    async def retry(self, job_id: str) -> JobState:
+        """Puts a job that has failed, or that waits for another attempt, into the queue as if it
+        were new; others stay as they are. Returns its state. Raises JobNotFound."""
+        status = await self.status(job_id)
+        async with available():
+            job = await self._queue.getJob(job_id)
+            # BullMQ raises a TypeError if the job has changed its state meanwhile.
+            with suppress(TypeError):
+                if job is not None and status.state == "failed":
+                    await self._redis.delete(self._cancel_key(job_id))
+                    # BullMQ would still count the workers that the job has cost.
+                    await self._forget(job_id, "stc", *Waits.FIELDS)
+                    await job.retry("failed", {"resetAttemptsMade": True})
+                elif job is not None and status.state == "delayed":
+                    await job.promote()
+        return (await self.status(job_id)).state
 
     async def is_cancelled(self, job_id: str) -> bool:
         """Whether `cancel` was called. False if Redis cannot be reached."""
@@ -199,6 +213,14 @@ class JobQueue:
     async def aclose(self) -> None:
         await self._redis.aclose()
 
+    async def _forget(self, job_id: str, *fields: str) -> None:
+        removed: Any = self._redis.hdel(self._queue.toKey(job_id), *fields)
+        await removed
+
+    async def _retry_s(self, job_id: str) -> float | None:
+        score = await self._redis.zscore(self._queue.toKey("delayed"), job_id)
+        return None if score is None else float(score) // _TICKS_A_MS / 1000
+
     async def _so_far(self, job_id: str) -> SoFar:
         fields: Any = self._redis.hgetall(self._so_far_key(job_id))
         return SoFar.load(await fields)
@@ -210,57 +232,8 @@ class JobQueue:
         return f"{PREFIX}:{self.name}:so-far:{job_id}"
 
 
-@asynccontextmanager
-async def _available() -> AsyncIterator[None]:
-    """Turns every failure to reach Redis into QueueUnavailable."""
-    try:
-        async with asyncio.timeout(_ANSWER_S):
-            yield
-    except redis_client.faults() as error:
-        raise QueueUnavailable("the job queue cannot be reached; try again later") from error
-
-
 def _read_cursor(cursor: str | None, states: int) -> tuple[int, int]:
     place, _, offset = (cursor or "0.0").partition(".")
     if not (place.isdecimal() and offset.isdecimal() and int(place) < states):
         return states, 0  # not a cursor of ours: gives an empty last page
     return int(place), int(offset)
-
-
-def _status(job: "Job", state: JobState) -> JobStatus:
-    error = message = None
-    if state == "failed":
-        error, message = read_failure(job.failedReason or "")
-    return JobStatus(
-        job_id=job.id,
-        state=state,
-        progress=job.progress if isinstance(job.progress, int) else 0,
-        data=data_of(job),
-        result=job.returnvalue if isinstance(job.returnvalue, dict) else None,
-        error=error,
-        message=message,
-        attempts=job.attemptsMade,
-        created_s=job.timestamp / 1000,
-        started_s=job.processedOn / 1000 if job.processedOn else None,
-        finished_s=job.finishedOn / 1000 if job.finishedOn else None,
-    )
-
-
-def data_of(job: "Job") -> dict[str, Any]:
-    """The job's data. Jobs added by other programs may have data of any type."""
-    return job.data if isinstance(job.data, dict) else {}
-
-
-def failure(error: EchoStreamError) -> str:
-    """An error as BullMQ's failedReason, which is one string."""
-    return f"{error.code}: {error}"
-
-
-def read_failure(reason: str) -> tuple[str, str]:
-    """Code and message of a failedReason, including those that BullMQ or other workers write."""
-    code, colon, message = reason.partition(": ")
-    if colon and code.replace("_", "").isalpha() and code.islower():
-        return code, message
-    if "stalled" in reason:
-        return "job_stalled", "the job's worker crashed or was lost more than once"
-    return "process_failed", "the job could not be processed"

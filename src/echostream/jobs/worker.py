@@ -7,17 +7,19 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 import structlog
 from bullmq import DelayedError, Job, UnrecoverableError, Worker
 
 from echostream import redis_client
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
-from echostream.jobs.queue import PREFIX, JobQueue, data_of, failure
-from echostream.jobs.so_far import SoFar
+from echostream.jobs.active import ActiveJob, JobEnd, Later
+from echostream.jobs.connection import PREFIX, connection_options
+from echostream.jobs.faults import CANCELLED, Patience, Waits, as_error
+from echostream.jobs.queue import JobQueue
+from echostream.jobs.status import data_of, failure, read_failure
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +33,8 @@ _HAND_BACK_S = 3.0
 class WorkerOptions:
     """How BullMQ supervises active jobs; times in seconds.
 
-    A dead worker is noticed after at most `lock_s` plus `stalled_check_s`.
+    A dead worker is noticed after at most `lock_s` plus `stalled_check_s`. `patience` is for jobs
+    that fail through no fault of their own.
     """
 
     concurrency: int
@@ -39,53 +42,12 @@ class WorkerOptions:
     stalled_check_s: float = 15.0
     max_stalled: int = 1
     time_limit_s: float | None = None
-
-
-class ActiveJob:
-    """A job that a worker is working on."""
-
-    def __init__(self, job: Job, queue: JobQueue) -> None:
-        self._job = job
-        self._queue = queue
-        # Clients have seen the progress of an earlier attempt.
-        self.progress = job.progress if isinstance(job.progress, int) else 0
-        self.job_id: str = job.id
-        self.name: str = job.name
-        self.data = data_of(job)
-        self.is_last_attempt = job.attemptsMade + 1 >= (job.opts.get("attempts") or 1)
-
-    async def tell_progress(self, percent: int) -> bool:
-        """Stores the progress, 0 to 100, and returns whether it increased. It never decreases, not
-        even in another attempt. If Redis cannot be reached, nothing is raised."""
-        if percent <= self.progress:
-            return False
-        self.progress = percent
-        with suppress(*redis_client.faults()):
-            await self._job.updateProgress(percent)
-        return True
-
-    async def keep_so_far(self, so_far: SoFar, *, with_text: bool) -> bool:
-        """Stores the partial result until the job ends; returns whether that worked. If Redis
-        cannot be reached, nothing is raised."""
-        return await self._queue.keep_so_far(self.job_id, so_far, with_text=with_text)
-
-    @property
-    def waited_s(self) -> float:
-        """Time between adding the job and now."""
-        return max(0.0, time.time() - float(self._job.timestamp) / 1000)
-
-
-class Later(Exception):
-    """Raised by a handler that cannot work yet. The job is repeated; the attempt does not count."""
-
-    def __init__(self, delay_s: float) -> None:
-        super().__init__(f"again in {delay_s} s")
-        self.delay_s = delay_s
+    patience: Patience = field(default_factory=Patience)
 
 
 Handler = Callable[[ActiveJob], Coroutine[Any, Any, dict[str, Any]]]
-OnEnd = Callable[[str, dict[str, Any], bool], Coroutine[Any, Any, None]]
-"""Called with id, data and whether it completed when a job has ended. May be called twice."""
+OnEnd = Callable[[JobEnd], Coroutine[Any, Any, None]]
+"""Called when a job has ended. May be called twice, or never if the worker dies at that moment."""
 
 
 class JobWorker:
@@ -192,7 +154,7 @@ class JobWorker:
                 "runRetryDelay": 1000,
             },
         )
-        worker.on("completed", lambda job, _result: self._ended(job, completed=True))
+        worker.on("completed", lambda job, _result: self._ended(job, None))
         worker.on("failed", lambda job, error: self._failed(job, error))
         worker.on("stalled", self._on_stalled)
         worker.on("error", self._erred)
@@ -215,6 +177,8 @@ class JobWorker:
 
     async def _handle(self, job: Job, token: str) -> dict[str, Any]:
         ended = asyncio.Event()
+        if job.id in self._works:
+            await self._forgive_stall(job)
         work = self._work(job)
         cancelled = asyncio.create_task(self._until_cancelled(job.id, ended))
         stopping = asyncio.create_task(self._hand_back.wait())
@@ -230,7 +194,7 @@ class JobWorker:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
             if cancelled.done():
-                raise UnrecoverableError("job_cancelled: the job was cancelled")
+                raise UnrecoverableError(f"{CANCELLED}: the job was cancelled")
             if stopping.done():
                 log.info("job_handed_back")
                 await self._put_back(job, token, 0.0)
@@ -251,6 +215,11 @@ class JobWorker:
             work.add_done_callback(lambda _: self._works.pop(job.id))
         return work
 
+    async def _forgive_stall(self, job: Job) -> None:
+        """Forgets that the job has lost its worker: it was only Redis that was away."""
+        client: Any = job.backend.conn
+        await client.hset(job.backend.toKey(job.id), "stc", 0)
+
     async def _outcome(
         self, job: Job, token: str, work: asyncio.Task[dict[str, Any]]
     ) -> dict[str, Any]:
@@ -260,13 +229,41 @@ class JobWorker:
             return work.result()
         except Later as later:
             await self._put_back(job, token, later.delay_s)
-        except EchoStreamError as error:
-            log.warning("job_failed", code=error.code, reason=str(error))
-            kind = RuntimeError if error.retryable else UnrecoverableError
-            raise kind(failure(error)) from error
+        except Exception as fault:
+            await self._failed_attempt(job, token, fault)
         raise AssertionError("unreachable")
 
-    async def _put_back(self, job: Job, token: str, delay_s: float) -> None:
+    async def _failed_attempt(self, job: Job, token: str, fault: Exception) -> NoReturn:
+        """Lets the job wait, or raises what makes BullMQ count the attempt or end the job."""
+        error = as_error(fault)
+        if error is None:
+            log.error("job_crashed", exc_info=fault)
+            error = EchoStreamError("the job could not be processed")
+        if error.fault == "ours":
+            await self._wait(job, token, error)
+        log.warning("job_failed", code=error.code, reason=str(error))
+        kind = UnrecoverableError if error.fault == "input" else RuntimeError
+        raise kind(failure(error)) from fault
+
+    async def _wait(self, job: Job, token: str, error: EchoStreamError) -> NoReturn:
+        """Puts the job back with a growing delay. Ends it if it has waited for too long."""
+        now_s = time.time()
+        # With the worker's own connection, which waits while Redis is away.
+        client: Any = job.backend.conn
+        waits = Waits.load(*await client.hmget(job.backend.toKey(job.id), Waits.FIELDS))
+        pause_s = self._options.patience.pause_s(waits, now_s)
+        if pause_s is None:
+            log.error("job_waited_in_vain", code=error.code, reason=str(error), waits=waits.count)
+            raise UnrecoverableError(failure(error)) from error
+        log.warning("job_waits", code=error.code, reason=str(error), again_in_s=pause_s)
+        fields = {"failedReason": failure(error), **waits.one_more(now_s).dump()}
+        options = {"skipAttempt": True, "fieldsToUpdate": fields}
+        moment, delay = round(now_s * 1000), round(pause_s * 1000)
+        await job.backend.moveToDelayed(job.id, moment, delay, token, options)
+        self._on_retry(job.id)
+        raise DelayedError
+
+    async def _put_back(self, job: Job, token: str, delay_s: float) -> NoReturn:
         """Puts the job back into the queue; the attempt does not count."""
         await job.moveToDelayed(round((time.time() + delay_s) * 1000), token)
         raise DelayedError
@@ -284,12 +281,13 @@ class JobWorker:
     def _failed(self, job: Job, error: Exception) -> None:
         is_final = isinstance(error, UnrecoverableError)
         if is_final or job.attemptsMade >= (job.opts.get("attempts") or 1):
-            self._ended(job, completed=False)
+            code, _message = read_failure(str(error))
+            self._ended(job, code)
         else:
             self._on_retry(job.id)
 
-    def _ended(self, job: Job, *, completed: bool) -> None:
-        self._afterwards(self._on_end(job.id, data_of(job), completed))
+    def _ended(self, job: Job, error: str | None) -> None:
+        self._afterwards(self._on_end(JobEnd(job.id, data_of(job), error)))
         self._afterwards(self._queue.forget_so_far(job.id))
 
     def _erred(self, error: Exception, job: Job | None = None) -> None:
@@ -302,34 +300,11 @@ class JobWorker:
         have stored the end and lost the connection before it answered."""
         with suppress(JobNotFound, QueueUnavailable):
             status = await self._queue.status(job.id)
-            if status.state in ("completed", "failed"):
-                await self._on_end(job.id, job.data, status.state == "completed")
+            if status.has_ended:
+                await self._on_end(JobEnd(job.id, data_of(job), status.error))
 
     def _afterwards(self, what: Coroutine[Any, Any, None]) -> None:
         """Runs `what` in a task, because BullMQ's listeners are not coroutines."""
         task = asyncio.ensure_future(what)
         self._after.add(task)
         task.add_done_callback(self._after.discard)
-
-
-def connection_options(redis_url: str) -> dict[str, Any]:
-    """A Redis URL as the options from which BullMQ's worker makes its connections.
-
-    BullMQ blocks for up to 10 s in one command; redis-py's default time-out of 5 s would abort it.
-    """
-    parts = urlsplit(redis_url)
-    options: dict[str, Any] = {
-        "host": parts.hostname or "localhost",
-        "port": parts.port or 6379,
-        "db": int(parts.path.strip("/") or 0),
-        "socket_timeout": 30,
-        "socket_connect_timeout": 5,
-        "health_check_interval": 15,
-    }
-    if parts.username:
-        options["username"] = unquote(parts.username)
-    if parts.password:
-        options["password"] = unquote(parts.password)
-    if parts.scheme == "rediss":
-        options["ssl"] = True
-    return options

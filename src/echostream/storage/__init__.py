@@ -84,6 +84,11 @@ class Storage:
                 raise StagedAudioMissing("The audio of this job is no longer in the storage.")
             yield file
 
+    async def is_staged(self, name: str) -> bool:
+        """Whether there is a staged file."""
+        path = _staged(name)
+        return await self._in_thread(lambda _: self._store.exists(path))
+
     async def unstage(self, name: str) -> None:
         """Removes a staged file, if it exists."""
         await self._delete(_staged(name))

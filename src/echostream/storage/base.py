@@ -30,6 +30,8 @@ class Store(Protocol):
     def open(self, path: str, opened: ExitStack, stop: threading.Event) -> BinaryIO | None:
         """A real file on this machine, registered with `opened`; None if it is missing."""
 
+    def exists(self, path: str) -> bool: ...
+
     def read(self, path: str) -> bytes | None: ...
 
     def delete(self, path: str) -> None:

@@ -106,6 +106,12 @@ class Bucket:
         local.seek(0)
         return local
 
+    def exists(self, path: str) -> bool:
+        # Not HEAD, whose answer would be the same without the bucket.
+        key = self._prefix + path
+        found = self._call("list_objects_v2", Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        return any(item["Key"] == key for item in found.get("Contents", ()))
+
     def read(self, path: str) -> bytes | None:
         try:
             data: bytes = self._s3.cat_file(

@@ -1,5 +1,6 @@
 """Storage in a folder."""
 
+import errno
 import os
 import threading
 import time
@@ -42,7 +43,14 @@ class Folder:
         try:
             return opened.enter_context((self._root / path).open("rb"))
         except FileNotFoundError:
+            self._check_folder_of(path)
             return None
+
+    def exists(self, path: str) -> bool:
+        if (self._root / path).is_file():
+            return True
+        self._check_folder_of(path)
+        return False
 
     def read(self, path: str) -> bytes | None:
         try:
@@ -52,6 +60,12 @@ class Folder:
 
     def delete(self, path: str) -> None:
         (self._root / path).unlink(missing_ok=True)
+
+    def _check_folder_of(self, path: str) -> None:
+        """Raises FileNotFoundError if the whole folder is missing, for instance because the file
+        system with it is not mounted. Every check of the storage makes it."""
+        if not (self._root / path).parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the folder of the storage is missing")
 
     def list(self, folder: str) -> Iterator[Entry]:
         now = time.time()

@@ -23,6 +23,7 @@ from echostream.errors import (
     StorageUnavailable,
     Unauthorized,
 )
+from echostream.jobs import JobState
 from echostream.schema import WarningShape
 
 _FILE = {
@@ -64,6 +65,15 @@ class QueuedShape(BaseModel):
     warnings: list[WarningShape] | None = Field(
         None, description="There only where something was not understood."
     )
+
+
+class RetriedShape(BaseModel):
+    """The answer to a request that tries a job once more."""
+
+    success: Literal[True] = True
+    jobId: str  # noqa: N815
+    state: JobState
+    message: str = "Job will be tried again"
 
 
 class OpenAIErrorFields(BaseModel):

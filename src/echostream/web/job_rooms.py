@@ -20,7 +20,7 @@ from echostream.job_events import JobListener, JobNews
 from echostream.jobs import JobQueue, JobState, SoFar
 from echostream.settings import Settings
 from echostream.storage import Storage
-from echostream.web.job_shapes import JOB_ID, no_queue, result_of, so_far_shape
+from echostream.web.job_shapes import JOB_ID, no_queue, result_of, so_far_shape, wait_shape
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +33,9 @@ _NAMESPACE = "/"
 
 
 class _Watch:
-    """A job that sockets have joined. `state`, `progress` and `so_far` are what they were told
-    last. `state` is None before the first check of the job, `so_far` is None unless it is active.
+    """A job that sockets have joined. `state`, `progress`, `so_far` and `wait` are what they were
+    told last. `state` is None before the first check of the job, `so_far` is None unless it is
+    active, `wait` is empty unless it waits for another attempt.
     """
 
     def __init__(self, job_id: str) -> None:
@@ -43,6 +44,7 @@ class _Watch:
         self.state: JobState | None = None
         self.progress = 0
         self.so_far: SoFar | None = None
+        self.wait: dict[str, Any] = {}
         self.refused: EchoStreamError | None = None
         """Why the job cannot be followed."""
         self.seen = asyncio.Event()
@@ -53,7 +55,8 @@ class _Watch:
 
     def shape(self, *, with_text: bool = True) -> dict[str, Any]:
         shape = {"jobId": self.job_id, "state": self.state, "progress": self.progress}
-        return shape | so_far_shape(self.so_far, with_text=with_text) if self.so_far else shape
+        so_far = so_far_shape(self.so_far, with_text=with_text) if self.so_far else {}
+        return shape | so_far | self.wait
 
 
 def room_of(job_id: str) -> str:
@@ -159,7 +162,7 @@ class JobRooms:
                 await self._end(watch, "job_failed", error=status.error, message=status.message)
             elif watch.progress == progress:
                 come_to = max(progress, status.progress)
-                await self._show(watch, status.state, come_to, status.so_far)
+                await self._show(watch, status.state, come_to, status.so_far, wait_shape(status))
             else:
                 watch.stirred.set()  # it has made progress during the check
         except JobNotFound as error:
@@ -179,16 +182,22 @@ class JobRooms:
         if news.progress is None or watch.state is None or news.progress < watch.progress:
             return
         so_far = replace(watch.so_far or SoFar(), stage=news.stage, left_s=news.left_s)
-        await self._show(watch, "active", news.progress, so_far)
+        await self._show(watch, "active", news.progress, so_far, {})
 
     async def _show(
-        self, watch: _Watch, state: JobState, progress: int, so_far: SoFar | None
+        self,
+        watch: _Watch,
+        state: JobState,
+        progress: int,
+        so_far: SoFar | None,
+        wait: dict[str, Any],
     ) -> None:
         """Tells the room what is new; sends the text only if it has changed."""
-        if (watch.state, watch.progress, watch.so_far) == (state, progress, so_far):
+        told = (watch.state, watch.progress, watch.so_far, watch.wait)
+        if told == (state, progress, so_far, wait):
             return
         known = watch.so_far.text if watch.so_far else None
-        watch.state, watch.progress, watch.so_far = state, progress, so_far
+        watch.state, watch.progress, watch.so_far, watch.wait = state, progress, so_far, wait
         with_text = so_far is not None and so_far.text != known
         await self._server.emit("job_progress", watch.shape(with_text=with_text), to=watch.room)
         watch.seen.set()

@@ -22,10 +22,23 @@ def shape_of(status: JobStatus) -> dict[str, Any]:
         "finishedAt": status.finished_s,
     }
     if status.state == "failed":
-        body |= {"error": status.error, "message": status.message}
+        body |= _failure_shape(status)
+    body |= wait_shape(status)
     if status.so_far is not None:
         body |= so_far_shape(status.so_far)
     return body
+
+
+def wait_shape(status: JobStatus) -> dict[str, Any]:
+    """Why a job waits for another attempt and, if that is known, until when; empty for others."""
+    if status.error is None or status.state not in ("waiting", "delayed"):
+        return {}
+    shape: dict[str, Any] = {"lastFailure": _failure_shape(status)}
+    return shape if status.retry_s is None else shape | {"retryAt": status.retry_s}
+
+
+def _failure_shape(status: JobStatus) -> dict[str, Any]:
+    return {"error": status.error, "message": status.message}
 
 
 def so_far_shape(so_far: SoFar, *, with_text: bool = True) -> dict[str, Any]:

@@ -5,15 +5,17 @@ from typing import Annotated, Any, BinaryIO, Literal
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import JSONResponse
 
-from echostream.errors import InvalidRequest, JobNotFound
+from echostream.errors import InvalidRequest, JobCompleted, JobNotFound, StagedAudioMissing
 from echostream.exports import CueOptions, ExportFormat, export
-from echostream.jobs import STATES, JobQueue, JobState
+from echostream.jobs import STATES, JobQueue, JobState, JobStatus
+from echostream.jobs.awaited import delivery_id
 from echostream.options import JobData, MaxCueSeconds, MaxLineChars, RecordingOptions
 from echostream.schema import WarningShape
 from echostream.settings import Settings
+from echostream.storage import Storage
 from echostream.web.auth import require_token
 from echostream.web.deps import Services, ServicesDep
-from echostream.web.describe import JOB_ERRORS, QueuedShape, errors
+from echostream.web.describe import JOB_ERRORS, QueuedShape, RetriedShape, errors
 from echostream.web.job_shapes import JOB_ID, result_of, shape_of
 from echostream.webhooks import check_callback_url
 
@@ -57,6 +59,8 @@ async def enqueue(
         # If the job cannot be added, its audio stays staged: after a time-out Redis may still have
         # stored the job. The workers' sweep removes audio that no job owns.
         data = job.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if asked.callback_url is not None:
+            await jobs.queue.awaited.add(job_id)
         await jobs.queue.add(job_id, "transcribe", data)
     warnings = [WarningShape.of(caution) for caution in asked.cautions]
     queued = QueuedShape(jobId=job_id, warnings=warnings or None)
@@ -72,14 +76,15 @@ def _check_callback(settings: Settings, url: str) -> None:
 @router.get("/job/{job_id}")
 async def job(services: ServicesDep, job_id: JobId) -> JSONResponse:
     """State and progress of a job; while it is active its `stage`, `secondsLeft` (null while that
-    is not known) and the `text` so far; its result when completed, its error when failed."""
+    is not known) and the `text` so far; its result when completed, its error when failed. While it
+    waits for another attempt, `lastFailure` says why and `retryAt` until when."""
     jobs = services.require_jobs()
     status = await jobs.queue.status(job_id)
     body = shape_of(status)
     if status.state == "completed":
         body["result"] = (await result_of(jobs.storage, job_id)).shape()
     if "callbackUrl" in status.data:
-        body["webhook"] = await _webhook_state(jobs.webhooks, job_id)
+        body["webhook"] = await _webhook_state(jobs.webhooks, status)
     return JSONResponse(body)
 
 
@@ -98,6 +103,33 @@ async def cancel(services: ServicesDep, job_id: JobId) -> JSONResponse:
     return JSONResponse(
         {"success": True, "jobId": job_id, "state": "removed", "message": "Job removed"}
     )
+
+
+@router.post(
+    "/job/{job_id}/retry",
+    response_model=RetriedShape,
+    responses=errors(JobCompleted, StagedAudioMissing),
+)
+async def retry(services: ServicesDep, job_id: JobId) -> RetriedShape:
+    """Try a failed job once more, with the audio that it was given. A job that waits for another
+    attempt is tried at once; one that is waiting or active stays as it is."""
+    jobs = services.require_jobs()
+    status = await jobs.queue.status(job_id)
+    if status.state == "completed":
+        raise JobCompleted(f"job {job_id!r} has completed; it needs no other attempt")
+    if status.state == "failed" and not await _can_be_done(jobs.storage, status):
+        raise StagedAudioMissing(f"the audio of job {job_id!r} is no longer kept; send it again")
+    if "callbackUrl" in status.data:
+        await jobs.queue.awaited.add(job_id)
+    return RetriedShape(jobId=job_id, state=await jobs.queue.retry(job_id))
+
+
+async def _can_be_done(storage: Storage, status: JobStatus) -> bool:
+    """Whether what a job needs is still there; a worker that died may have left its result."""
+    audio = status.data.get("audio")
+    if not isinstance(audio, str) or await storage.is_staged(audio):
+        return True
+    return await storage.read_result(status.job_id) is not None
 
 
 @router.get("/jobs")
@@ -140,10 +172,10 @@ async def transcript(
     )
 
 
-async def _webhook_state(webhooks: JobQueue, job_id: str) -> dict[str, Any]:
+async def _webhook_state(webhooks: JobQueue, job: JobStatus) -> dict[str, Any]:
     """State of the delivery: `pending`, `delivered` or `failed`."""
     try:
-        status = await webhooks.status(f"{job_id}-webhook")
+        status = await webhooks.status(delivery_id(job))
     except JobNotFound:
         return {"state": "pending", "attempts": 0}
     words: dict[str, Literal["delivered", "failed"]] = {
@@ -151,4 +183,4 @@ async def _webhook_state(webhooks: JobQueue, job_id: str) -> dict[str, Any]:
         "failed": "failed",
     }
     found = {"state": words.get(status.state, "pending"), "attempts": status.attempts}
-    return found | ({"message": status.message} if status.message else {})
+    return found | ({"message": status.message} if status.state == "failed" else {})

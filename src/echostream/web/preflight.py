@@ -8,8 +8,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from echostream.errors import EchoStreamError, QueueUnavailable
 from echostream.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 _REDIS_STARTS_S = 10.0
 """Redis may be starting at the same time."""
@@ -37,6 +41,8 @@ async def _check_queue(settings: Settings) -> None:
         raise EchoStreamError("REDIS_URL: its options are not valid") from error
     try:
         await _until_redis_answers(queue.ping)
+        for weakness in await queue.weaknesses():
+            log.warning("redis_may_lose_jobs", hint=weakness)
     finally:
         await queue.aclose()
 

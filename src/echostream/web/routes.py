@@ -238,11 +238,11 @@ def _check_storage() -> dict[str, Any]:
 
 
 async def _check_queue(jobs: Jobs | None) -> dict[str, dict[str, Any]]:
-    """Checks the queue with its Redis, and the storage it needs."""
+    """Checks whether jobs could be added: Redis and the storage, both by writing."""
     if jobs is None:
         return {"queue": {"ok": True, "detail": "off"}}
     checks = {}
-    for name, check in (("queue", jobs.queue.ping()), ("jobStorage", jobs.storage.check())):
+    for name, check in (("queue", jobs.queue.check()), ("jobStorage", jobs.storage.check())):
         try:
             await check
         except EchoStreamError as error:

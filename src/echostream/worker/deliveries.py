@@ -6,7 +6,7 @@ from typing import Any
 
 from echostream.errors import JobNotFound, WebhookFailed
 from echostream.jobs import JobQueue
-from echostream.jobs.worker import ActiveJob, Later
+from echostream.jobs.active import ActiveJob, JobEnd, Later
 from echostream.results import StoredResult
 from echostream.storage import Storage
 from echostream.webhooks import Event, WebhookSender
@@ -14,12 +14,10 @@ from echostream.worker.metrics import WorkerMetrics
 
 _HOUR_S = 3600.0
 _DAY_S = 24 * _HOUR_S
-_NOT_ENDED_S = 0.25
-"""A webhook is queued just before its job ends; if it comes too early, it waits this long."""
 
 
 class WebhookRunner:
-    """Delivers what `JobRunner` has queued. A delivery survives the worker that queued it."""
+    """Delivers what `Outbox` has queued. A delivery survives the worker that queued it."""
 
     def __init__(
         self, jobs: JobQueue, storage: Storage, sender: WebhookSender, metrics: WorkerMetrics
@@ -36,8 +34,8 @@ class WebhookRunner:
             status = await self._jobs.status(job_id)
         except JobNotFound:
             return {"skipped": "the job has been removed"}
-        if status.state not in ("completed", "failed"):
-            raise Later(_NOT_ENDED_S)
+        if not status.has_ended or job.data.get("endedAt") not in (None, status.finished_s):
+            return {"skipped": "the job was tried again, and its new end has its own message"}
         data: dict[str, Any] = {"jobId": job_id, "state": status.state}
         if status.state == "completed":
             stored = StoredResult.load(await self._storage.read_result(job_id) or b"")
@@ -53,12 +51,12 @@ class WebhookRunner:
             )
         except WebhookFailed as error:
             # If the receiver names a time, the next attempt is made then, for up to a day.
-            if error.retryable and error.retry_after_s and job.waited_s < _DAY_S:
+            if error.retry_after_s and job.waited_s < _DAY_S:
                 raise Later(min(error.retry_after_s, _HOUR_S)) from error
             raise
         return {"status": answered}
 
-    async def ended(self, _job_id: str, _data: dict[str, Any], completed: bool) -> None:
+    async def ended(self, end: JobEnd) -> None:
         """Counts deliveries that were given up."""
-        if not completed:
+        if not end.is_completed:
             self._metrics.webhook_failures.inc()

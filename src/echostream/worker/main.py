@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import structlog
 
 from echostream.engine.client import RemoteEngine
 from echostream.engine.process import OwnEngine
-from echostream.errors import EchoStreamError
+from echostream.errors import EchoStreamError, QueueUnavailable
 from echostream.job_events import JobAnnouncer
 from echostream.jobs import JobQueue
+from echostream.jobs.faults import Patience
 from echostream.jobs.worker import JobWorker, WorkerOptions
 from echostream.lifeline import on_parent_end
 from echostream.pipeline import Pipeline, build_pipeline
@@ -21,6 +23,7 @@ from echostream.storage import Storage
 from echostream.webhooks import WebhookSender
 from echostream.worker.deliveries import WebhookRunner
 from echostream.worker.metrics import WorkerMetrics
+from echostream.worker.outbox import Outbox
 from echostream.worker.runner import JobRunner
 
 log = structlog.get_logger(__name__)
@@ -51,8 +54,10 @@ async def run_worker(
     )
     sender = WebhookSender(settings.webhook_secret, allow_private=settings.allow_private_urls)
     announcer = JobAnnouncer(settings.redis_url, settings.queue_name)
-    runner = JobRunner(pipeline, storage, webhooks, announcer, metrics)
+    outbox = Outbox(jobs, webhooks)
+    runner = JobRunner(pipeline, storage, outbox, announcer, metrics)
     deliverer = WebhookRunner(jobs, storage, sender, metrics)
+    patience = Patience(settings.job_patience_s)
     workers = [
         JobWorker(
             jobs,
@@ -63,6 +68,7 @@ async def run_worker(
                 lock_s=settings.job_lock_s,
                 stalled_check_s=settings.job_stalled_check_s,
                 time_limit_s=settings.job_timeout_s,
+                patience=patience,
             ),
             on_end=runner.ended,
             on_stalled=metrics.on_stalled,
@@ -76,15 +82,18 @@ async def run_worker(
                 concurrency=_WEBHOOK_CONCURRENCY,
                 lock_s=settings.job_lock_s,
                 stalled_check_s=settings.job_stalled_check_s,
+                patience=patience,
             ),
             on_end=deliverer.ended,
         ),
     ]
     metrics.watch_busy(lambda: workers[0].busy / settings.jobs_at_once)
     running = [asyncio.create_task(worker.run()) for worker in workers]
+    running.append(asyncio.create_task(outbox.run(settings.job_stalled_check_s)))
     running.append(asyncio.create_task(_sweep(storage, jobs)))
     stopping: asyncio.Task[Any] = asyncio.create_task(until.wait())
     try:
+        await _warn_of_redis(jobs)
         await pipeline.start()
         await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
         for task in running:
@@ -93,6 +102,7 @@ async def run_worker(
     finally:
         log.info("worker_stopping", grace_s=settings.shutdown_grace_s)
         await asyncio.gather(*(worker.close(settings.shutdown_grace_s) for worker in workers))
+        outbox.close()
         for task in (*running, stopping):
             task.cancel()
         await asyncio.gather(*running, stopping, return_exceptions=True)
@@ -100,11 +110,18 @@ async def run_worker(
         await asyncio.gather(jobs.aclose(), webhooks.aclose(), announcer.aclose())
 
 
+async def _warn_of_redis(jobs: JobQueue) -> None:
+    with suppress(QueueUnavailable):  # the workers wait for it, and complain
+        for weakness in await jobs.weaknesses():
+            log.warning("redis_may_lose_jobs", hint=weakness)
+
+
 async def _sweep(storage: Storage, jobs: JobQueue) -> None:
     """Removes audio and results without a job, which remain after crashes and expired jobs."""
     while True:
         await asyncio.sleep(_SWEEP_EVERY_S)
         try:
+            await jobs.awaited.forget_missing()
             removed = await storage.sweep(keep=jobs.exists, older_than_s=_ORPHAN_AFTER_S)
         except EchoStreamError as error:
             log.warning("sweep_failed", reason=str(error))

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from echostream.domain import Progress, Stage, Step
 from echostream.job_events import JobAnnouncer, JobNews
 from echostream.jobs import SoFar
-from echostream.jobs.worker import ActiveJob
+from echostream.jobs.active import ActiveJob
 
 _TELL_EVERY_S = 0.25
 _TEXT_EVERY_S = 1.0

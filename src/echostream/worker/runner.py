@@ -10,20 +10,17 @@ import structlog
 from echostream.domain import Progress
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.job_events import JobAnnouncer
-from echostream.jobs import JobQueue
-from echostream.jobs.worker import ActiveJob
+from echostream.jobs.active import ActiveJob, JobEnd
+from echostream.jobs.faults import is_audio_over
 from echostream.options import JobData, validated
 from echostream.pipeline import Pipeline, Source, Url
 from echostream.results import StoredResult
 from echostream.storage import Storage
 from echostream.worker.metrics import WorkerMetrics
+from echostream.worker.outbox import Outbox
 from echostream.worker.progress import reporting
 
 log = structlog.get_logger(__name__)
-
-_WEBHOOK_ATTEMPTS = 12
-"""Pauses start at five seconds and double: the last attempt is six hours after the first."""
-_WEBHOOK_BACKOFF_MS = 5000
 
 
 class JobRunner:
@@ -33,19 +30,21 @@ class JobRunner:
         self,
         pipeline: Pipeline,
         storage: Storage,
-        webhooks: JobQueue,
+        outbox: Outbox,
         announcer: JobAnnouncer,
         metrics: WorkerMetrics,
     ) -> None:
         self._pipeline = pipeline
         self._storage = storage
-        self._webhooks = webhooks
+        self._outbox = outbox
         self._announcer = announcer
         self._metrics = metrics
 
     async def handle(self, job: ActiveJob) -> dict[str, Any]:
         """Does the job, stores its result and returns a reference to it."""
         data = validated(JobData, job.data)
+        if data.callback_url is not None:
+            await self._outbox.expect(job.job_id)  # the API has, but other programs have not
         # A worker that died after storing the result, but before reporting it, has left it here.
         if await self._storage.read_result(job.job_id) is None:
             self._metrics.waited(job.waited_s)
@@ -55,7 +54,7 @@ class JobRunner:
             await self._storage.write_result(job.job_id, stored.dump())
             self._metrics.ran(time.monotonic() - started)
         # Done now, because this worker may die as soon as the queue knows that the job has ended.
-        await self._settle(job.job_id, job.data)
+        await self._unstage(job.job_id, job.data)
         return {"result": f"results/{job.job_id}.json"}
 
     async def _run(self, data: JobData, progress: Progress) -> StoredResult:
@@ -100,24 +99,20 @@ class JobRunner:
         else:
             yield Url(data.audio_url) if data.audio_url else None
 
-    async def ended(self, job_id: str, data: dict[str, Any], completed: bool) -> None:
-        """Called when a job has ended, after its last attempt."""
-        self._metrics.ended(completed)
-        await self._announcer.ended(job_id)
-        await self._settle(job_id, data)
+    async def ended(self, end: JobEnd) -> None:
+        """Called when a job has ended, after its last attempt. The audio of a job that failed
+        through no fault of its input stays, so that the job can be tried again."""
+        self._metrics.ended(end.is_completed)
+        await self._announcer.ended(end.job_id)
+        if is_audio_over(end.error):
+            await self._unstage(end.job_id, end.data)
+        await self._outbox.post(end.job_id)
 
-    async def _settle(self, job_id: str, data: dict[str, Any]) -> None:
-        """Queues the webhook of a finished job and removes its audio."""
+    async def _unstage(self, job_id: str, data: dict[str, Any]) -> None:
+        """Removes the audio of a job. If that fails, it stays as long as the job."""
+        if not isinstance(audio := data.get("audio"), str):
+            return
         try:
-            if isinstance(url := data.get("callbackUrl"), str):
-                await self._webhooks.add(
-                    f"{job_id}-webhook",
-                    "deliver",
-                    {"jobId": job_id, "url": url},
-                    attempts=_WEBHOOK_ATTEMPTS,
-                    backoff_ms=_WEBHOOK_BACKOFF_MS,
-                )
-            if isinstance(audio := data.get("audio"), str):
-                await self._storage.unstage(audio)
+            await self._storage.unstage(audio)
         except EchoStreamError as error:
-            log.error("job_end_incomplete", job_id=job_id, reason=str(error))
+            log.error("audio_not_removed", job_id=job_id, reason=str(error))

@@ -1,0 +1,93 @@
+"""A job as it is now, read from BullMQ's own record of it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from echostream.errors import EchoStreamError
+from echostream.jobs.so_far import SoFar
+
+if TYPE_CHECKING:
+    from bullmq import Job
+
+JobState = Literal["waiting", "active", "completed", "failed", "delayed"]
+STATES: tuple[JobState, ...] = ("active", "waiting", "delayed", "completed", "failed")
+
+# BullMQ's states by what clients see. Only other programs add jobs with a priority or children.
+BULLMQ_STATES: dict[JobState, tuple[str, ...]] = {
+    state: (state, "prioritized", "waiting-children") if state == "waiting" else (state,)
+    for state in STATES
+}
+_SHOWN_AS = {each: state for state, names in BULLMQ_STATES.items() for each in names}
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job as it is now. `result` is what its handler returned; `error` is the code, with its
+    `message`, of why it failed or, if it has not ended, of why its latest attempt did.
+
+    Times are seconds since the epoch, None if they have not been reached. `retry_s` is when a
+    delayed job is tried again, and `so_far` is set while the job is active; neither is in lists.
+    """
+
+    job_id: str
+    state: JobState
+    progress: int
+    data: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str | None
+    message: str | None
+    attempts: int
+    created_s: float
+    started_s: float | None
+    finished_s: float | None
+    retry_s: float | None = None
+    so_far: SoFar | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ("completed", "failed")
+
+
+def shown_state(state: str) -> JobState:
+    """Returns the state that clients see for one of BullMQ's."""
+    return _SHOWN_AS[state]
+
+
+def status_of(job: "Job", state: JobState) -> JobStatus:
+    """Returns the status of a job that BullMQ has in this state."""
+    error = message = None
+    if state == "failed" or (state != "completed" and job.failedReason):
+        error, message = read_failure(job.failedReason or "")
+    return JobStatus(
+        job_id=job.id,
+        state=state,
+        progress=job.progress if isinstance(job.progress, int) else 0,
+        data=data_of(job),
+        result=job.returnvalue if isinstance(job.returnvalue, dict) else None,
+        error=error,
+        message=message,
+        attempts=job.attemptsMade,
+        created_s=job.timestamp / 1000,
+        started_s=job.processedOn / 1000 if job.processedOn else None,
+        finished_s=job.finishedOn / 1000 if job.finishedOn else None,
+    )
+
+
+def data_of(job: "Job") -> dict[str, Any]:
+    """The job's data. Jobs added by other programs may have data of any type."""
+    return job.data if isinstance(job.data, dict) else {}
+
+
+def failure(error: EchoStreamError) -> str:
+    """An error as BullMQ's failedReason, which is one string."""
+    return f"{error.code}: {error}"
+
+
+def read_failure(reason: str) -> tuple[str, str]:
+    """Code and message of a failedReason, including those that BullMQ or other workers write."""
+    code, colon, message = reason.partition(": ")
+    if colon and code.replace("_", "").isalpha() and code.islower():
+        return code, message
+    if "stalled" in reason:
+        return "job_stalled", "the job's worker crashed or was lost more than once"
+    return "process_failed", "the job could not be processed"
