@@ -5,6 +5,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -74,6 +76,19 @@ class RedisServer:
     def flush(self) -> None:
         """Forget everything."""
         assert self._ask(b"FLUSHALL\r\n") == b"+OK\r\n"
+
+    @contextmanager
+    def without_memory(self) -> Iterator[None]:
+        """Every command that writes is refused meanwhile."""
+        self.configure("maxmemory", "1")
+        try:
+            yield
+        finally:
+            self.configure("maxmemory", "0")
+
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting; an empty value is one too."""
+        assert self._ask(f'CONFIG SET {name} "{value}"\r\n'.encode()) == b"+OK\r\n"
 
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "the server is stopped"

@@ -86,6 +86,27 @@ def write_refusal(fault: BaseException) -> str | None:
     return _REFUSALS.get(str(fault).partition(" ")[0])
 
 
+async def weaknesses(client: "Redis") -> list[str]:
+    """Returns what may lose jobs in the way Redis is set up. What it does not tell is no
+    weakness: those who run it for others often hide how it saves its data."""
+    found = []
+    about: dict[str, Any] = await client.info()
+    policy = about.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        found.append(f"Redis may evict jobs: set maxmemory-policy to noeviction, not {policy}")
+    if about.get("aof_enabled") == 0 and await _saves_no_snapshots(client):
+        found.append("Redis forgets all jobs when it restarts: set appendonly to yes")
+    return found
+
+
+async def _saves_no_snapshots(client: "Redis") -> bool:
+    try:
+        settings = await client.config_get("save")
+    except faults():
+        return False
+    return settings.get("save") == ""
+
+
 def database_of(client: "Redis") -> int:
     """Returns the number of the database that a client uses."""
     return int(client.connection_pool.connection_kwargs.get("db") or 0)

@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -147,15 +148,18 @@ async def test_redis_is_away_for_a_while(fragile: Jobs, mortal: RedisServer) -> 
     assert place.events("transcribing", "new")[0].at_s - added < 2
 
 
-async def test_redis_hangs_for_a_while(fragile: Jobs, mortal: RedisServer) -> None:
-    worker = fragile.place.worker(segment_s=0.1)
+async def test_redis_hangs_twice_for_a_while(fragile: Jobs, mortal: RedisServer) -> None:
+    worker = fragile.place.worker(segment_s=0.25)
     job_ids = [await fragile.add(seconds=90, prompt="running"), await fragile.add()]
     await fragile.begun("transcribing", "running")
 
-    mortal.pause()
-    paused = time.monotonic()
-    await until(lambda: time.monotonic() - paused > LOCK_S + 3)
-    mortal.resume()
+    for starts in (2, 3):
+        mortal.pause()
+        paused = time.monotonic()
+        await until(lambda since=paused: time.monotonic() - since > LOCK_S + 3)
+        mortal.resume()
+        # The worker gets its own job again, which it has not lost.
+        await until(partial(_has_started, fragile, job_ids[0], starts))
 
     for job_id in job_ids:
         status = await fragile.ended(job_id, 60)
@@ -168,6 +172,20 @@ async def test_redis_hangs_for_a_while(fragile: Jobs, mortal: RedisServer) -> No
     added = time.time()
     await fragile.ended(new)
     assert fragile.place.events("transcribing", "new")[0].at_s - added < 2
+
+
+async def _has_started(jobs: Jobs, job_id: str, times: int) -> bool:
+    return await jobs.starts(job_id) >= times
+
+
+async def test_a_worker_warns_of_a_redis_that_may_lose_jobs(
+    fragile: Jobs, mortal: RedisServer
+) -> None:
+    mortal.configure("maxmemory-policy", "allkeys-lru")
+    worker = fragile.place.worker()
+    await fragile.workers_idle()
+    [warning] = [each for each in worker.logs() if each["event"] == "redis_may_lose_jobs"]
+    assert "noeviction" in warning["hint"]
 
 
 async def test_redis_is_away_when_the_worker_starts(fragile: Jobs, mortal: RedisServer) -> None:

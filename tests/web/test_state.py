@@ -209,6 +209,7 @@ def test_openapi_describes_every_endpoint(api: httpx.Client) -> None:
         "/upload-audio": {"post"},
         "/api/finalize": {"post"},
         "/job/{job_id}": {"get", "delete"},
+        "/job/{job_id}/retry": {"post"},
         "/job/{job_id}/transcript.{as_format}": {"get"},
         "/jobs": {"get"},
         "/insights": {"post"},

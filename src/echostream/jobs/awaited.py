@@ -6,13 +6,10 @@ message is in the queue of deliveries. Any worker finds jobs that have ended and
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from echostream.jobs.connection import available
 from echostream.jobs.status import JobStatus
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 _BATCH = 500
 
@@ -25,9 +22,9 @@ def delivery_id(status: JobStatus) -> str:
 class AwaitedEnds:
     """The set of one queue. Raises QueueUnavailable as `JobQueue` does."""
 
-    def __init__(self, redis: "Redis", key_of: Callable[[str], str]) -> None:
-        """`key_of` gives the queue's key for a name."""
-        self._redis: Any = redis  # whose commands are typed as if they might not be coroutines
+    def __init__(self, redis: Any, key_of: Callable[[str], str]) -> None:
+        """`redis` is a client of ours, and `key_of` gives the queue's key for a name."""
+        self._redis = redis
         self._key_of = key_of
         self._key = key_of("awaited:ends")
 

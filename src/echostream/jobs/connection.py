@@ -3,14 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from echostream import redis_client
 from echostream.errors import QueueUnavailable
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 PREFIX = "bull"
 _ANSWER_S = 2.5
@@ -26,27 +23,6 @@ async def available() -> AsyncIterator[None]:
     except redis_client.faults() as fault:
         reason = redis_client.write_refusal(fault) or "the job queue cannot be reached"
         raise QueueUnavailable(f"{reason}; try again later") from fault
-
-
-async def weaknesses(redis: "Redis") -> list[str]:
-    """Returns what may lose jobs in the way Redis is set up. What it does not tell is no
-    weakness: those who run it for others often hide how it saves its data."""
-    found = []
-    about: dict[str, Any] = await redis.info()
-    policy = about.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        found.append(f"Redis may evict jobs: set maxmemory-policy to noeviction, not {policy}")
-    if about.get("aof_enabled") == 0 and await _saves_no_snapshots(redis):
-        found.append("Redis forgets all jobs when it restarts: set appendonly to yes")
-    return found
-
-
-async def _saves_no_snapshots(redis: "Redis") -> bool:
-    try:
-        settings = await redis.config_get("save")
-    except redis_client.faults():
-        return False
-    return settings.get("save") == ""
 
 
 def connection_options(redis_url: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from echostream import redis_client
 from echostream.errors import JobNotFound
 from echostream.extras import require
 from echostream.jobs.awaited import AwaitedEnds
-from echostream.jobs.connection import PREFIX, available, weaknesses
+from echostream.jobs.connection import PREFIX, available
 from echostream.jobs.faults import Waits
 from echostream.jobs.so_far import SoFar
 from echostream.jobs.status import (
@@ -72,7 +72,7 @@ class JobQueue:
     async def weaknesses(self) -> list[str]:
         """Returns what may lose jobs in the way Redis is set up, each as a sentence."""
         async with available():
-            return await weaknesses(self._redis)
+            return await redis_client.weaknesses(self._redis)
 
     async def id_for(self, idempotency_key: str | None) -> str:
         """A new id, or the one that this key got earlier (within a day)."""
