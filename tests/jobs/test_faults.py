@@ -174,6 +174,33 @@ async def test_redis_hangs_twice_for_a_while(fragile: Jobs, mortal: RedisServer)
     assert fragile.place.events("transcribing", "new")[0].at_s - added < 2
 
 
+async def test_redis_hangs_twice_for_two_workers(fragile: Jobs, mortal: RedisServer) -> None:
+    """Each of them loses the job to the other one, and both live: that is no reason to give up."""
+    for _ in range(2):
+        fragile.place.worker(segment_s=0.3, worker_concurrency=1)
+    await fragile.workers_idle(2)
+    job_id = await fragile.add(seconds=90)
+    await fragile.begun("transcribing")
+
+    for times in (1, 2):
+        mortal.pause()
+        paused = time.monotonic()
+        await until(lambda since=paused: time.monotonic() - since > LOCK_S + 3)
+        mortal.resume()
+        await until(partial(_has_been_taken_back, fragile, job_id, times))
+
+    status = await fragile.ended(job_id, 90)
+    assert (status.state, status.attempts) == ("completed", 1)
+    assert await fragile.text(job_id) == words(90)
+
+
+async def _has_been_taken_back(jobs: Jobs, job_id: str, times: int) -> bool:
+    """Whether it has been given to another worker, or waits for one that has time; and whether
+    nobody minds."""
+    is_moved = await jobs.starts(job_id) > times or (await jobs.status(job_id)).state == "waiting"
+    return is_moved and await jobs.stalls(job_id) == 0
+
+
 async def _has_started(jobs: Jobs, job_id: str, times: int) -> bool:
     return await jobs.starts(job_id) >= times
 

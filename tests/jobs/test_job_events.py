@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -11,6 +12,7 @@ from echostream.job_events import JobNews
 from echostream.jobs import new_job_id
 from echostream.web.deps import services_of
 from jobs.events_support import (
+    Client,
     announcing,
     app_of,
     assert_in_order,
@@ -83,6 +85,22 @@ async def test_a_job_that_fails(jobs: Jobs, api: str) -> None:
         assert data == {"jobId": job_id, "error": "invalid_audio", "message": status.message}
         assert await late.join(job_id) == {"ok": True}
         assert late.heard == [("job_failed", data)]
+
+
+async def test_a_job_that_waits_for_another_attempt(jobs: Jobs, api: str) -> None:
+    jobs.place.worker()
+    async with client_of(api) as client:
+        job_id = await jobs.add(prompt="broken")
+        await client.join(job_id)
+        await client.until(lambda heard: _waits_of(heard))
+        assert client.ends() == []  # it has not failed for good
+        [*_, wait] = _waits_of(client)
+        assert wait["lastFailure"] == {"error": "process_failed", "message": "the engine broke"}
+        assert isinstance(wait["retryAt"], float)
+
+
+def _waits_of(client: Client) -> list[dict[str, Any]]:
+    return [data for data in client.of("job_progress") if data["state"] == "delayed"]
 
 
 async def test_a_job_that_is_cancelled(jobs: Jobs, api: str) -> None:

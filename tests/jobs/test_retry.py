@@ -12,10 +12,14 @@ from bullmq import Queue
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from echostream.engine import client as client_module
+from echostream.engine.client import RemoteEngine
 from echostream.errors import EngineError
 from echostream.jobs import JobQueue
+from echostream.pipeline import Pipeline
+from echostream.settings import Settings
 from echostream.web import preflight
-from fakes import FakeTranscriber
+from fakes import FakeInsights, FakeTranscriber
 from jobs.api_support import Service, caching, ended, in_state, job_of, queued
 from redis_server import RedisServer
 from web.support import EndlessTranscriber, around, audio, error_of, metric, wait_until
@@ -125,6 +129,29 @@ def test_the_openapi_page_knows_of_it(service: Service) -> None:
         paths = client.get("/openapi.json").raise_for_status().json()["paths"]
     answers = paths["/job/{job_id}/retry"]["post"]["responses"]
     assert {"200", "401", "404", "409", "410", "422", "503"} <= set(answers)
+
+
+# --- an engine that is gone -----------------------------------------------------------------------
+
+
+def test_a_job_waits_for_an_engine_that_is_gone(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_START_S", 0.1)
+
+    def without_engine(settings: Settings) -> Pipeline:
+        return Pipeline(settings, RemoteEngine(tmp_path / "none"), FakeInsights(), patient=True)
+
+    with service.api() as client:
+        with service.worker(without_engine):
+            job_id = upload(client)
+            job = in_state(client, job_id, "delayed")
+            assert job["lastFailure"]["error"] == "engine_restarted"
+            assert job["attempts"] == 0
+        assert service.files() == [f"staged/{job_id}"]
+        with service.worker():
+            retried(client, job_id)
+            assert ended(client, job_id)["state"] == "completed"
 
 
 # --- jobs of other programs -----------------------------------------------------------------------

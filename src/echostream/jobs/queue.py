@@ -27,11 +27,16 @@ _ATTEMPTS = 3
 _BACKOFF_MS = 2000
 _IDEMPOTENCY_S = 24 * 3600
 _CANCEL_KEY_S = 24 * 3600
+_CANCEL_LOOK_S = 0.5
 _SO_FAR_KEY_S = 3600
 """After a worker dies, its text is kept this long. A live worker writes it again and again."""
 _HINT_S = 1.0
 """How long storing a hint may take. Nothing depends on hints."""
 _PROBE_MS = 1000
+# Only if the job still exists: setting a field would make a new one.
+_FORGIVE_STALLS = """
+if redis.call("EXISTS", KEYS[1]) == 1 then redis.call("HSET", KEYS[1], "stc", 0) end
+"""
 _TICKS_A_MS = 4096
 """BullMQ's scores of delayed jobs are times in these units."""
 
@@ -183,12 +188,30 @@ class JobQueue:
                     await job.promote()
         return (await self.status(job_id)).state
 
+    async def forgive_stalls(self, job_ids: list[str]) -> None:
+        """Forgets that these jobs have lost their workers, so that they cannot fail for that. If
+        Redis cannot be reached, nothing happens."""
+        with suppress(*redis_client.faults()):
+            for job_id in job_ids:
+                done: Any = self._redis.eval(_FORGIVE_STALLS, 1, self._queue.toKey(job_id))
+                await done
+
     async def is_cancelled(self, job_id: str) -> bool:
         """Whether `cancel` was called. False if Redis cannot be reached."""
         try:
             return bool(await self._redis.exists(self._cancel_key(job_id)))
         except redis_client.faults():
             return False
+
+    async def until_cancelled(self, job_id: str, ended: asyncio.Event) -> None:
+        """Waits until the job is cancelled or has ended.
+
+        Polling costs little and, unlike a message, loses nothing while Redis cannot be reached. An
+        event ends this and not a cancellation, which redis-py can swallow while it connects.
+        """
+        while not ended.is_set() and not await self.is_cancelled(job_id):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), _CANCEL_LOOK_S)
 
     async def keep_so_far(self, job_id: str, so_far: SoFar, *, with_text: bool) -> bool:
         """Stores it for whoever reads the job's status; returns whether that worked. It takes at

@@ -23,7 +23,6 @@ from echostream.jobs.status import data_of, failure, read_failure
 
 log = structlog.get_logger(__name__)
 
-_CANCEL_LOOK_S = 0.5
 _RECONNECT_S = 1.0
 _RECONNECTS = 300
 _HAND_BACK_S = 3.0
@@ -157,6 +156,7 @@ class JobWorker:
         worker.on("completed", lambda job, _result: self._ended(job, None))
         worker.on("failed", lambda job, error: self._failed(job, error))
         worker.on("stalled", self._on_stalled)
+        worker.on("lockRenewalFailed", self._forgive)
         worker.on("error", self._erred)
         # BullMQ's own pauses grow to 20 s; workers would be idle that long after Redis is back.
         for client in (worker.client, worker.bclient):
@@ -178,9 +178,9 @@ class JobWorker:
     async def _handle(self, job: Job, token: str) -> dict[str, Any]:
         ended = asyncio.Event()
         if job.id in self._works:
-            await self._forgive_stall(job)
+            self._forgive([job.id])
         work = self._work(job)
-        cancelled = asyncio.create_task(self._until_cancelled(job.id, ended))
+        cancelled = asyncio.create_task(self._queue.until_cancelled(job.id, ended))
         stopping = asyncio.create_task(self._hand_back.wait())
         watchers = {work, cancelled, stopping}
         try:
@@ -214,11 +214,6 @@ class JobWorker:
             )
             work.add_done_callback(lambda _: self._works.pop(job.id))
         return work
-
-    async def _forgive_stall(self, job: Job) -> None:
-        """Forgets that the job has lost its worker: it was only Redis that was away."""
-        client: Any = job.backend.conn
-        await client.hset(job.backend.toKey(job.id), "stc", 0)
 
     async def _outcome(
         self, job: Job, token: str, work: asyncio.Task[dict[str, Any]]
@@ -268,16 +263,6 @@ class JobWorker:
         await job.moveToDelayed(round((time.time() + delay_s) * 1000), token)
         raise DelayedError
 
-    async def _until_cancelled(self, job_id: str, ended: asyncio.Event) -> None:
-        """Waits until the job is cancelled or has ended.
-
-        Polling costs little and, unlike a message, loses nothing while Redis cannot be reached. An
-        event ends this and not a cancellation, which redis-py can swallow while it connects.
-        """
-        while not ended.is_set() and not await self._queue.is_cancelled(job_id):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), _CANCEL_LOOK_S)
-
     def _failed(self, job: Job, error: Exception) -> None:
         is_final = isinstance(error, UnrecoverableError)
         if is_final or job.attemptsMade >= (job.opts.get("attempts") or 1):
@@ -289,6 +274,10 @@ class JobWorker:
     def _ended(self, job: Job, error: str | None) -> None:
         self._afterwards(self._on_end(JobEnd(job.id, data_of(job), error)))
         self._afterwards(self._queue.forget_so_far(job.id))
+
+    def _forgive(self, job_ids: list[str]) -> None:
+        """These jobs have been taken from us although we live: Redis was away, or we were slow."""
+        self._afterwards(self._queue.forgive_stalls(job_ids))
 
     def _erred(self, error: Exception, job: Job | None = None) -> None:
         log.warning("worker_error", reason=repr(error))
