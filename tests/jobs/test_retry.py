@@ -1,8 +1,10 @@
-"""`POST /job/{id}/retry`, jobs with a priority, and a Redis that cannot be relied on, over REST."""
+"""Over REST: jobs that are tried again, jobs with a priority, a Redis that cannot be relied on."""
 
 import asyncio
+import resource
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +133,32 @@ def test_the_openapi_page_knows_of_it(service: Service) -> None:
     assert {"200", "401", "404", "409", "410", "422", "503"} <= set(answers)
 
 
-# --- an engine that is gone -----------------------------------------------------------------------
+# --- a full disk, an engine that is gone ----------------------------------------------------------
+
+
+@contextmanager
+def small_files() -> Iterator[None]:
+    """No file of this process may grow over 128 KiB; the kernel says so as of a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (128 * 1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_job_waits_for_room_on_the_disk(service: Service) -> None:
+    engine = FakeTranscriber(texts=("word " * 40_000,))
+    with service.api() as client, service.worker(caching(engine)):
+        with small_files():
+            job_id = upload(client)
+            job = in_state(client, job_id, "delayed")
+            assert job["lastFailure"]["error"] == "storage_full"
+            assert service.files() == [f"staged/{job_id}"]
+        retried(client, job_id)
+        assert ended(client, job_id)["state"] == "completed"
+        assert service.files() == [f"results/{job_id}.json"]
+    assert len(engine.calls) == 1  # the cache had the text
 
 
 def test_a_job_waits_for_an_engine_that_is_gone(
