@@ -2,12 +2,14 @@
 
 import base64
 import os
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from echostream.checks import check_token, check_url
+from echostream.named_tokens import ADMINISTRATOR, NamedToken, check_apart, read_tokens
 from echostream.templates import BUILT_IN, GENERAL
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public part of every secret
@@ -47,8 +49,20 @@ class Settings(BaseSettings):
     """API processes on this host, which share the port and one speech engine."""
 
     api_bearer_token: SecretStr | None = None
-    """When set, every endpoint but `/health` requires it; the description at `/docs` stays open.
-    Unset: the whole API is open."""
+    """When set, every endpoint but `/health` requires a token; the description at `/docs` stays
+    open. Whoever has this one may see all jobs. Without any token the whole API is open."""
+
+    api_tokens: Annotated[tuple[NamedToken, ...], NoDecode] = ()
+    """Further tokens, each `name:token` and separated by commas. Jobs, idempotency keys and live
+    sessions belong to the name that has made them; no other name sees them."""
+
+    api_tokens_file: Path | None = None
+    """A file of such tokens, one in each line. It is read again every second: tokens that are no
+    longer in it are refused, and their Socket.IO and WebSocket connections end."""
+
+    api_docs: bool = True
+    """Serve the description of the API at `/docs`, `/redoc` and `/openapi.json`, which need no
+    token."""
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of browsers allowed to call the API, separated by commas."""
@@ -172,6 +186,11 @@ class Settings(BaseSettings):
     above it 429 `rate_limited`. Each of `WEB_CONCURRENCY` processes allows its share. A proxy on
     this host tells addresses; one elsewhere must be in `FORWARDED_ALLOW_IPS`. Unset: any number."""
 
+    max_connections_per_address: int = Field(500, ge=1)
+    """Connections of one address at a time, and Socket.IO sessions; above it 429 `rate_limited`.
+    Each of `WEB_CONCURRENCY` processes allows its share. Behind a proxy, requests at a time of the
+    address that the proxy tells."""
+
     max_live_sessions: int | None = Field(None, ge=1)
     """Live sessions this host accepts; beyond that `server_busy`. Unset: two for each CPU."""
 
@@ -240,6 +259,19 @@ class Settings(BaseSettings):
             check_token(value.get_secret_value())
         return value
 
+    @field_validator("api_tokens", mode="before")
+    @classmethod
+    def _read_tokens(cls, value: object) -> object:
+        return read_tokens(value.split(",")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_tokens_differ(self) -> Self:
+        try:
+            check_apart(self.named_tokens)
+        except ValueError as error:
+            raise ValueError(f"API_TOKENS: {error}") from None
+        return self
+
     @field_validator("insights_template")
     @classmethod
     def _check_template(cls, value: str) -> str:
@@ -277,6 +309,21 @@ class Settings(BaseSettings):
         if value is not None:
             check_webhook_secret(value.get_secret_value())
         return value
+
+    @property
+    def named_tokens(self) -> tuple[NamedToken, ...]:
+        """Those that are set, without those of the file."""
+        if self.api_bearer_token is None:
+            return self.api_tokens
+        return (NamedToken(ADMINISTRATOR, self.api_bearer_token), *self.api_tokens)
+
+    @property
+    def needs_token(self) -> bool:
+        return bool(self.named_tokens) or self.api_tokens_file is not None
+
+    def share_of(self, limit: float) -> float:
+        """What each process allows of a limit: connections are spread evenly over them."""
+        return limit / self.web_concurrency
 
     @property
     def jobs_at_once(self) -> int:

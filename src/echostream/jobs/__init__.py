@@ -5,7 +5,7 @@ queue, add jobs and work on them. Jobs are small: audio and results are in the s
 consumer's side is in `jobs.worker`.
 """
 
-from echostream.jobs.queue import STATES, JobQueue, JobState, JobStatus, new_job_id
+from echostream.jobs.queue import STATES, JobQueue, JobState, JobStatus, new_job_id, no_such_job
 from echostream.jobs.so_far import SoFar
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "JobStatus",
     "SoFar",
     "new_job_id",
+    "no_such_job",
 ]

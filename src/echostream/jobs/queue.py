@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -30,6 +30,10 @@ _SO_FAR_KEY_S = 3600
 _HINT_S = 1.0
 """How long storing a hint may take. Nothing depends on hints."""
 PREFIX = "bull"
+OWNER = "tokenName"
+"""Field of a job's data."""
+_MOST_READ = 1000
+_READ_AT_ONCE = 100
 # States of BullMQ that clients see as another one.
 _SHOWN_AS: dict[str, JobState] = {"prioritized": "waiting", "waiting-children": "waiting"}
 
@@ -54,6 +58,15 @@ class JobStatus:
     started_s: float | None
     finished_s: float | None
     so_far: SoFar | None = None
+
+    @property
+    def owner(self) -> object:
+        """The name of the client that has added the job. None for nobody's."""
+        return self.data.get(OWNER)
+
+
+def no_such_job(job_id: str) -> JobNotFound:
+    return JobNotFound(f"there is no job {job_id!r}")
 
 
 def new_job_id() -> str:
@@ -83,12 +96,13 @@ class JobQueue:
         async with _available():
             await self._redis.ping()
 
-    async def id_for(self, idempotency_key: str | None) -> str:
-        """A new id, or the one that this key got earlier (within a day)."""
+    async def id_for(self, idempotency_key: str | None, scope: str | None = None) -> str:
+        """A new id, or the one that this key got earlier (within a day) in the same scope."""
         if idempotency_key is None:
             return new_job_id()
         # Hashed, because a key may be long or contain characters that Redis keys should not.
-        key = f"{PREFIX}:{self.name}:idempotency:{sha256(idempotency_key.encode()).hexdigest()}"
+        digest = sha256(idempotency_key.encode()).hexdigest()
+        key = ":".join(filter(None, (PREFIX, self.name, "idempotency", scope, digest)))
         async with _available():
             await self._redis.set(key, new_job_id(), nx=True, ex=_IDEMPOTENCY_S)
             return str(await self._redis.get(key))
@@ -125,7 +139,7 @@ class JobQueue:
             # The id may be the name of another key of the queue, which holds no job.
             job = await self._queue.getJob(job_id) if state != "unknown" else None
             if job is None:
-                raise JobNotFound(f"there is no job {job_id!r}")
+                raise no_such_job(job_id)
             so_far = await self._so_far(job_id) if state == "active" else None
             if so_far == SoFar() and await self._queue.getJobState(job_id) != state:
                 # It has ended since, and what had been done so far was forgotten.
@@ -133,20 +147,33 @@ class JobQueue:
         return replace(_status(job, _SHOWN_AS.get(state, state)), so_far=so_far)
 
     async def page(
-        self, states: tuple[JobState, ...], limit: int, cursor: str | None
+        self,
+        states: tuple[JobState, ...],
+        limit: int,
+        cursor: str | None,
+        shown: Callable[[JobStatus], bool] | None = None,
     ) -> tuple[list[JobStatus], str | None]:
         """Jobs, state by state and newest first, and the cursor of the next page or None.
 
-        Jobs that change state between two pages may appear twice or not at all.
+        Jobs that change state between two pages may appear twice or not at all. With `shown` only
+        those for which it is true; if they are few among many, a page may have less than `limit`.
         """
         place, offset = _read_cursor(cursor, len(states))
         found: list[JobStatus] = []
-        async with _available():
-            while place < len(states) and len(found) < limit:
-                wanted = limit - len(found)
+        read = 0
+        while place < len(states) and len(found) < limit and read < _MOST_READ:
+            wanted = _READ_AT_ONCE if shown else limit - len(found)
+            async with _available():
                 jobs = await self._queue.getJobs([states[place]], offset, offset + wanted - 1)
-                found += [_status(job, states[place]) for job in jobs]
-                offset += len(jobs)
+            read += wanted
+            for job in jobs:
+                offset += 1
+                status = _status(job, states[place])
+                if shown is None or shown(status):
+                    found.append(status)
+                if len(found) == limit:
+                    break
+            else:
                 if len(jobs) < wanted:
                     place, offset = place + 1, 0
         return found, f"{place}.{offset}" if place < len(states) else None

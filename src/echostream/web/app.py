@@ -59,6 +59,8 @@ def create_app(
         version=__version__,
         description="Transcribes audio and video locally and generates insights.",
         lifespan=lifespan,
+        # Without it there are no pages that show it either.
+        openapi_url="/openapi.json" if settings.api_docs else None,
     )
     app.include_router(routes.open_router)
     app.include_router(routes.router)
@@ -87,7 +89,7 @@ def create_app(
 
 def _refuse_other_hosts(app: FastAPI, settings: Settings) -> None:
     """With a token this is needed less, since a page of another site does not know it."""
-    if settings.api_bearer_token is None:
+    if not settings.needs_token:
         allowed = (*settings.allowed_hosts, settings.host)
         app.add_middleware(OnlyOurHosts, allowed=allowed, origins=settings.cors_origins)
     elif settings.allowed_hosts:
@@ -193,7 +195,7 @@ class RequestLog:
             await answer(scope, receive, send_with_id)
         finally:
             _record(scope, status, time.perf_counter() - started)
-            structlog.contextvars.unbind_contextvars("request_id")
+            structlog.contextvars.unbind_contextvars("request_id", "caller")
 
 
 def _record(scope: Scope, status: int, took_s: float) -> None:

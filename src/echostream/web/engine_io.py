@@ -8,6 +8,7 @@ its trace, so that one request could keep a process busy for a minute.
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,8 +20,9 @@ from engineio.exceptions import EngineIOError, SocketIsClosedError
 from engineio.packet import Packet
 from socketio.packet import Packet as SocketIOPacket
 
-from echostream.errors import RequestTimeout
+from echostream.errors import LiveError, RequestTimeout
 from echostream.given_json import parse
+from echostream.web.keyring import Caller
 
 log = structlog.get_logger(__name__)
 
@@ -61,9 +63,14 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
         super().__init__(server, sid)
-        self.accepted = False
-        """Whether its client has shown its token, if one is needed."""
+        self.caller: Caller | None = None
+        """Its client, once it has shown its token, if one is needed."""
+        self.address = ""
         self._opened_s = time.monotonic()
+
+    @property
+    def accepted(self) -> bool:
+        return self.caller is not None
 
     async def handle_post_request(self, environ: dict[str, Any]) -> None:
         """Reads the packets of a polling client. Others are served between any two of them."""
@@ -94,6 +101,11 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]
             await self.queue.put(None)  # ends its poll, or its WebSocket
             return False
         return bool(await super().check_ping_timeout())
+
+    async def end(self) -> None:
+        """Ends the session at once, with its poll or its WebSocket."""
+        await self.close(wait=False, reason=self.server.reason.SERVER_DISCONNECT)
+        await self.queue.put(None)
 
     async def _websocket_handler(self, socket: Any) -> None:
         try:
@@ -179,11 +191,29 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             **options,
         )
 
-    def accept(self, sid: str) -> None:
+    def accept(self, sid: str, caller: Caller) -> None:
         """Gives a client that has shown its token the larger limits."""
-        session = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, "/"))
+        session = self._session(sid)
         if session is not None:
-            session.accepted = True
+            session.caller = caller
+
+    def caller(self, sid: str) -> Caller:
+        """Raises LiveError if the client has just left."""
+        session = self._session(sid)
+        if session is None or session.caller is None:
+            raise LiveError("the connection has ended")
+        return session.caller
+
+    async def end(self, is_over: Callable[[Caller], bool]) -> None:
+        """Ends the sessions of clients for which it is true."""
+        sessions: list[Session] = list(self.eio.sockets.values())
+        for session in sessions:
+            if session.caller is not None and is_over(session.caller):
+                await session.end()
+
+    def _session(self, sid: str) -> Session | None:
+        found: Session | None = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, "/"))
+        return found
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from echostream.errors import EchoStreamError, QueueUnavailable
 from echostream.settings import Settings
+from echostream.web.keyring import Keyring
 
 _REDIS_STARTS_S = 10.0
 """Redis may be starting at the same time."""
@@ -17,6 +18,7 @@ _REDIS_STARTS_S = 10.0
 
 def check(settings: Settings) -> None:
     """Raises EchoStreamError, with a message for the operator, if it finds a problem."""
+    Keyring(settings)
     if settings.use_queue:
         asyncio.run(_check_queue(settings))
 
