@@ -1,6 +1,7 @@
 """The only reader of the environment. Built once in an entry point and passed down."""
 
 import base64
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -324,6 +325,11 @@ class Settings(BaseSettings):
     def share_of(self, limit: float) -> float:
         """What each process allows of a limit: connections are spread evenly over them."""
         return limit / self.web_concurrency
+
+    @property
+    def connections_per_address(self) -> int:
+        """Of one process."""
+        return math.ceil(self.share_of(self.max_connections_per_address))
 
     @property
     def jobs_at_once(self) -> int:

@@ -24,6 +24,7 @@ from echostream.settings import Settings
 from echostream.web import insights, jobs, openai, routes
 from echostream.web.auth import PROBES
 from echostream.web.deps import services_of
+from echostream.web.few_at_a_time import FewAtATime
 from echostream.web.forwarding import attach_forwarding
 from echostream.web.lifespan import running_services
 from echostream.web.openai_shapes import error_body
@@ -82,6 +83,7 @@ def create_app(
     if peers is not None:
         attach_forwarding(app, sockets, peers)
     app.add_middleware(SteadyBodies)
+    app.add_middleware(FewAtATime, most=settings.connections_per_address)
     _refuse_other_hosts(app, settings)
     app.add_middleware(SafeHeaders)
     return app

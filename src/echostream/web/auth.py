@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from echostream.errors import Unauthorized
 from echostream.settings import Settings
+from echostream.web.addresses import address_of
 from echostream.web.deps import Services, ServicesDep
 from echostream.web.job_shapes import JOB_ID, check_owner
 from echostream.web.keyring import Caller
@@ -56,7 +57,7 @@ def _client(connection: HTTPConnection, caller: Caller | None) -> str:
     """Whose requests are counted together. Nobody else can use up those of a token."""
     if caller is not None and caller.name:
         return f"token {caller.name}"
-    return connection.client.host if connection.client else ""
+    return address_of(connection.scope)
 
 
 def is_allowed_origin(settings: Settings, headers: Headers) -> bool:

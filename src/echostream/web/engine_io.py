@@ -22,6 +22,7 @@ from socketio.packet import Packet as SocketIOPacket
 
 from echostream.errors import LiveError, RequestTimeout
 from echostream.given_json import parse
+from echostream.web.addresses import address_of
 from echostream.web.keyring import Caller
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,8 @@ _MAX_STRANGERS_BYTES, _MAX_STRANGERS_PACKETS = 64 * 1024, 16
 _MAX_ATTACHMENTS = 16
 _MAX_STRANGERS = 1000
 """Sessions of a process whose CONNECT has not been accepted yet."""
+_MAX_STRANGERS_OF_ADDRESS = 100
+"""Those of one address, so that it cannot take the places of all others."""
 _CONNECT_WITHIN_S = 45.0
 _SEPARATOR = "\x1e"
 _LONGEST_REASON = 200
@@ -157,6 +160,8 @@ async_socket.AsyncSocket = Session
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     """The transport of Socket.IO."""
 
+    most_of_address: int
+
     async def disconnect(self, sid: str | None = None) -> None:
         """Ends a connection. The library would wait for the client to notice, and a client that
         never does would leave a request running forever."""
@@ -166,21 +171,39 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             await self.sockets[sid].close(wait=False, reason=self.reason.SERVER_DISCONNECT)
 
     async def _handle_connect(self, *request: Any, **options: Any) -> Any:
-        if sum(not session.accepted for session in self.sockets.values()) >= _MAX_STRANGERS:
+        if self._is_full(address_of(request[0]["asgi.scope"])):
             return self._bad_request("Too many connections")
         return await super()._handle_connect(*request, **options)
+
+    def _is_full(self, address: str) -> bool:
+        """Whether there is no place for another session of this address. A session outlives its
+        connections, so those are no bound for it."""
+        sessions: list[Session] = list(self.sockets.values())
+        strangers = [session for session in sessions if not session.accepted]
+        if len(strangers) >= _MAX_STRANGERS:
+            return True
+        if not address:  # a process of this host
+            return False
+        return (
+            sum(session.address == address for session in strangers) >= _MAX_STRANGERS_OF_ADDRESS
+            or sum(session.address == address for session in sessions) >= self.most_of_address
+        )
 
     async def _trigger_event(self, event: str, *args: Any, **options: Any) -> Any:
         if event == "message":
             # The library would log an error with its trace and go on; `Session` ends.
             return await self.handlers[event](*args)
+        if event == "connect":
+            session_id, environ = args
+            self.sockets[session_id].address = address_of(environ["asgi.scope"])
         return await super()._trigger_event(event, *args, **options)
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     """Socket.IO on such a transport."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, most_of_address: int, **options: Any) -> None:
+        """One address may have `most_of_address` sessions."""
         super().__init__(
             async_mode="asgi",
             # Handlers of one client run one after another, so that its chunks keep their order.
@@ -190,6 +213,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             json=GivenJson,
             **options,
         )
+        self.eio.most_of_address = most_of_address
 
     def accept(self, sid: str, caller: Caller) -> None:
         """Gives a client that has shown its token the larger limits."""

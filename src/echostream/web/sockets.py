@@ -28,7 +28,10 @@ _FETCH_S = 2.0
 def socket_server(settings: Settings) -> SocketServer:
     """Returns a server without event handlers yet; `SocketPath` serves it."""
     origins = list(settings.cors_origins)
-    server = SocketServer(cors_allowed_origins="*" if "*" in origins else origins or None)
+    server = SocketServer(
+        settings.connections_per_address,
+        cors_allowed_origins="*" if "*" in origins else origins or None,
+    )
     _end_sessions_cleanly(server)
     return server
 
