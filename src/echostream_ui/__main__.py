@@ -13,6 +13,7 @@ from echostream.checks import complaint
 from echostream.errors import MissingExtra
 from echostream.extras import require
 from echostream.lifeline import on_parent_end
+from echostream.private_files import make_private_folder
 from echostream_ui.settings import FrontendSettings
 
 _INTERRUPTED = 130
@@ -51,7 +52,8 @@ def check_port(settings: FrontendSettings) -> None:
 
 def check_library(settings: FrontendSettings) -> None:
     """Raises OSError if the folder is not writable. With Supabase, unfinished recordings use it."""
-    settings.library_path.mkdir(parents=True, exist_ok=True)
+    # Of the folder itself, which may have been there before, only its owner decides who sees it.
+    make_private_folder(settings.staging_path)
     with tempfile.TemporaryFile(dir=settings.library_path):
         pass
 
