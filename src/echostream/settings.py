@@ -50,8 +50,9 @@ class Settings(BaseSettings):
     """API processes on this host, which share the port and one speech engine."""
 
     api_bearer_token: SecretStr | None = None
-    """When set, every endpoint but `/health` requires a token; the description at `/docs` stays
-    open. Whoever has this one may see all jobs. Without any token the whole API is open."""
+    """The token of the administrator, who may see all jobs. If this or one of the next two is set,
+    everything needs a token but `/health` and the description (`API_DOCS`). Unset, all three: the
+    whole API is open."""
 
     api_tokens: Annotated[tuple[NamedToken, ...], NoDecode] = ()
     """Further tokens, each `name:token` and separated by commas. Jobs, idempotency keys and live
@@ -189,8 +190,9 @@ class Settings(BaseSettings):
 
     max_connections_per_address: int = Field(500, ge=1)
     """Connections of one address at a time, and Socket.IO sessions; above it 429 `rate_limited`.
-    Each of `WEB_CONCURRENCY` processes allows its share. Behind a proxy, requests at a time of the
-    address that the proxy tells."""
+    Each of `WEB_CONCURRENCY` processes allows its share. Behind a proxy that is on this host or in
+    `FORWARDED_ALLOW_IPS`, requests at a time of the address that it tells; other proxies are one
+    address."""
 
     max_live_sessions: int | None = Field(None, ge=1)
     """Live sessions this host accepts; beyond that `server_busy`. Unset: two for each CPU."""

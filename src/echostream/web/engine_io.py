@@ -157,6 +157,10 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]
 async_socket.AsyncSocket = Session
 
 
+def _address_in(environ: dict[str, Any]) -> str:
+    return address_of(environ.get("asgi.scope", {}))
+
+
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     """The transport of Socket.IO."""
 
@@ -171,7 +175,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             await self.sockets[sid].close(wait=False, reason=self.reason.SERVER_DISCONNECT)
 
     async def _handle_connect(self, *request: Any, **options: Any) -> Any:
-        if self._is_full(address_of(request[0]["asgi.scope"])):
+        if self._is_full(_address_in(request[0])):
             return self._bad_request("Too many connections")
         return await super()._handle_connect(*request, **options)
 
@@ -195,7 +199,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             return await self.handlers[event](*args)
         if event == "connect":
             session_id, environ = args
-            self.sockets[session_id].address = address_of(environ["asgi.scope"])
+            self.sockets[session_id].address = _address_in(environ)
         return await super()._trigger_event(event, *args, **options)
 
 

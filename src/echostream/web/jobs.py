@@ -114,7 +114,8 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(pattern=r"^[0-9]\.[0-9]{1,9}$")] = None,
 ) -> JSONResponse:
-    """Jobs without their results, those at work first, then waiting, delayed and ended ones."""
+    """Your jobs without their results, those at work first, then waiting, delayed and ended ones.
+    A page may have fewer than `limit`; a `cursor` that is null ends the list."""
     states = STATES if state is None else (state,)
     shown = None if caller.is_administrator else lambda job: caller.may_see(job.owner)
     found, following = await services.require_jobs().queue.page(states, limit, cursor, shown)
