@@ -12,7 +12,7 @@ from conftest import SAMPLE
 from echostream.media import make_playable
 from echostream.private_files import make_private_file, make_private_folder
 from echostream.storage import Storage
-from echostream_ui.__main__ import check_library
+from echostream_ui.__main__ import check_library, main
 from echostream_ui.intake.remux import make_seekable
 from echostream_ui.intake.staging import Staging
 from echostream_ui.library.sqlite.store import SqliteStore
@@ -91,6 +91,25 @@ def test_what_an_earlier_version_left_open_is_closed_to_others(tmp_path: Path) -
     assert modes["library/audio"] == modes["library/staging"] == "drwxr-x---"
     assert modes["library/library.db"] == "-rw-r-----"
     assert modes["library"] == "drwxrwxrwx"  # who made it decides
+
+
+@pytest.mark.parametrize("kind", ["file", "link to nowhere"])
+def test_a_library_without_a_place_ends_the_web_page_with_a_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+) -> None:
+    """By default it is in `data`, which is the API's folder if that runs on the same machine."""
+    data = tmp_path / "data"
+    if kind == "file":
+        data.touch()
+    else:
+        data.symlink_to("/nowhere/at/all")
+    monkeypatch.setenv("FRONTEND_PORT", "0")
+    assert main() == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("echostream: LIBRARY_PATH: cannot write to data/library (data")
 
 
 @pytest.mark.parametrize("make", [make_private_folder, make_private_file])

@@ -15,6 +15,7 @@ from echostream.templates import BUILT_IN, GENERAL
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public part of every secret
 _MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64
+_LEAST_CONNECTIONS = 10
 
 
 def cpu_count() -> int:
@@ -190,9 +191,9 @@ class Settings(BaseSettings):
 
     max_connections_per_address: int = Field(500, ge=1)
     """Connections of one address at a time, and Socket.IO sessions; above it 429 `rate_limited`.
-    Each of `WEB_CONCURRENCY` processes allows its share. Behind a proxy that is on this host or in
-    `FORWARDED_ALLOW_IPS`, requests at a time of the address that it tells; other proxies are one
-    address."""
+    Each of `WEB_CONCURRENCY` processes counts its own and allows twice its share. Behind a proxy
+    that is on this host or in `FORWARDED_ALLOW_IPS`, requests at a time of the address that it
+    tells; other proxies are one address."""
 
     max_live_sessions: int | None = Field(None, ge=1)
     """Live sessions this host accepts; beyond that `server_busy`. Unset: two for each CPU."""
@@ -330,8 +331,9 @@ class Settings(BaseSettings):
 
     @property
     def connections_per_address(self) -> int:
-        """Of one process."""
-        return math.ceil(self.share_of(self.max_connections_per_address))
+        """Of one process: twice its share, as a client's few connections do not spread evenly."""
+        share = math.ceil(2 * self.share_of(self.max_connections_per_address))
+        return min(self.max_connections_per_address, max(share, _LEAST_CONNECTIONS))
 
     @property
     def jobs_at_once(self) -> int:

@@ -36,7 +36,8 @@ def main() -> int:
     try:
         check_library(settings)
     except OSError as error:
-        return fail(f"LIBRARY_PATH: cannot write to {settings.library_path}: {error.strerror}")
+        where = f"{settings.library_path} ({error.filename})"
+        return fail(f"LIBRARY_PATH: cannot write to {where}: {error.strerror}")
     if "--lifeline" in sys.argv:
         on_parent_end(lambda: os.kill(os.getpid(), signal.SIGTERM))
     return run_streamlit(settings)

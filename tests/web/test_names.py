@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -14,10 +15,13 @@ import httpx2 as httpx
 import pytest
 import socketio
 import structlog
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from conftest import running
+from echostream.engine import LocalEngine, Registry
+from echostream.pipeline import Pipeline
+from echostream.settings import Settings
 from echostream.web.peers import Peers
 from fakes import FakeInsights, FakeTranscriber, fake_pipeline
 from sockets.live import Client, connected
@@ -55,8 +59,8 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def status_of(url: str, token: str) -> int:
-    return httpx.get(f"{url}/v1/models", headers=bearer(token)).status_code
+def status_of(url: str, token: str, path: str = "/v1/models") -> int:
+    return httpx.get(url + path, headers=bearer(token)).status_code
 
 
 def auth(token: object) -> dict[str, Any]:
@@ -172,6 +176,36 @@ async def test_the_sockets_of_a_revoked_token_end(url: str, file: Path, transpor
             async with realtime(url, ALICE):
                 pass
     assert [status_of(url, token) for token in (ALICE, BOB, FIRST)] == [401, 200, 200]
+
+
+async def test_a_token_revoked_during_the_handshake(file: Path) -> None:
+    loading, may_go_on = threading.Event(), threading.Event()
+
+    def load() -> FakeTranscriber:
+        loading.set()
+        may_go_on.wait(WAIT_S)
+        return FakeTranscriber()
+
+    def pipeline(settings: Settings) -> Pipeline:
+        models = Registry.only(load, "fake-1")
+        return Pipeline(settings, LocalEngine(settings, models), FakeInsights())
+
+    with running(settings_of(api_tokens_file=file), pipeline) as url:
+        address = f"{url.replace('http', 'ws', 1)}/v1/realtime?intent=transcription"
+        opening = asyncio.create_task(_opened(address))
+        await asyncio.to_thread(loading.wait, WAIT_S)
+        rewrite(file, f"bob:{BOB}")
+        await asyncio.to_thread(
+            wait_until, lambda: status_of(url, ALICE, "/jobs") == 401, "it is revoked"
+        )
+        may_go_on.set()
+        socket = await opening
+        async with asyncio.timeout(WAIT_S):
+            await socket.wait_closed()
+
+
+async def _opened(address: str) -> ClientConnection:
+    return await connect(address, additional_headers=bearer(ALICE))
 
 
 async def test_a_new_token_of_the_same_name(url: str, file: Path) -> None:

@@ -235,9 +235,10 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     async def end(self, is_over: Callable[[Caller], bool]) -> None:
         """Ends the sessions of clients for which it is true."""
         sessions: list[Session] = list(self.eio.sockets.values())
-        for session in sessions:
-            if session.caller is not None and is_over(session.caller):
-                await session.end()
+        over = [one.end() for one in sessions if one.caller and is_over(one.caller)]
+        for fault in await asyncio.gather(*over, return_exceptions=True):
+            if isinstance(fault, Exception):
+                log.error("socket_not_ended", exc_info=fault)
 
     def _session(self, sid: str) -> Session | None:
         found: Session | None = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, "/"))

@@ -103,7 +103,10 @@ class Keyring:
             if callers != self._callers:
                 self._callers = callers
                 log.info("tokens_changed", names=self.names)
-                await changed()
+                try:
+                    await changed()
+                except Exception as error:  # the next change must not go unnoticed
+                    log.error("revoked_not_ended", exc_info=error)
 
     def _read(self) -> dict[bytes, Caller]:
         """Returns the clients by the digests of their tokens. Raises ValueError."""

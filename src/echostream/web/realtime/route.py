@@ -64,6 +64,8 @@ async def _serve(
     )
     name = {"caller": caller.name} if caller.name else {}
     log.info("realtime_session_started", session_id=session_id, **name)
+    if not services.keyring.knows(caller):  # it was revoked while the engine made room
+        connection.cut()
     ending = await services.realtime.run(connection)
     services.metrics.live_ended(ending.error)
     log.info("realtime_session_ended", session_id=session_id, error=ending.error)
