@@ -19,7 +19,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from conftest import running
-from echostream.engine import LocalEngine, Registry
+from echostream.domain import TranscribeOptions
+from echostream.engine import LivePlace, LocalEngine, Registry
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.web.peers import Peers
@@ -178,30 +179,38 @@ async def test_the_sockets_of_a_revoked_token_end(url: str, file: Path, transpor
     assert [status_of(url, token) for token in (ALICE, BOB, FIRST)] == [401, 200, 200]
 
 
-async def test_a_token_revoked_during_the_handshake(file: Path) -> None:
-    loading, may_go_on = threading.Event(), threading.Event()
+class SlowEngine(LocalEngine):
+    """Makes room for live audio once the test lets it."""
 
-    def load() -> FakeTranscriber:
-        loading.set()
-        may_go_on.wait(WAIT_S)
-        return FakeTranscriber()
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, Registry.only(FakeTranscriber, "fake-1"))
+        self.asked, self.may_go_on = threading.Event(), threading.Event()
+
+    async def live(self, options: TranscribeOptions) -> LivePlace:
+        self.asked.set()
+        await asyncio.to_thread(self.may_go_on.wait, WAIT_S)
+        return await super().live(options)
+
+
+async def test_a_token_revoked_during_the_handshake(file: Path) -> None:
+    engine = SlowEngine(settings_of())
 
     def pipeline(settings: Settings) -> Pipeline:
-        models = Registry.only(load, "fake-1")
-        return Pipeline(settings, LocalEngine(settings, models), FakeInsights())
+        return Pipeline(settings, engine, FakeInsights())
 
     with running(settings_of(api_tokens_file=file), pipeline) as url:
         address = f"{url.replace('http', 'ws', 1)}/v1/realtime?intent=transcription"
         opening = asyncio.create_task(_opened(address))
-        await asyncio.to_thread(loading.wait, WAIT_S)
+        assert await asyncio.to_thread(engine.asked.wait, WAIT_S)
         rewrite(file, f"bob:{BOB}")
         await asyncio.to_thread(
             wait_until, lambda: status_of(url, ALICE, "/jobs") == 401, "it is revoked"
         )
-        may_go_on.set()
+        engine.may_go_on.set()
         socket = await opening
         async with asyncio.timeout(WAIT_S):
             await socket.wait_closed()
+        assert socket.close_code == 1008
 
 
 async def _opened(address: str) -> ClientConnection:
