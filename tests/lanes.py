@@ -26,6 +26,7 @@ SLOW = (
     *("web/test_finalize.py", "test_pipeline.py", "diarization/test_onnx.py", "web/test_busy.py"),
     *("web/test_models.py", "insights/offline/test_extractive.py", "test_cache.py"),
     *("engine/test_sharing.py", "web/test_server.py", "web/test_patience.py", "test_speakers.py"),
+    "web/test_names.py",
 )
 """Files and folders whose tests start programs, browsers or models, or take long for other reasons,
 the longest first: where several processes share the tests, no long file is then left for the end.

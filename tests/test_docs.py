@@ -9,7 +9,7 @@ from conftest import ROOT
 from echostream.settings import Settings
 from echostream_ui.settings import FrontendSettings
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("name", ["settings.md", "api.md"])

@@ -66,6 +66,16 @@ def test_what_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str)
         Settings()
 
 
+@pytest.mark.parametrize(
+    ("most", "processes", "of_one"), [(500, 1, 500), (500, 2, 500), (500, 8, 125), (500, 200, 10)]
+)
+def test_connections_of_an_address_in_one_process(most: int, processes: int, of_one: int):
+    settings = Settings(max_connections_per_address=most, web_concurrency=processes)
+    assert settings.connections_per_address == of_one
+    few = Settings(max_connections_per_address=3, web_concurrency=processes)
+    assert few.connections_per_address == 3
+
+
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch):
     for name in ("API_BEARER_TOKEN", "GEMINI_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.setenv(name, "s3cr3t-value")

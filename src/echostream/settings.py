@@ -1,17 +1,21 @@
 """The only reader of the environment. Built once in an entry point and passed down."""
 
 import base64
+import math
 import os
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from echostream.checks import check_token, check_url
+from echostream.named_tokens import ADMINISTRATOR, NamedToken, check_apart, read_tokens
 from echostream.templates import BUILT_IN, GENERAL
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public part of every secret
 _MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64
+_LEAST_CONNECTIONS = 10
 
 
 def cpu_count() -> int:
@@ -47,8 +51,21 @@ class Settings(BaseSettings):
     """API processes on this host, which share the port and one speech engine."""
 
     api_bearer_token: SecretStr | None = None
-    """When set, every endpoint but `/health` requires it; the description at `/docs` stays open.
-    Unset: the whole API is open."""
+    """The token of the administrator, who may see all jobs. If this or one of the next two is set,
+    everything needs a token but `/health` and the description (`API_DOCS`). Unset, all three: the
+    whole API is open."""
+
+    api_tokens: Annotated[tuple[NamedToken, ...], NoDecode] = ()
+    """Further tokens, each `name:token` and separated by commas. Jobs, idempotency keys and live
+    sessions belong to the name that has made them; no other name sees them."""
+
+    api_tokens_file: Path | None = None
+    """A file of such tokens, one in each line. It is read again every second: tokens that are no
+    longer in it are refused, and their Socket.IO and WebSocket connections end."""
+
+    api_docs: bool = True
+    """Serve the description of the API at `/docs`, `/redoc` and `/openapi.json`, which need no
+    token."""
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of browsers allowed to call the API, separated by commas."""
@@ -172,6 +189,12 @@ class Settings(BaseSettings):
     above it 429 `rate_limited`. Each of `WEB_CONCURRENCY` processes allows its share. A proxy on
     this host tells addresses; one elsewhere must be in `FORWARDED_ALLOW_IPS`. Unset: any number."""
 
+    max_connections_per_address: int = Field(500, ge=1)
+    """Connections of one address at a time, and Socket.IO sessions; above it 429 `rate_limited`.
+    Each of `WEB_CONCURRENCY` processes counts its own and allows twice its share. Behind a proxy
+    that is on this host or in `FORWARDED_ALLOW_IPS`, requests at a time of the address that it
+    tells; other proxies are one address."""
+
     max_live_sessions: int | None = Field(None, ge=1)
     """Live sessions this host accepts; beyond that `server_busy`. Unset: two for each CPU."""
 
@@ -246,6 +269,19 @@ class Settings(BaseSettings):
             check_token(value.get_secret_value())
         return value
 
+    @field_validator("api_tokens", mode="before")
+    @classmethod
+    def _read_tokens(cls, value: object) -> object:
+        return read_tokens(value.split(",")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_tokens_differ(self) -> Self:
+        try:
+            check_apart(self.named_tokens)
+        except ValueError as error:
+            raise ValueError(f"API_TOKENS: {error}") from None
+        return self
+
     @field_validator("insights_template")
     @classmethod
     def _check_template(cls, value: str) -> str:
@@ -283,6 +319,27 @@ class Settings(BaseSettings):
         if value is not None:
             check_webhook_secret(value.get_secret_value())
         return value
+
+    @property
+    def named_tokens(self) -> tuple[NamedToken, ...]:
+        """Those that are set, without those of the file."""
+        if self.api_bearer_token is None:
+            return self.api_tokens
+        return (NamedToken(ADMINISTRATOR, self.api_bearer_token), *self.api_tokens)
+
+    @property
+    def needs_token(self) -> bool:
+        return bool(self.named_tokens) or self.api_tokens_file is not None
+
+    def share_of(self, limit: float) -> float:
+        """What each process allows of a limit: connections are spread evenly over them."""
+        return limit / self.web_concurrency
+
+    @property
+    def connections_per_address(self) -> int:
+        """Of one process: twice its share, as a client's few connections do not spread evenly."""
+        share = math.ceil(2 * self.share_of(self.max_connections_per_address))
+        return min(self.max_connections_per_address, max(share, _LEAST_CONNECTIONS))
 
     @property
     def jobs_at_once(self) -> int:

@@ -13,6 +13,7 @@ from echostream.checks import complaint
 from echostream.errors import MissingExtra
 from echostream.extras import require
 from echostream.lifeline import on_parent_end
+from echostream.private_files import make_private_folder
 from echostream_ui.settings import FrontendSettings
 
 _INTERRUPTED = 130
@@ -35,7 +36,8 @@ def main() -> int:
     try:
         check_library(settings)
     except OSError as error:
-        return fail(f"LIBRARY_PATH: cannot write to {settings.library_path}: {error.strerror}")
+        where = f"{settings.library_path} ({error.filename})"
+        return fail(f"LIBRARY_PATH: cannot write to {where}: {error.strerror}")
     if "--lifeline" in sys.argv:
         on_parent_end(lambda: os.kill(os.getpid(), signal.SIGTERM))
     return run_streamlit(settings)
@@ -51,7 +53,8 @@ def check_port(settings: FrontendSettings) -> None:
 
 def check_library(settings: FrontendSettings) -> None:
     """Raises OSError if the folder is not writable. With Supabase, unfinished recordings use it."""
-    settings.library_path.mkdir(parents=True, exist_ok=True)
+    # Of the folder itself, which may have been there before, only its owner decides who sees it.
+    make_private_folder(settings.staging_path)
     with tempfile.TemporaryFile(dir=settings.library_path):
         pass
 

@@ -92,7 +92,7 @@ class Services:
         self.api = ApiClient(
             self.settings.api_base_url, token.get_secret_value() if token else None
         )
-        staging = Staging(self.settings.library_path / "staging")
+        staging = Staging(self.settings.staging_path)
         self.intake = Intake(self.api, staging, at_once=self.settings.frontend_uploads)
         self.background = Background(self._loop)
         self._watching = asyncio.create_task(self._watch())

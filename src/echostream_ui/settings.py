@@ -86,5 +86,10 @@ class FrontendSettings(BaseSettings):
         return (*self.allowed_hosts, self.frontend_host)
 
     @property
+    def staging_path(self) -> Path:
+        """Folder of recordings that are under way."""
+        return self.library_path / "staging"
+
+    @property
     def uses_supabase(self) -> bool:
         return self.supabase_url is not None

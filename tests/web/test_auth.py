@@ -82,6 +82,17 @@ def test_health_and_the_description_are_open(closed: httpx.Client) -> None:
     assert closed.get("/openapi.json").status_code == 200
 
 
+DESCRIPTION = ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect")
+
+
+def test_the_description_can_be_closed() -> None:
+    with serving() as client:
+        assert [client.get(path).status_code for path in DESCRIPTION] == [200] * 4
+    with serving(api_docs=False) as client:
+        assert [error_of(client.get(path)) for path in DESCRIPTION] == [(404, "not_found")] * 4
+        assert client.get("/v1/models").status_code == 200
+
+
 def test_refused_before_the_body_is_read(closed: httpx.Client) -> None:
     with connection(str(closed.base_url)) as stream:
         stream.sendall(head("POST /upload-audio HTTP/1.1", "Content-Length: 400000000"))

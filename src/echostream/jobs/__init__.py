@@ -5,7 +5,7 @@ queue, add jobs and work on them. Jobs are small: audio and results are in the s
 consumer's side is in `jobs.worker`.
 """
 
-from echostream.jobs.queue import JobQueue, new_job_id
+from echostream.jobs.queue import JobQueue, new_job_id, no_such_job
 from echostream.jobs.so_far import SoFar
 from echostream.jobs.status import STATES, JobState, JobStatus
 
@@ -16,4 +16,5 @@ __all__ = [
     "JobStatus",
     "SoFar",
     "new_job_id",
+    "no_such_job",
 ]

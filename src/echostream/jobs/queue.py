@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -39,6 +40,12 @@ if redis.call("EXISTS", KEYS[1]) == 1 then redis.call("HSET", KEYS[1], "stc", 0)
 """
 _TICKS_A_MS = 4096
 """BullMQ's scores of delayed jobs are times in these units."""
+_MOST_READ = 1000
+_READ_AT_ONCE = 100
+
+
+def no_such_job(job_id: str) -> JobNotFound:
+    return JobNotFound(f"there is no job {job_id!r}")
 
 
 def new_job_id() -> str:
@@ -79,12 +86,13 @@ class JobQueue:
         async with available():
             return await redis_client.weaknesses(self._redis)
 
-    async def id_for(self, idempotency_key: str | None) -> str:
-        """A new id, or the one that this key got earlier (within a day)."""
+    async def id_for(self, idempotency_key: str | None, scope: str | None = None) -> str:
+        """A new id, or the one that this key got earlier (within a day) in the same scope."""
         if idempotency_key is None:
             return new_job_id()
         # Hashed, because a key may be long or contain characters that Redis keys should not.
-        key = f"{PREFIX}:{self.name}:idempotency:{sha256(idempotency_key.encode()).hexdigest()}"
+        digest = sha256(idempotency_key.encode()).hexdigest()
+        key = ":".join(filter(None, (PREFIX, self.name, "idempotency", scope, digest)))
         async with available():
             await self._redis.set(key, new_job_id(), nx=True, ex=_IDEMPOTENCY_S)
             return str(await self._redis.get(key))
@@ -121,7 +129,7 @@ class JobQueue:
             # The id may be the name of another key of the queue, which holds no job.
             job = await self._queue.getJob(job_id) if state != "unknown" else None
             if job is None:
-                raise JobNotFound(f"there is no job {job_id!r}")
+                raise no_such_job(job_id)
             so_far = await self._so_far(job_id) if state == "active" else None
             if so_far == SoFar() and await self._queue.getJobState(job_id) != state:
                 # It has ended since, and what had been done so far was forgotten.
@@ -131,22 +139,35 @@ class JobQueue:
         return replace(status, so_far=so_far, retry_s=retry_s)
 
     async def page(
-        self, states: tuple[JobState, ...], limit: int, cursor: str | None
+        self,
+        states: tuple[JobState, ...],
+        limit: int,
+        cursor: str | None,
+        shown: Callable[[JobStatus], bool] | None = None,
     ) -> tuple[list[JobStatus], str | None]:
         """Jobs, state by state and newest first, and the cursor of the next page or None.
 
-        Jobs that change state between two pages may appear twice or not at all.
+        Jobs that change state between two pages may appear twice or not at all. With `shown` only
+        those for which it is true; if they are few among many, a page may have less than `limit`.
         """
         places = [(state, name) for state in states for name in BULLMQ_STATES[state]]
         place, offset = _read_cursor(cursor, len(places))
         found: list[JobStatus] = []
-        async with available():
-            while place < len(places) and len(found) < limit:
-                wanted = limit - len(found)
-                state, name = places[place]
+        read = 0
+        while place < len(places) and len(found) < limit and read < _MOST_READ:
+            wanted = _READ_AT_ONCE if shown else limit - len(found)
+            state, name = places[place]
+            async with available():
                 jobs = await self._queue.getJobs([name], offset, offset + wanted - 1)
-                found += [status_of(job, state) for job in jobs]
-                offset += len(jobs)
+            read += wanted
+            for job in jobs:
+                offset += 1
+                status = status_of(job, state)
+                if shown is None or shown(status):
+                    found.append(status)
+                if len(found) == limit:
+                    break
+            else:
                 if len(jobs) < wanted:
                     place, offset = place + 1, 0
         return found, f"{place}.{offset}" if place < len(places) else None

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 JobState = Literal["waiting", "active", "completed", "failed", "delayed"]
 STATES: tuple[JobState, ...] = ("active", "waiting", "delayed", "completed", "failed")
 
+OWNER = "tokenName"
+"""Field of a job's data."""
 # BullMQ's states by what clients see. Only other programs add jobs with a priority or children.
 BULLMQ_STATES: dict[JobState, tuple[str, ...]] = {
     state: (state, "prioritized", "waiting-children") if state == "waiting" else (state,)
@@ -42,6 +44,11 @@ class JobStatus:
     finished_s: float | None
     retry_s: float | None = None
     so_far: SoFar | None = None
+
+    @property
+    def owner(self) -> object:
+        """The name of the client that has added the job. None for nobody's."""
+        return self.data.get(OWNER)
 
     @property
     def has_ended(self) -> bool:

@@ -15,6 +15,7 @@ from echostream.media.ffmpeg import ffmpeg_path
 from echostream.media.mix import Mixer
 from echostream.media.timeline import GapsTooLong
 from echostream.media.tracks import Tracks, open_tracks
+from echostream.private_files import open_private
 
 SUFFIX = ".mp3"
 _RATE_HZ = 44_100
@@ -36,7 +37,7 @@ async def make_playable(
     """
     unfinished = target.with_name(f".{target.name}.part")
     try:
-        with source.open("rb") as audio, unfinished.open("wb") as copy:
+        with source.open("rb") as audio, open_private(unfinished, "wb") as copy:
             async with asyncio.timeout(timeout_s):
                 try:
                     await _copy(audio, copy, max_audio_s)

@@ -153,11 +153,15 @@ class JobData(UploadOptions, FinalizeOptions):
     add jobs too. A job with `transcript` or `audio_id` is a finalize."""
 
     audio: str | None = Field(None, description="Name of staged audio.")
+    token_name: str | None = Field(
+        None, description="Whose job it is: the client with the token of this name; else everybody."
+    )
 
     @classmethod
-    def of(cls, asked: RecordingOptions) -> "JobData":
-        """Returns a request as a job, without unknown fields."""
-        return cls(**asked.model_dump(include=set(type(asked).model_fields)))
+    def of(cls, asked: RecordingOptions, owner: str | None = None) -> "JobData":
+        """Returns a request as a job of `owner`, without unknown fields."""
+        fields = asked.model_dump(include=set(type(asked).model_fields))
+        return cls(**fields, token_name=owner)
 
     @property
     def is_finalize(self) -> bool:

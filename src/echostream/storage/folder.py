@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from echostream.private_files import make_private_folder, open_private
 from echostream.storage.base import Entry, part_of
 
 
@@ -25,10 +26,10 @@ class Folder:
 
     def write(self, path: str, blocks: Iterable[bytes]) -> None:
         target = self._root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(target.parent)
         part = self._root / part_of(path)
         try:
-            with part.open("xb") as file:
+            with open_private(part, "xb") as file:
                 for block in blocks:
                     file.write(block)
                 file.flush()

@@ -53,6 +53,7 @@ class Limits:
 class Live:
     """A session, with what a client needs to resume it."""
 
+    owner: str
     audio_id: str
     name: str
     secret: str
@@ -119,7 +120,8 @@ class LiveSessions:
         self._vocabulary = vocabulary
         self._new_secret = new_secret
         self._observe = observe
-        self._lives: dict[str, Live] = {}
+        self._lives: dict[tuple[str, str], Live] = {}
+        """By owner and audioId."""
         self._tidying = asyncio.create_task(self._tidy())
 
     @property
@@ -133,6 +135,7 @@ class LiveSessions:
         name: str | None,
         options: TranscribeOptions,
         *,
+        owner: str = "",
         speakers: SpeakerOptions | None = None,
         insights: bool,
         insights_options: InsightsOptions = AS_USUAL,
@@ -140,7 +143,8 @@ class LiveSessions:
         final_pass: bool = False,
         live_insights: bool = False,
     ) -> Live:
-        """Starts a session without a listener. It tells who speaks unless `speakers` is None. With
+        """Starts a session of the client `owner` without a listener; other clients may use the same
+        `audio_id`. It tells who speaks unless `speakers` is None. With
         `final_pass` its audio is read once more at the end. `insights` are those of the end,
         `live_insights` those of what was said so far.
 
@@ -149,13 +153,13 @@ class LiveSessions:
         if len(self.active) >= self._limits.sessions:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
         audio_id = audio_id or f"live-{secrets.token_hex(8)}"
-        if audio_id in self._lives:
+        if (owner, audio_id) in self._lives:
             raise AudioIdTaken(_TAKEN)
         place = await self._engine.live(options)
         try:
             if speakers is not None:
                 await self._finder.check(place, speakers)
-            if audio_id in self._lives:  # started by somebody else while we waited
+            if (owner, audio_id) in self._lives:  # started by somebody else while we waited
                 raise AudioIdTaken(_TAKEN)
             options = options.with_vocabulary(self._vocabulary)
 
@@ -178,14 +182,14 @@ class LiveSessions:
         except BaseException:
             place.close()
             raise
-        live = Live(audio_id, name or audio_id, self._new_secret(), session)
+        live = Live(owner, audio_id, name or audio_id, self._new_secret(), session)
         session.final.add_done_callback(lambda _: self._note_end(live, place))
-        self._lives[audio_id] = live
+        self._lives[owner, audio_id] = live
         return live
 
-    def resume(self, audio_id: str, secret: str) -> Live:
-        """Returns the session if the caller has its secret. Raises ResumeFailed."""
-        live = self._lives.get(audio_id)
+    def resume(self, audio_id: str, secret: str, owner: str = "") -> Live:
+        """Returns the session of `owner` if the caller has its secret. Raises ResumeFailed."""
+        live = self._lives.get((owner, audio_id))
         if live is None or not secrets.compare_digest(live.secret.encode(), secret.encode()):
             raise ResumeFailed("there is no such session to resume, or the secret is wrong")
         return live
@@ -247,7 +251,7 @@ class LiveSessions:
             too_many = len(ended) - _MOST_ENDED
             for number, live in enumerate(sorted(ended, key=lambda one: one.ended_at or 0)):
                 if number < too_many or now - (live.ended_at or now) > self._limits.resume_s:
-                    del self._lives[live.audio_id]
+                    del self._lives[live.owner, live.audio_id]
 
     def _is_given_up(self, live: Live, now: float) -> bool:
         if live.left_at is not None and now - live.left_at > self._limits.resume_s:

@@ -24,6 +24,7 @@ from echostream.settings import Settings
 from echostream.web import insights, jobs, openai, routes
 from echostream.web.auth import PROBES
 from echostream.web.deps import services_of
+from echostream.web.few_at_a_time import FewAtATime
 from echostream.web.forwarding import attach_forwarding
 from echostream.web.lifespan import running_services
 from echostream.web.openai_shapes import error_body
@@ -59,6 +60,8 @@ def create_app(
         version=__version__,
         description="Transcribes audio and video locally and generates insights.",
         lifespan=lifespan,
+        # Without it there are no pages that show it either.
+        openapi_url="/openapi.json" if settings.api_docs else None,
     )
     app.include_router(routes.open_router)
     app.include_router(routes.router)
@@ -80,6 +83,7 @@ def create_app(
     if peers is not None:
         attach_forwarding(app, sockets, peers)
     app.add_middleware(SteadyBodies)
+    app.add_middleware(FewAtATime, most=settings.connections_per_address)
     _refuse_other_hosts(app, settings)
     app.add_middleware(SafeHeaders)
     return app
@@ -87,7 +91,7 @@ def create_app(
 
 def _refuse_other_hosts(app: FastAPI, settings: Settings) -> None:
     """With a token this is needed less, since a page of another site does not know it."""
-    if settings.api_bearer_token is None:
+    if not settings.needs_token:
         allowed = (*settings.allowed_hosts, settings.host)
         app.add_middleware(OnlyOurHosts, allowed=allowed, origins=settings.cors_origins)
     elif settings.allowed_hosts:
@@ -193,7 +197,7 @@ class RequestLog:
             await answer(scope, receive, send_with_id)
         finally:
             _record(scope, status, time.perf_counter() - started)
-            structlog.contextvars.unbind_contextvars("request_id")
+            structlog.contextvars.unbind_contextvars("request_id", "caller")
 
 
 def _record(scope: Scope, status: int, took_s: float) -> None:

@@ -1,52 +1,63 @@
-"""Checks the bearer token."""
+"""Checks the bearer token of a request, and whose job it asks about."""
 
-import secrets
+import re
+from typing import Annotated
 
-from fastapi import Request
+import structlog
+from fastapi import Depends, Request
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from echostream.errors import Unauthorized
 from echostream.settings import Settings
+from echostream.web.addresses import address_of
 from echostream.web.deps import Services, ServicesDep
+from echostream.web.job_shapes import JOB_ID, check_owner
+from echostream.web.keyring import Caller
+from echostream.web.peers import is_from_peer
 
 PROBES = {"/health", "/ready", "/metrics"}
 """Asked by monitoring every few seconds."""
 
-HOLDER = "holder"
-"""The client that has the token."""
 
-
-async def require_token(request: Request, services: ServicesDep) -> None:
+async def require_token(request: Request, services: ServicesDep) -> Caller:
     """FastAPI dependency; see `admit`."""
-    admit(services, request, request.headers.get("authorization", ""))
+    caller = admit(services, request, request.headers.get("authorization", ""))
+    if caller.name:
+        structlog.contextvars.bind_contextvars(caller=caller.name)  # until the request is logged
+    return caller
 
 
-def admit(services: Services, connection: HTTPConnection, authorization: str) -> None:
-    """Raises Unauthorized if a token is set and `authorization`, the value of such a header, lacks
-    it, and RateLimited if the client asks too often."""
-    is_known = is_authorized(services.settings, authorization)
-    if connection.url.path not in PROBES:
-        services.rates.count(_client(services.settings, connection, is_known=is_known))
-    if not is_known:
+CallerDep = Annotated[Caller, Depends(require_token)]
+
+
+async def require_own_job(request: Request, services: ServicesDep, caller: CallerDep) -> None:
+    """FastAPI dependency of every endpoint below `/job/{job_id}`. Raises JobNotFound if the job is
+    not the caller's, as if there were none."""
+    job_id = request.path_params.get("job_id")
+    if job_id is not None and re.fullmatch(JOB_ID, job_id):
+        await check_owner(services.require_jobs().queue, caller, job_id)
+
+
+def admit(services: Services, connection: HTTPConnection, authorization: str) -> Caller:
+    """Returns the client whose token is in `authorization`, the value of such a header. Raises
+    Unauthorized if a token is needed, and RateLimited if the client asks too often."""
+    caller = services.keyring.caller_of(authorization)
+    # A process beside us has counted the request that it passes on.
+    if connection.url.path not in PROBES and not is_from_peer(connection.scope):
+        services.rates.count(_client(connection, caller))
+    if caller is None:
         raise Unauthorized("a valid bearer token is required")
+    if caller.name:
+        services.metrics.callers.labels(caller.name).inc()
+    return caller
 
 
-def _client(settings: Settings, connection: HTTPConnection, *, is_known: bool) -> str:
-    """Whose requests are counted together. Nobody else can use up those of the token."""
-    if is_known and settings.api_bearer_token is not None:
-        return HOLDER
-    return connection.client.host if connection.client else ""
-
-
-def is_authorized(settings: Settings, authorization: str) -> bool:
-    """Whether the value of an `Authorization` header is correct; compares in constant time."""
-    if settings.api_bearer_token is None:
-        return True
-    scheme, _, token = authorization.partition(" ")
-    expected = settings.api_bearer_token.get_secret_value()
-    matches = secrets.compare_digest(token.strip().encode(), expected.encode())
-    return scheme.lower() == "bearer" and matches
+def _client(connection: HTTPConnection, caller: Caller | None) -> str:
+    """Whose requests are counted together. Nobody else can use up those of a token."""
+    if caller is not None and caller.name:
+        return f"token {caller.name}"
+    return address_of(connection.scope)
 
 
 def is_allowed_origin(settings: Settings, headers: Headers) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
-import socketio
 from fastapi import Depends, FastAPI, Request
 
 from echostream.jobs import JobQueue
@@ -12,8 +11,10 @@ from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.storage import Storage
 from echostream.streaming import LiveSessions
+from echostream.web.engine_io import SocketServer
 from echostream.web.job_rooms import JobRooms
 from echostream.web.job_shapes import no_queue
+from echostream.web.keyring import Keyring
 from echostream.web.metrics import Metrics
 from echostream.web.peers import Peers
 from echostream.web.rates import Rates
@@ -35,11 +36,12 @@ class Services:
     `peers` if there is only one process. `abort` is set when all running work must end."""
 
     settings: Settings
+    keyring: Keyring
     pipeline: Pipeline
     metrics: Metrics
     live: LiveSessions
     realtime: Connections
-    sockets: socketio.AsyncServer
+    sockets: SocketServer
     job_rooms: JobRooms
     rates: Rates
     abort: asyncio.Event

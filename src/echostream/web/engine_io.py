@@ -8,6 +8,7 @@ its trace, so that one request could keep a process busy for a minute.
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,8 +20,10 @@ from engineio.exceptions import EngineIOError, SocketIsClosedError
 from engineio.packet import Packet
 from socketio.packet import Packet as SocketIOPacket
 
-from echostream.errors import RequestTimeout
+from echostream.errors import LiveError, RequestTimeout
 from echostream.given_json import parse
+from echostream.web.addresses import address_of
+from echostream.web.keyring import Caller
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +37,8 @@ _MAX_STRANGERS_BYTES, _MAX_STRANGERS_PACKETS = 64 * 1024, 16
 _MAX_ATTACHMENTS = 16
 _MAX_STRANGERS = 1000
 """Sessions of a process whose CONNECT has not been accepted yet."""
+_MAX_STRANGERS_OF_ADDRESS = 100
+"""Those of one address, so that it cannot take the places of all others."""
 _CONNECT_WITHIN_S = 45.0
 _SEPARATOR = "\x1e"
 _LONGEST_REASON = 200
@@ -61,9 +66,14 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]
 
     def __init__(self, server: "EngineServer", sid: str) -> None:
         super().__init__(server, sid)
-        self.accepted = False
-        """Whether its client has shown its token, if one is needed."""
+        self.caller: Caller | None = None
+        """Its client, once it has shown its token, if one is needed."""
+        self.address = ""
         self._opened_s = time.monotonic()
+
+    @property
+    def accepted(self) -> bool:
+        return self.caller is not None
 
     async def handle_post_request(self, environ: dict[str, Any]) -> None:
         """Reads the packets of a polling client. Others are served between any two of them."""
@@ -94,6 +104,11 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]
             await self.queue.put(None)  # ends its poll, or its WebSocket
             return False
         return bool(await super().check_ping_timeout())
+
+    async def end(self) -> None:
+        """Ends the session at once, with its poll or its WebSocket."""
+        await self.close(wait=False, reason=self.server.reason.SERVER_DISCONNECT)
+        await self.queue.put(None)
 
     async def _websocket_handler(self, socket: Any) -> None:
         try:
@@ -142,8 +157,14 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]
 async_socket.AsyncSocket = Session
 
 
+def _address_in(environ: dict[str, Any]) -> str:
+    return address_of(environ.get("asgi.scope", {}))
+
+
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     """The transport of Socket.IO."""
+
+    most_of_address: int
 
     async def disconnect(self, sid: str | None = None) -> None:
         """Ends a connection. The library would wait for the client to notice, and a client that
@@ -154,21 +175,39 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             await self.sockets[sid].close(wait=False, reason=self.reason.SERVER_DISCONNECT)
 
     async def _handle_connect(self, *request: Any, **options: Any) -> Any:
-        if sum(not session.accepted for session in self.sockets.values()) >= _MAX_STRANGERS:
+        if self._is_full(_address_in(request[0])):
             return self._bad_request("Too many connections")
         return await super()._handle_connect(*request, **options)
+
+    def _is_full(self, address: str) -> bool:
+        """Whether there is no place for another session of this address. A session outlives its
+        connections, so those are no bound for it."""
+        sessions: list[Session] = list(self.sockets.values())
+        strangers = [session for session in sessions if not session.accepted]
+        if len(strangers) >= _MAX_STRANGERS:
+            return True
+        if not address:  # a process of this host
+            return False
+        return (
+            sum(session.address == address for session in strangers) >= _MAX_STRANGERS_OF_ADDRESS
+            or sum(session.address == address for session in sessions) >= self.most_of_address
+        )
 
     async def _trigger_event(self, event: str, *args: Any, **options: Any) -> Any:
         if event == "message":
             # The library would log an error with its trace and go on; `Session` ends.
             return await self.handlers[event](*args)
+        if event == "connect":
+            session_id, environ = args
+            self.sockets[session_id].address = _address_in(environ)
         return await super()._trigger_event(event, *args, **options)
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     """Socket.IO on such a transport."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, most_of_address: int, **options: Any) -> None:
+        """One address may have `most_of_address` sessions."""
         super().__init__(
             async_mode="asgi",
             # Handlers of one client run one after another, so that its chunks keep their order.
@@ -178,12 +217,32 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             json=GivenJson,
             **options,
         )
+        self.eio.most_of_address = most_of_address
 
-    def accept(self, sid: str) -> None:
+    def accept(self, sid: str, caller: Caller) -> None:
         """Gives a client that has shown its token the larger limits."""
-        session = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, "/"))
+        session = self._session(sid)
         if session is not None:
-            session.accepted = True
+            session.caller = caller
+
+    def caller(self, sid: str) -> Caller:
+        """Raises LiveError if the client has just left."""
+        session = self._session(sid)
+        if session is None or session.caller is None:
+            raise LiveError("the connection has ended")
+        return session.caller
+
+    async def end(self, is_over: Callable[[Caller], bool]) -> None:
+        """Ends the sessions of clients for which it is true."""
+        sessions: list[Session] = list(self.eio.sockets.values())
+        over = [one.end() for one in sessions if one.caller and is_over(one.caller)]
+        for fault in await asyncio.gather(*over, return_exceptions=True):
+            if isinstance(fault, Exception):
+                log.error("socket_not_ended", exc_info=fault)
+
+    def _session(self, sid: str) -> Session | None:
+        found: Session | None = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, "/"))
+        return found
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer

@@ -12,7 +12,6 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
-import socketio
 import structlog
 
 from echostream.errors import EchoStreamError, InvalidRequest, JobNotFound
@@ -20,7 +19,15 @@ from echostream.job_events import JobListener, JobNews
 from echostream.jobs import JobQueue, JobState, SoFar
 from echostream.settings import Settings
 from echostream.storage import Storage
-from echostream.web.job_shapes import JOB_ID, no_queue, result_of, so_far_shape, wait_shape
+from echostream.web.engine_io import SocketServer
+from echostream.web.job_shapes import (
+    JOB_ID,
+    check_owner,
+    no_queue,
+    result_of,
+    so_far_shape,
+    wait_shape,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +73,7 @@ def room_of(job_id: str) -> str:
 class JobRooms:
     """Serves `join_job`. It has a queue only between `open` and `aclose`."""
 
-    def __init__(self, server: socketio.AsyncServer) -> None:
+    def __init__(self, server: SocketServer) -> None:
         self._server = server
         self._jobs: tuple[JobQueue, Storage] | None = None
         self._listener: JobListener | None = None
@@ -115,12 +122,16 @@ class JobRooms:
             raise InvalidRequest("jobId must be 1 to 128 letters, digits, '_' or '-'")
         if self._jobs is None:
             raise no_queue()
+        queue, storage = self._jobs
+        await check_owner(queue, self._server.caller(sid), job_id)
+        if not self._server.manager.is_connected(sid, _NAMESPACE):
+            return
         rooms = self._server.rooms(sid)
         if room_of(job_id) not in rooms and len(rooms) > _MAX_JOBS:
             raise InvalidRequest(f"a socket may join {_MAX_JOBS} jobs at a time")
-        # No await before this: a socket that has left would leave an empty room behind.
+        # No await since it was connected: a socket that has left would leave an empty room behind.
         await self._server.enter_room(sid, room_of(job_id))
-        watch = self._watches.get(job_id) or self._begin(job_id, *self._jobs)
+        watch = self._watches.get(job_id) or self._begin(job_id, queue, storage)
         if watch.state is not None:
             await self._server.emit("job_progress", watch.shape(), to=sid)
             return

@@ -3,9 +3,10 @@
 from typing import Any
 
 from echostream.errors import JobNotFound, QueueUnavailable
-from echostream.jobs import JobStatus, SoFar
+from echostream.jobs import JobQueue, JobStatus, SoFar, no_such_job
 from echostream.results import StoredResult
 from echostream.storage import Storage
+from echostream.web.keyring import Caller
 
 JOB_ID = r"^[A-Za-z0-9_-]{1,128}$"
 
@@ -45,6 +46,13 @@ def so_far_shape(so_far: SoFar, *, with_text: bool = True) -> dict[str, Any]:
     """What clients see of an active job besides its progress."""
     shape: dict[str, Any] = {"stage": so_far.stage, "secondsLeft": so_far.left_s}
     return shape | {"text": so_far.text} if with_text else shape
+
+
+async def check_owner(queue: JobQueue, caller: Caller, job_id: str) -> None:
+    """Raises JobNotFound if the job is another client's, with the words for a job that there is
+    not, and QueueUnavailable."""
+    if not caller.is_administrator and not caller.may_see((await queue.status(job_id)).owner):
+        raise no_such_job(job_id)
 
 
 async def result_of(storage: Storage, job_id: str) -> StoredResult:

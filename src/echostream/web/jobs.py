@@ -13,14 +13,15 @@ from echostream.options import JobData, MaxCueSeconds, MaxLineChars, RecordingOp
 from echostream.schema import WarningShape
 from echostream.settings import Settings
 from echostream.storage import Storage
-from echostream.web.auth import require_token
+from echostream.web.auth import CallerDep, require_own_job
 from echostream.web.deps import Services, ServicesDep
 from echostream.web.describe import JOB_ERRORS, QueuedShape, RetriedShape, errors
 from echostream.web.job_shapes import JOB_ID, result_of, shape_of
+from echostream.web.keyring import Caller
 from echostream.webhooks import check_callback_url
 
 router = APIRouter(
-    tags=["jobs"], dependencies=[Depends(require_token)], responses=errors(*JOB_ERRORS)
+    tags=["jobs"], dependencies=[Depends(require_own_job)], responses=errors(*JOB_ERRORS)
 )
 
 JobId = Annotated[str, Path(pattern=JOB_ID)]
@@ -42,17 +43,22 @@ _MEDIA_TYPES: dict[ExportFormat, str] = {
 
 
 async def enqueue(
-    services: Services, asked: RecordingOptions, audio: BinaryIO | None, key: str | None
+    services: Services,
+    caller: Caller,
+    asked: RecordingOptions,
+    audio: BinaryIO | None,
+    key: str | None,
 ) -> JSONResponse:
-    """Stages the audio and adds the job. The same `Idempotency-Key` gives the same job."""
+    """Stages the audio and adds the job, which is the caller's alone. The same `Idempotency-Key` of
+    the same caller gives the same job."""
     jobs = services.require_jobs()
     services.pipeline.engine.state.named(asked.model)
     if asked.callback_url is not None:
         _check_callback(services.settings, asked.callback_url)
     # An empty key counts as none: it would give all who send one the same job.
-    job_id = await jobs.queue.id_for(key or None)
+    job_id = await jobs.queue.id_for(key or None, caller.scope)
     if not await jobs.queue.exists(job_id):
-        job = JobData.of(asked)
+        job = JobData.of(asked, caller.owner)
         if audio is not None:
             await jobs.storage.stage(job_id, audio)
             job = job.model_copy(update={"audio": job_id})
@@ -135,13 +141,16 @@ async def _can_be_done(storage: Storage, status: JobStatus) -> bool:
 @router.get("/jobs")
 async def list_jobs(
     services: ServicesDep,
+    caller: CallerDep,
     state: JobState | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(pattern=r"^[0-9]\.[0-9]{1,9}$")] = None,
 ) -> JSONResponse:
-    """Jobs without their results, those at work first, then waiting, delayed and ended ones."""
+    """Your jobs without their results, those at work first, then waiting, delayed and ended ones.
+    A page may have fewer than `limit`; a `cursor` that is null ends the list."""
     states = STATES if state is None else (state,)
-    found, following = await services.require_jobs().queue.page(states, limit, cursor)
+    shown = None if caller.is_administrator else lambda job: caller.may_see(job.owner)
+    found, following = await services.require_jobs().queue.page(states, limit, cursor, shown)
     return JSONResponse({"jobs": [shape_of(status) for status in found], "cursor": following})
 
 

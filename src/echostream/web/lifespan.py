@@ -5,7 +5,6 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import socketio
 import structlog
 
 from echostream.children import WorkerChild, worker_command
@@ -16,33 +15,37 @@ from echostream.settings import Settings
 from echostream.storage import Storage
 from echostream.streaming import Limits, LiveSessions
 from echostream.web.deps import Jobs, Services
+from echostream.web.engine_io import SocketServer
 from echostream.web.job_rooms import JobRooms
+from echostream.web.keyring import Keyring
 from echostream.web.metrics import Metrics
 from echostream.web.peers import Peers
 from echostream.web.rates import Rates
 from echostream.web.realtime.connections import Connections
-from echostream.web.sockets import serve_events
+from echostream.web.sockets import end_revoked, serve_events
 
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
 async def running_services(
-    settings: Settings, pipeline: Pipeline, sockets: socketio.AsyncServer, peers: Peers | None
+    settings: Settings, pipeline: Pipeline, sockets: SocketServer, peers: Peers | None
 ) -> AsyncIterator[Services]:
     """Yields what requests and events share. Starts the pipeline and closes it at the end."""
+    keyring = Keyring(settings)
     await pipeline.start()
     try:
         job_rooms = JobRooms(sockets)
         async with _jobs(settings, pipeline.engine, job_rooms) as jobs:
             metrics = Metrics(pipeline, jobs.queue if jobs else None)
-            if settings.api_bearer_token is None:
+            if keyring.is_open:
                 log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
             realtime = Connections()
             live = _live_sessions(settings, pipeline, metrics, peers)
             metrics.watch_live(lambda: len(live.active) + len(realtime))
             services = Services(
                 settings=settings,
+                keyring=keyring,
                 pipeline=pipeline,
                 metrics=metrics,
                 live=live,
@@ -55,7 +58,9 @@ async def running_services(
                 peers=peers,
             )
             serve_events(services)
+            watching = asyncio.create_task(keyring.watch(lambda: end_revoked(services)))
             yield services
+            watching.cancel()
             await services.live.aclose()
             await sockets.shutdown()
     finally:
@@ -63,10 +68,8 @@ async def running_services(
 
 
 def _rates(settings: Settings) -> Rates:
-    """Connections are spread evenly over the processes, so each allows its share."""
-    if settings.rate_limit is None:
-        return Rates(None)
-    return Rates(settings.rate_limit / settings.web_concurrency)
+    limit = settings.rate_limit
+    return Rates(None if limit is None else settings.share_of(limit))
 
 
 def _live_sessions(

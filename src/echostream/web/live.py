@@ -61,8 +61,6 @@ class LiveHandlers:
         self._sessions = services.live
         self._peers = services.peers
         self._diarizes_by_default = services.pipeline.diarizes_by_default
-        token = services.settings.api_bearer_token
-        self._token = token.get_secret_value() if token else None
         self._lives: dict[str, Live] = {}
         self._relays: dict[str, Relay] = {}
         for name, handler in (
@@ -111,6 +109,7 @@ class LiveHandlers:
             wanted.audio_id,
             wanted.audio_name,
             wanted.transcribe_options,
+            owner=self._server.caller(sid).name,
             speakers=wanted.speaker_options(by_default=self._diarizes_by_default),
             insights=wanted.insights,
             insights_options=wanted.insights_options,
@@ -122,7 +121,8 @@ class LiveHandlers:
         return await self._tell_started(sid, live, wanted, resumed=False)
 
     async def _resume(self, sid: str, wanted: StartAudio) -> Answer:
-        live = self._sessions.resume(wanted.audio_id or "", wanted.resume_secret or "")
+        owner = self._server.caller(sid).name
+        live = self._sessions.resume(wanted.audio_id or "", wanted.resume_secret or "", owner)
         for other in [other for other, its in self._lives.items() if its is live]:
             del self._lives[other]  # an old connection, not yet known to be broken
         async with live.taking_turns:
@@ -131,7 +131,8 @@ class LiveHandlers:
 
     async def _resume_elsewhere(self, sid: str, peers: Peers, owner: int, data: Answer) -> Answer:
         relay = Relay(lambda event, message: self._emit(event, message, sid))
-        await relay.open(peers, owner, self._token)
+        token = self._server.caller(sid).token
+        await relay.open(peers, owner, token.get_secret_value() if token else None)
         answer = await relay.call("start_audio", data)
         if answer["ok"]:
             self._hold(sid, None)

@@ -50,6 +50,12 @@ class Metrics:
             ["method", "route", "status"],
             registry=self._registry,
         )
+        self.callers = Counter(
+            "echostream_token_requests_total",
+            "Requests and connections of each token, by its name.",
+            ["caller"],
+            registry=self._registry,
+        )
         self.latency = Histogram(
             "echostream_request_seconds",
             "Time from a request's first byte to its answer's last.",

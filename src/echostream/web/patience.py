@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from echostream.errors import RequestTimeout
+from echostream.web.addresses import address_of
 
 HEADERS_S = 20.0
 BODY_S = 30.0
@@ -20,18 +21,30 @@ BODY_S = 30.0
 LEAST_BYTES_PER_S = 1_000
 
 
+_TOO_MANY = (
+    b"HTTP/1.1 429 Too Many Requests\r\n"
+    b"Connection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
+)
+
+
 class PatientHttp(H11Protocol):
-    """Closes a connection whose request does not come, or whose headers do not come to an end."""
+    """Closes a connection whose request does not come, or whose headers do not come to an end, and
+    one of an address that has too many."""
 
     headers_s = HEADERS_S
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def __init__(self, *given: Any, most_of_address: int | None = None, **named: Any) -> None:
         super().__init__(*given, **named)
+        self._most_of_address = most_of_address
         self._giving_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._look()
+        if self._has_too_many():
+            transport.write(_TOO_MANY)
+            transport.close()
+        else:
+            self._look()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -45,6 +58,13 @@ class PatientHttp(H11Protocol):
         self._stop()
         super().connection_lost(exc)
 
+    def _has_too_many(self) -> bool:
+        """Whether its address has more connections than it may. One that a proxy has opened counts
+        as its client's, once its first request tells who that is."""
+        if self._most_of_address is None or (ours := _address_of(self)) == "":
+            return False
+        return sum(_address_of(one) == ours for one in self.connections) > self._most_of_address
+
     def _look(self) -> None:
         if self.conn.their_state is not h11.IDLE:
             self._stop()
@@ -55,6 +75,11 @@ class PatientHttp(H11Protocol):
         if self._giving_up is not None:
             self._giving_up.cancel()
             self._giving_up = None
+
+
+def _address_of(connection: Any) -> str:
+    """Of a connection of uvicorn's, to HTTP or to a WebSocket."""
+    return address_of(getattr(connection, "scope", None) or {"client": connection.client})
 
 
 class SteadyBodies:

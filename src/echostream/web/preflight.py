@@ -12,6 +12,7 @@ import structlog
 
 from echostream.errors import EchoStreamError, QueueUnavailable
 from echostream.settings import Settings
+from echostream.web.keyring import Keyring
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +22,7 @@ _REDIS_STARTS_S = 10.0
 
 def check(settings: Settings) -> None:
     """Raises EchoStreamError, with a message for the operator, if it finds a problem."""
+    Keyring(settings)
     if settings.use_queue:
         asyncio.run(_check_queue(settings))
 

@@ -26,7 +26,7 @@ from echostream.schema import (
     WarningShape,
 )
 from echostream.web.answers import json_answer
-from echostream.web.auth import require_token
+from echostream.web.auth import CallerDep, require_token
 from echostream.web.deps import Jobs, ServicesDep
 from echostream.web.describe import (
     AUDIO_ERRORS,
@@ -90,7 +90,7 @@ class FinalizeShape(BaseModel):
     ),
 )
 async def upload_audio(
-    request: Request, services: ServicesDep, key: IdempotencyKey = None
+    request: Request, services: ServicesDep, caller: CallerDep, key: IdempotencyKey = None
 ) -> Response:
     """Transcribe a file or a URL and generate insights from the transcript."""
     pipeline = services.pipeline
@@ -102,7 +102,7 @@ async def upload_audio(
         if source is None:
             raise MissingAudio("send a file in the form field 'audio', or a JSON 'audioUrl'")
         if asked.use_queue:
-            return await enqueue(services, asked, body.file, key)
+            return await enqueue(services, caller, asked, body.file, key)
         work = pipeline.run(
             source,
             asked.transcribe_options,
@@ -140,7 +140,9 @@ async def upload_audio(
         ),
     ),
 )
-async def finalize(request: Request, services: ServicesDep, key: IdempotencyKey = None) -> Response:
+async def finalize(
+    request: Request, services: ServicesDep, caller: CallerDep, key: IdempotencyKey = None
+) -> Response:
     """Add the text of a last piece of audio to a transcript and generate insights from it all."""
     async with read_body(request, FinalizeOptions) as body:
         asked = body.fields
@@ -149,7 +151,7 @@ async def finalize(request: Request, services: ServicesDep, key: IdempotencyKey 
         audio_id = asked.audio_id or f"rest-{time.time_ns() // 1_000_000}"
         if asked.use_queue:
             asked = asked.model_copy(update={"audio_id": audio_id})
-            return await enqueue(services, asked, body.file, key)
+            return await enqueue(services, caller, asked, body.file, key)
         pipeline = services.pipeline
         work = pipeline.finalize(
             asked.transcript or "",

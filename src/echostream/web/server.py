@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 
 import structlog
@@ -55,7 +56,9 @@ class Server(uvicorn.Server):
                 # By default uvicorn takes what it finds beside it. uvloop knows fewer options of
                 # child processes: the engine would never start.
                 loop="asyncio",
-                http=PatientHttp,
+                http=partial(  # type: ignore[arg-type]  # called as the class would be
+                    PatientHttp, most_of_address=settings.connections_per_address
+                ),
                 ws=WebSocket,
                 ws_max_size=MAX_MESSAGE_BYTES,
                 timeout_graceful_shutdown=round(settings.shutdown_grace_s) + _ANSWER_S,

@@ -5,16 +5,21 @@ from contextlib import suppress
 from typing import Any
 
 import socketio
+import structlog
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from echostream.errors import RateLimited
+from echostream.errors import RateLimited, Unauthorized
 from echostream.settings import Settings
-from echostream.web.auth import HOLDER, is_authorized
+from echostream.web.auth import admit
 from echostream.web.deps import Services
 from echostream.web.engine_io import MAX_MESSAGE_BYTES, SocketServer
+from echostream.web.keyring import Caller
 from echostream.web.live import LiveHandlers
+
+log = structlog.get_logger(__name__)
 
 PATH = "/socket.io"
 _FETCH_S = 2.0
@@ -23,7 +28,10 @@ _FETCH_S = 2.0
 def socket_server(settings: Settings) -> SocketServer:
     """Returns a server without event handlers yet; `SocketPath` serves it."""
     origins = list(settings.cors_origins)
-    server = SocketServer(cors_allowed_origins="*" if "*" in origins else origins or None)
+    server = SocketServer(
+        settings.connections_per_address,
+        cors_allowed_origins="*" if "*" in origins else origins or None,
+    )
     _end_sessions_cleanly(server)
     return server
 
@@ -31,19 +39,19 @@ def socket_server(settings: Settings) -> SocketServer:
 def serve_events(services: Services) -> None:
     """Accepts clients that have the token, and answers the events of live audio.
     `services.job_rooms` answers the events of jobs."""
-    settings = services.settings
 
     async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
         header = f"Bearer {token}" if isinstance(token, str) else ""
-        if not is_authorized(settings, header or environ.get("HTTP_AUTHORIZATION", "")):
-            # Anything but this exception would leave the client waiting.
-            raise socketio.exceptions.ConnectionRefusedError("unauthorized")
+        connection = HTTPConnection(environ["asgi.scope"])
         try:
-            services.rates.count(HOLDER if settings.api_bearer_token else _address(environ))
-        except RateLimited as error:
+            caller = admit(services, connection, header or environ.get("HTTP_AUTHORIZATION", ""))
+            services.sockets.accept(sid, caller)
+        except (Unauthorized, RateLimited) as error:
+            # Anything but this exception would leave the client waiting.
             raise socketio.exceptions.ConnectionRefusedError(error.code) from error
-        services.sockets.accept(sid)
+        if caller.name:
+            log.info("socket_connected", caller=caller.name)
 
     live = LiveHandlers(services)
 
@@ -52,11 +60,6 @@ def serve_events(services: Services) -> None:
 
     services.sockets.on("connect", connect)
     services.sockets.on("disconnect", disconnect)
-
-
-def _address(environ: dict[str, Any]) -> str:
-    client = environ["asgi.scope"].get("client")
-    return client[0] if client else ""
 
 
 def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
@@ -76,6 +79,17 @@ def _end_sessions_cleanly(server: socketio.AsyncServer) -> None:
             asyncio.get_running_loop().call_soon(engine.sockets.pop, session_id, None)
 
     engine.on("disconnect", disconnect)
+
+
+async def end_revoked(services: Services) -> None:
+    """Ends the connections of tokens that are no longer valid. Live sessions wait for their
+    clients, who may come back with a new token of the same name."""
+
+    def is_revoked(caller: Caller) -> bool:
+        return not services.keyring.knows(caller)
+
+    services.realtime.end(is_revoked)
+    await services.sockets.end(is_revoked)
 
 
 async def close_sockets(services: Services, within_s: float) -> None:

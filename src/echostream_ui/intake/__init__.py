@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from echostream.private_files import open_private
 from echostream_ui.api_client import ApiClient, ApiError
 from echostream_ui.intake.answers import Answers
 from echostream_ui.intake.patience import Patience
@@ -72,7 +73,7 @@ class Intake:
         media_id = str(uuid.uuid4())
         path = self.staging.place(media_id, name)
         try:
-            with path.open("wb") as staged:
+            with open_private(path, "wb") as staged:
                 shutil.copyfileobj(audio, staged)
             size = path.stat().st_size
             media = self._media(media_id, name, source, size_bytes=size)

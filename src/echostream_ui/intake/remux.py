@@ -11,6 +11,7 @@ from pathlib import Path
 
 from echostream.errors import EchoStreamError
 from echostream.media import ffmpeg_path
+from echostream.private_files import make_private_file
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ async def make_seekable(audio: Path) -> None:
 
 
 async def _copied(audio: Path, target: Path) -> bool:
+    await asyncio.to_thread(make_private_file, target)
     process = await asyncio.create_subprocess_exec(
         *(ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y"),
         *("-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS),

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+from echostream.private_files import make_private_folder, open_private
 from echostream_ui.library.store import Json
 
 _ANSWER = "answer.json"
@@ -19,7 +20,7 @@ class Staging:
     def place(self, media_id: str, name: str) -> Path:
         """Returns the path to write a recording's audio to, with a suffix that the API can use."""
         folder = self._folder / media_id
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         suffix = Path(name).suffix.lower()
         is_plain = suffix[1:].isalnum() and len(suffix) <= _LONGEST_SUFFIX
         return folder / f"audio{suffix if is_plain else ''}"
@@ -30,9 +31,10 @@ class Staging:
     def write_answer(self, media_id: str, answer: Json) -> None:
         """Writes the answer completely or not at all."""
         folder = self._folder / media_id
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         unfinished = folder / f"{_ANSWER}.part"
-        unfinished.write_text(json.dumps(answer), encoding="utf-8")
+        with open_private(unfinished, "w", encoding="utf-8") as file:
+            json.dump(answer, file)
         unfinished.replace(folder / _ANSWER)
 
     def answer(self, media_id: str) -> Json | None:

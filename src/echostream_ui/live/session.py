@@ -16,6 +16,7 @@ from typing import Literal
 
 from echostream.live_client import LiveClient, LiveFailed
 from echostream.options import LiveOptions
+from echostream.private_files import open_private
 from echostream_ui.intake import Intake
 from echostream_ui.library.store import Json, Store, StoreError
 
@@ -92,7 +93,7 @@ class LiveSession:
         self.ended: Ended | None = None
         self._wanted = wanted
         self._target = target
-        self._file = audio.open("wb", buffering=0)
+        self._file = open_private(audio, "wb", buffering=0)
         self._reader = audio.open("rb")
         self._size = 0
         self._writing = asyncio.Lock()

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from echostream.errors import AudioTooLong, SessionExpired
+from echostream.errors import AudioTooLong, SessionExpired, Unauthorized
 from echostream.streaming import Items
+from echostream.web.keyring import Caller
 from echostream.web.realtime.conversation import Conversation
 from echostream.web.realtime.inbox import Inbox
 
 Receive = Callable[[], Awaitable[str | bytes | None]]
 
-_NORMAL, _SERVICE_RESTART = 1000, 1012
+_NORMAL, _POLICY_VIOLATION, _SERVICE_RESTART = 1000, 1008, 1012
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +28,48 @@ class Connection:
     """One client. `receive` gives its messages, and None once it has left."""
 
     def __init__(
-        self, conversation: Conversation, items: Items, receive: Receive, *, idle_s: float
+        self,
+        caller: Caller,
+        conversation: Conversation,
+        items: Items,
+        receive: Receive,
+        *,
+        idle_s: float,
     ) -> None:
+        self.caller = caller
         self._conversation = conversation
         self._items = items
         self._receive = receive
         self._idle_s = idle_s
         self._inbox = Inbox()
+        self._cut = asyncio.Event()
         self.ended = asyncio.Event()
 
     async def run(self) -> Ending:
         """Serves the client to its end. Nothing is left of its session then."""
         reading = asyncio.create_task(self._read())
         working = asyncio.create_task(self._work())
+        cut = asyncio.create_task(self._cut.wait())
+        tasks = (reading, working, cut)
         try:
-            await asyncio.wait((reading, working), return_when=asyncio.FIRST_COMPLETED)
-            return await working if working.done() else Ending(None)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return await working
+            return Ending(_POLICY_VIOLATION, Unauthorized.code) if cut.done() else Ending(None)
         finally:
-            for task in (reading, working):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(reading, working, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._items.aclose()
             self.ended.set()
 
     async def stop(self) -> None:
         """Lets the session end once everything that was received has been transcribed."""
         await self._inbox.close()
+
+    def cut(self) -> None:
+        """Ends the session at once, whatever it is doing."""
+        self._cut.set()
 
     async def _read(self) -> None:
         while (message := await self._receive()) is not None:
@@ -98,6 +115,12 @@ class Connections:
             return await connection.run()
         finally:
             self._open.discard(connection)
+
+    def end(self, is_over: Callable[[Caller], bool]) -> None:
+        """Ends the connections of clients for which it is true."""
+        for each in self._open:
+            if is_over(each.caller):
+                each.cut()
 
     async def finish_all(self, within_s: float) -> None:
         """Ends all sessions and waits for their results, because the process is about to stop."""

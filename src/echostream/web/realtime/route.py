@@ -12,6 +12,7 @@ from echostream.errors import EchoStreamError, EventRefused, OriginNotAllowed
 from echostream.streaming import Items
 from echostream.web.auth import admit, is_allowed_origin
 from echostream.web.deps import Services, services_of
+from echostream.web.keyring import Caller
 from echostream.web.openai_shapes import error_body
 from echostream.web.realtime.configuration import Configuration
 from echostream.web.realtime.connections import Connection
@@ -32,7 +33,7 @@ async def realtime(websocket: WebSocket) -> None:
     """A transcription session, for as long as the connection lasts."""
     services = services_of(websocket.app)
     try:
-        _admit(websocket, services)
+        caller = _admit(websocket, services)
         configuration = _configuration(websocket)
         place = await services.pipeline.engine.live(configuration.options)
     except EchoStreamError as error:
@@ -42,15 +43,29 @@ async def realtime(websocket: WebSocket) -> None:
     with closing(place), suppress(WebSocketDisconnect):
         offered = websocket.scope["subprotocols"]
         await websocket.accept(_SUBPROTOCOL if _SUBPROTOCOL in offered else None)
-        await _serve(websocket, services, configuration, place)
+        await _serve(websocket, services, caller, configuration, place)
 
 
 async def _serve(
-    websocket: WebSocket, services: Services, configuration: Configuration, place: LivePlace
+    websocket: WebSocket,
+    services: Services,
+    caller: Caller,
+    configuration: Configuration,
+    place: LivePlace,
 ) -> None:
     session_id = f"sess_{secrets.token_hex(10)}"
-    connection = _connection(websocket, services, configuration, place, session_id)
-    log.info("realtime_session_started", session_id=session_id)
+    conversation, items = _conversation(websocket, services, configuration, place, session_id)
+    connection = Connection(
+        caller,
+        conversation,
+        items,
+        lambda: _receive(websocket),
+        idle_s=services.settings.live_idle_s,
+    )
+    name = {"caller": caller.name} if caller.name else {}
+    log.info("realtime_session_started", session_id=session_id, **name)
+    if not services.keyring.knows(caller):  # it was revoked while the engine made room
+        connection.cut()
     ending = await services.realtime.run(connection)
     services.metrics.live_ended(ending.error)
     log.info("realtime_session_ended", session_id=session_id, error=ending.error)
@@ -58,13 +73,13 @@ async def _serve(
         await websocket.close(ending.close_code)
 
 
-def _connection(
+def _conversation(
     websocket: WebSocket,
     services: Services,
     configuration: Configuration,
     place: LivePlace,
     session_id: str,
-) -> Connection:
+) -> tuple[Conversation, Items]:
     settings, engine = services.settings, services.pipeline.engine
     items = Items(
         place,
@@ -85,7 +100,7 @@ def _connection(
         check=lambda wanted: engine.state.named(wanted.model).check(wanted, live=True),
         count_error=lambda code: services.metrics.errors.labels(code).inc(),
     )
-    return Connection(conversation, items, lambda: _receive(websocket), idle_s=settings.live_idle_s)
+    return conversation, items
 
 
 async def _receive(websocket: WebSocket) -> str | bytes | None:
@@ -96,7 +111,7 @@ async def _receive(websocket: WebSocket) -> str | bytes | None:
     return b"" if text is None else text
 
 
-def _admit(websocket: WebSocket, services: Services) -> None:
+def _admit(websocket: WebSocket, services: Services) -> Caller:
     """Raises OriginNotAllowed, Unauthorized or RateLimited."""
     if not is_allowed_origin(services.settings, websocket.headers):
         raise OriginNotAllowed("pages of this origin may not open WebSockets; see CORS_ORIGINS")
@@ -104,7 +119,7 @@ def _admit(websocket: WebSocket, services: Services) -> None:
     for offered in websocket.scope["subprotocols"]:
         if offered.startswith(_KEY):
             authorization = f"Bearer {offered.removeprefix(_KEY)}"
-    admit(services, websocket, authorization)
+    return admit(services, websocket, authorization)
 
 
 def _configuration(websocket: WebSocket) -> Configuration:

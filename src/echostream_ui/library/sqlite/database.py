@@ -8,6 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from echostream.private_files import make_private_file
 from echostream_ui.library.store import StoreError
 
 P = ParamSpec("P")
@@ -85,6 +86,7 @@ class Database:
 
     @translated
     def _open(self, file: Path) -> sqlite3.Connection:
+        make_private_file(file)  # SQLite gives its other files the same mode
         connection = sqlite3.connect(
             file, check_same_thread=False, isolation_level=None, timeout=10
         )

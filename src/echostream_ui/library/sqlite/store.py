@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from echostream.private_files import make_private_folder
 from echostream_ui.library.sqlite.database import Database, translated
 from echostream_ui.library.sqlite.overview import open_items, overview
 from echostream_ui.library.sqlite.rows import (
@@ -46,7 +47,7 @@ class SqliteStore:
 
     @translated
     def _make_folder(self) -> None:
-        self._audio.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._audio)
 
     def close(self) -> None:
         self._db.close()

@@ -1,0 +1,146 @@
+"""Tokens with names: how they are written, and which are refused at the start."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from echostream.errors import EchoStreamError
+from echostream.settings import Settings
+from echostream.web.keyring import EVERYBODY, Keyring
+from web.support import settings_of
+
+ALICE, BOB, CAROL = "alice-0123456789", "bob-9876543210-x", "carol:5555:abcdef"
+
+
+def names_of(settings: Settings) -> list[str]:
+    return Keyring(settings).names
+
+
+def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKENS", f"alice:{ALICE}, bob:{BOB},")
+    settings = Settings()
+    assert names_of(settings) == ["alice", "bob"]
+    assert ALICE not in repr(settings)
+
+
+def test_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(f"# the team\n\nalice:{ALICE}\r\n  carol:{CAROL}  \n")
+    settings = settings_of(api_tokens_file=file, api_tokens=f"bob:{BOB}", api_bearer_token="x-y")
+    keyring = Keyring(settings)
+    assert keyring.names == ["administrator", "bob", "alice", "carol"]
+    carol = keyring.caller_of(f"Bearer {CAROL}")
+    assert carol is not None
+    assert (carol.name, carol.is_administrator) == ("carol", False)
+    assert CAROL not in repr(carol)
+    assert CAROL not in repr(keyring)
+    administrator = keyring.caller_of("Bearer x-y")
+    assert administrator is not None
+    assert administrator.is_administrator
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        (ALICE, "name:token"),
+        (f":{ALICE}", "name:token"),
+        (f"al ice:{ALICE}", "name:token"),
+        (f"älice:{ALICE}", "name:token"),
+        (f"{'a' * 65}:{ALICE}", "name:token"),
+        (f"administrator:{ALICE}", "API_BEARER_TOKEN"),
+        ("alice:", "'alice'"),
+        ("alice:secret", "placeholder"),
+        ("alice:ChangeMe", "placeholder"),
+        ("alice:short-one", "guess"),
+        ("alice:aaaaaaaaaaaaaaaaaaaaaaaa", "guess"),
+        ("alice:with \u00e4 in the middle", "ASCII"),
+        (f"alice:{ALICE},alice:{BOB}", "twice"),
+        (f"alice:{ALICE},bob:{ALICE}", "same token"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, written: str, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason) as refused:
+        settings_of(api_tokens=written)
+    told = refused.value.errors(include_input=False)[0]["msg"]
+    file = tmp_path / "tokens"
+    file.write_text(written.replace(",", "\n"))
+    with pytest.raises(EchoStreamError, match=f"API_TOKENS_FILE.*{reason}") as refused_file:
+        Keyring(settings_of(api_tokens_file=file))
+    for message in (told, str(refused_file.value)):
+        for each in written.split(","):
+            token = each.partition(":")[2] or each
+            assert not token or not re.search(rf"\b{re.escape(token)}\b", message)
+
+
+def test_a_token_may_not_be_that_of_the_administrator(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="same token"):
+        settings_of(api_tokens=f"alice:{ALICE}", api_bearer_token=ALICE)
+    file = tmp_path / "tokens"
+    file.write_text(f"alice:{ALICE}")
+    with pytest.raises(EchoStreamError, match="same token"):
+        Keyring(settings_of(api_tokens_file=file, api_bearer_token=ALICE))
+    with pytest.raises(EchoStreamError, match="twice"):
+        Keyring(settings_of(api_tokens_file=file, api_tokens=f"alice:{BOB}"))
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "large"])
+def test_a_file_that_cannot_be_used(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "tokens"
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "large":
+        file.write_bytes(bytes(2 * 1024 * 1024))
+    with pytest.raises(EchoStreamError, match="API_TOKENS_FILE"):
+        Keyring(settings_of(api_tokens_file=file))
+
+
+def test_without_any_token_everybody_may_do_everything() -> None:
+    keyring = Keyring(settings_of())
+    assert keyring.caller_of("") is EVERYBODY
+    assert EVERYBODY.may_see("alice")
+
+
+def test_a_file_without_tokens_is_not_an_open_api(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("# nobody yet\n")
+    assert Keyring(settings_of(api_tokens_file=file)).caller_of("") is None
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer ", "Bearer \ud800", "Bearer \udfff" * 3, f"Bearer {ALICE}\ud800"],
+)
+def test_half_characters_are_no_token(authorization: str) -> None:
+    assert Keyring(settings_of(api_tokens=f"alice:{ALICE}")).caller_of(authorization) is None
+
+
+def test_every_token_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time of an answer would tell which of them was found."""
+    keyring = Keyring(settings_of(api_tokens=f"alice:{ALICE},bob:{BOB}", api_bearer_token="x-y"))
+    compared = []
+
+    def compare(known: bytes, given: bytes) -> bool:
+        compared.append((len(known), len(given)))
+        return known == given
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    for token in ("x-y", ALICE, BOB, "wrong", ""):
+        keyring.caller_of(f"Bearer {token}")
+    assert compared == [(32, 32)] * 15
+
+
+def test_who_may_see_what() -> None:
+    keyring = Keyring(settings_of(api_tokens=f"alice:{ALICE}", api_bearer_token="x-y"))
+    alice, administrator = (keyring.caller_of(f"Bearer {one}") for one in (ALICE, "x-y"))
+    assert alice is not None
+    assert administrator is not None
+    assert [alice.may_see(one) for one in ("alice", None, "bob", "administrator", 7, "")] == [
+        *(True, True),
+        *(False, False, False, False),
+    ]
+    assert all(administrator.may_see(one) for one in ("alice", None, "bob", 7))
