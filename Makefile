@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
 UI := $(VENV)/.ui
 DEV := $(VENV)/.dev
-EXTRAS := whisper sphinx gemini openai llm queue s3
+EXTRAS := whisper sphinx gemini openai llm queue s3 otel
 LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links
 SYSTEM_PACKAGES := ffmpeg redis-server node:nodejs npm haproxy promtool:prometheus pg_createcluster:postgresql \
   chromium chromium-headless-shell/chromium

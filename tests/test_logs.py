@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
+from collector import collector
+from echostream import traces
 from echostream.logs import configure_logging
 
 
@@ -65,6 +67,20 @@ def test_bound_request_id_is_in_each_line(logs):
         structlog.get_logger().info("one")
         logging.getLogger("library").error("two")
     assert [line["request_id"] for line in logs()] == ["abc", "abc"]
+
+
+def test_a_line_says_of_which_trace_it_is(logs):
+    with collector() as found:
+        traces.start(found.url, "a test")
+        with traces.span("a step"):
+            structlog.get_logger().info("one")
+            logging.getLogger("library").error("two")
+            ids = traces.ids()
+        structlog.get_logger().info("three")
+    *of_the_step, after = logs()
+    for line in of_the_step:
+        assert ids.items() <= line.items()
+    assert "trace_id" not in after
 
 
 def test_an_exception_is_one_line(logs):

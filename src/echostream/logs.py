@@ -15,6 +15,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
+from echostream import traces
+
 _SECRET_KEYS = ("token", "api_key", "apikey", "authorization", "password", "secret", "anon_key")
 
 _FLOOD_LINES, _FLOOD_S = 5, 10.0
@@ -37,6 +39,7 @@ def configure_logging(
     renderer: Processor = console if on_terminal else structlog.processors.JSONRenderer()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -68,6 +71,14 @@ def configure_logging(
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)
     # We log each request ourselves, with its id.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def add_trace(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """A structlog processor that says which trace the line belongs to, if there is one."""
+    event.update(traces.ids())
+    return event
 
 
 def mask_secrets(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
-from echostream import redis_client
+from echostream import redis_client, traces
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
 from echostream.extras import require
 from echostream.jobs.so_far import SoFar
@@ -110,8 +110,9 @@ class JobQueue:
             "removeOnComplete": self._retention,
             "removeOnFail": self._retention,
         }
-        async with _available():
-            await self._queue.add(name, data, options)
+        with traces.span("enqueue", kind=traces.SpanKind.PRODUCER, queue=self.name, job_id=job_id):
+            async with _available():
+                await self._queue.add(name, {**data, **traces.carrier()}, options)
 
     async def exists(self, job_id: str) -> bool:
         async with _available():

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 from bullmq import DelayedError, Job, UnrecoverableError, Worker
 
-from echostream import redis_client
+from echostream import redis_client, traces
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
 from echostream.jobs.queue import PREFIX, JobQueue, data_of, failure
 from echostream.jobs.so_far import SoFar
@@ -51,7 +51,7 @@ class ActiveJob:
         self.progress = job.progress if isinstance(job.progress, int) else 0
         self.job_id: str = job.id
         self.name: str = job.name
-        self.data = data_of(job)
+        self.data = traces.without_carrier(data_of(job))
         self.is_last_attempt = job.attemptsMade + 1 >= (job.opts.get("attempts") or 1)
 
     async def tell_progress(self, percent: int) -> bool:
@@ -203,7 +203,15 @@ class JobWorker:
 
     async def _process(self, job: Job, token: str) -> dict[str, Any]:
         """BullMQ's processor: runs the handler on a job, within its limits."""
-        with structlog.contextvars.bound_contextvars(job_id=job.id):
+        step = traces.span(
+            f"job {job.name}",
+            kind=traces.SpanKind.CONSUMER,
+            continues=data_of(job),
+            queue=self._queue.name,
+            job_id=job.id,
+            attempt=job.attemptsMade + 1,
+        )
+        with step, structlog.contextvars.bound_contextvars(job_id=job.id):
             self.busy += 1
             self._idle.clear()
             try:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import socketio
 import structlog
 
+from echostream import traces
 from echostream.children import WorkerChild, worker_command
 from echostream.engine import Engine
 from echostream.jobs import JobQueue
@@ -31,6 +32,7 @@ async def running_services(
     settings: Settings, pipeline: Pipeline, sockets: socketio.AsyncServer, peers: Peers | None
 ) -> AsyncIterator[Services]:
     """Yields what requests and events share. Starts the pipeline and closes it at the end."""
+    traces.start(settings.otel_exporter_otlp_endpoint, "echostream-api")
     await pipeline.start()
     try:
         job_rooms = JobRooms(sockets)
@@ -59,7 +61,7 @@ async def running_services(
             await services.live.aclose()
             await sockets.shutdown()
     finally:
-        await pipeline.aclose()
+        await asyncio.gather(pipeline.aclose(), traces.flush())
 
 
 def _rates(settings: Settings) -> Rates:

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from echostream import traces
 from echostream.engine.client import RemoteEngine
 from echostream.engine.process import OwnEngine
 from echostream.errors import EchoStreamError
@@ -84,6 +85,7 @@ async def run_worker(
     running = [asyncio.create_task(worker.run()) for worker in workers]
     running.append(asyncio.create_task(_sweep(storage, jobs)))
     stopping: asyncio.Task[Any] = asyncio.create_task(until.wait())
+    traces.start(settings.otel_exporter_otlp_endpoint, "echostream-worker")
     try:
         await pipeline.start()
         await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
@@ -97,7 +99,7 @@ async def run_worker(
             task.cancel()
         await asyncio.gather(*running, stopping, return_exceptions=True)
         await pipeline.aclose()
-        await asyncio.gather(jobs.aclose(), webhooks.aclose(), announcer.aclose())
+        await asyncio.gather(jobs.aclose(), webhooks.aclose(), announcer.aclose(), traces.flush())
 
 
 async def _sweep(storage: Storage, jobs: JobQueue) -> None:
