@@ -4,7 +4,7 @@
 # make up     the API and the web frontend, until Ctrl-C
 # make lint   only lint (also of the Dockerfile), types and layers
 # make coverage  the tests once more, with the branches that they take: at least 90 %
-# make fuzz   inputs that nobody thought of, for MINUTES=3
+# make fuzz   inputs that nobody thought of, for some minutes
 # make audit  known faults of our dependencies; asks PyPI and its database
 # make bench  measure speech, into benchmarks/RESULTS.md: MODELS="base tiny.en" SPEECH=folder
 # make lock   pin the dependencies again
@@ -48,6 +48,10 @@ coverage: $(DEV)
 	$(subst -m pytest,-m coverage run -m pytest,$(PYTEST)) --numprocesses $(PROCESSES)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+# The same tests run with few examples in `test`.
+fuzz: $(DEV)
+	$(PYTEST) tests/fuzz --hypothesis-profile fuzz --numprocesses $(PROCESSES)
 
 # Not in `lint`, which works without a network. A dependency that cannot be looked up is a failure.
 audit: $(DEV)
