@@ -42,6 +42,10 @@ pytest_plugins = ("lanes",)
 # The same examples in every run, and no time limit for one of them: these machines are busy.
 # `--hypothesis-profile=default` looks for new ones.
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
+# For `make fuzz`: some minutes of examples that were never tried.
+hypothesis_settings.register_profile(
+    "fuzz", max_examples=3_000, deadline=None, database=None, print_blob=True
+)
 hypothesis_settings.load_profile("repeatable")
 
 MakePipeline = Callable[[Settings], Pipeline]

@@ -22,6 +22,7 @@ SLOW = (
     *("streaming/test_decoder.py", "web/test_bad_input.py", "engine/test_unseen.py"),
     *("llm/local", "engine/test_sphinx.py", "engine/test_whisper.py", "streaming/test_sessions.py"),
     *("test_webhooks.py", "deploy/test_haproxy.py", "web/test_rude_bodies.py"),
+    "fuzz",
     *("web/test_rude_texts.py", "insights/offline/test_rude_texts.py"),
     *("web/test_finalize.py", "test_pipeline.py", "diarization/test_onnx.py", "web/test_busy.py"),
     *("web/test_models.py", "insights/offline/test_extractive.py", "test_cache.py"),

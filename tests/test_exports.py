@@ -61,7 +61,7 @@ def test_txt():
 
 def test_srt():
     assert export(TRANSCRIPT, None, "srt") == (
-        "1\n00:00:00,000 --> 00:00:01,500\nHello <b>there</b> & all\n\n"
+        "1\n00:00:00,000 --> 00:00:01,500\nHello <\u2060b>there<\u2060/b> & all\n\n"
         "2\n01:00:00,000 --> 01:00:03,250\none -> two three\n"
     )
 
@@ -103,7 +103,7 @@ BY_TEMPLATE = replace_details(
 
 def test_markdown_has_the_sections_of_a_template():
     text = export(TRANSCRIPT, BY_TEMPLATE, "md")
-    assert "\n## Risks # [red]\n\n- Rain.\n" in text
+    assert "\n## Risks # \\[red\\]\n\n- Rain.\n" in text
     assert "Wins" not in text
 
 
@@ -136,7 +136,7 @@ def test_documents_by_turns():
     assert export(TALK, None, "txt") == "A: Hello. Are you there?\nHm.\nAnn <3: Yes.\n"
     assert export(TALK, None, "md") == (
         "# Transcript\n\n**00:00:00** **A:** Hello. Are you there?\n\n"
-        "**00:00:04** Hm.\n\n**00:00:06** **Ann <3:** Yes.\n"
+        "**00:00:04** Hm.\n\n**00:00:06** **Ann \\<3:** Yes.\n"
     )
 
 

@@ -107,6 +107,7 @@ def run_without(hide: Path) -> Run:
         ("whisper", "models download base", {}),
         ("sphinx", "serve", {"ASR_ENGINE": "pocketsphinx"}),
         ("sphinx", "transcribe talk.wav", {"ASR_ENGINE": "pocketsphinx"}),
+        ("otel", "serve", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}),
         ("ui", "up", {}),
         ("ui", "ui", {}),
     ],

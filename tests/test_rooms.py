@@ -21,6 +21,7 @@ ROOMS = {
     "imageio_ffmpeg": {"media"},
     "onnxruntime": {"diarization"},
     "openai": {"llm"},
+    "opentelemetry": {"traces"},
     "pandas": {"echostream_ui"},
     "pocketsphinx": {"engine"},
     "redis": {"redis_client"},

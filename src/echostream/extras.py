@@ -15,6 +15,7 @@ LIBRARIES = MappingProxyType(
         "llm": ("huggingface_hub", "xllamacpp"),
         "queue": ("bullmq", "redis"),
         "s3": ("fsspec", "s3fs"),
+        "otel": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
         "ui": ("docx", "streamlit", "supabase"),
     }
 )

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import structlog
 
+from echostream import traces
 from echostream.cache import (
     Cache,
     MemoryCache,
@@ -227,7 +228,11 @@ class Pipeline:
             return None
         progress(Step("analysing"))
         # Dates are not kept in the cache: a correction of the day costs no call to a model.
-        found = await self._undated(self._insights, transcript, replace(options, recorded_on=None))
+        with traces.span("insights", provider=self._insights.name) as step:
+            found = await self._undated(
+                self._insights, transcript, replace(options, recorded_on=None)
+            )
+            step.set_attribute("degraded", found.details.meta.degraded)
         return with_due_dates(found, options.recorded_on)
 
     async def _undated(
@@ -283,18 +288,26 @@ class Pipeline:
         self.engine.state.named(work.options.model).check(work.options)
         if isinstance(source, Url):
             work.progress(Step("fetching"))
-            with await self._fetch(source) as file:
+            with traces.span("fetch"):
+                file = await self._fetch(source)
+            with file:
                 return await self._transcribe(file, work)
         async with self.engine.take(patient=self._patient) as place:
             work.progress(Step("decoding"))
-            channels = await self._decode(source, work.audio)
+            with traces.span("decode"):
+                channels = await self._decode(source, work.audio)
             if work.speakers is not None:
                 await self.speakers.check(place, work.speakers)
-            result = await self._read(place, channels, work)
+            with traces.span("transcribe") as step:
+                result = await self._read(place, channels, work)
+                said = result.transcript
+                step.set_attribute("engine", said.engine)
+                step.set_attribute("model", said.model)
+                step.set_attribute("audio_s", said.duration_s)
+                step.set_attribute("cached", result.cached)
             if work.speakers is None:
                 return result
             if len(channels) > 1:  # each is a speaker
-                said = result.transcript
                 return replace(
                     result, transcript=await self.speakers.add_voices(place, channels, said)
                 )
@@ -328,13 +341,14 @@ class Pipeline:
     ) -> Result:
         progress(Step("diarizing"))
         started = time.perf_counter()
-        transcript = await self.speakers.add(
-            place,
-            samples,
-            result.transcript,
-            options,
-            lambda share: progress(Step("diarizing", share)),
-        )
+        with traces.span("diarize"):
+            transcript = await self.speakers.add(
+                place,
+                samples,
+                result.transcript,
+                options,
+                lambda share: progress(Step("diarizing", share)),
+            )
         return replace(result, transcript=transcript, diarize_s=time.perf_counter() - started)
 
     async def _decode(self, source: BinaryIO | Path, audio: AudioOptions) -> list[Samples]:
@@ -360,6 +374,7 @@ def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False)
     """Builds the pipeline for the settings. Raises EchoStreamError if they contradict each other or
     need something that is not installed."""
     check_installed(settings)
+    traces.check_installed(settings.otel_exporter_otlp_endpoint)
     check_models(settings)
     cache = load_cache(settings)
     if engine.socket is not None and isinstance(cache, MemoryCache):

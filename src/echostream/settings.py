@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severity that is logged."""
 
+    otel_exporter_otlp_endpoint: str | None = None
+    """URL of an OpenTelemetry collector (OTLP over HTTP), such as `http://localhost:4318`, to which
+    traces of requests and jobs are sent. Unset: none are recorded."""
+
     asr_engine: Literal["auto", "whisper", "pocketsphinx"] = "auto"
     """Speech engine. `auto`: Whisper if its model is available, else pocketsphinx and a warning."""
 
@@ -289,9 +293,9 @@ class Settings(BaseSettings):
             raise ValueError(f"must be one of {', '.join(BUILT_IN)}")
         return value
 
-    @field_validator("openai_base_url")
+    @field_validator("openai_base_url", "otel_exporter_otlp_endpoint")
     @classmethod
-    def _check_openai_base_url(cls, value: str | None) -> str | None:
+    def _check_http_url(cls, value: str | None) -> str | None:
         if value is not None:
             check_url(value, "http", "https")
         return value

@@ -199,7 +199,7 @@ def metrics_that_there_are() -> set[str]:
     return names
 
 
-def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
+def test_the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() -> None:
     dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())
     asked = {
         name
@@ -208,6 +208,7 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
         for name in re.findall(r"echostream_\w+", target["expr"])
     }
     assert len(asked) > 12
+    asked |= set(re.findall(r"echostream_\w+", (ROOT / "deploy" / "alerts.yml").read_text()))
     assert asked - metrics_that_there_are() == set()
 
 

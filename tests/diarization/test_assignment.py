@@ -72,6 +72,35 @@ def test_a_word_without_a_turn_gets_the_speaker_of_its_neighbour():
     assert said(assigned([segment(text)], [Turn(0, 0.8, "A")])) == [("A", text)]
 
 
+def test_turns_of_one_speaker_within_a_word_count_together():
+    turns = [Turn(0.0, 0.3, "A"), Turn(0.1, 0.55, "B"), Turn(0.5, 0.8, "A")]
+    assert said(assigned([segment("Congratulations", word_s=1.0)], turns)) == [
+        ("A", "Congratulations")
+    ]
+
+
+def test_of_turns_beside_a_word_the_nearest_counts():
+    """Two turns of one speaker are no further away than the nearer of them."""
+    turns = [Turn(0.0, 0.9, "A"), Turn(1.55, 2.0, "B"), Turn(1.7, 2.0, "A")]
+    assert said(assigned([segment("Hello", start_s=1.0)], turns)) == [("A", "Hello")]
+
+
+def test_whoever_spoke_long_before_does_not_stay():
+    words = (*segment("Yes, indeed.").words, *segment("No, I never.", start_s=2.0).words)
+    whole = Segment(0, 0.0, 3.2, "Yes, indeed. No, I never.", words)
+    turns = [Turn(0.0, 0.8, "A"), Turn(2.0, 3.2, "B")]
+    assert said(assigned([whole], turns)) == [("A", "Yes, indeed."), ("B", "No, I never.")]
+
+
+def test_the_parts_of_a_segment_are_as_long_as_it():
+    """Also where its times reach beyond those of its words."""
+    words = segment("Shall we begin now yes let us begin").words
+    whole = Segment(0, -0.25, 3.5, joined(words), words)
+    first, second = assigned([whole], [Turn(0, 1.6, "A"), Turn(1.6, 3.2, "B")])
+    assert (first.start_s, first.end_s) == (-0.25, 1.6)
+    assert (second.start_s, second.end_s) == (1.6, 3.5)
+
+
 def test_segments_without_words_go_by_overlap():
     turns = [Turn(0, 3, "A"), Turn(3, 9, "B")]
     wordless = [Segment(0, 0, 3.4, "first"), Segment(1, 3.4, 6, "second")]

@@ -30,6 +30,7 @@ VIDEO = ("-f", "lavfi", "-i", "testsrc=d=1.5:s=64x64:r=10")
 EIGHT = "aevalsrc=" + "|".join(["0.9*sin(880*PI*t)"] * 8) + ":d=1.5:s=192000:c=7.1"
 
 NOT_MEDIA = "not audio or video that can be decoded"
+NO_RATE = "samples a second"
 NO_TRACK = "no audio track"
 NO_SAMPLES = "has no samples"
 NO_BYTES = "file is empty"
@@ -229,7 +230,9 @@ def riff(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def wav_format(tag: int = 1, channels: int = 1, rate_hz: int = 16_000) -> tuple[bytes, bytes]:
-    return b"fmt ", struct.pack("<HHIIHH", tag, channels, rate_hz, rate_hz * 2, 2, 16)
+    return b"fmt ", struct.pack(
+        "<HHIIHH", tag, channels, rate_hz, min(rate_hz * 2, 2**32 - 1), 2, 16
+    )
 
 
 def zipped() -> bytes:
@@ -269,6 +272,9 @@ REJECTED: dict[str, tuple[bytes, str]] = {
     "wav without format": (riff((b"data", bytes(3_200))), NOT_MEDIA),
     "wav of no channels": (riff(wav_format(channels=0), (b"data", bytes(3_200))), NOT_MEDIA),
     "wav of no rate": (riff(wav_format(rate_hz=0), (b"data", bytes(3_200))), NOT_MEDIA),
+    "wav of one sample a second": (riff(wav_format(rate_hz=1), (b"data", bytes(9))), NO_RATE),
+    "wav of few samples a second": (riff(wav_format(rate_hz=900), (b"data", bytes(9))), NO_RATE),
+    "wav of any rate": (riff(wav_format(rate_hz=2**31 - 1), (b"data", bytes(9))), NO_RATE),
     "wav of unknown codec": (riff(wav_format(0x4444), (b"data", bytes(3_200))), NOT_MEDIA),
     "ftyp alone": (struct.pack(">I4s4sI4s", 20, b"ftyp", b"M4A ", 0, b"M4A "), NOT_MEDIA),
     "giant atom alone": (struct.pack(">I4sQ", 1, b"moov", 1 << 62) + bytes(64), NO_TRACK),
@@ -280,7 +286,17 @@ REJECTED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.usefixtures("either_ffmpeg")
-@each("case", REJECTED, on_both=["zeros", "text", "wav without samples", "giant atom alone"])
+@each(
+    "case",
+    REJECTED,
+    on_both=[
+        "zeros",
+        "wav of one sample a second",
+        "text",
+        "wav without samples",
+        "giant atom alone",
+    ],
+)
 async def test_rejected(case: str) -> None:
     data, reason = REJECTED[case]
 
@@ -556,21 +572,44 @@ def test_memory_grows_by_the_samples_alone(tone: Path, hour: Path) -> None:
 
 
 async def test_child_gets_no_secrets_and_no_names(
-    tone: Path, tmp_path: Path, stub_ffmpeg: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    tone: Path,
+    tmp_path: Path,
+    stub_ffmpeg: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "hush")
     (tmp_path / "given").write_bytes(packets((0, b"abcd")))
-    stub_ffmpeg(
-        f'/usr/bin/env >> {tmp_path}/seen; echo "$@" >> {tmp_path}/seen; cat {tmp_path}/given'
-    )
+    stub_ffmpeg(f'/usr/bin/env >&2; echo "$@" >&2; cat {tmp_path}/given')
+    caplog.set_level("DEBUG", "echostream.media.tracks")
 
     samples = await decode(tone, **LIMITS)
 
     assert samples.tobytes() == b"abcd"
-    seen = (tmp_path / "seen").read_text()
+    seen = caplog.text
     assert "hush" not in seen
     assert tone.name not in seen
     assert "/dev/fd/" in seen
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
+@pytest.mark.parametrize(
+    "takes",
+    [
+        "dd if=/dev/zero of=/dev/null bs=1500M count=1 2>/dev/null",
+        "echo more > file",
+        "[ $(ulimit -t) = unlimited ]",
+    ],
+    ids=["memory", "a file", "time"],
+)
+async def test_child_that_takes_too_much(
+    tone: Path, tmp_path: Path, stub_ffmpeg: Callable[[str], None], takes: str
+) -> None:
+    (tmp_path / "given").write_bytes(packets((0, b"abcd")))
+    is_limited = "[ $(ulimit -f) = 0 ]"  # from outside, so after its first moment
+    stub_ffmpeg(f"cd {tmp_path}; until {is_limited}; do :; done; {takes} && cat given")
+    with pytest.raises(InvalidAudio, match=f"{NO_SAMPLES}|{NOT_MEDIA}"):
+        await decode(tone, **LIMITS)
 
 
 async def test_child_that_hangs_is_killed(tone: Path, stub_ffmpeg: Callable[[str], None]) -> None:

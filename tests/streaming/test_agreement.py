@@ -101,6 +101,22 @@ def test_an_overlap_may_be_nothing_at_all() -> None:
     assert overlap(spoken("we", "will"), spoken("later", start_s=30.0)) == 0
 
 
+def test_of_texts_that_match_as_well_the_time_decides() -> None:
+    """One word differs, whether the overlap ends with "will", "quill" or "ship"."""
+    again = spoken("will", "quill", "ship")
+    assert overlap(spoken("will", "ship"), again) == 2
+
+
+def test_a_word_that_is_heard_later_costs_no_other() -> None:
+    again = [Word(0, 0.3, "we"), Word(0.3, 0.5, "uh"), Word(0.5, 0.8, "ship"), Word(0.8, 1.2, "it")]
+    assert overlap(spoken("we", "ship"), again) == 3
+
+
+def test_a_word_that_is_no_longer_heard_costs_no_other() -> None:
+    again = [Word(0.3, 0.9, "we"), Word(0.9, 1.5, "ship"), Word(1.5, 1.9, "it")]
+    assert overlap(spoken("we", "will", "ship"), again) == 2
+
+
 @st.composite
 def growing(draw: st.DrawFn) -> tuple[list[Word], list[list[Word]]]:
     """What was said, and hypotheses over ever more of it: times that shake, tails that are wrong

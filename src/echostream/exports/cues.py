@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from echostream.domain import Segment, Word
+from echostream.exports.escaping import one_line
 from echostream.scripts import is_unspaced
 
 _MAX_LINES = 2
@@ -111,7 +112,7 @@ def cues(
         pieces = [piece for segment in turn for piece in _pieces(segment, options)]
         if with_names and speaker and pieces:
             first = pieces[0]
-            name = _Piece(f"{speaker}:", first.start_s, first.start_s, True)
+            name = _Piece(one_line(f"{speaker}:"), first.start_s, first.start_s, True)
             pieces = [name, _Piece(first.text, first.start_s, first.end_s, True), *pieces[1:]]
         for passage in _between_pauses(pieces):
             found += _cues_of(passage, speaker, options)
@@ -122,7 +123,7 @@ def _pieces(segment: Segment, options: CueOptions) -> Iterator[_Piece]:
     words = segment.words if _says_its_words(segment) else tuple(_spread(segment))
     held: _Piece | None = None
     for number, word in enumerate(words):
-        text = " ".join(word.text.split())
+        text = one_line(word.text)
         if not text:
             continue
         spaced = word.space_before if number else segment.space_before

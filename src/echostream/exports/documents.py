@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from echostream.domain import ActionItem, Insights, Point, Transcript
 from echostream.exports.cues import Cue, CueOptions, cues
+from echostream.exports.escaping import in_markdown, in_srt, in_vtt, one_line
 from echostream.exports.paragraphs import paragraphs
 from echostream.schema import TranscriptionShape
 
@@ -20,8 +21,12 @@ def export(
     with_words: bool = True,
     cue_options: CueOptions = CueOptions(),  # noqa: B008 - frozen
 ) -> str:
-    """The document in one format, with a newline at its end. Subtitles and text have no insights.
-    `with_words` says whether JSON has word times; `cue_options` apply to subtitles."""
+    """The document in one format, with a newline at its end. Its readers show the text and do
+    nothing else with it.
+
+    Subtitles and text have no insights. `with_words` says whether JSON has word times;
+    `cue_options` apply to subtitles.
+    """
     writers: dict[ExportFormat, Callable[[], str]] = {
         "txt": lambda: to_txt(transcript),
         "srt": lambda: to_srt(transcript, cue_options),
@@ -35,7 +40,7 @@ def export(
 def to_txt(transcript: Transcript) -> str:
     """One line per paragraph, after the name of its speaker if that is known."""
     return "".join(
-        f"{each.speaker}: {_one_line(each.text)}\n" if each.speaker else f"{_one_line(each.text)}\n"
+        one_line(f"{each.speaker}: {each.text}" if each.speaker else each.text) + "\n"
         for each in paragraphs(transcript.segments)
     )
 
@@ -47,7 +52,7 @@ def to_srt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
     """SubRip: numbered from 1, a comma before the milliseconds, a name when the speaker changes."""
     found = cues(transcript.segments, options, duration_s=_end_of(transcript), with_names=True)
     return "\n".join(
-        f"{number}\n{_times(cue, ',')}\n{_cue_text(cue)}\n"
+        f"{number}\n{_times(cue, ',')}\n{in_srt(_text(cue))}\n"
         for number, cue in enumerate(found, start=1)
     )
 
@@ -56,7 +61,7 @@ def to_vtt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
     """WebVTT: `&` and `<` are escaped, speakers are its voices."""
     found = cues(transcript.segments, options, duration_s=_end_of(transcript))
     return "WEBVTT\n" + "".join(
-        f"\n{_times(cue, '.')}\n{_voice(cue)}{_escaped(_cue_text(cue))}\n" for cue in found
+        f"\n{_times(cue, '.')}\n{_voice(cue)}{in_vtt(_text(cue))}\n" for cue in found
     )
 
 
@@ -70,12 +75,13 @@ def _times(cue: Cue, mark: str) -> str:
     return f"{_clock(cue.start_s, mark)} --> {_clock(cue.end_s, mark)}"
 
 
+def _text(cue: Cue) -> str:
+    return "\n".join(cue.lines)
+
+
 def _voice(cue: Cue) -> str:
-    return f"<v {_escaped(cue.speaker).replace('>', '&gt;')}>" if cue.speaker else ""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+    name = in_vtt(one_line(cue.speaker or "")).replace(">", "&gt;")
+    return f"<v {name}>" if name else ""
 
 
 def to_json(transcript: Transcript, insights: Insights | None, *, with_words: bool = True) -> str:
@@ -93,51 +99,42 @@ def to_markdown(
     if insights:
         parts.append("## Transcript\n")
     for each in paragraphs(transcript.segments):
-        name = f"**{each.speaker}:** " if each.speaker else ""
-        parts.append(f"**{_clock(each.start_s, '.')[:8]}** {name}{_one_line(each.text)}\n")
+        name = f"**{in_markdown(each.speaker)}:** " if each.speaker else ""
+        parts.append(f"**{_clock(each.start_s, '.')[:8]}** {name}{in_markdown(each.text)}\n")
     return "\n".join(parts)
 
 
 def _insights_as_markdown(insights: Insights, done: Collection[int]) -> str:
     details = insights.details
     items = [
-        f"[{'x' if place in done else ' '}] {item.text}{_in_brackets(item)}"
+        f"[{'x' if place in done else ' '}] {in_markdown(item.text + _in_brackets(item))}"
         for place, item in enumerate(details.action_items)
     ]
     sections = [
-        ("Summary", [insights.summary] if insights.summary else [], ""),
-        ("Topics", [", ".join(insights.topics)] if insights.topics else [], ""),
+        ("Summary", [in_markdown(insights.summary)] if insights.summary else [], ""),
+        ("Topics", [in_markdown(", ".join(insights.topics))] if insights.topics else [], ""),
         ("Key points", _texts(details.key_points), "- "),
         ("Decisions", _texts(details.decisions), "- "),
         ("Action items", items, "- "),
         ("Questions", _texts(details.questions), "- "),
-        *((_one_line(each.title), _texts(each.items), "- ") for each in details.sections),
+        *((in_markdown(each.title), _texts(each.items), "- ") for each in details.sections),
         ("Sentiment", [f"{insights.sentiment.label} ({insights.sentiment.score:.2f})"], ""),
     ]
-    lines = [f"# {_one_line(details.title) or 'Transcript'}\n"]
+    lines = [f"# {in_markdown(details.title) or 'Transcript'}\n"]
     for heading, entries, bullet in sections:
         if entries:
             lines.append(f"## {heading}\n")
-            lines.append("".join(f"{bullet}{_one_line(entry)}\n" for entry in entries))
+            lines.append("".join(f"{bullet}{entry}\n" for entry in entries))
     return "\n".join(lines)
 
 
 def _texts(points: tuple[Point, ...]) -> list[str]:
-    return [point.text for point in points]
+    return [in_markdown(point.text) for point in points]
 
 
 def _in_brackets(item: ActionItem) -> str:
     known = [str(part) for part in (item.owner, item.due, item.due_date) if part]
     return f" ({', '.join(known)})" if known else ""
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _cue_text(cue: Cue) -> str:
-    """The text of a cue, without `-->`, which would start another cue."""
-    return "\n".join(cue.lines).replace("-->", "->")
 
 
 def _clock(seconds: float, decimal_mark: str) -> str:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from echostream import redis_client
+from echostream import redis_client, traces
 from echostream.jobs.queue import JobQueue
 from echostream.jobs.so_far import SoFar
 from echostream.jobs.status import data_of
@@ -24,7 +24,7 @@ class ActiveJob:
         self.progress = job.progress if isinstance(job.progress, int) else 0
         self.job_id: str = job.id
         self.name: str = job.name
-        self.data = data_of(job)
+        self.data = traces.without_carrier(data_of(job))
 
     async def tell_progress(self, percent: int) -> bool:
         """Stores the progress, 0 to 100, and returns whether it increased. It never decreases, not

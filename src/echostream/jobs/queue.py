@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from echostream import redis_client
+from echostream import redis_client, traces
 from echostream.errors import JobNotFound
 from echostream.extras import require
 from echostream.jobs.awaited import AwaitedEnds
@@ -114,8 +114,9 @@ class JobQueue:
             "removeOnComplete": self._retention,
             "removeOnFail": self._retention,
         }
-        async with available():
-            await self._queue.add(name, data, options)
+        with traces.span("enqueue", kind=traces.SpanKind.PRODUCER, queue=self.name, job_id=job_id):
+            async with available():
+                await self._queue.add(name, {**data, **traces.carrier()}, options)
 
     async def exists(self, job_id: str) -> bool:
         async with available():

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import structlog
 from bullmq import DelayedError, Job, UnrecoverableError, Worker
 
-from echostream import redis_client
+from echostream import redis_client, traces
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
 from echostream.jobs.active import ActiveJob, JobEnd, Later
 from echostream.jobs.connection import PREFIX, connection_options
@@ -165,7 +165,15 @@ class JobWorker:
 
     async def _process(self, job: Job, token: str) -> dict[str, Any]:
         """BullMQ's processor: runs the handler on a job, within its limits."""
-        with structlog.contextvars.bound_contextvars(job_id=job.id):
+        step = traces.span(
+            f"job {job.name}",
+            kind=traces.SpanKind.CONSUMER,
+            continues=data_of(job),
+            queue=self._queue.name,
+            job_id=job.id,
+            attempt=job.attemptsMade + 1,
+        )
+        with step, structlog.contextvars.bound_contextvars(job_id=job.id):
             self.busy += 1
             self._idle.clear()
             try:

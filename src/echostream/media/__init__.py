@@ -2,7 +2,7 @@
 
 from echostream.media.decode import decode, decode_channels
 from echostream.media.fetch import fetch
-from echostream.media.ffmpeg import ffmpeg_command, ffmpeg_path
+from echostream.media.ffmpeg import ffmpeg_command, ffmpeg_path, start_ffmpeg
 from echostream.media.live import LiveSamples
 from echostream.media.playable import make_playable
 from echostream.media.raw import TELEPHONE_RATE_HZ, Encoding, RawDecoder
@@ -18,4 +18,5 @@ __all__ = [
     "ffmpeg_command",
     "ffmpeg_path",
     "make_playable",
+    "start_ffmpeg",
 ]

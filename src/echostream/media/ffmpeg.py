@@ -1,11 +1,12 @@
 """ffmpeg as a child process that reads untrusted files.
 
 It gets as little as possible: an open descriptor instead of a name, only container formats that
-hold their own audio, no network and no environment.
+hold their own audio, no network, no environment, and bounded memory and CPU time.
 """
 
 import asyncio
 import shutil
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
@@ -15,6 +16,7 @@ import imageio_ffmpeg
 
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import EchoStreamError
+from echostream.media.limits import limit
 
 CHUNK_BYTES = 256 * 1024
 _COMPLAINT_BYTES = 4 * 1024
@@ -77,6 +79,29 @@ def input_arguments(
     ]
 
 
+async def start_ffmpeg(
+    *arguments: str,
+    stdin: int = DEVNULL,
+    stdout: int = PIPE,
+    stderr: int = PIPE,
+    pass_fds: Sequence[int] = (),
+    file_bytes: int = 0,
+) -> asyncio.subprocess.Process:
+    """Starts ffmpeg within its limits. It may write files of `file_bytes` at most."""
+    process = await asyncio.create_subprocess_exec(
+        *arguments,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        pass_fds=pass_fds,
+        env={},  # it must not see our secrets, FFREPORT or proxies
+        # Ctrl-C in a terminal must not end it: shortened audio would look like a damaged file.
+        start_new_session=True,
+    )
+    limit(process.pid, file_bytes=file_bytes)
+    return process
+
+
 class Child:
     """One ffmpeg process that reads an open file. The caller reads its stdout."""
 
@@ -88,17 +113,7 @@ class Child:
 
     @classmethod
     async def start(cls, command: Sequence[str], descriptor: int) -> "Child":
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            pass_fds=(descriptor,),
-            env={},  # it must not see our secrets, FFREPORT or proxies
-            # Ctrl-C in a terminal must not end it: shortened audio would look like a damaged file.
-            start_new_session=True,
-        )
-        return cls(process)
+        return cls(await start_ffmpeg(*command, pass_fds=(descriptor,)))
 
     async def ended(self) -> tuple[int, str]:
         """Waits for its end; returns its exit status and the last part of its stderr."""

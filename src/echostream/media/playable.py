@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echostream.errors import EchoStreamError, InvalidAudio
-from echostream.media.ffmpeg import ffmpeg_path
+from echostream.media.ffmpeg import ffmpeg_path, start_ffmpeg
 from echostream.media.mix import Mixer
 from echostream.media.timeline import GapsTooLong
 from echostream.media.tracks import Tracks, open_tracks
@@ -21,6 +21,8 @@ SUFFIX = ".mp3"
 _RATE_HZ = 44_100
 # A constant bit rate, from which browsers compute the position of a second in the file.
 _ENCODING = ("-map_metadata", "-1", "-b:a", "96k", "-f", "mp3")
+_MOST_BYTES = 4 * 1024**3
+"""Four days."""
 
 
 async def make_playable(
@@ -106,14 +108,13 @@ class _Encoder:
 
 @asynccontextmanager
 async def _encoder(target: int) -> AsyncIterator[_Encoder]:
-    process = await asyncio.create_subprocess_exec(
+    process = await start_ffmpeg(
         *(ffmpeg_path(), "-hide_banner", "-loglevel", "error"),
         *("-f", "s16le", "-ar", str(_RATE_HZ), "-ac", "2", "-i", "pipe:0", *_ENCODING, "pipe:1"),
         stdin=asyncio.subprocess.PIPE,
         stdout=target,
         stderr=asyncio.subprocess.DEVNULL,
-        env={},
-        start_new_session=True,
+        file_bytes=_MOST_BYTES,
     )
     encoder = _Encoder(process)
     try:

@@ -24,6 +24,9 @@ from echostream.media.timeline import Timeline
 _log = logging.getLogger(__name__)
 
 MOST_TRACKS = 16
+_RATES_HZ = range(1_000, 3_072_001)
+"""What recorders write. A file of some kilobytes that claims one sample a second would become
+hundreds of megabytes."""
 _SAMPLE_BYTES = 2
 _MOST_LIST_BYTES = 1024**2
 
@@ -89,8 +92,9 @@ async def open_tracks(
 
     `fill_until_s` is explained at `Timeline`.
 
-    Raises InvalidRequest if there is no such track, or if there are too many tracks. All child
-    processes have ended when this is left.
+    Raises InvalidRequest if there is no such track, or if there are too many tracks, and
+    InvalidAudio if one of them claims a sample rate that no recorder has. All child processes have
+    ended when this is left.
     """
     options = input_options(descriptor)
     everything = _EVERYTHING if _is_mpeg(descriptor) else ()
@@ -106,7 +110,8 @@ async def open_tracks(
 
         # The first one already decodes while the tracks are counted.
         tracks = [await start(max(only or 0, 0))]
-        count = await _count(descriptor, options)
+        rates_hz = await _rates_hz(descriptor, options)
+        count = len(rates_hz)
         if only is None:
             if count > MOST_TRACKS:
                 raise InvalidRequest(
@@ -116,6 +121,7 @@ async def open_tracks(
             tracks += [await start(number) for number in range(1, count)]
         elif count and not 0 <= only < count:
             raise InvalidRequest(_no_such_track(only, count))
+        _check(rates_hz if only is None else rates_hz[only : only + 1])
         yield Tracks(tracks)
 
 
@@ -137,8 +143,15 @@ def _no_such_track(number: int, count: int) -> str:
     return f"There is no audio track {number}: the file has {count}, numbered 0 to {count - 1}."
 
 
-async def _count(descriptor: int, options: tuple[str, ...]) -> int:
-    """How many audio tracks a file has, including those that cannot be decoded; 0 if unknown.
+def _check(rates_hz: list[int]) -> None:
+    for rate_hz in rates_hz:
+        if rate_hz and rate_hz not in _RATES_HZ:
+            raise InvalidAudio(f"The audio claims to have {rate_hz} samples a second.")
+
+
+async def _rates_hz(descriptor: int, options: tuple[str, ...]) -> list[int]:
+    """The sample rate of each audio track, 0 if it is unknown, including tracks that cannot be
+    decoded. Empty if the tracks are unknown.
 
     `framecrc` lists the tracks without any text from the file. The output of `ffmpeg -i` has names
     and titles, in which a file can put anything.
@@ -158,7 +171,13 @@ async def _count(descriptor: int, options: tuple[str, ...]) -> int:
             await child.ended()
     finally:
         await child.reap()
-    return sum(line.startswith(b"#media_type ") for line in listed.splitlines())
+    rates_hz: list[int] = []
+    for line in listed.splitlines():
+        if line.startswith(b"#media_type "):
+            rates_hz.append(0)
+        elif line.startswith(b"#sample_rate ") and rates_hz:
+            rates_hz[-1] = int(line.rpartition(b" ")[2])
+    return rates_hz
 
 
 class _Track:

@@ -16,7 +16,7 @@ import structlog
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.engine import Samples
 from echostream.errors import InvalidAudio, InvalidRequest
-from echostream.media import LiveSamples, ffmpeg_command
+from echostream.media import LiveSamples, ffmpeg_command, start_ffmpeg
 
 log = structlog.get_logger(__name__)
 
@@ -160,13 +160,9 @@ class _Child:
     @classmethod
     async def start(cls, raw_rate_hz: int | None, sink: Sink, on_fault: OnFault) -> "_Child":
         raw = ("-f", "s16le", "-ac", "1", "-ar", str(raw_rate_hz)) if raw_rate_hz else ()
-        process = await asyncio.create_subprocess_exec(
+        process = await start_ffmpeg(
             *ffmpeg_command("pipe:0", "pipe", options=(*_LIVE, *raw), more_containers="s16le"),
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={},
-            start_new_session=True,
         )
         return cls(process, sink, on_fault)
 

@@ -4,7 +4,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -15,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from echostream import __version__
+from echostream import __version__, traces
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.hosts import OnlyOurHosts
 from echostream.pipeline import Pipeline, local_pipeline
@@ -170,7 +169,26 @@ class RequestLog:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif scope["path"] in PROBES:
+            await self._answer(scope, receive, send)
+        else:
+            given = {
+                name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]
+            }
+            with traces.span("request", kind=traces.SpanKind.SERVER, continues=given) as step:
+                status = await self._answer(scope, receive, send)
+                step.update_name(f"{_method(scope)} {_route(scope)}")
+                step.set_attributes(
+                    {
+                        "http.request.method": _method(scope),
+                        "http.route": _route(scope),
+                        "http.response.status_code": status,
+                        "request_id": scope["state"]["request_id"],
+                    }
+                )
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Returns the status of the answer."""
         request_id = uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -198,13 +216,21 @@ class RequestLog:
         finally:
             _record(scope, status, time.perf_counter() - started)
             structlog.contextvars.unbind_contextvars("request_id", "caller")
+        return status
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern: paths would make any number of labels."""
+    return str(getattr(scope.get("route"), "path", "unmatched"))
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 def _record(scope: Scope, status: int, took_s: float) -> None:
     metrics = services_of(scope["app"]).metrics
-    # Route patterns instead of paths, and only known methods, limit the number of label values.
-    route: Any = getattr(scope.get("route"), "path", "unmatched")
-    method = scope["method"] if scope["method"] in _METHODS else "other"
+    route, method = _route(scope), _method(scope)
     metrics.requests.labels(method, route, status).inc()
     metrics.latency.labels(route).observe(took_s)
     # Probes come every few seconds, and their answers already say what they found.

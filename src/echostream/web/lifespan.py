@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from echostream import traces
 from echostream.children import WorkerChild, worker_command
 from echostream.engine import Engine
 from echostream.jobs import JobQueue
@@ -33,6 +34,7 @@ async def running_services(
 ) -> AsyncIterator[Services]:
     """Yields what requests and events share. Starts the pipeline and closes it at the end."""
     keyring = Keyring(settings)
+    traces.start(settings.otel_exporter_otlp_endpoint, "echostream-api")
     await pipeline.start()
     try:
         job_rooms = JobRooms(sockets)
@@ -64,7 +66,7 @@ async def running_services(
             await services.live.aclose()
             await sockets.shutdown()
     finally:
-        await pipeline.aclose()
+        await asyncio.gather(pipeline.aclose(), traces.flush())
 
 
 def _rates(settings: Settings) -> Rates:

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from echostream import traces
 from echostream.engine.client import RemoteEngine
 from echostream.engine.process import OwnEngine
 from echostream.errors import EchoStreamError, QueueUnavailable
@@ -92,6 +93,7 @@ async def run_worker(
     running.append(asyncio.create_task(outbox.run(settings.job_stalled_check_s)))
     running.append(asyncio.create_task(_sweep(storage, jobs)))
     stopping: asyncio.Task[Any] = asyncio.create_task(until.wait())
+    traces.start(settings.otel_exporter_otlp_endpoint, "echostream-worker")
     try:
         await _warn_of_redis(jobs)
         await pipeline.start()
@@ -107,7 +109,7 @@ async def run_worker(
             task.cancel()
         await asyncio.gather(*running, stopping, return_exceptions=True)
         await pipeline.aclose()
-        await asyncio.gather(jobs.aclose(), webhooks.aclose(), announcer.aclose())
+        await asyncio.gather(jobs.aclose(), webhooks.aclose(), announcer.aclose(), traces.flush())
 
 
 async def _warn_of_redis(jobs: JobQueue) -> None:

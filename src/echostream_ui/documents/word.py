@@ -8,10 +8,12 @@ from docx.document import Document as DocumentType
 from docx.shared import Pt
 
 from echostream.domain import ActionItem, Insights, Transcript
-from echostream.exports import paragraphs
+from echostream.exports import legible, paragraphs
 from echostream_ui.library.store import Analysis, Media
 from echostream_ui.words import wording
 from echostream_ui.words.languages import language_name
+
+_LONGEST_PROPERTY = 255
 
 
 def to_docx(
@@ -23,12 +25,12 @@ def to_docx(
 ) -> bytes:
     """Returns the document: title and facts, insights, and the transcript with times."""
     document = Document()
-    document.core_properties.title = _clean(media.title)
+    document.core_properties.title = legible(media.title)[:_LONGEST_PROPERTY]
     document.core_properties.author = "EchoStream"
-    document.add_heading(_clean(media.title), level=0)
-    document.add_paragraph(" · ".join(_facts(media, transcript, timezone)))
+    document.add_heading(legible(media.title), level=0)
+    document.add_paragraph(legible(" · ".join(_facts(media, transcript, timezone))))
     if media.tags:
-        document.add_paragraph(_clean(f"Tags: {', '.join(media.tags)}"))
+        document.add_paragraph(legible(f"Tags: {', '.join(media.tags)}"))
     if insights:
         _add_insights(document, insights, [item.done for item in analysis.action_items])
     document.add_heading("Transcript", level=1)
@@ -37,8 +39,8 @@ def to_docx(
         paragraph.paragraph_format.space_after = Pt(4)
         paragraph.add_run(f"{wording.clock(each.start_s)}  ").bold = True
         if each.speaker:
-            paragraph.add_run(_clean(f"{each.speaker}: ")).bold = True
-        paragraph.add_run(_clean(each.text))
+            paragraph.add_run(legible(f"{each.speaker}: ")).bold = True
+        paragraph.add_run(legible(each.text))
     if not transcript.segments:
         document.add_paragraph("No speech was found in this recording.")
     with io.BytesIO() as file:
@@ -60,10 +62,10 @@ def _add_insights(document: DocumentType, insights: Insights, done: Sequence[boo
     details = insights.details
     if insights.summary:
         document.add_heading("Summary", level=1)
-        document.add_paragraph(_clean(insights.summary))
+        document.add_paragraph(legible(insights.summary))
     if insights.topics:
         document.add_heading("Topics", level=1)
-        document.add_paragraph(_clean(", ".join(insights.topics)))
+        document.add_paragraph(legible(", ".join(insights.topics)))
     for heading, entries in (
         ("Key points", [point.text for point in details.key_points]),
         ("Decisions", [point.text for point in details.decisions]),
@@ -72,9 +74,9 @@ def _add_insights(document: DocumentType, insights: Insights, done: Sequence[boo
         *((each.title, [point.text for point in each.items]) for each in details.sections),
     ):
         if entries:
-            document.add_heading(_clean(heading), level=1)
+            document.add_heading(legible(heading), level=1)
         for entry in entries:
-            document.add_paragraph(_clean(entry), style="List Bullet")
+            document.add_paragraph(legible(entry), style="List Bullet")
     document.add_heading("Sentiment", level=1)
     document.add_paragraph(wording.SENTIMENT_WORDS[insights.sentiment.label])
 
@@ -82,10 +84,3 @@ def _add_insights(document: DocumentType, insights: Insights, done: Sequence[boo
 def _item(item: ActionItem, done: bool) -> str:
     known = ", ".join(str(part) for part in (item.owner, item.due, item.due_date) if part)
     return f"{'☑' if done else '☐'} {item.text}{f' ({known})' if known else ''}"
-
-
-def _clean(text: str) -> str:
-    """Removes the characters that XML does not allow."""
-    return "".join(
-        sign for sign in text if sign in "\t\n" or (ord(sign) >= 32 and sign not in "\ufffe\uffff")
-    )

@@ -10,12 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from echostream.errors import EchoStreamError
-from echostream.media import ffmpeg_path
+from echostream.media import ffmpeg_path, start_ffmpeg
 from echostream.private_files import make_private_file
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 300.0
+_INDEX_BYTES = 64 * 1024**2
 _CONTAINERS = "matroska,webm,mov,ogg"
 
 
@@ -34,15 +35,14 @@ async def make_seekable(audio: Path) -> None:
 
 async def _copied(audio: Path, target: Path) -> bool:
     await asyncio.to_thread(make_private_file, target)
-    process = await asyncio.create_subprocess_exec(
+    size_bytes = (await asyncio.to_thread(audio.stat)).st_size
+    process = await start_ffmpeg(
         *(ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y"),
         *("-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS),
         *("-i", f"file:{audio}", "-map", "0:a:0", "-c", "copy", "-movflags", "+faststart"),
         f"file:{target}",
-        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env={},  # it parses a browser's data, so it must not see our secrets
+        file_bytes=2 * size_bytes + _INDEX_BYTES,
     )
     try:
         async with asyncio.timeout(_TIMEOUT_S):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
+from echostream.exports import in_cell
 from echostream_ui.library.store import (
     MARK_END,
     MARK_START,
@@ -186,14 +187,14 @@ def as_frame(rows: Sequence[Row], *, with_excerpts: bool) -> pd.DataFrame:
 
     frame = pd.DataFrame(
         {
-            "Title": [row.media.title for row in rows],
-            "Found": [excerpt(row) for row in rows],
+            "Title": [in_cell(row.media.title) for row in rows],
+            "Found": [in_cell(excerpt(row)) for row in rows],
             "Date": pd.to_datetime([when(row.media.created_at) for row in rows]),
             "Length": [length(row.media.duration_s) for row in rows],
             "Language": [language_name(row.media.language or "–") for row in rows],
-            "Topics": [list(row.topics) for row in rows],
+            "Topics": [list(map(in_cell, row.topics)) for row in rows],
             "Sentiment": [SENTIMENT_WORDS[row.sentiment] if row.sentiment else "–" for row in rows],
-            "Tags": [list(row.media.tags) for row in rows],
+            "Tags": [list(map(in_cell, row.media.tags)) for row in rows],
             "State": [STATE_WORDS[row.media.state] for row in rows],
         }
     )

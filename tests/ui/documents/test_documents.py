@@ -2,14 +2,18 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import docx
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from echostream.domain import Voice
+from echostream.exports.escaping import one_line
 from echostream_ui import documents
 from echostream_ui.library.store import ActionItem, Analysis, Media
 
@@ -103,7 +107,7 @@ def test_json_is_the_shape_of_the_api_with_what_is_done() -> None:
 
 def test_markdown_ticks_off_what_is_done() -> None:
     found = text("md")
-    assert found.startswith(f"# {MEDIA.title}\n")
+    assert found.startswith("# Launch: \\<first\\> week\n")
     assert "- [x] Ship it (Ann, Friday, 2026-11-27)\n- [ ] Rest\n" in found
 
 
@@ -169,7 +173,26 @@ def test_a_recording_without_speech_or_insights(as_format: documents.Format) -> 
 def test_control_characters_do_not_break_word() -> None:
     analysis = replace(ANALYSIS, edits={0: "a\x00b\x0b\ufffe"})
     document = docx.Document(io.BytesIO(documents.export(MEDIA, analysis, "docx")))
-    assert "0:00  ab" in [paragraph.text for paragraph in document.paragraphs]
+    assert "0:00  ab " in [paragraph.text for paragraph in document.paragraphs]
+
+
+@settings(max_examples=10)
+@given(st.text(st.characters() | st.sampled_from("<>&\0\x0b\x0c\ud800\ufffe"), min_size=1))
+@example("a" * 300)
+@example("]]>&amp;<w:fldSimple w:instr='DDEAUTO cmd'/>")
+def test_word_shows_any_text(text: str) -> None:
+    """As text: nothing that Word would compute, fetch or follow."""
+    media = replace(MEDIA, title=text, tags=(text,))
+    segments = [RESPONSE["segments"][0] | {"speaker": "S1"}]
+    insights = INSIGHTS | {"summary": text, "topics": [text]}
+    response = RESPONSE | {"segments": segments, "language": text}
+    analysis = replace(ANALYSIS, response=response, insights=insights, edits={0: f"so {text}"})
+    written = documents.export(media, replace(analysis, speakers={"S1": text}), "docx")
+    document = docx.Document(io.BytesIO(written))
+    xml = document.element.xml
+    assert not re.search(r"<w:(fld|instr|hyperlink|altChunk|object)", xml)
+    assert one_line(document.paragraphs[0].text) == one_line(text)
+    assert one_line(document.paragraphs[-1].text).endswith(one_line(f"{text}: so {text}"))
 
 
 @pytest.mark.parametrize(

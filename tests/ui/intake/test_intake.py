@@ -90,7 +90,7 @@ async def test_a_queue_is_used_and_followed(start, store):
         job_at("analysing", 90, None, "We talked about"),
         {"state": "completed", "progress": 100, "result": ANSWER},
     ]
-    seen = []
+    seen, media_id = [], ""  # the first poll may come before its id
     api.on_poll = lambda: seen.append(intake.progress(media_id))
     media_id = await add(intake, store)
     await ended(intake, media_id)

@@ -49,6 +49,17 @@ def test_an_empty_library_says_what_to_do(opened):
     assert not app.text_input, "there is nothing to search"
 
 
+def test_a_spreadsheet_runs_nothing_of_the_table(opened, app_services):
+    """Streamlit offers each table as CSV."""
+    formula = '=HYPERLINK("https://evil.example")'
+    now = datetime.now(UTC)
+    media = Media("1", formula, now, "file", source_name="talk.wav", tags=("@SUM(1)", "work"))
+    app_services.library.add(media, {"language": None})
+    row = opened("library").dataframe[0].value.iloc[0]
+    assert row["Title"] == f"\u2060{formula}"
+    assert list(row["Tags"]) == ["\u2060@SUM(1)", "work"]
+
+
 def test_the_library_shows_what_there_is(opened, app_services):
     newest = seed(app_services.library, 60)[0]
     app = opened("library")
