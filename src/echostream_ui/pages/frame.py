@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from echostream_ui.pages import live_recording
 from echostream_ui.pages.session import keep_signed_in, sign_out, signed_in
 from echostream_ui.services import services
 from echostream_ui.words.wording import plain
@@ -13,7 +14,13 @@ _ICON = Path(__file__).parent.parent / "icon.svg"
 
 st.set_page_config(page_title="EchoStream", page_icon=str(_ICON), layout="wide")
 # Streamlit leaves a third of a phone's screen empty above the title.
-st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }</style>")
+# The bar of a recording lies above the page, and takes no room in it.
+st.html(
+    """<style>
+    .stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 4.5rem; }
+    .st-key-live_bar { position: absolute; }
+    </style>"""
+)
 
 
 @st.fragment(run_every=3)
@@ -53,6 +60,7 @@ def account() -> None:
 
 page = st.navigation(pages(), position="top")
 keep_signed_in()
+live_recording.show_bar(is_live_page=page.url_path == "live", is_signed_in=signed_in() is not None)
 account()
 api_banner()
 page.run()
