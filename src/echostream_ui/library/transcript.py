@@ -117,8 +117,12 @@ def _key(text: str) -> str:
 
 
 def title_of(insights: Json | None) -> str | None:
-    """Returns the title that the insights suggest, if any."""
-    return " ".join((_details(insights).get("title") or "").split()) or None
+    """Returns the title that a language model suggests, if any. The offline insights only quote
+    frequent words: a file's own name says more than that."""
+    details = _details(insights)
+    if (details.get("meta") or {}).get("provider") == "extractive":
+        return None
+    return " ".join((details.get("title") or "").split()) or None
 
 
 def _details(insights: Json | None) -> Json:

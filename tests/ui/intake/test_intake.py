@@ -91,7 +91,8 @@ async def test_a_queue_is_used_and_followed(start, store):
         {"state": "completed", "progress": 100, "result": ANSWER},
     ]
     seen = []
-    api.on_poll = lambda: seen.append(intake.progress(media_id))
+    # It may ask before `add` has returned.
+    api.on_poll = lambda: seen.append(intake.progress(store.unfinished()[0].id))
     media_id = await add(intake, store)
     await ended(intake, media_id)
     assert store.media(media_id).state == "completed"
