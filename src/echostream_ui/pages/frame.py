@@ -17,7 +17,7 @@ st.set_page_config(page_title="EchoStream", page_icon=str(_ICON), layout="wide")
 # The bar of a recording lies above the page, and takes no room in it.
 st.html(
     """<style>
-    .stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 4.5rem; }
+    .stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 4.5rem; }
     .st-key-live_bar { position: absolute; }
     </style>"""
 )

@@ -55,8 +55,7 @@ def _progress(store: Store, media_id: str) -> None:
 
 
 def ended(store: Store, media: Media) -> None:
-    """Shows a recording that failed or was cancelled."""
-    st.title(plain(media.title), anchor=False)
+    """Shows why a recording failed, or that it was cancelled."""
     if media.state == "failed":
         message = media.message or "The recording could not be transcribed."
         st.error(message, icon=":material/error:")

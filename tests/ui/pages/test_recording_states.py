@@ -158,8 +158,8 @@ def test_a_failed_one_says_why_and_can_be_tried_again(look: Look, store: SqliteS
     media_id = add_recording(store, None, audio=None, state="failed", message=words)
     app = look(media_id)
     assert app.error[0].value == words
-    assert labels(app) == ["Try again", "Edit details", "Delete"]
-    app.button[0].click().run()  # its audio is gone, so that it fails again
+    assert labels(app) == ["Edit details", "Delete", "Try again"]
+    app.button[2].click().run()  # its audio is gone, so that it fails again
     wait_until(lambda: getattr(store.media(media_id), "state", "") == "failed", "it has failed")
     assert "no longer here" in look(media_id).error[0].value
 
