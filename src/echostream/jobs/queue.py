@@ -39,7 +39,8 @@ class JobStatus:
     """A job as it is now. `result` is what its handler returned, `error` a code with its message.
 
     Times are seconds since the epoch, None if they have not been reached. `so_far` is set while the
-    job is active, but not in lists of jobs.
+    job is active, and `ahead`, the number of jobs that come first, while it waits; lists of jobs
+    have neither.
     """
 
     job_id: str
@@ -54,6 +55,7 @@ class JobStatus:
     started_s: float | None
     finished_s: float | None
     so_far: SoFar | None = None
+    ahead: int | None = None
 
 
 def new_job_id() -> str:
@@ -130,7 +132,16 @@ class JobQueue:
             if so_far == SoFar() and await self._queue.getJobState(job_id) != state:
                 # It has ended since, and what had been done so far was forgotten.
                 return await self.status(job_id)
-        return replace(_status(job, _SHOWN_AS.get(state, state)), so_far=so_far)
+            ahead = await self._ahead(job_id) if state == "waiting" else None
+        return replace(_status(job, _SHOWN_AS.get(state, state)), so_far=so_far, ahead=ahead)
+
+    async def _ahead(self, job_id: str) -> int | None:
+        """How many jobs wait before this one; None if it does not wait any more. Workers take jobs
+        from the list's right end."""
+        waiting = self._queue.toKey("wait")
+        place: Any = await self._redis.lpos(waiting, job_id, rank=-1)
+        length: Any = await self._redis.llen(waiting)
+        return None if place is None else max(0, length - 1 - place)
 
     async def page(
         self, states: tuple[JobState, ...], limit: int, cursor: str | None

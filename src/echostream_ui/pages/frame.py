@@ -7,7 +7,7 @@ import streamlit as st
 from echostream_ui.pages import live_recording
 from echostream_ui.pages.session import keep_signed_in, sign_out, signed_in
 from echostream_ui.services import services
-from echostream_ui.words.wording import plain
+from echostream_ui.words.wording import plain, sentences
 
 # Our own file: browsers would load any other icon from the internet.
 _ICON = Path(__file__).parent.parent / "icon.svg"
@@ -28,10 +28,10 @@ def api_banner() -> None:
     """Shows the API's problems, also those that begin while a page is open."""
     state = services().api_seen()
     if state.error is not None:
-        st.error(state.error.words, icon=":material/cloud_off:")
+        st.error(sentences(state.error.words), icon=":material/cloud_off:")
     elif state.status is not None:
         for problem in state.status.problems:
-            st.warning(problem, icon=":material/warning:")
+            st.warning(sentences(problem), icon=":material/warning:")
 
 
 def pages() -> list[st.Page]:

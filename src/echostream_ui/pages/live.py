@@ -63,7 +63,7 @@ def show(media: Media) -> None:
         if media.state in UNFINISHED:
             show_progress(media)
         elif media.state != "completed":
-            st.error(media.message or "This recording has no text.")
+            st.error(wording.sentences(media.message or "This recording has no text."))
         elif analysis := current_store().analysis(media.id):
             show_insights(analysis)
         if st.button("Open the recording", type="primary", icon=":material/open_in_new:"):
@@ -75,7 +75,7 @@ def show_progress(media: Media) -> None:
     if progress is None:
         return
     if progress.trouble:
-        st.warning(progress.trouble, icon=":material/hourglass_top:")
+        st.warning(wording.sentences(progress.trouble), icon=":material/hourglass_top:")
     else:
         st.markdown(f":material/hourglass_top: {wording.progress(progress, time.time())}")
 

@@ -10,7 +10,7 @@ from echostream_ui.library.supabase.store import SupabaseStore
 from echostream_ui.pages.session import sign_in
 from echostream_ui.services import services
 from echostream_ui.words.problems import words
-from echostream_ui.words.wording import plain
+from echostream_ui.words.wording import plain, sentences
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def attempt(work: Callable[[], None]) -> None:
     try:
         work()
     except StoreError as error:
-        st.error(words(error))
+        st.error(sentences(words(error)))
 
 
 main()

@@ -9,6 +9,7 @@ from echostream_ui.library import playable
 from echostream_ui.library.store import Media, Store
 from echostream_ui.services import services
 from echostream_ui.words.problems import words
+from echostream_ui.words.wording import sentences
 
 _LOOK_S = 1.0
 
@@ -54,7 +55,7 @@ def copy_is_made(media: Media, path: Path) -> None:
         st.fragment(_wait, run_every=_LOOK_S)(name)
         return
     st.warning(
-        f"The recording cannot be played here. {st.session_state[problem]}",
+        f"The recording cannot be played here. {sentences(st.session_state[problem])}",
         icon=":material/volume_off:",
     )
     if st.button("Try again", key="copy-again"):

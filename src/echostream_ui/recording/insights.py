@@ -13,7 +13,7 @@ from echostream_ui.recording import ask, making
 from echostream_ui.recording.sentiment_chart import SELECTION, bars_of, chart_of, described
 from echostream_ui.recording.told import told
 from echostream_ui.words.problems import words
-from echostream_ui.words.wording import SENTIMENT_WORDS, iso_day, plain
+from echostream_ui.words.wording import SENTIMENT_WORDS, iso_day, plain, sentences
 
 _TABS = ("Summary", "Action items", "Sentiment", "Ask")
 _TABS_WITHOUT_INSIGHTS = ("Insights", "Ask")
@@ -86,7 +86,7 @@ def _action_items(store: Store, media_id: str, lines: Mapping[int, Line]) -> Non
     analysis = store.analysis(media_id)
     items = analysis.action_items if analysis else ()
     if problem := st.session_state.pop("item-problem", None):
-        st.error(problem)
+        st.error(sentences(problem))
     if items:
         done = sum(item.done for item in items)
         st.caption(f"{done} of {len(items)} done")
