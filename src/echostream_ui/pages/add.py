@@ -157,7 +157,7 @@ def show_items(store: Store) -> None:
     items = [row.media for row in (*under_way.rows, *ended.rows)] + done[::-1]
     if not items:
         return
-    st.subheader("Under way" if under_way.total else "Recently added", anchor=False)
+    st.header("Under way" if under_way.total else "Recently added", anchor=False)
     if under_way.total > _SHOWN:
         st.caption(f"{count(under_way.total, 'recording')}, the first {_SHOWN} of them:")
     for media in items:

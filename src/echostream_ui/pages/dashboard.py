@@ -214,7 +214,7 @@ def show_languages(found: Overview) -> None:
 
 def show_items(store: Store) -> None:
     """Shows the open action items of all recordings. They can be ticked off here too."""
-    st.subheader("Still to do", anchor=False)
+    st.header("Still to do", anchor=False)
     wanted = _MANY_ITEMS if st.session_state.get("dashboard_all_items") else _ITEMS
     items = store.open_items(wanted + 1)
     if not items:

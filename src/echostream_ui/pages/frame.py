@@ -14,11 +14,17 @@ _ICON = Path(__file__).parent.parent / "icon.svg"
 
 st.set_page_config(page_title="EchoStream", page_icon=str(_ICON), layout="wide")
 # Streamlit leaves a third of a phone's screen empty above the title.
-# The bar of a recording lies above the page, and takes no room in it.
+# The bar of a recording lies above the page, and takes no room in it. Streamlit's captions are too
+# pale to be read by everybody, and so is white on the bright buttons that a dark page needs.
 st.html(
     """<style>
     .stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 4.5rem; }
     .st-key-live_bar { position: absolute; }
+    [data-testid=stCaptionContainer] { opacity: 0.85; }
+    :is([data-testid^=stBaseButton-primary], [data-baseweb=tag]),
+    :is([data-testid^=stBaseButton-primary], [data-baseweb=tag]) * {
+      color: light-dark(#ffffff, #12161c) !important;
+    }
     </style>"""
 )
 

@@ -138,7 +138,7 @@ def clear() -> None:
 
 def show_empty_library() -> None:
     with st.container(border=True):
-        st.subheader("Nothing here yet", anchor=False)
+        st.header("Nothing here yet", anchor=False)
         st.write("Recordings you add appear here, with their transcript and insights.")
         with st.container(horizontal=True):
             if st.button("Add recordings", type="primary", icon=":material/add_circle:"):

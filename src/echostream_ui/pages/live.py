@@ -59,7 +59,7 @@ def show_outcome(media_id: str) -> None:
 
 def show(media: Media) -> None:
     with st.container(border=True):
-        st.subheader(wording.plain(media.title), anchor=False)
+        st.header(wording.plain(media.title), anchor=False)
         if media.state in UNFINISHED:
             show_progress(media)
         elif media.state != "completed":

@@ -72,7 +72,7 @@ def send_link(accounts: Accounts, email: str) -> None:
 
 
 def choose_password(accounts: Accounts) -> None:
-    st.subheader("Choose a new password", anchor=False)
+    st.header("Choose a new password", anchor=False)
     with st.form("new_password", border=False):
         password = st.text_input("New password", type="password", autocomplete="new-password")
         if st.form_submit_button("Save", type="primary"):

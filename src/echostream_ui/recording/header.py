@@ -35,7 +35,7 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
         facts = " · ".join(_facts(media, analysis.response if analysis else None))
         st.caption(wording.plain(facts), width="content")
         for tag in media.tags:
-            st.badge(wording.plain(tag), color="gray", icon=":material/label:")
+            st.badge(wording.in_badge(tag), color="gray", icon=":material/label:")
 
 
 def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:

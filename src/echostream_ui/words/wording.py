@@ -152,6 +152,11 @@ def plain(text: str) -> str:
     return re.sub(r"^(\d*)([#+\-=.)])(?= |$)", r"\1\\\2", inline)
 
 
+def in_badge(text: str) -> str:
+    """The same for `st.badge`, which escapes brackets itself."""
+    return plain(text).replace("\\[", "[").replace("\\]", "]")
+
+
 def sentences(text: str) -> str:
     """Returns sentences, such as an error's, escaped for Markdown. They may quote anything that
     strangers wrote; what they have in backticks stays code, which is shown as it is too."""
