@@ -12,7 +12,7 @@ from echostream_ui.words.wording import plain, sentences
 # Our own file: browsers would load any other icon from the internet.
 _ICON = Path(__file__).parent.parent / "icon.svg"
 
-st.set_page_config(page_title="EchoStream", page_icon=str(_ICON), layout="wide")
+st.set_page_config(page_icon=str(_ICON), layout="wide")
 # Streamlit leaves a third of a phone's screen empty above the title.
 # The bar of a recording lies above the page, and takes no room in it. Streamlit's captions are too
 # pale to be read by everybody, and so is white on the bright buttons that a dark page needs.
@@ -65,6 +65,7 @@ def account() -> None:
 
 
 page = st.navigation(pages(), position="top")
+st.set_page_config(page_title=f"{page.title} · EchoStream")
 keep_signed_in()
 live_recording.show_bar(is_live_page=page.url_path == "live", is_signed_in=signed_in() is not None)
 account()

@@ -34,6 +34,7 @@ def main() -> None:
     if media is None:
         states.missing()
         return
+    st.set_page_config(page_title=f"{media.title} · EchoStream")
     if media.state in UNFINISHED:
         states.under_way(store, media)
         return

@@ -46,7 +46,7 @@ def _again(store: Store, analysis: Analysis) -> None:
     if st.session_state.get(problem):
         st.error(sentences(st.session_state[problem]), icon=":material/error:")
     wanted = template_choice.ask(*st.columns(2), _before(analysis), key=f"again-{media_id}")
-    label = "Make insights again" if analysis.insights else "Make insights"
+    label = "Generate insights again" if analysis.insights else "Generate insights"
     help_text = "From the text with your edits and names."
     if st.button(label, icon=":material/auto_awesome:", help=help_text):
         st.session_state.pop(problem, None)

@@ -27,7 +27,7 @@ STAGE_WORDS: dict[Stage, str] = {
 }
 SOURCE_WORDS: dict[Source, str] = {
     "file": "Uploaded file",
-    "url": "Web address",
+    "url": "Link",
     "microphone": "Microphone",
     "live": "Live recording",
 }

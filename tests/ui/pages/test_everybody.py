@@ -123,6 +123,7 @@ def test_a_recording(
 ) -> None:
     page.goto(f"{frontend.url}/recording?id={recordings[state]}")
     expect(page.get_by_role("heading", level=1)).to_have_text(RUDE)
+    expect(page).to_have_title(f"{RUDE} · EchoStream")
     if state == "failed":
         expect(page.get_by_role("alert").get_by_text(COMPLAINT)).to_be_visible()
     look(page, axe)

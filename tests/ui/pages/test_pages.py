@@ -33,7 +33,7 @@ def opened(app_services: Services) -> Open:
 
 
 def said(app: AppTest) -> str:
-    texts = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
+    texts = [*app.markdown, *app.caption, *app.error, *app.warning, *app.header]
     return "\n".join(element.value for element in texts)
 
 

@@ -330,16 +330,16 @@ def test_insights_are_made_again_from_the_edited_text(
     last = answer["segments"][-1]["id"]
     text = "Ann will send the invoice to the bank by Tuesday."
     store.update_analysis(media_id, edits={last: text})
-    page.get_by_role("button", name="Make insights").click()
+    page.get_by_role("button", name="Generate insights").click()
     page.get_by_role("tab", name="Action items").click()
     expect(page.get_by_role("checkbox", name=text)).to_be_visible()
     kept = analysis_of(store, media_id)
     assert [item.evidence for item in kept.action_items if item.text == text] == [(last,)]
     page.get_by_role("checkbox", name=text).check(force=True)
     page.get_by_role("tab", name="Summary").click()
-    page.get_by_role("button", name="Make insights again").click()
+    page.get_by_role("button", name="Generate insights again").click()
     expect(page.get_by_text("Generating insights from")).to_have_count(0)
-    expect(page.get_by_role("button", name="Make insights again")).to_be_visible()
+    expect(page.get_by_role("button", name="Generate insights again")).to_be_visible()
     assert [item.done for item in analysis_of(store, media_id).action_items if item.text == text]
 
 
