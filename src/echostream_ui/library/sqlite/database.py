@@ -56,7 +56,7 @@ PRAGMA user_version = 1;
 """
 
 # The name of the file or its address is found too. FTS5 cannot add a column, so the index is made
-# anew: some seconds for ten thousand recordings, once.
+# anew, once.
 _SOURCE_NAMES = """
 CREATE VIRTUAL TABLE search_2 USING fts5 (
   title, text, source_name, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3'
