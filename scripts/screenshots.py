@@ -53,7 +53,7 @@ def take(browser: Browser, running: Site) -> None:
     shoot(page, "recording")
     recording = page.url
     page.goto(running.url)
-    page.get_by_text("Click one to open it").wait_for()
+    page.get_by_text("Ask about these").wait_for()
     shoot(page, "library")
     page.goto(f"{running.url}/dashboard")
     page.get_by_text("Still to do").wait_for()

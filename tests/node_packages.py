@@ -13,6 +13,16 @@ import pytest
 
 def with_packages(config: pytest.Config, folder: Path) -> Path:
     """A copy of the folder's `client.mjs` beside the packages that its `package.json` names."""
+    place = installed(config, folder)
+    with _alone(place):
+        program, source = place / "client.mjs", (folder / "client.mjs").read_text()
+        if not program.exists() or program.read_text() != source:
+            program.write_text(source)
+    return program
+
+
+def installed(config: pytest.Config, folder: Path) -> Path:
+    """A folder with the packages that the folder's `package.json` names, in `node_modules`."""
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             pytest.fail(f"{tool} is missing; on Debian: apt-get install nodejs npm", pytrace=False)
@@ -25,10 +35,7 @@ def with_packages(config: pytest.Config, folder: Path) -> Path:
             (place / "package.json").write_text(wanted)
             _install(place)
             installed.write_text(wanted)
-        program, source = place / "client.mjs", (folder / "client.mjs").read_text()
-        if not program.exists() or program.read_text() != source:
-            program.write_text(source)
-    return program
+    return place
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -116,18 +116,31 @@ class ApiClient:
         return tuple(str(each["id"]) for each in found["data"])
 
     async def transcribe(
-        self, source: Path | str, request: Json, on_sent: Callable[[float], None]
+        self,
+        source: Path | str,
+        request: Json,
+        on_sent: Callable[[float], None],
+        on_progress: Callable[[Json], None],
     ) -> Json:
         """Returns the API's answer for a file or a URL. `on_sent` gets the share of the file that
-        has been sent, 0 to 1."""
-        return await self._upload(source, request, on_sent)
+        has been sent, 0 to 1; `on_progress` then gets what `job` returns about an active job."""
+        with self._body(source, request, on_sent) as body:
+            watched = {"Accept": "text/event-stream"}
+            try:
+                async with self._http.stream(
+                    "POST", "/upload-audio", headers=watched, **body
+                ) as stream:
+                    return await _watch(stream, on_progress)
+            except httpx2.TransportError as error:
+                raise self._unreachable() from error
 
     async def enqueue(
         self, source: Path | str, request: Json, on_sent: Callable[[float], None], key: str
     ) -> str:
         """Returns the job's id. The same `key` gives the same job."""
         headers = {"Idempotency-Key": key}
-        answer = await self._upload(source, request | {"useQueue": True}, on_sent, headers)
+        with self._body(source, request | {"useQueue": True}, on_sent) as body:
+            answer = await self._send("POST", "/upload-audio", headers=headers, **body)
         return str(answer["jobId"])
 
     async def job(self, job_id: str) -> Json:
@@ -171,24 +184,19 @@ class ApiClient:
             raise self._unreachable() from error
         raise ApiError("answer_failed", "The answer broke off.")
 
-    async def _upload(
-        self,
-        source: Path | str,
-        request: Json,
-        on_sent: Callable[[float], None],
-        headers: dict[str, str] | None = None,
-    ) -> Json:
+    @contextmanager
+    def _body(
+        self, source: Path | str, request: Json, on_sent: Callable[[float], None]
+    ) -> Iterator[Json]:
+        """The body of a request with audio: arguments for httpx, good while the block runs."""
         asked = {name: value for name, value in request.items() if value not in (None, "", [])}
         if isinstance(source, str):
-            body = asked | {"audioUrl": source}
-            return await self._send("POST", "/upload-audio", json=body, headers=headers)
-        fields = {name: _as_form(value) for name, value in asked.items()}
-        with ExitStack() as open_files:
-            file = open_files.enter_context(source.open("rb"))
+            yield {"json": asked | {"audioUrl": source}}
+            return
+        with source.open("rb") as file:
             audio = (source.name, _Counted(file, on_sent))
-            return await self._send(
-                "POST", "/upload-audio", data=fields, files={"audio": audio}, headers=headers
-            )
+            fields = {name: _as_form(value) for name, value in asked.items()}
+            yield {"data": fields, "files": {"audio": audio}}
 
     async def _send(
         self, method: str, path: str, *, accept: tuple[int, ...] = (), **kwargs: object
@@ -224,13 +232,33 @@ def _as_form(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+async def _watch(stream: httpx2.Response, on_progress: Callable[[Json], None]) -> Json:
+    """Reads the answer of watched work. An older API answers at the end only, with JSON."""
+    if not stream.is_success:
+        await stream.aread()
+        raise _error(stream)
+    if "event-stream" not in stream.headers.get("content-type", ""):
+        await stream.aread()
+        return _json(stream)
+    async for name, data in _events(stream):
+        if name == "error":
+            raise ApiError(str(data["error"]), str(data["message"]))
+        if name == "done":
+            return dict(data)
+        on_progress(data)
+    raise ApiError("unreachable", "The API broke off its answer.")
+
+
 async def _events(response: httpx2.Response) -> AsyncGenerator[tuple[str, Json]]:
     """Yields names and data of server-sent events, as our API writes them. They are not read line
     by line: the data may hold characters that httpx takes for the end of a line."""
-    text = ""
+    pieces: list[str] = []  # not one string, which a long event would copy with each piece
     async for piece in response.aiter_text():
-        text += piece
-        *whole, text = text.split("\n\n")
+        pieces.append(piece)
+        if "\n" not in piece:
+            continue
+        *whole, rest = "".join(pieces).split("\n\n")
+        pieces = [rest]
         for event in whole:
             name, _, data = event.partition("\n")
             yield name.removeprefix("event: "), json.loads(data.removeprefix("data: "))

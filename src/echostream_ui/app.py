@@ -25,6 +25,7 @@ from echostream_ui.live.socket import LiveSockets
 from echostream_ui.services import services
 from echostream_ui.settings import FrontendSettings
 from echostream_ui.words.problems import words
+from echostream_ui.words.wording import sentences
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ async def visit(request: Request) -> Response:
 def say(error: Exception) -> bool:
     """Shows an error that no page has handled as a sentence, and logs its details."""
     log.error("a page failed", exc_info=error)
-    st.error(words(error), icon=":material/error:")
+    st.error(sentences(words(error)), icon=":material/error:")
     return True
 
 

@@ -125,7 +125,7 @@ def test_audio_goes_through_the_queue(service: Service, site: Receiver, source: 
         job_id = queued(client.post("/upload-audio", **requests[source]))
         waiting = job_of(client, job_id)
         assert waiting.items() >= {"state": "waiting", "progress": 0, "attempts": 0}.items()
-        assert set(waiting) == FIXED | TIMES
+        assert set(waiting) == FIXED | TIMES | {"ahead"}
         assert service.files() == ([f"staged/{job_id}"] if source == "file" else [])
 
         with service.worker():
@@ -276,6 +276,14 @@ def removed(client: httpx.Client, job_id: str) -> None:
     for again in (client.get(f"/job/{job_id}"), client.delete(f"/job/{job_id}")):
         assert error_of(again) == (404, "job_not_found")
     assert listed(client) == []
+
+
+def test_a_waiting_job_knows_its_place_in_line(service: Service) -> None:
+    with service.api() as client:
+        jobs = [note(client) for _ in range(3)]
+        assert [job_of(client, each)["ahead"] for each in jobs] == [0, 1, 2]
+        client.delete(f"/job/{jobs[1]}").raise_for_status()
+        assert job_of(client, jobs[2])["ahead"] == 1
 
 
 def test_delete_a_waiting_job(service: Service) -> None:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from echostream.domain import Step
 from echostream.job_events import JobNews
 from echostream.jobs import SoFar, new_job_id
-from echostream.worker.progress import percent, reporting
+from echostream.worker.progress import reporting
 from jobs.events_support import assert_in_order, client_of, serving
 from jobs.place import Jobs, until, words
 from redis_server import RedisServer
@@ -49,7 +49,7 @@ async def keys(redis: RedisServer) -> list[str]:
 
 def test_progress_of_the_whole_job_grows_with_that_of_its_stages() -> None:
     stages = ("fetching", "decoding", "transcribing", "diarizing", "analysing", "done")
-    told = [percent(stage, share / 50) for stage in stages for share in range(51)]
+    told = [Step(stage, share / 50).percent for stage in stages for share in range(51)]
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 99)
 

@@ -22,7 +22,11 @@ def answer_of(api_url: str) -> dict[str, Any]:
     """What the API makes of the meeting."""
     with MEETING.open("rb") as audio:
         response = httpx.post(
-            f"{api_url}/upload-audio", files={"audio": audio}, timeout=120, trust_env=False
+            f"{api_url}/upload-audio",
+            data={"wordTimestamps": "true"},
+            files={"audio": audio},
+            timeout=120,
+            trust_env=False,
         )
     response.raise_for_status()
     return dict(json.loads(response.content))

@@ -41,6 +41,7 @@ class ScriptedApi:
     def __init__(self, *answers: Json | Exception, has_queue: bool = False) -> None:
         self.answers = list(answers)
         self.jobs: list[Json] = []
+        self.news: list[Json] = []
         self.has_queue = has_queue
         self.is_away = False
         self.seen: list[tuple[str, object]] = []
@@ -54,10 +55,16 @@ class ScriptedApi:
         return Status(self.has_queue)
 
     async def transcribe(
-        self, source: Path | str, request: Json, on_sent: Callable[[float], None]
+        self,
+        source: Path | str,
+        request: Json,
+        on_sent: Callable[[float], None],
+        on_progress: Callable[[Json], None],
     ) -> Json:
         self.seen.append((_content(source), request))
         on_sent(1.0)
+        for news in self.news:
+            on_progress(news)
         return await self._next(self.answers)
 
     async def enqueue(

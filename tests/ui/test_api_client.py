@@ -12,9 +12,14 @@ import pytest
 from conftest import running
 from echostream.settings import Settings
 from echostream_ui.api_client import ApiClient, ApiError, Options
+from echostream_ui.library.store import Json
 from fakes import FakeTranscriber
 from sites import Site, answer
 from web.support import around
+
+
+def ignore(_told: object) -> None:
+    """For what a test does not look at."""
 
 
 @asynccontextmanager
@@ -35,11 +40,12 @@ async def saying(path: str, page: bytes) -> AsyncIterator[ApiClient]:
 
 async def test_a_file_and_how_much_of_it_is_sent(tone: Path) -> None:
     sent: list[float] = []
+    told: list[Json] = []
     engine = FakeTranscriber()
     with running(Settings(), around(engine)) as url:
         async with client(url) as api:
             options = Options(language="de", prompt="Petrova", hotwords=("Anouk",), model="fake-1")
-            found = await api.transcribe(tone, options.as_json(), sent.append)
+            found = await api.transcribe(tone, options.as_json(), sent.append, told.append)
     assert found["transcript"] == "we will ship on friday sarah will call the client"
     assert found["segments"][0]["words"]
     assert found["warnings"] == []
@@ -47,6 +53,33 @@ async def test_a_file_and_how_much_of_it_is_sent(tone: Path) -> None:
     assert engine.calls[0].model == "fake-1"
     assert sent == sorted(sent)
     assert sent[-1] == 1.0
+
+
+async def test_the_progress_is_told_and_who_waits_is_told_so(tone: Path) -> None:
+    hold = threading.Event()
+    engine = FakeTranscriber(hold=hold)
+    texts: asyncio.Queue[str] = asyncio.Queue()
+    stages: asyncio.Queue[str] = asyncio.Queue()
+    with running(Settings(worker_concurrency=1, max_waiting=1), around(engine)) as url:
+        async with client(url) as api, asyncio.timeout(60):
+            at_work = asyncio.create_task(
+                api.transcribe(tone, {}, ignore, lambda news: texts.put_nowait(news["text"]))
+            )
+            assert await asyncio.to_thread(engine.started.wait, 20)
+            in_line = asyncio.create_task(
+                api.transcribe(
+                    tone,
+                    {"language": "de"},
+                    ignore,
+                    lambda news: stages.put_nowait(news["stage"]),
+                )
+            )
+            assert await stages.get() == "waiting"
+            while not await texts.get():
+                pass
+            hold.set()
+            assert (await at_work)["transcript"] == (await in_line)["transcript"]
+    assert engine.calls[1].language == "de"
 
 
 async def test_the_token_is_sent_and_a_wrong_one_named(tone: Path) -> None:
@@ -67,7 +100,7 @@ async def test_an_error_of_the_api_is_told_in_its_words(tmp_path: Path) -> None:
     with running(Settings(), around(FakeTranscriber())) as url:
         async with client(url) as api:
             with pytest.raises(ApiError) as caught:
-                await api.transcribe(nothing, {}, lambda _share: None)
+                await api.transcribe(nothing, {}, ignore, ignore)
     assert caught.value.code == "invalid_audio"
     assert not caught.value.is_passing
     assert caught.value.words.endswith("in any usual audio or video format.")
@@ -79,10 +112,10 @@ async def test_a_busy_api_says_when_to_come_back(tone: Path) -> None:
     settings = Settings(worker_concurrency=1, max_waiting=0)
     with running(settings, around(engine)) as url:
         async with client(url) as api, client(url) as other:
-            first = asyncio.create_task(api.transcribe(tone, {}, lambda _share: None))
+            first = asyncio.create_task(api.transcribe(tone, {}, ignore, ignore))
             assert await asyncio.to_thread(engine.started.wait, 20)
             with pytest.raises(ApiError) as caught:
-                await other.transcribe(tone, {}, lambda _share: None)
+                await other.transcribe(tone, {}, ignore, ignore)
             hold.set()
             await first
     assert (caught.value.code, caught.value.is_passing) == ("server_busy", True)

@@ -71,7 +71,7 @@ def test_ones_own_template_is_there_again(shared: Services) -> None:
     app.run().selectbox(key=f"{key}-template").set_value("own").run()
     app.text_input(key=f"{key}-name").set_value("Board")
     app.text_area(key=f"{key}-sections").set_value("Repairs: what is broken").run()
-    press(app, "Make insights again")
+    press(app, "Generate insights again")
     wait_until(lambda: not shared.background.is_running(f"insights {media_id}"), "they are made")
     again = AppTest.from_file(str(PAGES / "recording.py"), default_timeout=30)
     again.query_params["id"] = media_id

@@ -6,7 +6,7 @@ File names, titles, names of speakers and what was said come from strangers.
 import re
 
 _WORD_JOINER = "\N{WORD JOINER}"
-"""Takes no room and no ink. What looked like a tag or a formula before it no longer is one."""
+"""Takes no room and no ink. What looked like a tag before it no longer is one."""
 
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 """Control characters, which terminals obey, halves of characters, which no file can hold, and what
@@ -17,7 +17,6 @@ _MARKS = re.compile(r"([\\`*_\[\]<>~|${}]|&(?=#?\w+;)|#(?=#*$))")
 _BLOCK_START = re.compile(r"^(\d*)([#+\-=.):])")
 _TAG = re.compile(r"<(?=\s*[/!]?\s*[^\W\d])|\{")
 _ARROW = re.compile(r"-{2,}>")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def legible(text: str) -> str:
@@ -46,8 +45,3 @@ def in_srt(text: str) -> str:
     """SubRip has no way to escape. Players obey tags of HTML and of ASS (`{\\an8}`) unless a
     character stands after the bracket that no tag has."""
     return _TAG.sub(lambda found: found[0] + _WORD_JOINER, _ARROW.sub("->", text))
-
-
-def in_cell(text: str) -> str:
-    """A cell of a table that people save as CSV: spreadsheets run what starts like a formula."""
-    return _WORD_JOINER + text if text.startswith(_FORMULA) else text

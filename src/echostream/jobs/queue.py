@@ -136,8 +136,17 @@ class JobQueue:
                 # It has ended since, and what had been done so far was forgotten.
                 return await self.status(job_id)
             retry_s = await self._retry_s(job_id) if state == "delayed" else None
+            ahead = await self._ahead(job_id) if state == "waiting" else None
         status = status_of(job, shown_state(state))
-        return replace(status, so_far=so_far, retry_s=retry_s)
+        return replace(status, so_far=so_far, retry_s=retry_s, ahead=ahead)
+
+    async def _ahead(self, job_id: str) -> int | None:
+        """How many jobs wait before this one; None if it does not wait any more. Workers take jobs
+        from the list's right end."""
+        waiting = self._queue.toKey("wait")
+        place: Any = await self._redis.lpos(waiting, job_id, rank=-1)
+        length: Any = await self._redis.llen(waiting)
+        return None if place is None else max(0, length - 1 - place)
 
     async def page(
         self,

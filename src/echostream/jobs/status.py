@@ -28,7 +28,8 @@ class JobStatus:
     `message`, of why it failed or, if it has not ended, of why its latest attempt did.
 
     Times are seconds since the epoch, None if they have not been reached. `retry_s` is when a
-    delayed job is tried again, and `so_far` is set while the job is active; neither is in lists.
+    delayed job is tried again, `ahead` the number of jobs that come before one that waits, and
+    `so_far` is set while the job is active; none of them is in lists.
     """
 
     job_id: str
@@ -44,6 +45,7 @@ class JobStatus:
     finished_s: float | None
     retry_s: float | None = None
     so_far: SoFar | None = None
+    ahead: int | None = None
 
     @property
     def owner(self) -> object:

@@ -8,6 +8,9 @@ from pydantic import BaseModel
 
 
 async def json_answer(make: Callable[[], BaseModel]) -> Response:
+    return Response(await json_text(make), media_type="application/json")
+
+
+async def json_text(make: Callable[[], BaseModel]) -> str:
     """Makes the answer in a thread, because a long transcript takes a second."""
-    text = await asyncio.to_thread(lambda: make().model_dump_json(by_alias=True))
-    return Response(text, media_type="application/json")
+    return await asyncio.to_thread(lambda: make().model_dump_json(by_alias=True))

@@ -6,15 +6,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Literal
 
-import structlog
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from echostream.domain import Template
 from echostream.errors import (
     AnswerFailed,
-    Cancelled,
     EchoStreamError,
     InsightsOff,
     InvalidRequest,
@@ -29,13 +26,11 @@ from echostream.web.answers import json_answer
 from echostream.web.auth import require_token
 from echostream.web.deps import ServicesDep
 from echostream.web.describe import errors, json_body_of
+from echostream.web.events import event_stream, sse
 from echostream.web.given import AskFields, InsightsFields
 from echostream.web.metrics import Metrics
-from echostream.web.openai import UNFORESEEN
 from echostream.web.uploads import read_json
 from echostream.web.work import with_request
-
-log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["insights"], dependencies=[Depends(require_token)])
 
@@ -191,21 +186,13 @@ async def _stream(
     request: Request, metrics: Metrics, questions: Questions, question: Question
 ) -> Response:
     """Server-sent events. An error before the first text is an ordinary error response."""
-    parts = _parts(request, questions, question)
-    first = await anext(parts)
 
-    async def body() -> AsyncGenerator[str]:
-        async with aclosing(parts):
-            yield _event_of(first)
-            try:
-                async for part in parts:
-                    yield _event_of(part)
-            except Cancelled:
-                return  # nobody is there to read an error
-            except Exception as error:
-                yield _error_event(request, metrics, error)
+    async def events() -> AsyncGenerator[str]:
+        async with aclosing(_parts(request, questions, question)) as parts:
+            async for part in parts:
+                yield _event_of(part)
 
-    return StreamingResponse(body(), media_type="text/event-stream")
+    return await event_stream(request, metrics, events())
 
 
 async def _parts(
@@ -236,22 +223,5 @@ async def _parts(
 
 def _event_of(part: str | Reply) -> str:
     if isinstance(part, Reply):
-        return _sse("done", ReplyShape.of(part).json_text())
-    return _sse("delta", json.dumps({"text": part}))
-
-
-def _error_event(request: Request, metrics: Metrics, error: Exception) -> str:
-    if not isinstance(error, EchoStreamError):
-        log.error("stream_crashed", exc_info=error)
-        error = EchoStreamError(UNFORESEEN)
-    metrics.errors.labels(error.code).inc()
-    fault = {
-        "error": error.code,
-        "message": str(error),
-        "requestId": request.state.request_id,
-    }
-    return _sse("error", json.dumps(fault))
-
-
-def _sse(event: str, data: str) -> str:
-    return f"event: {event}\ndata: {data}\n\n"
+        return sse("done", ReplyShape.of(part).json_text())
+    return sse("delta", json.dumps({"text": part}))

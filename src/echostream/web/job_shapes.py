@@ -25,6 +25,8 @@ def shape_of(status: JobStatus) -> dict[str, Any]:
     if status.state == "failed":
         body |= _failure_shape(status)
     body |= wait_shape(status)
+    if status.ahead is not None:
+        body["ahead"] = status.ahead
     if status.so_far is not None:
         body |= so_far_shape(status.so_far)
     return body

@@ -81,9 +81,10 @@ def _check_callback(settings: Settings, url: str) -> None:
 
 @router.get("/job/{job_id}")
 async def job(services: ServicesDep, job_id: JobId) -> JSONResponse:
-    """State and progress of a job; while it is active its `stage`, `secondsLeft` (null while that
-    is not known) and the `text` so far; its result when completed, its error when failed. While it
-    waits for another attempt, `lastFailure` says why and `retryAt` until when."""
+    """State and progress of a job; while it waits the number of jobs `ahead` of it; while it is
+    active its `stage`, `secondsLeft` (null while that is not known) and the `text` so far; its
+    result when completed, its error when failed. While it waits for another attempt,
+    `lastFailure` says why and `retryAt` until when."""
     jobs = services.require_jobs()
     status = await jobs.queue.status(job_id)
     body = shape_of(status)

@@ -1,7 +1,10 @@
 """EchoStream's own REST API."""
 
+import os
 import tempfile
 import time
+from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -9,6 +12,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from echostream.domain import Progress
 from echostream.errors import (
     EchoStreamError,
     MissingAudio,
@@ -17,7 +21,7 @@ from echostream.errors import (
     UrlNotAllowed,
 )
 from echostream.options import FinalizeOptions, UploadOptions
-from echostream.pipeline import Pipeline, Url
+from echostream.pipeline import Pipeline, Result, Source, Url, ignore_progress
 from echostream.schema import (
     InsightsShape,
     SegmentShape,
@@ -25,9 +29,9 @@ from echostream.schema import (
     TranscriptionShape,
     WarningShape,
 )
-from echostream.web.answers import json_answer
+from echostream.web.answers import json_answer, json_text
 from echostream.web.auth import CallerDep, require_token
-from echostream.web.deps import Jobs, ServicesDep
+from echostream.web.deps import Jobs, Services, ServicesDep
 from echostream.web.describe import (
     AUDIO_ERRORS,
     QUEUE_ERRORS,
@@ -38,10 +42,12 @@ from echostream.web.describe import (
     form_of,
     json_of,
 )
+from echostream.web.events import EVENT_STREAM, event_stream
 from echostream.web.jobs import IdempotencyKey, enqueue
 from echostream.web.metrics import CONTENT_TYPE_LATEST, merged
 from echostream.web.peers import is_from_peer
 from echostream.web.uploads import read_body
+from echostream.web.watched import is_wanted, watched
 from echostream.web.work import with_request
 
 open_router = APIRouter(tags=["state"])
@@ -72,14 +78,17 @@ class FinalizeShape(BaseModel):
     "/upload-audio",
     tags=["transcription"],
     response_model=TranscriptionShape | QueuedShape,
-    responses=errors(
-        MissingAudio,
-        UrlNotAllowed,
-        *AUDIO_ERRORS,
-        EchoStreamError,
-        UrlFetchFailed,
-        *QUEUE_ERRORS,
-    ),
+    responses={
+        200: {"content": {EVENT_STREAM: {}}},
+        **errors(
+            MissingAudio,
+            UrlNotAllowed,
+            *AUDIO_ERRORS,
+            EchoStreamError,
+            UrlFetchFailed,
+            *QUEUE_ERRORS,
+        ),
+    },
     openapi_extra=body_of(
         form_of(UploadOptions, "audio"),
         json_of(
@@ -92,7 +101,10 @@ class FinalizeShape(BaseModel):
 async def upload_audio(
     request: Request, services: ServicesDep, caller: CallerDep, key: IdempotencyKey = None
 ) -> Response:
-    """Transcribe a file or a URL and generate insights from the transcript."""
+    """Transcribe a file or a URL and generate insights from the transcript. With the header
+    `Accept: text/event-stream`, the answer is a stream of events `progress` (`stage`, `progress`,
+    `secondsLeft` and the `text` so far, like those of a job; the stage `waiting` means that others
+    come first), then `done` with the whole answer, or `error`."""
     pipeline = services.pipeline
     if services.jobs is None:
         pipeline.engine.check()  # before the body is read, so that a busy server refuses cheaply
@@ -103,23 +115,53 @@ async def upload_audio(
             raise MissingAudio("send a file in the form field 'audio', or a JSON 'audioUrl'")
         if asked.use_queue:
             return await enqueue(services, caller, asked, body.file, key)
-        work = pipeline.run(
-            source,
-            asked.transcribe_options,
-            audio=asked.audio_options,
-            speakers=asked.speaker_options(by_default=pipeline.diarizes_by_default),
-            insights=asked.insights,
-            insights_options=asked.insights_options,
-        )
-        result = await with_request(request, work)
+        if is_wanted(request):
+            # The answer outlives the request's form, which closes its file.
+            own = os.fdopen(os.dup(body.file.fileno()), "rb") if body.file else None
+            return await _upload_watched(request, services, asked, own or source)
+        result = await with_request(request, _run(services, asked, source))
     services.metrics.observe(result)
-    return await json_answer(
-        lambda: TranscriptionShape.of(
-            result.transcript.with_cautions(asked.cautions),
-            result.insights,
-            cached=result.cached,
-            with_words=asked.word_timestamps,
-        )
+    return await json_answer(lambda: _shape_of(result, asked))
+
+
+def _run(
+    services: Services, asked: UploadOptions, source: Source, progress: Progress = ignore_progress
+) -> Coroutine[Any, Any, Result]:
+    pipeline = services.pipeline
+    return pipeline.run(
+        source,
+        asked.transcribe_options,
+        audio=asked.audio_options,
+        speakers=asked.speaker_options(by_default=pipeline.diarizes_by_default),
+        insights=asked.insights,
+        insights_options=asked.insights_options,
+        progress=progress,
+    )
+
+
+async def _upload_watched(
+    request: Request, services: Services, asked: UploadOptions, source: Source
+) -> Response:
+    async def run(progress: Progress) -> Result:
+        try:
+            return await _run(services, asked, source, progress)
+        finally:
+            if not isinstance(source, Url | Path):
+                source.close()
+
+    async def answer(result: Result) -> str:
+        services.metrics.observe(result)
+        return await json_text(lambda: _shape_of(result, asked))
+
+    return await event_stream(request, services.metrics, watched(request, run, answer))
+
+
+def _shape_of(result: Result, asked: UploadOptions) -> TranscriptionShape:
+    return TranscriptionShape.of(
+        result.transcript.with_cautions(asked.cautions),
+        result.insights,
+        cached=result.cached,
+        with_words=asked.word_timestamps,
     )
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from echostream.domain import Progress, Stage, Step
+from echostream.domain import Progress, Step
 from echostream.job_events import JobAnnouncer, JobNews
 from echostream.jobs import SoFar
 from echostream.jobs.active import ActiveJob
@@ -16,22 +16,6 @@ _TEXT_EVERY_S = 1.0
 _TEXT_CHARS_A_S = 50_000
 """Each time the whole text is stored. Four hours of speech have about 200,000 characters, too much
 to store every second; at this rate they are stored every four seconds."""
-# Start and size of each stage, in percent of the job. Transcription has most of it, so that 50
-# means that half of the audio has been read.
-_SHARES: dict[Stage, tuple[int, int]] = {
-    "fetching": (0, 5),
-    "decoding": (5, 5),
-    "transcribing": (10, 80),
-    "diarizing": (90, 5),
-    "analysing": (95, 4),
-    "done": (99, 0),
-}
-
-
-def percent(stage: Stage, share: float) -> int:
-    """The progress of the whole job, from that of a stage. 100 is only reached by `completed`."""
-    start, width = _SHARES[stage]
-    return start + int(width * min(1.0, max(0.0, share)))
 
 
 @asynccontextmanager
@@ -71,7 +55,7 @@ class _Teller:
 
     def note(self, step: Step) -> None:
         """Runs in the event loop's thread. Only steps of transcription have text."""
-        self._percent = max(self._percent, percent(step.stage, step.share))
+        self._percent = max(self._percent, step.percent)
         left_s = None if step.left_s is None else max(0, round(step.left_s))
         self._so_far = SoFar(step.stage, left_s, step.text or self._so_far.text)
 

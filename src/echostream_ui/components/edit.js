@@ -1,19 +1,37 @@
-// Editing a line's text. The server is asked to keep it, and answers with the lines as they are
-// then, and with an error in words if it could not: what was typed is never lost before that.
+// Editing lines' texts. The server is asked to keep them, and answers with the lines as they are
+// then, and with an error in words if it could not: what was typed is never lost before that, even if
+// the page is left.
 
 class Edits {
-  constructor(player) {
+  constructor(root, player) {
     this.player = player;
     this.pending = null;
     this.asked = 0;
+    this.undoButton = root.querySelector(".undo");
+    this.undoButton.addEventListener("click", () => this.undo());
+    this.warn = (event) => this.memory?.drafts.size && event.preventDefault();
+    window.addEventListener("beforeunload", this.warn);
   }
 
-  /** Ask the server; `settle` is called with its error, null if all is well. A text of null is
-   * the original one. */
-  ask(line, text, settle) {
+  close() {
+    window.removeEventListener("beforeunload", this.warn);
+  }
+
+  /** Ask the server for changes, `{id, text}` each, of which a text of null is the original one.
+   * `settle` is called with its error, null if all is well. */
+  ask(changes, settle, { canBeUndone = true } = {}) {
     const nonce = `${Date.now()}-${++this.asked}`;
-    this.pending = { nonce, settle };
-    this.player.trigger("edit", { nonce, id: line.id, text });
+    const lines = new Map(this.player.lines.map((line) => [line.id, line]));
+    const before = changes.map(({ id }) => ({ id, text: lines.get(id).isEdited ? lines.get(id).text : null }));
+    this.pending = {
+      nonce,
+      settle: (error) => {
+        if (!error && canBeUndone) this.memory.undo.push(before);
+        this.showButtons();
+        settle(error);
+      },
+    };
+    this.player.trigger("edit", { nonce, changes });
   }
 
   onReply(reply) {
@@ -23,49 +41,40 @@ class Edits {
     settle(reply.error);
   }
 
-  open(line) {
-    if (line.item.querySelector(".editor")) return;
-    const form = element("form", "editor");
-    const field = element("textarea");
-    field.value = line.text;
-    field.rows = Math.min(8, 2 + Math.floor(line.text.length / 70));
-    field.setAttribute("aria-label", `Text at ${clock(line.start)}`);
-    const save = button("save", "Save");
-    const cancel = button("cancel", "Cancel");
-    const problem = element("p", "problem");
-    problem.setAttribute("role", "alert");
-    form.append(field, save, cancel, problem);
-    line.item.classList.add("editing");
-    line.item.append(form);
+  undo() {
+    const before = this.memory.undo.pop();
+    if (!before) return;
+    this.undoButton.disabled = true;
+    const settle = (error) => {
+      if (error) this.memory.undo.push(before);
+      this.showButtons();
+      this.player.tell(error ?? "Undone.");
+      const index = this.player.lines.findIndex((line) => line.id === before[0].id);
+      if (!error) this.player.lookAt(index);
+    };
+    this.ask(before, settle, { canBeUndone: false });
+  }
 
-    const close = () => {
-      form.remove();
-      line.item.classList.remove("editing");
-      this.player.focus(this.player.lines.indexOf(line));
-    };
-    const submit = () => {
-      const text = field.value.split(/\s+/).filter(Boolean).join(" ");
-      if (text === line.text) return close();
-      field.disabled = save.disabled = cancel.disabled = true;
-      save.textContent = "Saving…";
-      this.ask(line, text, (error) => {
-        if (!error) return close();
-        field.disabled = save.disabled = cancel.disabled = false;
-        save.textContent = "Save";
-        problem.textContent = error;
-        field.focus();
-      });
-    };
-    save.addEventListener("click", submit);
-    cancel.addEventListener("click", close);
-    field.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.key === "Enter" && !event.isComposing) {
-        event.preventDefault();
-        submit();
-      } else if (event.key === "Escape") close();
-    });
-    field.focus({ preventScroll: true });
+  showButtons() {
+    this.undoButton.disabled = !this.memory.undo.length;
+    this.player.replacing.show();
+  }
+
+  /** Show again what was being typed when the page was left or drawn anew. */
+  restore(memory) {
+    this.memory = memory;
+    this.showButtons();
+    for (const [id, text] of memory.drafts) {
+      const line = this.player.lines.find((each) => each.id === id);
+      if (!line || line.text === text) memory.drafts.delete(id);
+      else if (!line.item.querySelector(".editor")) this.open(line, { isQuiet: true });
+    }
+  }
+
+  open(line, { isQuiet = false } = {}) {
+    if (line.item.querySelector(".editor")) return;
+    const editor = new Editor(this, line);
+    if (!isQuiet) editor.field.focus({ preventScroll: true });
   }
 
   /** Show or hide what was recognised. */
@@ -81,7 +90,7 @@ class Edits {
     note.append(revert, problem);
     revert.addEventListener("click", () => {
       revert.disabled = true;
-      this.ask(line, null, (error) => {
+      this.ask([{ id: line.id, text: null }], (error) => {
         revert.disabled = false;
         problem.textContent = error ?? "";
         if (!error) this.player.focus(this.player.lines.indexOf(line));

@@ -31,6 +31,12 @@ class Find {
     }
   }
 
+  /** Look for what the page was opened with. */
+  begin(query) {
+    this.input.value = query;
+    this.run(true);
+  }
+
   /** Look again, since the query or the lines have changed; `go` to the first match. */
   run(go) {
     const query = this.input.value.trim();
@@ -70,6 +76,7 @@ class Find {
     const total = this.matches.length;
     this.count.textContent = total ? `${this.at + 1} of ${total}` : this.query ? "No match" : "";
     for (const each of this.buttons) each.disabled = !total;
+    this.onShow?.();
     if (go && total) this.player.lookAt(this.matches[this.at][0]);
   }
 }

@@ -1,5 +1,7 @@
 // The transcript's lines on the page. Texts are only ever set as text, never as HTML.
 
+const UNSURE = 60;
+
 function element(name, className, text = "") {
   const made = document.createElement(name);
   if (className) made.className = className;
@@ -21,29 +23,38 @@ function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** One segment: `<li>` with the line itself, a button to edit it, and a badge if it was edited. */
+/** One segment: `<li>` with the line itself, a button to edit it, and a badge if it was edited. Its
+ * words are `[begin, end, milliseconds, percent]` each: characters of the text, when the word is
+ * said, and how sure the engine was. */
 class Line {
-  constructor([id, start, text, original, speaker, voice]) {
-    Object.assign(this, { id, start, text, original, speaker, voice, marks: [], shown: null });
+  constructor(row) {
+    this.take(row);
+    Object.assign(this, { marks: [], shown: null, spans: [], hasWords: false, said: -1 });
+    const at = clock(this.start);
     this.item = element("li");
     this.body = element("div", "line");
     this.body.tabIndex = -1;
-    this.time = element("span", "time", clock(start));
-    this.words = element("span", "text");
+    this.time = element("span", "time", at);
+    this.textPart = element("span", "text");
     this.edit = button("edit", "");
     this.edit.tabIndex = -1;
     this.edit.title = "Edit the text (E)";
-    this.edit.setAttribute("aria-label", `Edit the text at ${clock(start)}`);
+    this.edit.setAttribute("aria-label", `Edit the text at ${at}`);
     this.item.append(this.body, this.edit);
     this.show();
   }
 
+  take([id, start, end, text, original, speaker, voice, words]) {
+    Object.assign(this, { id, start, end, text, original, speaker, voice, words });
+  }
+
   /** Take over what the server says now. */
-  set([id, start, text, original, speaker, voice]) {
-    const said = { text, original, speaker, voice };
-    if (Object.keys(said).every((name) => this[name] === said[name])) return;
-    Object.assign(this, said);
+  set(row) {
+    const before = [this.text, this.original, this.speaker, this.voice];
+    this.take(row);
+    if ([this.text, this.original, this.speaker, this.voice].every((each, i) => each === before[i])) return;
     this.item.querySelector(".original")?.remove();
+    this.shown = null;
     this.show();
   }
 
@@ -58,7 +69,7 @@ class Line {
       name.style.setProperty("--voice", this.voice);
       this.body.append(name);
     }
-    this.body.append(this.words);
+    this.body.append(this.textPart);
     this.mark([]);
     this.badge?.remove();
     this.badge = null;
@@ -72,18 +83,65 @@ class Line {
   /** Mark stretches of the text, `[start, end, isCurrent]` each. */
   mark(marks) {
     if (!marks.length && !this.marks.length && this.shown === this.text) return;
-    Object.assign(this, { marks, shown: this.text });
+    this.marks = marks;
+    this.draw();
+  }
+
+  /** Make each word an element of its own, to be chosen and marked: only where somebody looks, since
+   * there may be tens of thousands. */
+  showWords() {
+    if (this.hasWords || !this.words.length) return;
+    this.hasWords = true;
+    this.draw();
+  }
+
+  draw() {
+    this.shown = this.text;
+    this.spans = [];
     const parts = [];
-    let from = 0;
-    for (const [start, end, isCurrent] of marks) {
-      parts.push(this.text.slice(from, start));
-      parts.push(element("mark", isCurrent ? "here" : "", this.text.slice(start, end)));
-      from = end;
+    let at = 0;
+    for (const [begin, end, , sure] of this.hasWords ? this.words : []) {
+      const span = element("span", sure < UNSURE ? "word unsure" : "word");
+      span.append(...this.cut(begin, end));
+      if (sure < UNSURE) span.title = `Recognised with ${sure}% certainty`;
+      this.spans.push(span);
+      parts.push(...this.cut(at, begin), span);
+      at = end;
     }
-    parts.push(this.text.slice(from));
-    this.words.replaceChildren(...parts.filter((part) => part !== ""));
-    this.words.classList.toggle("empty", !this.text);
-    if (!this.text) this.words.textContent = "(no text)";
+    this.textPart.replaceChildren(...parts, ...this.cut(at, this.text.length));
+    this.textPart.classList.toggle("empty", !this.text);
+    if (!this.text) this.textPart.textContent = "(no text)";
+    this.spans[this.said]?.classList.add("said");
+  }
+
+  /** Part of the text, with what is marked in it. */
+  cut(from, to) {
+    const parts = [];
+    for (const [start, end, isCurrent] of this.marks) {
+      if (end <= from || start >= to) continue;
+      parts.push(this.text.slice(from, Math.max(from, start)));
+      parts.push(element("mark", isCurrent ? "here" : "", this.text.slice(Math.max(from, start), Math.min(to, end))));
+      from = Math.min(to, end);
+    }
+    parts.push(this.text.slice(from, to));
+    return parts.filter((part) => part !== "");
+  }
+
+  /** Mark the word that is said at this time; none without a time. */
+  say(time_s) {
+    const ms = time_s === null ? -1 : time_s * 1000;
+    const said = this.words.findLastIndex(([, , start]) => start <= ms);
+    if (said === this.said) return;
+    if (said >= 0) this.showWords();
+    this.spans[this.said]?.classList.remove("said");
+    this.spans[said]?.classList.add("said");
+    this.said = said;
+  }
+
+  /** When the word of this element begins, in seconds; null if it is none of ours. */
+  startOf(span) {
+    const place = this.spans.indexOf(span);
+    return place < 0 ? null : this.words[place][2] / 1000;
   }
 
   /** Can be played or not; a line that cannot is no button. */
@@ -96,6 +154,12 @@ class Line {
     this.item.classList.toggle("current", isCurrent);
     if (isCurrent) this.body.setAttribute("aria-current", "true");
     else this.body.removeAttribute("aria-current");
+    if (!isCurrent) this.say(null);
+  }
+
+  /** Whether the line before has the same speaker, whose name then need not stand here again. */
+  setGoesOn(goesOn) {
+    this.item.classList.toggle("goes-on", goesOn);
   }
 
   setTabStop(isStop) {

@@ -1,9 +1,11 @@
-// The audio player and the transcript together. Streamlit calls the default export again with every
-// change of `data`; the player itself is kept, so that it plays on.
+// The player and the transcript together. Streamlit calls the default export again with every change
+// of `data`; the player itself is kept, and its sound in `memory.js`, so that it plays on.
 
 const players = new WeakMap();
 const EPSILON_S = 0.05;
 const MOST_LOOKS = 4;
+const TOLD_MS = 6_000;
+const IN_SIGHT = { rootMargin: "400px 0px" };
 
 class Player {
   constructor(root) {
@@ -13,32 +15,38 @@ class Player {
     this.isFollowing = true;
     const part = (selector) => root.querySelector(selector);
     this.section = part(".player");
-    this.audio = part("audio");
     this.message = part(".message");
-    this.box = part(".box");
+    this.picture = part(".picture");
+    this.desk = part(".desk");
     this.list = part(".lines");
     this.followButton = part(".follow");
     this.hint = part(".hint");
+    this.unsureButton = part(".unsure");
+    this.scroller = root.host.closest("[data-testid=stMain]") ?? document.scrollingElement;
+    this.controls = new Controls(root, this);
     this.find = new Find(root, this);
-    this.edits = new Edits(this);
-    this.listen();
+    this.edits = new Edits(root, this);
+    this.replacing = new Replace(root, this, this.find);
+    this.looking = new IntersectionObserver((seen) => this.onSight(seen), IN_SIGHT);
+    this.listen(part(".jump"));
   }
 
-  listen() {
-    for (const name of ["timeupdate", "seeking", "play"]) {
-      this.audio.addEventListener(name, () => this.onTime());
-    }
-    this.audio.addEventListener("error", () => this.tell(this.data.unplayable));
+  listen(jump) {
     this.list.addEventListener("click", (event) => this.onClick(event));
     this.list.addEventListener("keydown", (event) => this.onKey(event));
     this.followButton.addEventListener("click", () => this.follow(true));
-    // Whoever scrolls wants to read elsewhere; the scrollbar is part of the box itself.
-    for (const name of ["wheel", "touchmove"]) {
-      this.box.addEventListener(name, () => this.follow(false), { passive: true });
-    }
-    this.box.addEventListener("pointerdown", (event) => {
-      if (event.target === this.box) this.follow(false);
+    this.unsureButton.addEventListener("click", () => {
+      const isShown = this.section.classList.toggle("shows-unsure");
+      this.unsureButton.setAttribute("aria-pressed", String(isShown));
     });
+    jump.addEventListener("click", () => this.jump());
+    // Whoever scrolls wants to read elsewhere.
+    this.leaveOff = ({ target, type }) => {
+      if (type !== "pointerdown" || target === this.scroller) this.follow(false);
+    };
+    for (const name of ["wheel", "touchmove", "pointerdown"]) {
+      this.scroller.addEventListener(name, this.leaveOff, { passive: true });
+    }
     this.onGoto = ({ detail }) => {
       const index = this.lines.findIndex((line) => line.id === detail.line);
       if (index >= 0) this.goto(index);
@@ -48,36 +56,59 @@ class Player {
 
   close() {
     window.removeEventListener("echostream-goto", this.onGoto);
-    this.audio.pause();
+    for (const name of ["wheel", "touchmove", "pointerdown"]) {
+      this.scroller.removeEventListener(name, this.leaveOff);
+    }
+    this.looking.disconnect();
+    this.controls.close();
+    this.edits.close();
+    this.memory.release(this);
   }
 
   update(data, trigger) {
     this.trigger = trigger;
     this.data = data;
-    const source = data.audio ? address(data.audio) : null;
-    if (source !== this.source) {
-      this.source = source;
-      this.audio.hidden = !source;
-      if (source) this.audio.src = source;
-    }
-    this.tell(data.notice);
-    this.hint.textContent = source
-      ? "Choose a line to play from there. On the keyboard: arrow keys, Enter to play, E to edit."
-      : "On the keyboard: arrow keys to move, E to edit a line.";
+    this.id = data.recording;
+    this.memory = Memory.of(this.id);
+    this.setSource(data.audio ? address(data.audio) : null);
+    if (data.notice !== this.notice) this.tell((this.notice = data.notice), { stays: true });
+    this.hint.textContent = this.source
+      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits."
+      : "Keys: ↑ ↓ move in the transcript, E edits a line.";
     this.setLines(data.lines);
-    this.begin(data.start);
+    this.memory.hold(this);
+    this.edits.restore(this.memory);
+    this.begin(data);
     this.edits.onReply(data.reply);
+  }
+
+  setSource(source) {
+    if (source === this.source && this.memory.media === this.media) return;
+    this.source = source;
+    this.media = source ? this.memory.open(source, this.data.isVideo) : null;
+    if (this.media) this.media.onerror = () => this.tell(this.data.unplayable, { stays: true });
+    this.picture.hidden = !(this.media && this.data.isVideo);
+    this.picture.replaceChildren(...(this.picture.hidden ? [] : [this.media]));
+    this.controls.take(this.media);
   }
 
   setLines(rows) {
     const isSame = rows.length === this.lines.length && rows.every(([id], i) => id === this.lines[i].id);
     if (isSame) rows.forEach((row, i) => this.lines[i].set(row));
     else {
+      this.looking.disconnect();
       this.lines = rows.map((row) => new Line(row));
+      this.lineOf = new Map(this.lines.map((line) => [line.item, line]));
       this.list.replaceChildren(...this.lines.map((line) => line.item));
+      this.lines.forEach((line) => this.looking.observe(line.item));
+      this.controls.setLines(this.lines);
       this.current = -1;
       this.setStop(0);
     }
+    this.lines.forEach((line, i) => {
+      line.setGoesOn(Boolean(line.speaker) && line.speaker === this.lines[i - 1]?.speaker);
+    });
+    this.unsureButton.hidden = !this.lines.some((line) => line.words.some(([, , , sure]) => sure < UNSURE));
     const isPlayable = Boolean(this.source);
     if (!isSame || isPlayable !== this.isPlayable) {
       this.lines.forEach((line) => line.setPlayable(isPlayable));
@@ -87,34 +118,54 @@ class Player {
     this.find.run(false);
   }
 
-  /** Go to the line that the page was opened for, once. */
-  begin(start) {
-    const index = this.lines.findIndex((line) => line.id === start);
-    if (index < 0 || this.started === start) return;
-    this.started = start;
-    this.goto(index);
-    requestAnimationFrame(() => this.section.scrollIntoView({ block: "start" }));
+  onSight(seen) {
+    for (const { target, isIntersecting } of seen) {
+      if (!isIntersecting) continue;
+      this.lineOf.get(target)?.showWords();
+      this.looking.unobserve(target);
+    }
   }
 
-  tell(message) {
+  /** Go to where the page was opened, once: a line, a time, or where its user stopped last time. */
+  begin({ start, at, query }) {
+    const place = JSON.stringify([start, at, query]);
+    if (this.begun === place || !this.lines.length) return;
+    this.begun = place;
+    const index = this.lines.findIndex((line) => line.id === start);
+    if (query) this.find.begin(query);
+    if (index >= 0) this.goto(index);
+    else if (at !== null) this.controls.go(at);
+    else if (this.media?.paused && this.media.currentTime === 0) {
+      const kept = this.controls.keptPlace();
+      if (kept) this.media.currentTime = kept;
+    }
+  }
+
+  tell(message, { stays = false } = {}) {
+    clearTimeout(this.telling);
     this.message.textContent = message ?? "";
     this.message.hidden = !message;
+    if (!stays) this.telling = setTimeout(() => this.tell(this.notice, { stays: true }), TOLD_MS);
   }
 
   // Playing
 
-  goto(index) {
+  /** Play from a line, or from a time in it. */
+  goto(index, time_s = this.lines[index].start) {
     this.follow(true);
     this.setCurrent(index);
-    this.bringIntoWindow();
-    if (!this.source) return;
-    this.audio.currentTime = this.lines[index].start;
-    this.audio.play().catch(() => {}); // what is wrong with it is told by its own event
+    this.scrollTo(index);
+    if (!this.media) return;
+    this.media.currentTime = time_s;
+    this.controls.play();
   }
 
   onTime() {
-    const time = this.audio.currentTime + EPSILON_S;
-    if (this.audio.paused && this.audio.currentTime === 0) return;
+    if (!this.media) return;
+    this.controls.showTime();
+    this.controls.skipSilence();
+    const time = this.media.currentTime + EPSILON_S;
+    if (this.media.paused && this.media.currentTime === 0) return;
     let [low, high] = [0, this.lines.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -122,6 +173,7 @@ class Player {
       else high = middle;
     }
     this.setCurrent(low - 1);
+    this.lines[low - 1]?.say(time);
   }
 
   setCurrent(index) {
@@ -144,31 +196,36 @@ class Player {
     this.scrollTo(index);
   }
 
-  /** Move the box alone, never the page, and only if the line is not well in sight. Lines out of
-   * sight have only an estimated height until they are shown: hence further looks. */
+  /** Move the page only if the line is not well in sight, below the player. Lines out of sight have
+   * only an estimated height until they are shown: hence further looks. */
   scrollTo(index, looks = MOST_LOOKS) {
     const item = this.lines[index]?.item;
     if (!item) return;
     this.aim = index;
-    const [line, box] = [item.getBoundingClientRect(), this.box.getBoundingClientRect()];
-    if (line.top < box.top + 8 || line.bottom > box.bottom - 0.15 * box.height) {
-      this.box.scrollTop += line.top - box.top - 0.3 * box.height;
+    const line = item.getBoundingClientRect();
+    const top = this.desk.getBoundingClientRect().bottom;
+    const height = window.innerHeight - top;
+    if (line.top < top + 4 || line.bottom > window.innerHeight - 0.2 * height) {
+      this.scroller.scrollTop += line.top - top - 0.25 * height;
     }
     requestAnimationFrame(() => {
       if (looks && this.aim === index) this.scrollTo(index, looks - 1);
     });
   }
 
-  bringIntoWindow() {
-    const { top } = this.section.getBoundingClientRect();
-    if (top < 0 || top > 0.6 * window.innerHeight) this.section.scrollIntoView({ block: "start" });
+  /** On a phone the insights come after the transcript: go there, or back. */
+  jump() {
+    const insights = document.querySelector("[data-testid=stTabs]");
+    const isThere = insights && insights.getBoundingClientRect().top < window.innerHeight / 2;
+    if (!isThere) this.follow(false);
+    if (isThere) this.scrollTo(Math.max(0, this.current));
+    else insights?.scrollIntoView();
   }
 
   // Keyboard and mouse
 
   indexOf(target) {
-    const item = target.closest("li");
-    return this.lines.findIndex((line) => line.item === item);
+    return this.lines.indexOf(this.lineOf.get(target.closest("li")));
   }
 
   onClick(event) {
@@ -178,7 +235,9 @@ class Player {
     this.setStop(index);
     if (event.target.closest(".edit")) this.edits.open(line);
     else if (event.target.closest(".edited")) this.edits.toggleOriginal(line);
-    else if (this.source && !this.isSelecting()) this.goto(index);
+    else if (this.source && !this.isSelecting()) {
+      this.goto(index, line.startOf(event.target.closest(".word")) ?? line.start);
+    }
   }
 
   isSelecting() {
@@ -194,8 +253,8 @@ class Player {
       this.follow(false);
       this.focus(Math.min(this.lines.length - 1, Math.max(0, steps[event.key])));
     } else if (event.key === "e" || event.key === "E") this.edits.open(this.lines[index]);
-    else if ((event.key === "Enter" || event.key === " ") && this.source) this.goto(index);
-    else return;
+    else if (event.key === "Enter" && this.source) this.goto(index);
+    else return; // Space among others: the controls know it on the whole page
     event.preventDefault();
     event.stopPropagation(); // Streamlit has shortcuts of its own
   }

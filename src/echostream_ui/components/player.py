@@ -1,6 +1,7 @@
 """The player with its transcript, and the buttons elsewhere on the page that make it seek."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from echostream_ui.library.store import Json
+from echostream_ui.library.timed_words import TimedWord
 from echostream_ui.library.transcript import Line
 from echostream_ui.words.wording import clock
 
@@ -36,23 +38,42 @@ def component(name: str, *scripts: str, style: str | None = None) -> "ComponentR
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """`url` may be relative to the page's; None if there is no sound, and `notice` then says why.
+    `unplayable` is shown if the browser cannot play it."""
+
+    url: str | None
+    notice: str | None
+    unplayable: str
+    is_video: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where to go at first: to a line, by its id, or to a time. `query` is looked for then."""
+
+    line: int | None = None
+    at_s: float | None = None
+    query: str = ""
+
+
 def player(
+    recording: str,
     lines: Sequence[Line],
+    words: Mapping[int, Sequence[TimedWord]],
     *,
     key: str,
-    audio: str | None,
-    notice: str | None,
-    unplayable: str,
+    sound: Sound,
+    start: Start,
     reply: Json | None,
-    start: int | None,
     on_edit: Callable[[Json], None],
 ) -> None:
-    """Shows audio and transcript. `audio` is a URL, or a path relative to the page's. `notice` is
-    shown above the transcript, `unplayable` if the browser cannot play the audio. `start` is the
-    line to go to at first, as an id.
+    """Shows player and transcript of a recording, by its id. `words` are those of the lines.
 
-    `on_edit` is called with a line's `id`, its new `text` (None: the original), and a `nonce`. The
-    next run gives the outcome in `reply`: that nonce, and `error`, a sentence or None.
+    `on_edit` is called with `changes` of lines, an `id` and a `text` (None: the original) each, and
+    a `nonce`. The next run gives the outcome in `reply`: that nonce, and `error`, a sentence or
+    None.
     """
 
     def edited() -> None:
@@ -60,32 +81,42 @@ def player(
         if change:
             on_edit(change)
 
-    component("player", "lines", "find", "edit")(
+    component("player", "lines", "memory", "controls", "find", "replace", "editor", "edit")(
         key=key,
         data={
-            "audio": audio,
-            "notice": notice,
-            "unplayable": unplayable,
+            "recording": recording,
+            "audio": sound.url,
+            "isVideo": sound.is_video,
+            "notice": sound.notice,
+            "unplayable": sound.unplayable,
             "reply": reply,
-            "start": start,
-            "lines": _rows(lines),
+            "start": start.line,
+            "at": start.at_s,
+            "query": start.query,
+            "lines": _rows(lines, words),
         },
         on_edit_change=edited,
     )
 
 
-def _rows(lines: Sequence[Line]) -> list[list[Any]]:
+def _rows(lines: Sequence[Line], words: Mapping[int, Sequence[TimedWord]]) -> list[list[Any]]:
     """Lists, to be short: there may be thousands. The original is given only if it differs. The
-    last is the number of the speaker, which gives the colour."""
+    speaker is followed by its number, which gives the colour; a word is its first character, the
+    one after its last, milliseconds, and per cent."""
     voices = voices_of(lines)
     return [
         [
             line.id,
             round(line.start_s, 3),
+            round(line.end_s, 3),
             line.text,
             line.original if line.is_edited else None,
             line.speaker,
             voices.get(line.speaker or ""),
+            [
+                [each.begin, each.end, round(each.start_s * 1000), round(each.probability * 100)]
+                for each in words.get(line.id, ())
+            ],
         ]
         for line in lines
     ]

@@ -1,34 +1,45 @@
-"""The recorder on the *Live* page."""
+"""The window's live recording: as the *Live* page shows it, and as a bar above all other pages."""
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
-import streamlit as st
+from echostream_ui.components.player import component
 
-
-def _text(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+_SCRIPTS = ("link", "microphone", "recording")
 
 
-_recorder = st.components.v2.component(
-    "echostream_recorder",
-    html=_text("recorder.html"),
-    css=_text("recorder.css"),
-    js="\n".join(map(_text, ("link.js", "microphone.js", "recorder.js"))),
-)
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened since the last run. `has_ended`: a recording has, with `ended_id` if there is
+    something of it; `go`: the user wants to see `live`, or the recording of this id."""
+
+    has_ended: bool = False
+    ended_id: str | None = None
+    go: str | None = None
 
 
-def recorder(key: str, ticket: str | None, on_start: Callable[[], None]) -> tuple[bool, str | None]:
-    """Shows a button, the time and level, and the text as it grows. `on_start` is called when the
-    microphone is on. The recorder needs `ticket`, passed in from then on, to reach the server.
+def recorder(key: str) -> None:
+    """Shows a button, the time and level, and the text as it grows."""
+    component("recorder", *_SCRIPTS)(key=key)
 
-    Returns whether a recording has just ended, and its id if it has one.
-    """
-    found = _recorder(
+
+def recording_bar(
+    key: str,
+    ticket: str | None,
+    *,
+    is_here: bool,
+    is_allowed: bool,
+    on_start: Callable[[], None],
+) -> News:
+    """Shows that a recording goes on, unless the page itself does (`is_here`), and keeps it in
+    touch with this server. `on_start` is called when the microphone is on: the recording needs
+    `ticket`, passed in from then on, to reach the server. It ends if it is not `is_allowed`."""
+    found = component("recording_bar", *_SCRIPTS)(
         key=key,
-        data={"ticket": ticket},
+        data={"ticket": ticket, "isHere": is_here, "isAllowed": is_allowed},
         on_start_change=on_start,
         on_ended_change=lambda: None,
+        on_go_change=lambda: None,
     )
     ended = found.ended
-    return ended is not None, ended["id"] if ended else None
+    return News(ended is not None, ended["id"] if ended else None, found.go)

@@ -14,8 +14,14 @@ _MOST_BREAKS = 3
 _TEXT_CHARS_A_S = 100_000
 
 
-_STAGES: dict[str, Stage] = {"diarizing": "diarizing", "analysing": "analysing"}
-"""Stages of jobs that are shown as such; the others belong to transcribing."""
+_STAGES: dict[str, Stage] = {
+    "waiting": "queued",
+    "fetching": "fetching",
+    "decoding": "decoding",
+    "diarizing": "diarizing",
+    "analysing": "analysing",
+}
+"""The API's stages and ours; any other one belongs to transcribing."""
 
 
 class Answers:
@@ -68,19 +74,20 @@ class Answers:
         key = f"{media.id}-{uuid.uuid4().hex[:8]}"
 
         def on_sent(share: float) -> None:
-            stage: Stage = "uploading" if share < 1 else "transcribing"
+            stage: Stage = "uploading" if share < 1 else "queued"
             self._board.tell(media.id, stage, share if share < 1 else None)
+
+        def on_progress(news: Json) -> None:
+            self._tell_active(media.id, news)
 
         async def attempt() -> tuple[Json | None, str | None]:
             nonlocal breaks
             status = await self._api.status()
-            self._board.tell(
-                media.id, "uploading" if isinstance(source, Path) else "transcribing", None
-            )
+            self._board.tell(media.id, "uploading" if isinstance(source, Path) else "queued", None)
             if status.has_queue:
                 return None, await self._api.enqueue(source, request, on_sent, key)
             try:
-                return await self._api.transcribe(source, request, on_sent), None
+                return await self._api.transcribe(source, request, on_sent, on_progress), None
             except ApiError as error:
                 breaks += error.code == "unreachable"
                 if breaks < _MOST_BREAKS:
@@ -108,7 +115,10 @@ class Answers:
             if state == "active":
                 self._tell_active(media_id, job)
             else:
-                self._board.tell(media_id, "queued")
+                ahead = job.get("ahead")
+                self._board.tell(
+                    media_id, "queued", ahead=ahead if isinstance(ahead, int) else None
+                )
             # Each answer has the whole text so far, so the pause grows with the text.
             await asyncio.sleep(self._poll_s + len(job.get("text") or "") / _TEXT_CHARS_A_S)
 

@@ -5,15 +5,27 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Stage = Literal[
-    "waiting", "uploading", "queued", "transcribing", "diarizing", "analysing", "saving"
+    "waiting",
+    "uploading",
+    "queued",
+    "fetching",
+    "decoding",
+    "transcribing",
+    "diarizing",
+    "analysing",
+    "saving",
 ]
+
+
+_IN_LINE: tuple[Stage, ...] = ("waiting", "queued")
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A recording's progress. `share` is 0 to 1, or None if unknown; `since` is when its stage
     began, by `time.time()`. `trouble` says which problem it is waiting for, if any. `left_s` is the
-    time left, None while unknown; `text` is the transcript so far."""
+    time left, None while unknown; `text` is the transcript so far; `ahead` is how many recordings
+    come before one that waits, None while unknown."""
 
     stage: Stage
     share: float | None
@@ -21,6 +33,7 @@ class Progress:
     trouble: str | None = None
     left_s: float | None = None
     text: str = ""
+    ahead: int | None = None
 
 
 class ProgressBoard:
@@ -30,7 +43,13 @@ class ProgressBoard:
         self._known: dict[str, Progress] = {}
 
     def get(self, media_id: str) -> Progress | None:
-        return self._known.get(media_id)
+        found = self._known.get(media_id)
+        if found is None or found.stage not in _IN_LINE or found.ahead is not None:
+            return found
+        # Without a queue the API has no line of its own: each waits for those that came before.
+        others = list(self._known.items())
+        before = others[: [name for name, _ in others].index(media_id)]
+        return replace(found, ahead=sum(other.stage in _IN_LINE for _, other in before))
 
     def begin(self, media_id: str) -> None:
         """Adds a recording unless it is there already."""
@@ -44,12 +63,13 @@ class ProgressBoard:
         *,
         left_s: float | None = None,
         text: str = "",
+        ahead: int | None = None,
     ) -> None:
         """Reports progress, which clears any trouble. Without a text, the earlier one stays."""
         before = self._known.get(media_id)
         since = before.since if before is not None and before.stage == stage else time.time()
         text = text or (before.text if before is not None else "")
-        self._known[media_id] = Progress(stage, share, since, left_s=left_s, text=text)
+        self._known[media_id] = Progress(stage, share, since, None, left_s, text, ahead)
 
     def trouble(self, media_id: str, trouble: str | None) -> None:
         before = self._known.get(media_id) or Progress("waiting", None, time.time())

@@ -88,9 +88,9 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The library's search and filters. Every word of `text` must occur in the title or the
-    transcript, in full or as the beginning of a word. An empty tuple does not filter; one matching
-    tag or topic is enough. Without `text`, `relevance` sorts by date."""
+    """The library's search and filters. Every word of `text` must occur in the title, the
+    source's name or the transcript, in full or as the beginning of a word. An empty tuple does not
+    filter; one matching tag or topic is enough. Without `text`, `relevance` sorts by date."""
 
     text: str = ""
     languages: tuple[str, ...] = ()
@@ -109,8 +109,8 @@ class Query:
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row of the library's list. `excerpt` is the passage that matches the search, with
-    `MARK_START` and `MARK_END` around each hit; None without a search or if only the title
-    matches."""
+    `MARK_START` and `MARK_END` around each hit; None without a search or if only the title or the
+    source's name matches."""
 
     media: Media
     topics: tuple[str, ...] = ()
@@ -200,7 +200,7 @@ class Store(Protocol):
     def complete(self, media_id: str, response: Json) -> None:
         """Saves the API's answer and what follows from it: state, duration, language, insights,
         action items and the searchable text. If the title is still the source's name, the title
-        that the insights suggest replaces it. May be called again with the same answer."""
+        that a language model suggests replaces it. May be called again with the same answer."""
 
     def update_analysis(self, media_id: str, **changes: Any) -> None:
         """Sets `request`, `insights`, `edits`, `speakers` or `action_items`, and what is derived

@@ -42,12 +42,16 @@ def lines_of(
 
 
 def edited(
-    response: Json, edits: Mapping[int, str], line_id: int, text: str | None
+    response: Json, edits: Mapping[int, str], changes: Mapping[int, str | None]
 ) -> dict[int, str]:
-    """Returns the edits with a new text for a line. None or the original text undoes its edit."""
-    original = next(line.original for line in lines_of(response, {}, {}) if line.id == line_id)
-    others = {number: kept for number, kept in edits.items() if number != line_id}
-    return others if text is None or text.strip() == original else others | {line_id: text.strip()}
+    """Returns the edits with new texts for some lines. None or the original text undoes an edit."""
+    originals = {line.id: line.original for line in lines_of(response, {}, {})}
+    after = dict(edits)
+    for line_id, text in changes.items():
+        after.pop(line_id, None)
+        if text is not None and text.strip() != originals[line_id]:
+            after[line_id] = text.strip()
+    return after
 
 
 def text_of(response: Json, edits: Mapping[int, str]) -> str:
@@ -117,8 +121,12 @@ def _key(text: str) -> str:
 
 
 def title_of(insights: Json | None) -> str | None:
-    """Returns the title that the insights suggest, if any."""
-    return " ".join((_details(insights).get("title") or "").split()) or None
+    """Returns the title that a language model suggests, if any. The offline insights only quote
+    frequent words: a file's own name says more than that."""
+    details = _details(insights)
+    if (details.get("meta") or {}).get("provider") == "extractive":
+        return None
+    return " ".join((details.get("title") or "").split()) or None
 
 
 def _details(insights: Json | None) -> Json:

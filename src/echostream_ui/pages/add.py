@@ -16,7 +16,7 @@ from echostream_ui.recording.insights_again import Wanted
 from echostream_ui.services import services
 from echostream_ui.words.languages import NAMES
 from echostream_ui.words.problems import words
-from echostream_ui.words.wording import count, local, plain, progress
+from echostream_ui.words.wording import count, end_of, local, plain, progress, sentences
 
 _REFRESH_S = 1.0
 _SHOWN = 50
@@ -144,7 +144,7 @@ def take(things: list[UploadedFile] | list[str], add: Callable[..., str]) -> Non
         except (StoreError, OSError) as error:
             name = thing if isinstance(thing, str) else thing.name
             why = words(error) if isinstance(error, StoreError) else f"{error.strerror}."
-            st.error(f"{plain(name)} could not be added: {plain(why)}")
+            st.error(f"{plain(name)} could not be added: {sentences(why)}")
 
 
 @st.fragment(run_every=_REFRESH_S)
@@ -157,7 +157,7 @@ def show_items(store: Store) -> None:
     items = [row.media for row in (*under_way.rows, *ended.rows)] + done[::-1]
     if not items:
         return
-    st.subheader("Under way" if under_way.total else "Recently added", anchor=False)
+    st.header("Under way" if under_way.total else "Recently added", anchor=False)
     if under_way.total > _SHOWN:
         st.caption(f"{count(under_way.total, 'recording')}, the first {_SHOWN} of them:")
     for media in items:
@@ -165,38 +165,49 @@ def show_items(store: Store) -> None:
 
 
 def show_item(store: Store, media: Media) -> None:
-    intake = services().intake
-    now = intake.progress(media.id)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if media.state in UNFINISHED:
-            with st.container(gap="xsmall"):
-                said = f"**{plain(media.title)}** · {progress(now, time.time())}"
-                if now and now.share is not None:
-                    st.progress(now.share, said)
-                else:
-                    st.markdown(f":material/hourglass_top: {said}")
-                if now and now.trouble:
-                    st.caption(f":material/warning: {now.trouble}")
-            if st.button("Cancel", key=f"cancel_{media.id}", icon=":material/close:"):
-                intake.cancel(store, media.id)
-                st.rerun(scope="fragment")
-            return
-        with st.container(gap="xsmall"):
-            st.markdown(f"**{plain(media.title)}**")
-            if media.state == "failed":
-                st.caption(f":material/error: {media.message}")
-            else:
-                st.caption("Done" if media.state == "completed" else "Cancelled")
-        if media.state == "completed":
-            if st.button("Open", key=f"open_{media.id}", type="primary"):
-                opening.ask(media.id)
+            show_under_way(store, media)
         else:
-            if st.button("Try again", key=f"retry_{media.id}", icon=":material/refresh:"):
-                intake.retry(store, media.id)
-                st.rerun(scope="fragment")
-            if st.button("Remove", key=f"remove_{media.id}", icon=":material/delete:"):
-                intake.delete(store, [media.id])
-                st.rerun(scope="fragment")
+            show_ended(store, media)
+
+
+def show_under_way(store: Store, media: Media) -> None:
+    intake = services().intake
+    now = intake.progress(media.id)
+    with st.container(gap="xsmall"):
+        said = f"**{plain(media.title)}** · {progress(now, time.time())}"
+        if now and now.share is not None:
+            st.progress(now.share, said)
+        else:
+            st.markdown(f":material/hourglass_top: {said}")
+        if now and now.trouble:
+            st.caption(f":material/warning: {sentences(now.trouble)}")
+        elif now and now.text:
+            st.caption(plain(end_of(now.text)))
+    if st.button("Cancel", key=f"cancel_{media.id}", icon=":material/close:"):
+        intake.cancel(store, media.id)
+        st.rerun(scope="fragment")
+
+
+def show_ended(store: Store, media: Media) -> None:
+    intake = services().intake
+    with st.container(gap="xsmall"):
+        st.markdown(f"**{plain(media.title)}**")
+        if media.state == "failed":
+            st.caption(f":material/error: {sentences(media.message or '')}")
+        else:
+            st.caption("Done" if media.state == "completed" else "Cancelled")
+    if media.state == "completed":
+        if st.button("Open", key=f"open_{media.id}", type="primary"):
+            opening.ask(media.id)
+        return
+    if st.button("Try again", key=f"retry_{media.id}", icon=":material/refresh:"):
+        intake.retry(store, media.id)
+        st.rerun(scope="fragment")
+    if st.button("Remove", key=f"remove_{media.id}", icon=":material/delete:"):
+        intake.delete(store, [media.id])
+        st.rerun(scope="fragment")
 
 
 main()

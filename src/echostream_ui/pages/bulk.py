@@ -9,6 +9,7 @@ import streamlit as st
 from echostream_ui.documents import FORMATS, LABELS, Format, export, file_name
 from echostream_ui.library.store import Media, Store
 from echostream_ui.pages import about
+from echostream_ui.recording import tag_choice
 from echostream_ui.services import services
 from echostream_ui.words.wording import count, plain
 
@@ -26,15 +27,18 @@ def show(store: Store, chosen: Sequence[Media], known_tags: Sequence[str]) -> No
         ask_delete(store, chosen)
 
 
-@st.dialog("Tag recordings")
+@st.dialog("Tag recordings", dismissible=False)
 def ask_tags(store: Store, chosen: Sequence[Media], known: Sequence[str]) -> None:
     carried = list(dict.fromkeys(tag for media in chosen for tag in media.tags))
-    add = st.multiselect(
-        "Add", list(known), accept_new_options=True, placeholder="Choose or type a tag"
-    )
-    remove = st.multiselect("Remove", carried, placeholder="Choose a tag") if carried else []
-    if st.button("Save", type="primary", disabled=not (add or remove)):
-        store.tag([media.id for media in chosen], [tag.strip() for tag in add], remove)
+    with st.form("tags", border=False):
+        add = tag_choice.ask("Add", (), known, key="bulk-tags")
+        remove = tag_choice.choose("Remove", carried, (), key="bulk-remove") if carried else []
+        with st.container(horizontal=True):
+            is_saved = st.form_submit_button("Save", type="primary")
+            is_over = st.form_submit_button("Cancel")
+    if is_saved:
+        store.tag([media.id for media in chosen], add, remove)
+    if is_saved or is_over:
         st.rerun()
 
 

@@ -152,7 +152,7 @@ def show_topics(found: Overview, weeks: alt.X) -> None:
 
 
 def show_mood(found: Overview, weeks: alt.X) -> None:
-    box = card("In which mood?")
+    box = card("How did it sound?")
     rows = [
         (name_of(week.monday), SENTIMENT_WORDS[label], getattr(week, label))
         for week in found.weeks
@@ -177,7 +177,7 @@ def show_mood(found: Overview, weeks: alt.X) -> None:
             ),
             tooltip=[
                 alt.Tooltip("week:N", title="Week of"),
-                alt.Tooltip("mood:N", title="Mood"),
+                alt.Tooltip("mood:N", title="Sentiment"),
                 alt.Tooltip("recordings:Q", title="Recordings"),
             ],
         )
@@ -214,7 +214,7 @@ def show_languages(found: Overview) -> None:
 
 def show_items(store: Store) -> None:
     """Shows the open action items of all recordings. They can be ticked off here too."""
-    st.subheader("Still to do", anchor=False)
+    st.header("Still to do", anchor=False)
     wanted = _MANY_ITEMS if st.session_state.get("dashboard_all_items") else _ITEMS
     items = store.open_items(wanted + 1)
     if not items:

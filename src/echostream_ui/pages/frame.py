@@ -4,16 +4,29 @@ from pathlib import Path
 
 import streamlit as st
 
+from echostream_ui.pages import live_recording
 from echostream_ui.pages.session import keep_signed_in, sign_out, signed_in
 from echostream_ui.services import services
-from echostream_ui.words.wording import plain
+from echostream_ui.words.wording import plain, sentences
 
 # Our own file: browsers would load any other icon from the internet.
 _ICON = Path(__file__).parent.parent / "icon.svg"
 
-st.set_page_config(page_title="EchoStream", page_icon=str(_ICON), layout="wide")
+st.set_page_config(page_icon=str(_ICON), layout="wide")
 # Streamlit leaves a third of a phone's screen empty above the title.
-st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }</style>")
+# The bar of a recording lies above the page, and takes no room in it. Streamlit's captions are too
+# pale to be read by everybody, and so is white on the bright buttons that a dark page needs.
+st.html(
+    """<style>
+    .stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 4.5rem; }
+    .st-key-live_bar { position: absolute; }
+    [data-testid=stCaptionContainer] { opacity: 0.85; }
+    :is([data-testid^=stBaseButton-primary], [data-baseweb=tag]),
+    :is([data-testid^=stBaseButton-primary], [data-baseweb=tag]) * {
+      color: light-dark(#ffffff, #12161c) !important;
+    }
+    </style>"""
+)
 
 
 @st.fragment(run_every=3)
@@ -21,10 +34,10 @@ def api_banner() -> None:
     """Shows the API's problems, also those that begin while a page is open."""
     state = services().api_seen()
     if state.error is not None:
-        st.error(state.error.words, icon=":material/cloud_off:")
+        st.error(sentences(state.error.words), icon=":material/cloud_off:")
     elif state.status is not None:
         for problem in state.status.problems:
-            st.warning(problem, icon=":material/warning:")
+            st.warning(sentences(problem), icon=":material/warning:")
 
 
 def pages() -> list[st.Page]:
@@ -52,7 +65,9 @@ def account() -> None:
 
 
 page = st.navigation(pages(), position="top")
+st.set_page_config(page_title=f"{page.title} · EchoStream")
 keep_signed_in()
+live_recording.show_bar(is_live_page=page.url_path == "live", is_signed_in=signed_in() is not None)
 account()
 api_banner()
 page.run()

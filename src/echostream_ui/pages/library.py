@@ -1,14 +1,13 @@
 """The library: find recordings, open one, or do something with several."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime
-from typing import Any, TypeVar
+from datetime import date
+from typing import TypeVar
 
-import pandas as pd
 import streamlit as st
 
-from echostream.exports import in_cell
+from echostream_ui.components.recordings import Shown, recordings
 from echostream_ui.library.store import (
     MARK_END,
     MARK_START,
@@ -23,7 +22,7 @@ from echostream_ui.library.store import (
 from echostream_ui.pages import about, bulk
 from echostream_ui.pages.session import current_store
 from echostream_ui.words.languages import language_name
-from echostream_ui.words.wording import SENTIMENT_WORDS, STATE_WORDS, clock, count, local
+from echostream_ui.words.wording import SENTIMENT_WORDS, STATE_WORDS, clock, count, day_and_time
 
 T = TypeVar("T")
 
@@ -70,7 +69,7 @@ def ask(facets: Facets) -> Query:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Search",
-            placeholder="Titles and transcripts",
+            placeholder="Titles, file names and transcripts",
             key="library_text",
             persist_state="session",
             icon=":material/search:",
@@ -139,7 +138,7 @@ def clear() -> None:
 
 def show_empty_library() -> None:
     with st.container(border=True):
-        st.subheader("Nothing here yet", anchor=False)
+        st.header("Nothing here yet", anchor=False)
         st.write("Recordings you add appear here, with their transcript and insights.")
         with st.container(horizontal=True):
             if st.button("Add recordings", type="primary", icon=":material/add_circle:"):
@@ -156,72 +155,56 @@ def show_no_match() -> None:
 
 def show_table(store: Store, rows: Sequence[Row], total: int, query: Query, facets: Facets) -> None:
     actions = st.container(horizontal=True, vertical_alignment="center")
-    # A new key for other rows: the table then forgets the selection among the old ones.
+    # A new key for other rows: the list then forgets the selection among the old ones.
     shown = hash(tuple(row.media.id for row in rows))
-    selection = st.dataframe(
-        as_frame(rows, with_excerpts=bool(query.text.strip())),
-        hide_index=True,
-        key=f"library_table_{shown}",
-        on_select="rerun",
-        selection_mode=["multi-row", "single-cell"],
-        column_config=columns(),
-        height=min(35 * len(rows) + 40, 720),
-        alt="Recordings, one a row",
-    ).selection
-    if selection.cells:
-        st.switch_page("recording.py", query_params={"id": rows[selection.cells[0][0]].media.id})
-    chosen = [rows[index].media for index in selection.rows if index < len(rows)]
+    opened, selected = recordings(
+        [row_of(row, st.context.timezone, is_search=bool(query.text.strip())) for row in rows],
+        key=f"library_list_{shown}",
+    )
+    if opened:
+        to_words = {"q": opened["query"]} if opened["query"] else {}
+        st.switch_page("recording.py", query_params={"id": opened["id"]} | to_words)
+    chosen = [row.media for row in rows if row.media.id in selected]
     with actions:
         if chosen:
             bulk.show(store, chosen, facets.tags)
         else:
-            words = f"{count(total, 'recording')}. Click one to open it, or select several."
-            st.caption(words, width="content")
+            st.caption(f"{count(total, 'recording')}.", width="content")
             if st.button("Ask about these", icon=":material/question_answer:"):
                 about.ask(about.matching(store, query))
 
 
-def as_frame(rows: Sequence[Row], *, with_excerpts: bool) -> pd.DataFrame:
-    def when(time: datetime) -> datetime:
-        return local(time, st.context.timezone).replace(tzinfo=None)
-
-    frame = pd.DataFrame(
-        {
-            "Title": [in_cell(row.media.title) for row in rows],
-            "Found": [in_cell(excerpt(row)) for row in rows],
-            "Date": pd.to_datetime([when(row.media.created_at) for row in rows]),
-            "Length": [length(row.media.duration_s) for row in rows],
-            "Language": [language_name(row.media.language or "–") for row in rows],
-            "Topics": [list(map(in_cell, row.topics)) for row in rows],
-            "Sentiment": [SENTIMENT_WORDS[row.sentiment] if row.sentiment else "–" for row in rows],
-            "Tags": [list(map(in_cell, row.media.tags)) for row in rows],
-            "State": [STATE_WORDS[row.media.state] for row in rows],
-        }
+def row_of(row: Row, timezone: str | None, *, is_search: bool) -> Shown:
+    """Returns a row of the store as it is shown."""
+    media = row.media
+    excerpt = tuple(parts_of(row.excerpt)) if row.excerpt else ()
+    return Shown(
+        id=media.id,
+        title=media.title,
+        source=media.source_name if media.source_name != media.title else None,
+        date=day_and_time(media.created_at, timezone),
+        length="–" if media.duration_s is None else clock(media.duration_s),
+        language=language_name(media.language) if media.language else "–",
+        topics=row.topics,
+        sentiment=SENTIMENT_WORDS[row.sentiment] if row.sentiment else "–",
+        tags=media.tags,
+        state=STATE_WORDS[media.state],
+        is_done=media.state == "completed",
+        excerpt=excerpt if is_search else (),
+        query=next((text for text, is_hit in excerpt if is_hit), ""),
     )
-    return frame if with_excerpts else frame.drop(columns="Found")
 
 
-def length(duration_s: float | None) -> str:
-    return "–" if duration_s is None else clock(duration_s)
-
-
-def excerpt(row: Row) -> str:
-    return (row.excerpt or "in the title").replace(MARK_START, "»").replace(MARK_END, "«")
-
-
-def columns() -> dict[str, Any]:
-    config = st.column_config
-    return {
-        "Title": config.TextColumn(width="large"),
-        "Found": config.TextColumn(width="large", help="Where the words occur"),
-        "Date": config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
-        "Length": config.TextColumn(width="small"),
-        "Language": config.TextColumn(width="small"),
-        "Topics": config.ListColumn(width="medium"),
-        "Sentiment": config.TextColumn(width="small"),
-        "Tags": config.ListColumn(width="small"),
-        "State": config.TextColumn(width="small"),
-    }
+def parts_of(excerpt: str) -> Iterator[tuple[str, bool]]:
+    """Yields the parts of an excerpt, each with whether it is a hit."""
+    first, *rest = excerpt.split(MARK_START)
+    if first:
+        yield first, False
+    for part in rest:
+        hit, _, after = part.partition(MARK_END)
+        yield hit, True
+        if after:
+            yield after, False
 
 
 @st.fragment(run_every=_WATCH_S)

@@ -1,71 +1,43 @@
 """*Live*: shows text while the user speaks, and saves the recording in the library."""
 
 import time
-from datetime import UTC, datetime
 
 import streamlit as st
 
-from echostream_ui.api_client import Options
 from echostream_ui.components.recorder import recorder
 from echostream_ui.library.store import UNFINISHED, Analysis, Media
-from echostream_ui.live.session import Wanted
 from echostream_ui.pages import opening, speakers
 from echostream_ui.pages.session import current_store
 from echostream_ui.services import services
 from echostream_ui.words import wording
 from echostream_ui.words.languages import NAMES, language_name
 
-_RECORDER = "live_recorder"
 _POLL_S = 1.0
-
-
-def issue_ticket() -> None:
-    """Issues a ticket for the recording that begins now, with the page's current options."""
-    state = st.session_state
-    now = datetime.now(UTC)
-    name = f"Live, {wording.day_and_time(now, st.context.timezone)}"
-    options = Options(
-        language=state.live_language or None,
-        model=state.get("live_model"),
-        recorded_at=wording.local(now, st.context.timezone).date(),
-        **speakers.asked(state.get("live_speakers")),
-    )
-    wanted = Wanted(current_store(), name, state.live_title.strip() or None, options.as_json())
-    state.live_ticket = services().live_tickets.issue(wanted)
-    state.live_is_on = True
-    state.live_media_id = None
 
 
 def show_form() -> None:
     """Shows title, language, speakers and model, which cannot change during a recording."""
     state = st.session_state
-    if _RECORDER not in state:  # the user left the page, which ends a recording
-        state.live_is_on = False
+    is_on = state.setdefault("live_is_on", False)
     title, language, who = st.columns([3, 2, 2])
     title.text_input(
         "Title",
         key="live_title",
         placeholder="Taken from what is said",
-        disabled=state.live_is_on,
+        persist_state="session",
+        disabled=is_on,
     )
     language.selectbox(
         "Language spoken",
         ["", *sorted(NAMES, key=NAMES.__getitem__)],
         key="live_language",
         format_func=lambda code: language_name(code) if code else "Detect",
-        disabled=state.live_is_on,
+        persist_state="session",
+        disabled=is_on,
     )
-    speakers.ask(who, "live_speakers", disabled=state.live_is_on)
+    speakers.ask(who, "live_speakers", disabled=is_on)
     if len(offered := services().models) > 1:
-        st.selectbox("Model", offered, key="live_model", disabled=state.live_is_on)
-
-
-def show_recorder() -> None:
-    has_ended, media_id = recorder(_RECORDER, st.session_state.get("live_ticket"), issue_ticket)
-    if has_ended:
-        st.session_state.live_is_on = False
-        st.session_state.live_media_id = media_id
-        st.rerun()
+        st.selectbox("Model", offered, key="live_model", persist_state="session", disabled=is_on)
 
 
 def show_outcome(media_id: str) -> None:
@@ -87,11 +59,11 @@ def show_outcome(media_id: str) -> None:
 
 def show(media: Media) -> None:
     with st.container(border=True):
-        st.subheader(wording.plain(media.title), anchor=False)
+        st.header(wording.plain(media.title), anchor=False)
         if media.state in UNFINISHED:
             show_progress(media)
         elif media.state != "completed":
-            st.error(media.message or "This recording has no text.")
+            st.error(wording.sentences(media.message or "This recording has no text."))
         elif analysis := current_store().analysis(media.id):
             show_insights(analysis)
         if st.button("Open the recording", type="primary", icon=":material/open_in_new:"):
@@ -103,7 +75,7 @@ def show_progress(media: Media) -> None:
     if progress is None:
         return
     if progress.trouble:
-        st.warning(progress.trouble, icon=":material/hourglass_top:")
+        st.warning(wording.sentences(progress.trouble), icon=":material/hourglass_top:")
     else:
         st.markdown(f":material/hourglass_top: {wording.progress(progress, time.time())}")
 
@@ -122,6 +94,6 @@ def show_insights(analysis: Analysis) -> None:
 opening.follow()
 st.title("Live", anchor=False)
 show_form()
-show_recorder()
+recorder("live_recorder")
 if media_id := st.session_state.get("live_media_id"):
     show_outcome(media_id)

@@ -1,17 +1,30 @@
 """One recording: its audio, transcript and insights."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
-from echostream_ui.components.player import player
+from echostream_ui.components.player import Sound, Start, player
 from echostream_ui.library.store import UNFINISHED, Analysis, Json, Media, Store, StoreError
+from echostream_ui.library.timed_words import timed_words
 from echostream_ui.library.transcript import Line, edited, lines_of
 from echostream_ui.pages.session import current_store
-from echostream_ui.recording import cautions, header, insights, states
-from echostream_ui.recording.audio import audio_of, copy_is_made
+from echostream_ui.recording import cautions, header, insights, states, talk_time
+from echostream_ui.recording.audio import copy_is_made, sound_of
 from echostream_ui.recording.told import told
 from echostream_ui.words.problems import words
+
+# The insights stay in view beside a long transcript; on a phone they come after it.
+_STYLE = """<style>
+@media (min-width: 641px) {
+  [data-testid=stLayoutWrapper]:has(> .st-key-panel) { position: sticky; top: 4rem; }
+  .st-key-panel { max-height: calc(100vh - 5rem); overflow-y: auto; scrollbar-width: thin; }
+}
+[data-testid=stTabs] { scroll-margin-top: 4.5rem; }
+</style>"""
+_NUMBER = re.compile(r"\d{1,7}(\.\d{1,3})?")
 
 
 @told
@@ -21,57 +34,66 @@ def main() -> None:
     if media is None:
         states.missing()
         return
+    st.set_page_config(page_title=f"{media.title} · EchoStream")
     if media.state in UNFINISHED:
         states.under_way(store, media)
         return
     analysis = store.analysis(media.id)
     if media.state != "completed" or analysis is None or analysis.response is None:
-        states.ended(store, media)
         header.show(store, media, None)
+        states.ended(store, media)
         return
     lines = lines_of(analysis.response or {}, analysis.edits, analysis.speakers)
-    header.show(store, media, analysis, lines)
+    header.show(store, media, analysis)
     _completed(store, media, analysis, lines)
 
 
 def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[Line]) -> None:
+    st.html(_STYLE)
     left, right = st.columns([3, 2], gap="medium")
-    with left:
-        audio = audio_of(store, media)
-        if audio.needs_copy:
-            copy_is_made(media, audio.needs_copy)
+    with left, st.container(key="transcript"):
+        sound = sound_of(store, media)
+        if isinstance(sound, Path):
+            copy_is_made(media, sound)
+            sound = Sound(None, None, "")
         if not lines:
             st.info("No speech was found in this recording.", icon=":material/voice_over_off:")
         key = f"player-{media.id}"
         player(
+            media.id,
             lines,
+            timed_words(analysis.response or {}, lines),
             key=key,
-            audio=audio.url,
-            notice=audio.notice,
-            unplayable=audio.unplayable,
+            sound=sound,
             start=_start(),
             reply=st.session_state.get(f"{key}-reply"),
             on_edit=lambda change: _edit(store, media.id, f"{key}-reply", change),
         )
         cautions.show(analysis.response or {}, lines, key=f"cautions-{media.id}")
-    with right:
+    with right, st.container(key="panel"):
+        talk_time.show(analysis.response or {}, analysis.speakers, lines)
         insights.show(store, media, analysis, {line.id: line for line in lines})
 
 
-def _start() -> int | None:
-    """Returns the line that the page was opened for."""
-    line = st.query_params.get("line", "")
-    return int(line) if line.isdecimal() else None
+def _start() -> Start:
+    """Returns what the page was opened for: `?line=4`, or `?t=192&q=price`."""
+    line, at = st.query_params.get("line", ""), st.query_params.get("t", "")
+    return Start(
+        int(line) if line.isdecimal() else None,
+        float(at) if _NUMBER.fullmatch(at) else None,
+        st.query_params.get("q", ""),
+    )
 
 
 def _edit(store: Store, media_id: str, reply: str, change: Json) -> None:
-    """Saves a line's text. The next run tells the player whether that worked."""
+    """Saves lines' texts. The next run tells the player whether that worked."""
     error: str | None = None
     try:
         analysis = store.analysis(media_id)
         if analysis is None or analysis.response is None:
             raise StoreError("The recording has been deleted meanwhile.")
-        edits = edited(analysis.response, analysis.edits, change["id"], change["text"])
+        changes = {each["id"]: each["text"] for each in change["changes"]}
+        edits = edited(analysis.response, analysis.edits, changes)
         store.update_analysis(media_id, edits=edits)
     except StoreError as problem:
         error = words(problem)

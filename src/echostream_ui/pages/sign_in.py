@@ -10,7 +10,7 @@ from echostream_ui.library.supabase.store import SupabaseStore
 from echostream_ui.pages.session import sign_in
 from echostream_ui.services import services
 from echostream_ui.words.problems import words
-from echostream_ui.words.wording import plain
+from echostream_ui.words.wording import plain, sentences
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def send_link(accounts: Accounts, email: str) -> None:
 
 
 def choose_password(accounts: Accounts) -> None:
-    st.subheader("Choose a new password", anchor=False)
+    st.header("Choose a new password", anchor=False)
     with st.form("new_password", border=False):
         password = st.text_input("New password", type="password", autocomplete="new-password")
         if st.form_submit_button("Save", type="primary"):
@@ -90,7 +90,7 @@ def attempt(work: Callable[[], None]) -> None:
     try:
         work()
     except StoreError as error:
-        st.error(words(error))
+        st.error(sentences(words(error)))
 
 
 main()

@@ -10,7 +10,7 @@ from echostream_ui.library.store import Json, Store
 from echostream_ui.services import services
 from echostream_ui.words.makers import answered_by
 from echostream_ui.words.problems import words
-from echostream_ui.words.wording import plain
+from echostream_ui.words.wording import plain, sentences
 
 _LOOK_S = 0.5
 _MOST_ANSWERS = 20
@@ -79,7 +79,7 @@ def _unfinished(now: Answer) -> None:
 
 def _finished(found: Answer, recordings: int, key: str, open_at: OpenAt | None) -> None:
     if found.error is not None:
-        st.error(words(found.error), icon=":material/error:")
+        st.error(sentences(words(found.error)), icon=":material/error:")
         return
     if not found.passages:
         subject = "This recording does" if recordings == 1 else "These recordings do"

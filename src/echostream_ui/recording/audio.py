@@ -1,46 +1,42 @@
 """The source of a recording's audio for the player, and the copy that browsers can play."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
+from echostream_ui.components.player import Sound
 from echostream_ui.library import playable
 from echostream_ui.library.store import Media, Store
 from echostream_ui.services import services
 from echostream_ui.words.problems import words
+from echostream_ui.words.wording import sentences
 
 _LOOK_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Audio:
-    """`url` may be relative to the page's. `notice` says why there is no audio. If `needs_copy` is
-    set, a playable copy of that file must be made first."""
-
-    url: str | None = None
-    notice: str | None = None
-    needs_copy: Path | None = None
-    unplayable: str = "This browser cannot play the recording. Try another browser."
+_UNPLAYABLE = "This browser cannot play the recording. Try another browser."
+_MOVED = (
+    "The recording cannot be played from its address: it may have moved, or its site does not let"
+    " other pages play it."
+)
 
 
-def audio_of(store: Store, media: Media) -> Audio:
+def sound_of(store: Store, media: Media) -> Sound | Path:
+    """Returns what the player plays, or the file of which a playable copy must be made first."""
     found = store.audio(media.id)
     if isinstance(found, Path):
         if playable.needs_copy(found, media.source):
-            return Audio(needs_copy=found)
+            return found
+        played = playable.served(found)
         # The copy has its own URL, so that no browser uses the original from its cache.
-        version = "?copy" if playable.copy_of(found).exists() else ""
-        return Audio(f"audio/{media.id}{version}")
+        version = "?copy" if played != found else ""
+        is_video = (playable.media_type_of(played) or "").startswith("video/")
+        return Sound(f"audio/{media.id}{version}", None, _UNPLAYABLE, is_video)
     if found is not None:
-        return Audio(found)
+        return Sound(found, None, _UNPLAYABLE)
     if media.source == "url":
-        return Audio(
-            media.source_name,
-            unplayable="The recording cannot be played from its address: it may have moved, or its"
-            " site does not let other pages play it.",
-        )
-    return Audio(notice="No audio was kept for this recording.")
+        return Sound(media.source_name, None, _MOVED)
+    return Sound(None, "No audio was kept for this recording.", _UNPLAYABLE)
 
 
 def name_of(media_id: str) -> str:
@@ -59,7 +55,7 @@ def copy_is_made(media: Media, path: Path) -> None:
         st.fragment(_wait, run_every=_LOOK_S)(name)
         return
     st.warning(
-        f"The recording cannot be played here. {st.session_state[problem]}",
+        f"The recording cannot be played here. {sentences(st.session_state[problem])}",
         icon=":material/volume_off:",
     )
     if st.button("Try again", key="copy-again"):

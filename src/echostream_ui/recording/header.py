@@ -10,8 +10,7 @@ from echostream.exports import CueOptions
 from echostream_ui import documents
 from echostream_ui.library.names import changes, renamed_owner, speakers_of
 from echostream_ui.library.store import Analysis, Json, Media, Store, StoreError
-from echostream_ui.library.transcript import Line
-from echostream_ui.recording import talk_time
+from echostream_ui.recording import tag_choice
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording
@@ -20,28 +19,35 @@ from echostream_ui.words.languages import language_name
 _FIRST_WORDS_CHARS = 80
 
 
-def show(store: Store, media: Media, analysis: Analysis | None, lines: Sequence[Line] = ()) -> None:
-    """Shows title, facts, tags and actions. What needs a transcript, whose lines are given then, is
-    shown if `analysis` is."""
+def show(store: Store, media: Media, analysis: Analysis | None) -> None:
+    """Shows title, facts, tags and actions. What needs a transcript is shown if `analysis` is
+    given.
+
+    The page has the same elements whatever there is to show: if one came or went, Streamlit would
+    put the player on the page anew.
+    """
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container():
+            st.title(wording.plain(media.title), anchor=False)
+        with st.container(horizontal=True, width="content", gap="small"):
+            _actions(store, media, analysis)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        facts = " · ".join(_facts(media, analysis.response if analysis else None))
+        st.caption(wording.plain(facts), width="content")
+        for tag in media.tags:
+            st.badge(wording.in_badge(tag), color="gray", icon=":material/label:")
+
+
+def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
     if analysis is not None:
-        st.title(wording.plain(media.title), anchor=False)
-    st.caption(wording.plain(" · ".join(_facts(media, analysis.response if analysis else None))))
-    if analysis is not None:
-        talk_time.show(analysis.response or {}, analysis.speakers, lines)
-    if media.tags:
-        with st.container(horizontal=True, gap="small"):
-            for tag in media.tags:
-                st.badge(wording.plain(tag), color="gray", icon=":material/label:")
-    with st.container(horizontal=True):
-        if analysis is not None:
-            _exports(media, analysis)
-        if st.button("Edit details", icon=":material/edit:"):
-            _edit_details(store, media)
-        speakers = speakers_of(analysis.response) if analysis else []
-        if analysis and speakers and st.button("Name speakers", icon=":material/group:"):
-            _name_speakers(store, analysis, speakers)
-        if st.button("Delete", icon=":material/delete:"):
-            _delete(store, media)
+        _exports(media, analysis)
+    if st.button("Edit details", icon=":material/edit:"):
+        _edit_details(store, media)
+    speakers = speakers_of(analysis.response) if analysis else []
+    if analysis and speakers and st.button("Name speakers", icon=":material/group:"):
+        _name_speakers(store, analysis, speakers)
+    if st.button("Delete", icon=":material/delete:"):
+        _delete(store, media)
 
 
 def _facts(media: Media, response: Json | None) -> list[str]:
@@ -79,45 +85,48 @@ def _exports(media: Media, analysis: Analysis) -> None:
             )
 
 
-@st.dialog("Edit details")
+# A click beside a dialog must not lose what was typed in it: only its buttons close it.
+@st.dialog("Edit details", dismissible=False)
 @told
 def _edit_details(store: Store, media: Media) -> None:
     known = store.facets().tags
     with st.form("details", border=False):
         title = st.text_input("Title", media.title, max_chars=300)
-        tags = st.multiselect(
-            "Tags",
-            list(dict.fromkeys([*media.tags, *known])),
-            list(media.tags),
-            accept_new_options=True,
-            placeholder="Choose tags or type new ones",
-        )
-        if not st.form_submit_button("Save", type="primary"):
+        tags = tag_choice.ask("Tags", media.tags, known, key=f"tags-{media.id}")
+        if not _is_saved():
             return
     title = " ".join(title.split())
     if not title:
         st.error("A recording needs a title.")
         return
-    kept = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
-    store.update_media(media.id, title=title, tags=kept)
+    store.update_media(media.id, title=title, tags=tags)
     st.rerun()
 
 
-@st.dialog("Name speakers")
+def _is_saved() -> bool:
+    """Shows a form's buttons; returns whether it is to be saved. *Cancel* closes the dialog."""
+    with st.container(horizontal=True):
+        is_saved = st.form_submit_button("Save", type="primary")
+        if st.form_submit_button("Cancel"):
+            st.rerun()
+    return is_saved
+
+
+@st.dialog("Name speakers", dismissible=False)
 @told
 def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) -> None:
     st.write("Leave a name empty to restore the recognised one.")
     with st.form("speakers", border=False):
         names = {
             speaker: st.text_input(
-                speaker,
+                wording.plain(speaker),
                 analysis.speakers.get(speaker, ""),
                 max_chars=100,
                 placeholder=_first_words(analysis, speaker),
             )
             for speaker in speakers
         }
-        if not st.form_submit_button("Save", type="primary"):
+        if not _is_saved():
             return
     kept = {speaker: " ".join(name.split()) for speaker, name in names.items() if name.strip()}
     _keep_names(store, analysis.media_id, kept)

@@ -13,7 +13,7 @@ from echostream_ui.recording import ask, making
 from echostream_ui.recording.sentiment_chart import SELECTION, bars_of, chart_of, described
 from echostream_ui.recording.told import told
 from echostream_ui.words.problems import words
-from echostream_ui.words.wording import SENTIMENT_WORDS, iso_day, plain
+from echostream_ui.words.wording import SENTIMENT_WORDS, in_badge, iso_day, plain, sentences
 
 _TABS = ("Summary", "Action items", "Sentiment", "Ask")
 _TABS_WITHOUT_INSIGHTS = ("Insights", "Ask")
@@ -62,7 +62,7 @@ def _summary(insights: Json, lines: Mapping[int, Line]) -> None:
     if insights.get("topics"):
         with st.container(horizontal=True, gap="small"):
             for topic in insights["topics"]:
-                st.badge(plain(topic), color="blue")
+                st.badge(in_badge(topic), color="blue")
     for name, heading in _LISTS:
         _statements(heading, details.get(name) or (), lines, key=f"points-{name}")
     for section in details.get("sections") or ():
@@ -74,7 +74,7 @@ def _statements(
     heading: str, found: Sequence[Json], lines: Mapping[int, Line], *, key: str
 ) -> None:
     if found:
-        st.subheader(plain(heading), anchor=False)
+        st.header(plain(heading), anchor=False)
         statements = [(point["text"], point.get("evidence", ())) for point in found]
         points(heading, statements, lines, key=key)
 
@@ -86,7 +86,7 @@ def _action_items(store: Store, media_id: str, lines: Mapping[int, Line]) -> Non
     analysis = store.analysis(media_id)
     items = analysis.action_items if analysis else ()
     if problem := st.session_state.pop("item-problem", None):
-        st.error(problem)
+        st.error(sentences(problem))
     if items:
         done = sum(item.done for item in items)
         st.caption(f"{done} of {len(items)} done")
@@ -119,7 +119,7 @@ def _action_item(
         with st.container(horizontal=True, gap="small"):
             for field, label in (("owner", "Owner"), ("due", "Due")):
                 st.text_input(
-                    f"{label}: {text}",
+                    plain(f"{label}: {text}"),
                     getattr(item, field) or "",
                     key=names[field],
                     placeholder=label,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from echostream_ui.api_client import ApiClient
 from echostream_ui.library.store import Analysis, Json, Store, StoreError
-from echostream_ui.library.transcript import merged_items, segments_of
+from echostream_ui.library.transcript import merged_items, segments_of, title_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,14 @@ async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted
             media_id, insights=insights, action_items=items, request=request
         )
     )
+    await asyncio.to_thread(_name, store, media_id, title_of(insights))
+
+
+def _name(store: Store, media_id: str, title: str | None) -> None:
+    """Gives a recording its first title; one that somebody or a model gave it stays."""
+    media = store.media(media_id)
+    if title and media is not None and media.title == media.source_name:
+        store.update_media(media_id, title=title)
 
 
 async def _analysis(store: Store, media_id: str) -> Analysis:

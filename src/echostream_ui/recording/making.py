@@ -10,7 +10,7 @@ from echostream_ui.recording.insights_again import Wanted, make_again, name_of
 from echostream_ui.services import services
 from echostream_ui.words.makers import lacking, made_by
 from echostream_ui.words.problems import words
-from echostream_ui.words.wording import plain
+from echostream_ui.words.wording import plain, sentences
 
 _LOOK_S = 1.0
 
@@ -44,9 +44,9 @@ def _again(store: Store, analysis: Analysis) -> None:
         st.status("Generating insights from the current text…", state="running")
         return
     if st.session_state.get(problem):
-        st.error(st.session_state[problem], icon=":material/error:")
+        st.error(sentences(st.session_state[problem]), icon=":material/error:")
     wanted = template_choice.ask(*st.columns(2), _before(analysis), key=f"again-{media_id}")
-    label = "Make insights again" if analysis.insights else "Make insights"
+    label = "Generate insights again" if analysis.insights else "Generate insights"
     help_text = "From the text with your edits and names."
     if st.button(label, icon=":material/auto_awesome:", help=help_text):
         st.session_state.pop(problem, None)

@@ -46,7 +46,7 @@ def _progress(store: Store, media_id: str) -> None:
     else:
         st.status(label, state="running")
     if now is not None and now.trouble:
-        st.warning(now.trouble, icon=":material/hourglass_top:")
+        st.warning(wording.sentences(now.trouble), icon=":material/hourglass_top:")
     st.caption("You can leave this page; the work goes on.")
     if now is not None and now.text:
         with st.container(border=True):
@@ -55,11 +55,10 @@ def _progress(store: Store, media_id: str) -> None:
 
 
 def ended(store: Store, media: Media) -> None:
-    """Shows a recording that failed or was cancelled."""
-    st.title(plain(media.title), anchor=False)
+    """Shows why a recording failed, or that it was cancelled."""
     if media.state == "failed":
         message = media.message or "The recording could not be transcribed."
-        st.error(message, icon=":material/error:")
+        st.error(wording.sentences(message), icon=":material/error:")
         label = "Try again"
     else:
         st.info("This recording was cancelled before it was transcribed.", icon=":material/block:")

@@ -8,6 +8,7 @@ import streamlit as st
 
 from echostream_ui.library.store import StoreError
 from echostream_ui.words.problems import words
+from echostream_ui.words.wording import sentences
 
 P = ParamSpec("P")
 
@@ -20,6 +21,6 @@ def told(part: Callable[P, None]) -> Callable[P, None]:
         try:
             part(*args, **kwargs)
         except StoreError as error:
-            st.error(words(error), icon=":material/error:")
+            st.error(sentences(words(error)), icon=":material/error:")
 
     return shown

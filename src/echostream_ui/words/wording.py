@@ -17,7 +17,9 @@ STATE_WORDS: dict[State, str] = {
 STAGE_WORDS: dict[Stage, str] = {
     "waiting": "Waiting for its turn",
     "uploading": "Uploading",
-    "queued": "In the queue",
+    "queued": "Waiting for its turn",
+    "fetching": "Fetching the file",
+    "decoding": "Reading the file",
     "transcribing": "Transcribing",
     "diarizing": "Telling the speakers apart",
     "analysing": "Generating insights",
@@ -25,7 +27,7 @@ STAGE_WORDS: dict[Stage, str] = {
 }
 SOURCE_WORDS: dict[Source, str] = {
     "file": "Uploaded file",
-    "url": "Web address",
+    "url": "Link",
     "microphone": "Microphone",
     "live": "Live recording",
 }
@@ -107,6 +109,8 @@ def progress(now: Progress | None, time_s: float) -> str:
     if now.share is not None:
         said = f"{said}, {now.share:.0%}"
         return said if now.left_s is None else f"{said}, {left(now.left_s)}"
+    if now.ahead is not None:
+        return f"{said}, {now.ahead} before it" if now.ahead else f"{said}, next in line"
     return f"{said}, {clock(time_s - now.since)} so far" if now.stage == "transcribing" else said
 
 
@@ -146,6 +150,22 @@ def plain(text: str) -> str:
     one_line = " ".join(text.split())
     inline = re.sub(r"([\\`*_\[\]<>$~]|:(?=[^\W\d])|&(?=#?\w+;)|(?<=-)-)", r"\\\1", one_line)
     return re.sub(r"^(\d*)([#+\-=.)])(?= |$)", r"\1\\\2", inline)
+
+
+def in_badge(text: str) -> str:
+    """The same for `st.badge`, which escapes brackets itself."""
+    return plain(text).replace("\\[", "[").replace("\\]", "]")
+
+
+def sentences(text: str) -> str:
+    """Returns sentences, such as an error's, escaped for Markdown. They may quote anything that
+    strangers wrote; what they have in backticks stays code, which is shown as it is too."""
+    parts = re.split(r"(`[^`\n]+`)", text)
+    # A space at a part's end would be lost.
+    return "".join(
+        part if place % 2 else "".join(plain(each) or each for each in re.split(r"(\s+)", part))
+        for place, part in enumerate(parts)
+    )
 
 
 def local(moment: datetime, timezone: str | None) -> datetime:

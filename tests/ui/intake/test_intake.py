@@ -80,22 +80,39 @@ async def test_an_address_is_sent_as_it_is(start, store):
     assert store.media(media_id).state == "completed"
 
 
+async def test_without_a_queue_the_progress_and_the_line_are_told_too(start, store):
+    intake = start(api := ScriptedApi())
+    api.news = [job_at("transcribing", 80, 12, "We talked")]
+    first = await add(intake, store)
+    await api.at_work.wait()
+    now = intake.progress(first)
+    assert (now.stage, now.share, now.left_s, now.text) == ("transcribing", 0.8, 12, "We talked")
+
+    api.news = [job_at("waiting", 0, None, "")]
+    others = [await add(intake, store) for _ in range(3)]  # of which the API gets one
+    await until(lambda: len(api.seen) == 2)
+    assert [intake.progress(one).stage for one in others] == ["queued", "waiting", "waiting"]
+    assert [intake.progress(one).ahead for one in others] == [0, 1, 2]
+
+
 async def test_a_queue_is_used_and_followed(start, store):
     intake = start(api := ScriptedApi({"jobId": "job_1"}, has_queue=True))
     api.jobs = [
-        {"state": "waiting", "progress": 0},
+        {"state": "waiting", "progress": 0, "ahead": 3},
         {"state": "active", "progress": 40},  # as older APIs say it
         gone(),
         job_at("transcribing", 80, 12, "We talked"),
         job_at("analysing", 90, None, "We talked about"),
         {"state": "completed", "progress": 100, "result": ANSWER},
     ]
-    seen, media_id = [], ""  # the first poll may come before its id
-    api.on_poll = lambda: seen.append(intake.progress(media_id))
+    seen = []
+    # It may ask before `add` has returned.
+    api.on_poll = lambda: seen.append(intake.progress(store.unfinished()[0].id))
     media_id = await add(intake, store)
     await ended(intake, media_id)
     assert store.media(media_id).state == "completed"
     told = [(now.stage, now.share, now.left_s, now.text) for now in seen[1:]]
+    assert seen[1].ahead == 3
     assert told == [
         ("queued", None, None, ""),
         ("transcribing", 0.4, None, ""),

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from echostream_ui.library.store import MARK_END, MARK_START, Query
-from recordings import MONDAY, fill, found, ids, media
+from recordings import MONDAY, answer, fill, found, ids, media
 
 
 @pytest.fixture
@@ -167,3 +167,15 @@ def test_text_that_no_database_takes_does_no_harm(store):
     store.update_analysis("m1", edits={0: "\ud83d"}, speakers={"a": "\x00"})
     fill(store, "m2", "nul \x00 and half \ud83d of it", topics=("\x00",))
     assert set(found(store, "half")) == {"m1", "m2"}
+
+
+def test_a_recording_with_a_title_is_found_by_its_source_too(store):
+    address = "https://example.com/talks/Interview_07.m4a"
+    store.add(media("named", source_name=address), {})
+    store.update_media("named", title="A talk with Ada")
+    store.complete("named", answer("Good morning."))
+    for text in ("interview", "interview 07 ada", "m4a", "interview morning"):
+        assert found(store, text) == ["named"]
+    assert store.search(Query("interview")).rows[0].excerpt is None
+    store.update_analysis("named", edits={0: "Good evening."})
+    assert found(store, "interview evening") == ["named"]

@@ -1,11 +1,14 @@
 """What every store does, be it SQLite or Supabase."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import httpx2 as httpx
 import pytest
 
+from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.library.store import (
     ActionItem,
     Page,
@@ -130,6 +133,43 @@ def test_a_title_of_the_users_own_stays(store):
     assert store.media("m1").title == "Mine"
 
 
+def test_only_a_language_model_gives_a_file_another_title(store):
+    for media_id, provider in (("offline", "extractive"), ("model", "local")):
+        store.add(media(media_id), {})
+        made = answer(title="Suggested")
+        made["insights"]["details"]["meta"] = {"provider": provider}
+        store.complete(media_id, made)
+    assert store.media("offline").title == "talk.mp3"
+    assert store.media("model").title == "Suggested"
+
+
+def test_a_local_library_of_before_is_brought_up_to_date(tmp_path):
+    folder = tmp_path / "library"
+    with closing(SqliteStore(folder)) as store:
+        store.add(media("m1", source_name="Interview_07.m4a"), {"n": 1})
+        store.complete("m1", answer("one", items=("Write",)))
+        store.update_analysis("m1", edits={0: "two"}, speakers={"A": "Ada"})
+        before = (store.media("m1"), store.analysis("m1"))
+    with closing(sqlite3.connect(folder / "library.db", isolation_level=None)) as db:
+        db.executescript(
+            """BEGIN;
+            ALTER TABLE search RENAME TO newer;
+            CREATE VIRTUAL TABLE search USING fts5 (
+              title, text, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3'
+            );
+            INSERT INTO search (rowid, title, text) SELECT rowid, title, text FROM newer;
+            DROP TABLE newer;
+            PRAGMA user_version = 1;
+            COMMIT;"""
+        )
+    with ThreadPoolExecutor(2) as pool:  # as two processes that start together
+        stores = list(pool.map(lambda _: SqliteStore(folder), range(2)))
+    for store in stores:
+        assert (store.media("m1"), store.analysis("m1")) == before
+        assert found(store, "interview two") == found(store, "talk") == ["m1"]
+        store.close()
+
+
 def test_a_failed_recording_that_completes_has_no_error_left(store):
     store.add(media(state="failed", error="x", message="y", job_id="j"), {})
     store.complete("m1", answer())
@@ -188,10 +228,11 @@ def test_edited_text_is_found_and_the_old_is_not(store):
 
 
 def test_a_new_title_is_found_and_the_old_is_not(store):
-    fill(store, "m1", name="alpha.mp3")
-    store.update_media("m1", title="beta")
+    fill(store, "m1")
+    for title in ("alpha", "beta"):
+        store.update_media("m1", title=title)
+        assert found(store, title) == ["m1"]
     assert found(store, "alpha") == []
-    assert found(store, "beta") == ["m1"]
 
 
 def test_tags_are_added_and_removed_in_order(store):

@@ -103,6 +103,23 @@ def test_migrations_that_have_not_run_are_told(postgres):
     assert "library/supabase/migrations" in error.advice
 
 
+def test_a_project_of_before_is_brought_up_to_date(project, library):
+    fill(library, "m1", "word", name="Interview_07.m4a")
+    library.update_media("m1", title="Mine")
+    library.update_analysis("m1", edits={0: "another"})
+    before = (library.media("m1"), library.analysis("m1"))
+    project.rows("alter table public.media drop column document")
+    project.rows(
+        "alter table public.media add column document tsvector"
+        " generated always as (public.library_document(title, transcript)) stored",
+    )
+    assert library.search(Query("interview")).total == 0
+    for _ in range(2):  # running them again changes nothing
+        project.migrate()
+        assert library.search(Query("interview mine another")).total == 1
+    assert (library.media("m1"), library.analysis("m1")) == before
+
+
 def test_migrations_do_in_a_project_that_grants_nothing_by_itself(postgres):
     with supabase_project(postgres, "strict", "bare") as project:
         for kind in ("tables", "functions"):

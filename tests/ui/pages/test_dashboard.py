@@ -24,7 +24,7 @@ def test_each_question_has_its_chart(seeded: Site, page: Page) -> None:
     questions = (
         "How much was recorded?",
         "What was talked about?",
-        "In which mood?",
+        "How did it sound?",
         "In which languages?",
     )
     for question in questions:

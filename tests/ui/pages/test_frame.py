@@ -34,6 +34,7 @@ def test_nothing_is_asked_of_other_hosts(frontend: Site, page: Page) -> None:
     ):
         page.get_by_role("link", name=link, exact=True).click()
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+        expect(page).to_have_title(f"{link} · EchoStream")
     page.goto(f"{frontend.url}/recording")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     ours = (frontend.url, frontend.url.replace("http", "ws", 1), "data:", "blob:")

@@ -193,22 +193,33 @@ window.WebSocket = class extends WebSocket {
 """
 
 
-def test_a_connection_that_breaks_and_a_page_that_is_left(protected: Site, tmp_path: Path) -> None:
+def test_a_connection_that_breaks_while_other_pages_are_shown(
+    protected: Site, tmp_path: Path
+) -> None:
     with hearing(SURVEY, tmp_path) as browser:
         page = browser.new_page()
         page.add_init_script(_KEEP_SOCKETS)
         live = LivePage(page, protected)
         page.get_by_label("Title").fill("Survey *talk*")
         live.start_button.click()
-        live.wait_for("complete")
-        before = live.confirmed.inner_text()
+        live.wait_for("survey")
+        page.get_by_role("link", name="Library").click()
+        bar = page.get_by_role("region", name="Recording", exact=True)
+        expect(bar.get_by_role("status")).to_have_text("The recording goes on.")
         page.evaluate("window.sockets[0].close(3000)")
+        page.get_by_role("link", name="Add").click()
+        bar.get_by_role("button", name="Show the text").click()
         live.wait_for("ready")
+        expect(bar).to_be_hidden()
         live.wait_for_end(SURVEY)
         assert page.evaluate("window.sockets.length") == 2
-        assert live.confirmed.inner_text().startswith(before)
+        expect(page.get_by_label("Title")).to_have_value("Survey *talk*")
         page.get_by_role("link", name="Library").click()
+        bar.get_by_role("button", name="Stop").click()
+        bar.get_by_role("button", name="Open the recording").click()
+        page.wait_for_url("**/recording?id=*")
         media, text = kept(protected.library)
+        assert parse_qs(urlsplit(page.url).query)["id"] == [media.id]
     assert_says(text, SURVEY)
     assert media.title == "Survey *talk*"
 

@@ -56,13 +56,17 @@ def expect_playing_from(page: Page, start_s: float) -> None:
     """It plays, and is at that place or a few seconds later."""
     page.wait_for_function(
         """start => {
-            const hosts = [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')];
-            const audio = hosts.map(host => host.shadowRoot.querySelector('audio')).find(Boolean);
+            const audio = document.querySelector('audio');
             const at = audio.currentTime;
             return !audio.paused && at > start && at < start + 6;
         }""",
         arg=start_s,
     )
+
+
+def sound(page: Page, wanted: str) -> Any:
+    """Something of the element that plays."""
+    return page.locator("audio").evaluate(f"audio => audio.{wanted}")
 
 
 def analysis_of(store: SqliteStore, media_id: str) -> Analysis:
@@ -82,6 +86,82 @@ def test_a_line_plays_from_there_and_is_marked(
     # It goes on by itself, and so does the mark.
     expect(line(page, 5).locator(".line")).to_have_attribute("aria-current", "true")
     expect(page.locator("[aria-current=true]")).to_have_count(1)
+    first = line(page, 0).bounding_box()
+    assert first is not None
+    assert first["y"] < 0.4 * 900
+
+
+def test_a_word_plays_from_there_and_is_marked(
+    page: Page, opened: Open, answer: dict[str, Any]
+) -> None:
+    opened()
+    words = answer["segments"][3]["words"]
+    line(page, 3).locator(".word").nth(2).click()
+    expect_playing_from(page, words[2]["start"] - 0.1)
+    assert sound(page, "currentTime") < words[-1]["end"] + 5
+    page.keyboard.press("k")
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    page.locator("audio").evaluate(
+        "(audio, time) => { audio.currentTime = time; }", words[3]["start"] + 0.01
+    )
+    expect(page.locator(".said")).to_have_text(words[3]["word"])
+
+
+def test_keys_and_buttons_play_seek_and_change_the_speed(
+    page: Page, opened: Open, answer: dict[str, Any]
+) -> None:
+    media_id = opened()
+    line(page, 0).locator(".line").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.keyboard.press("Space")  # it pauses, and does not begin again
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    page.locator("audio").evaluate("audio => { audio.currentTime = 20; }")
+    for key, time_s in (("ArrowRight", 25), ("ArrowLeft", 20), ("l", 35), ("j", 20)):
+        page.keyboard.press(key)
+        assert sound(page, "currentTime") == pytest.approx(time_s)
+    page.get_by_role("button", name="Forward 15 seconds").click()
+    assert sound(page, "currentTime") == pytest.approx(35)
+    page.get_by_role("combobox", name="Speed").select_option("1.5")
+    assert sound(page, "playbackRate") == 1.5
+    page.get_by_role("searchbox", name="Find in the transcript").press_sequentially("j k")
+    assert sound(page, "paused")
+    assert sound(page, "currentTime") == pytest.approx(35)
+
+    page.reload()  # this browser knows the speed and the place
+    expect(page.get_by_role("timer", name="Now")).to_have_text("0:35")
+    assert sound(page, "playbackRate") == 1.5
+    word = answer["segments"][4]["words"][0]["word"].strip(".,")
+    page.goto(f"{page.url.split('?')[0]}?id={media_id}&t=19.5&q={word}")
+    expect(page.get_by_role("timer", name="Now")).to_have_text("0:19")
+    expect(page.locator("mark.here")).to_have_text(re.compile(word, re.I))
+
+
+def test_silence_is_skipped(page: Page, opened: Open, answer: dict[str, Any]) -> None:
+    first, *_, last = answer["segments"]
+    opened(answer | {"segments": [first, last]})
+    page.get_by_role("button", name="Skip silence").click()
+    line(page, 0).locator(".line").click()
+    expect_playing_from(page, last["start"] - 0.5)
+
+
+def test_all_that_is_found_is_replaced_and_undone(
+    page: Page, opened: Open, store: SqliteStore, answer: dict[str, Any]
+) -> None:
+    media_id = opened()
+    page.get_by_role("searchbox", name="Find in the transcript").fill("audit")
+    count = int(page.locator(".count").filter(has_text="of").inner_text().split()[-1])
+    page.get_by_role("button", name="Replace", exact=True).first.click()
+    page.get_by_role("textbox", name="Replace with").fill("<i>check</i>")
+    page.get_by_role("button", name="Replace all").click()
+    expect(page.locator(".count")).to_have_text("No match")
+    texts = " ".join(analysis_of(store, media_id).edits.values())
+    assert texts.count("<i>check</i>") == count
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".count")).to_have_text(f"1 of {count}")
+    assert analysis_of(store, media_id).edits == {}
+    page.get_by_role("textbox", name="Replace with").press("Enter")
+    expect(page.locator(".count")).to_have_text(f"1 of {count - 1}")
 
 
 def test_the_keyboard_moves_and_plays(page: Page, opened: Open, answer: dict[str, Any]) -> None:
@@ -147,21 +227,41 @@ def test_an_edit_is_kept_beside_the_original(
 
 
 def test_playing_and_what_is_typed_survive_what_happens_elsewhere(
-    page: Page, opened: Open, answer: dict[str, Any]
+    page: Page, opened: Open, store: SqliteStore, answer: dict[str, Any]
 ) -> None:
-    opened()
+    media_id = opened()
     line(page, 2).locator(".line").click()
     expect_playing_from(page, answer["segments"][2]["start"])
+    page.locator("audio").evaluate("audio => { audio.isTheSame = true; }")
     line(page, 0).get_by_role("button", name=re.compile("Edit the text")).click()
     page.locator("textarea").fill("half of a")
     page.get_by_role("button", name="Edit details").click()
-    page.get_by_label("Title").fill("Another *title*")
-    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Title").fill("Another *title*")
+    dialog.get_by_label("New tags").fill("first, of *all*")
+    page.mouse.click(5, 890)  # beside the dialog: nothing is lost
+    dialog.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Another *title*")).to_be_visible()
+    expect(page.get_by_text("of *all*")).to_be_visible()
     expect(page.locator("textarea")).to_have_value("half of a")
-    assert page.locator("audio").evaluate("audio => !audio.paused")
+    assert sound(page, "isTheSame && !audio.paused")
+
+    # What is typed is there again after another page, and is not given up without a question.
+    page.get_by_role("link", name="Library").click()
+    expect(page.get_by_role("heading", name="Library")).to_be_visible()
+    expect(page.locator("audio")).to_have_count(0)
+    page.go_back()
+    expect(page.locator("textarea")).to_have_value("half of a")
     page.locator("textarea").press("Escape")
+    expect(page.get_by_role("alert").get_by_text("Discard what you have typed?")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("textarea")).to_be_focused()
+    page.locator("textarea").press("Escape")
+    page.get_by_role("button", name="Discard").click()
     expect(page.locator("textarea")).to_have_count(0)
+    kept = store.media(media_id)
+    assert kept is not None
+    assert kept.tags == ("first", "of *all*")
 
 
 def test_speakers_can_be_named(
@@ -230,16 +330,16 @@ def test_insights_are_made_again_from_the_edited_text(
     last = answer["segments"][-1]["id"]
     text = "Ann will send the invoice to the bank by Tuesday."
     store.update_analysis(media_id, edits={last: text})
-    page.get_by_role("button", name="Make insights").click()
+    page.get_by_role("button", name="Generate insights").click()
     page.get_by_role("tab", name="Action items").click()
     expect(page.get_by_role("checkbox", name=text)).to_be_visible()
     kept = analysis_of(store, media_id)
     assert [item.evidence for item in kept.action_items if item.text == text] == [(last,)]
     page.get_by_role("checkbox", name=text).check(force=True)
     page.get_by_role("tab", name="Summary").click()
-    page.get_by_role("button", name="Make insights again").click()
+    page.get_by_role("button", name="Generate insights again").click()
     expect(page.get_by_text("Generating insights from")).to_have_count(0)
-    expect(page.get_by_role("button", name="Make insights again")).to_be_visible()
+    expect(page.get_by_role("button", name="Generate insights again")).to_be_visible()
     assert [item.done for item in analysis_of(store, media_id).action_items if item.text == text]
 
 
@@ -338,10 +438,11 @@ def test_a_phone_shows_one_column_without_scrolling_sideways(page: Page, opened:
     page.set_viewport_size({"width": 390, "height": 800})
     opened()
     expect(page.get_by_role("tab", name="Summary")).to_be_visible()
-    player = page.locator("audio").bounding_box()
-    tabs = page.get_by_role("tab", name="Summary").bounding_box()
-    assert player is not None
-    assert tabs is not None
-    assert tabs["y"] > player["y"] + player["height"]
+    player, tab = page.get_by_role("group", name="Player"), page.get_by_role("tab", name="Summary")
+    jump = page.get_by_role("button", name="Text / insights")
+    for part in (tab, line(page, 0).locator(".time")):
+        jump.click()
+        expect(part).to_be_in_viewport()
+        expect(player).to_be_in_viewport(ratio=1)
     main = page.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollWidth <= main.clientWidth")

@@ -158,8 +158,8 @@ def test_a_failed_one_says_why_and_can_be_tried_again(look: Look, store: SqliteS
     media_id = add_recording(store, None, audio=None, state="failed", message=words)
     app = look(media_id)
     assert app.error[0].value == words
-    assert labels(app) == ["Try again", "Edit details", "Delete"]
-    app.button[0].click().run()  # its audio is gone, so that it fails again
+    assert labels(app) == ["Edit details", "Delete", "Try again"]
+    app.button[2].click().run()  # its audio is gone, so that it fails again
     wait_until(lambda: getattr(store.media(media_id), "state", "") == "failed", "it has failed")
     assert "no longer here" in look(media_id).error[0].value
 
@@ -171,14 +171,14 @@ def test_a_recording_without_speech(look: Look, store: SqliteStore) -> None:
         "No speech was found in this recording.",
         "There is no text to generate insights from.",
     ]
-    assert "Make insights" not in labels(app)
+    assert "Generate insights" not in labels(app)
 
 
 def test_insights_that_were_not_made_can_be_asked_for(look: Look, store: SqliteStore) -> None:
     media_id = add_recording(store, answer(), audio=None)
     app = look(media_id)
     assert app.info[0].value == "This recording has no insights."
-    [make] = [button for button in app.button if button.label == "Make insights"]
+    [make] = [button for button in app.button if button.label == "Generate insights"]
     make.click().run()
     background = services().background
     wait_until(lambda: not background.is_running(f"insights {media_id}"), "the API was asked")

@@ -29,6 +29,7 @@ TEMPLATE = own_template("Board", "A housing cooperative.", "Repairs: what is bro
 async def test_they_know_the_names_and_fill_the_template(tmp_path: Path) -> None:
     repairs = [{"text": "The lift is broken.", "evidence": [5]}]
     found = model_answer(
+        title="The lift",
         summary="Bo calls the firm.",
         key_points=[],
         decisions=[],
@@ -46,7 +47,12 @@ async def test_they_know_the_names_and_fill_the_template(tmp_path: Path) -> None
             local_pipeline,
         ) as url,
     ):
-        media_id = add_recording(store, ANSWER | {"segments": SEGMENTS}, audio=None)
+        media_id = add_recording(
+            store,
+            ANSWER | {"segments": SEGMENTS, "insights": None},
+            audio=None,
+            title="meeting.wav",
+        )
         store.update_analysis(media_id, speakers={"B": "Bo"}, edits={5: "The lift is broken."})
         api = ApiClient(url, None)
         assert "meeting" in {each["name"] for each in (await api.templates()).offered}
@@ -54,7 +60,9 @@ async def test_they_know_the_names_and_fill_the_template(tmp_path: Path) -> None
         with pytest.raises(StoreError, match="deleted"):
             await make_again(api, store, "gone", Wanted())
         await api.aclose()
-        analysis = store.analysis(media_id)
+        analysis, media = store.analysis(media_id), store.media(media_id)
+    assert media is not None
+    assert media.title == "The lift"
     prompt = str(model.requests[0].body["messages"])
     assert "[5] A: The lift is broken." in prompt
     assert "[6] Bo: I will call the firm." in prompt

@@ -46,7 +46,7 @@ def test_the_chart_in_words() -> None:
 
 def test_an_edit_back_to_the_original_is_none() -> None:
     response = {"segments": [{"id": 4, "start": 0.0, "end": 1.0, "text": " Hello."}]}
-    assert edited(response, {}, 4, " Hallo. ") == {4: "Hallo."}
-    assert edited(response, {4: "Hallo.", 5: "x"}, 4, "Hello.") == {5: "x"}
-    assert edited(response, {4: "Hallo."}, 4, None) == {}
-    assert edited(response, {}, 4, "") == {4: ""}
+    assert edited(response, {}, {4: " Hallo. "}) == {4: "Hallo."}
+    assert edited(response, {4: "Hallo.", 5: "x"}, {4: "Hello."}) == {5: "x"}
+    assert edited(response, {4: "Hallo."}, {4: None}) == {}
+    assert edited(response, {}, {4: ""}) == {4: ""}

@@ -1,5 +1,6 @@
 """Times, lengths, dates and sizes in words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -82,6 +83,9 @@ def test_the_time_left_is_no_finer_than_an_estimate_can_be(seconds: float, words
 def test_progress_in_words() -> None:
     assert wording.progress(None, 0) == "Waiting for its turn"
     assert wording.progress(Progress("transcribing", 0.63, 0), 5) == "Transcribing, 63%"
+    in_line = Progress("queued", None, 0, ahead=2)
+    assert wording.progress(in_line, 12) == "Waiting for its turn, 2 before it"
+    assert wording.progress(replace(in_line, ahead=0), 12) == "Waiting for its turn, next in line"
     assert wording.progress(Progress("transcribing", None, 0), 12) == "Transcribing, 0:12 so far"
     known = Progress("transcribing", 0.63, 0, left_s=20)
     assert wording.progress(known, 5) == "Transcribing, 63%, about 20 seconds left"

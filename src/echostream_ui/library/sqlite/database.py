@@ -56,6 +56,23 @@ CREATE VIRTUAL TABLE search USING fts5 (
 PRAGMA user_version = 1;
 """
 
+# The name of the file or its address is found too. FTS5 cannot add a column, so the index is made
+# anew, once.
+_SOURCE_NAMES = """
+CREATE VIRTUAL TABLE search_2 USING fts5 (
+  title, text, source_name, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3'
+);
+INSERT INTO search_2 (rowid, title, text, source_name)
+  SELECT search.rowid, search.title, search.text, media.source_name
+  FROM search JOIN media ON media.number = search.rowid;
+DROP TABLE search;
+ALTER TABLE search_2 RENAME TO search;
+PRAGMA user_version = 2;
+"""
+
+_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES)
+"""Each is run once, in order; `user_version` says how many have been."""
+
 
 def translated(method: Callable[P, T]) -> Callable[P, T]:
     """Decorator that raises SQLite's errors as StoreError."""
@@ -94,8 +111,7 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # with WAL only a power cut can lose data
         connection.execute("PRAGMA foreign_keys = ON")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        _migrate(connection)
         return connection
 
     def close(self) -> None:
@@ -116,3 +132,26 @@ class Database:
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:
             return self._connection.execute(sql, values).fetchall()
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Brings the tables up to date. Two processes that open the library do it one after the
+    other, and a migration that fails leaves everything as it was."""
+    for version, migration in enumerate(_MIGRATIONS):
+        if _version(connection) > version:
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        if _version(connection) > version:  # the other one was first
+            connection.execute("ROLLBACK")
+            continue
+        try:
+            for statement in migration.split(";\n"):
+                connection.execute(statement)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

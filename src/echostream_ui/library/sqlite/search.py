@@ -73,6 +73,6 @@ def _conditions(query: Query) -> tuple[list[str], list[object]]:
 
 def _order(query: Query, is_search: bool) -> str:
     if query.sort == "relevance" and is_search:
-        return "bm25(search, 4, 1), media.created_at DESC, media.id"
+        return "bm25(search, 4, 1, 2), media.created_at DESC, media.id"
     column = _ORDER.get(query.sort, _ORDER["created_at"])
     return f"{column} {'DESC' if query.descending else 'ASC'} NULLS LAST, media.id"

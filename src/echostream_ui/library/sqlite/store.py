@@ -197,7 +197,7 @@ def _update(db: sqlite3.Connection, table: str, key: str, media_id: str, changes
 
 def _index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None:
     sql = (
-        "INSERT OR REPLACE INTO search (rowid, title, text)"
-        " SELECT number, ?, ? FROM media WHERE id = ?"
+        "INSERT OR REPLACE INTO search (rowid, title, text, source_name)"
+        " SELECT number, ?, ?, source_name FROM media WHERE id = ?"
     )
     db.execute(sql, (title, text, media_id))

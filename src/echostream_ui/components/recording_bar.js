@@ -1,0 +1,83 @@
+// Above every page: says that the window's recording goes on, on any page but Live, which shows it
+// itself. It is also the one through which the recording speaks with the server's page.
+
+const bars = new WeakMap();
+const TICK_MS = 250;
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  let bar = bars.get(parentElement);
+  if (!bar) {
+    bar = new Bar(parentElement);
+    bars.set(parentElement, bar);
+  }
+  bar.update(data, setTriggerValue);
+  return () => {
+    bars.delete(parentElement);
+    bar.close();
+  };
+}
+
+class Bar {
+  constructor(root) {
+    for (const name of ["bar", "words", "time", "text", "stop", "open", "close"]) {
+      this[`${name}Part`] = root.querySelector(`.${name}`);
+    }
+    this.recording = Recording.ofWindow();
+    this.textPart.onclick = () => this.tell("go", "live");
+    this.stopPart.onclick = () => this.recording.stop();
+    this.openPart.onclick = () => this.leaveFor("recording");
+    this.closePart.onclick = () => this.leaveFor(null);
+    this.onChange = () => this.show();
+    this.recording.addEventListener("change", this.onChange);
+  }
+
+  update({ ticket, isHere, isAllowed }, tell) {
+    Object.assign(this, { isHere, tell });
+    this.recording.server = tell;
+    this.recording.takeTicket(ticket);
+    if (!isAllowed && this.recording.state === "recording") this.recording.stop();
+    this.show();
+  }
+
+  close() {
+    clearInterval(this.ticking);
+    this.recording.removeEventListener("change", this.onChange);
+  }
+
+  leaveFor(page) {
+    this.wasOn = false;
+    this.show();
+    if (page) this.tell("go", this.recording.id);
+  }
+
+  show() {
+    const { state, problem, isOn } = this.recording;
+    if (isOn) this.wasOn = true;
+    else if (this.isHere) this.wasOn = false;
+    const hasEnded = this.wasOn && !isOn;
+    this.barPart.hidden = this.isHere || !(isOn || hasEnded);
+    if (this.barPart.hidden) return clearInterval(this.ticking);
+    this.barPart.classList.toggle("recording", state === "recording");
+    say(this.wordsPart, this.words(state, problem));
+    this.textPart.hidden = hasEnded;
+    this.stopPart.hidden = state !== "recording";
+    this.openPart.hidden = !(hasEnded && this.recording.id);
+    this.closePart.hidden = !hasEnded;
+    this.timePart.hidden = hasEnded;
+    clearInterval(this.ticking);
+    if (!hasEnded) this.ticking = setInterval(() => this.tick(), TICK_MS);
+    this.tick();
+  }
+
+  words(state, problem) {
+    if (problem) return problem;
+    if (state === "idle") return this.recording.notice || "The recording is in the library.";
+    if (state === "finishing") return "The text is being finished.";
+    return this.recording.notice || "The recording goes on.";
+  }
+
+  tick() {
+    this.recording.listen();
+    say(this.timePart, clock(this.recording.ms));
+  }
+}

@@ -1,0 +1,158 @@
+"""Pages that everybody can read, whatever others have written: axe-core looks at each of them, in a
+light and a dark window and on a phone, while titles, tags and names are full of markup."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from echostream_ui.library.sqlite.store import SqliteStore
+from node_packages import installed
+from ui.recordings import add_recording, long_answer
+from ui.site import Site, site
+
+NOWHERE = "http://127.0.0.1:1"
+RUDE = '<img src=x onerror="window.ran = 1"> **b** [l](http://x.test) :red[r] $x$ `c` 1. <script>'
+COMPLAINT = RUDE.replace("`c` ", "")  # errors may quote a command
+# Colours change slowly with the theme. What shows that something is at work never ends.
+_STILL = """document.getAnimations().every(
+    (one) => one.playState !== 'running' || one.effect.getComputedTiming().iterations === Infinity
+)"""
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def axe(pytestconfig: pytest.Config) -> str:
+    place = installed(pytestconfig, Path(__file__).parent.parent / "axe")
+    return (place / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+def answer() -> dict[str, Any]:
+    spoken = long_answer(6)
+    for segment in spoken["segments"]:
+        segment["text"] += f" {RUDE}"
+        segment["speaker"] = f"{segment['id'] % 2} {RUDE}"
+        segment["words"] = [{"word": "This", "start": 0.0, "end": 0.1, "probability": 0.2}]
+    point = {"text": f"A point. {RUDE}", "evidence": [1]}
+    details = {
+        "title": RUDE,
+        "key_points": [point],
+        "decisions": [point],
+        "action_items": [point | {"owner": RUDE, "due": RUDE}],
+        "sections": [{"key": "one", "title": RUDE, "items": [point]}],
+        "sentiment_timeline": [
+            {"segment": number, "label": label, "score": 0.5}
+            for number, label in enumerate(("positive", "neutral", "negative"))
+        ],
+        "meta": {"provider": "local", "model": RUDE, "degraded": True, "degraded_reason": RUDE},
+    }
+    insights = {
+        "summary": RUDE,
+        "topics": [RUDE, "budget"],
+        "sentiment": {"label": "neutral", "score": 0.5},
+        "details": details,
+    }
+    speakers = [{"id": f"{number} {RUDE}", "seconds": 5.0} for number in range(2)]
+    gap = {"code": "other", "message": RUDE, "start": 0.0, "end": 1.0}
+    return spoken | {"insights": insights, "speakers": speakers, "warnings": [gap]}
+
+
+@pytest.fixture(scope="module")
+def recordings(frontend: Site) -> dict[str, str]:
+    with closing(SqliteStore(frontend.library)) as store:
+        now = {"created_at": datetime.now(UTC)}
+        return {
+            "done": add_recording(store, answer(), title=RUDE, tags=(RUDE, "team"), **now),
+            "failed": add_recording(
+                store, None, audio=None, title=RUDE, state="failed", message=COMPLAINT
+            ),
+            "under way": add_recording(store, None, audio=None, title=RUDE, state="active"),
+        }
+
+
+@pytest.fixture(scope="module")
+def frontend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Without an API, which every page says."""
+    with site(NOWHERE, tmp_path_factory.mktemp("everybody") / "library") as running:
+        yield running
+
+
+def look(page: Page, axe: str, *, within: str = "html") -> None:
+    """axe-core finds nothing, as a page is and on a dark phone; and no markup has become any."""
+    for scheme, size in (("light", WIDE), ("dark", PHONE)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(size)
+        app = page.get_by_test_id("stApp")
+        expect(app).to_have_css("color-scheme", scheme)
+        page.wait_for_function(_STILL)
+        page.evaluate(axe)
+        found = page.evaluate("part => axe.run(part, { resultTypes: ['violations'] })", within)
+        serious = [
+            (each["id"], [node["html"][:200] for node in each["nodes"][:3]])
+            for each in found["violations"]
+            if each["impact"] != "minor"  # those are in Streamlit's own parts
+        ]
+        assert serious == [], f"{page.url} in a {scheme} window"
+        main = page.get_by_test_id("stMain")
+        assert main.evaluate("main => main.scrollWidth <= main.clientWidth"), page.url
+    assert page.evaluate("window.ran") is None
+    assert page.locator("img[src=x]").count() == 0
+    # An address becomes a link, to what it says and with nothing else as its text.
+    links = page.locator("a[href*='x.test']").evaluate_all("all => all.map(a => a.textContent)")
+    assert set(links) <= {"http://x.test"}
+
+
+@pytest.mark.parametrize("path", ["", "add", "live", "dashboard", "ask"])
+def test_a_page(
+    page: Page, frontend: Site, recordings: dict[str, str], axe: str, path: str
+) -> None:
+    page.goto(f"{frontend.url}/{path}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    if path in ("", "add", "dashboard"):
+        expect(page.get_by_text(RUDE.replace("  ", " ")).first).to_be_visible()
+    look(page, axe)
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "under way"])
+def test_a_recording(
+    page: Page, frontend: Site, recordings: dict[str, str], axe: str, state: str
+) -> None:
+    page.goto(f"{frontend.url}/recording?id={recordings[state]}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(RUDE)
+    expect(page).to_have_title(f"{RUDE} · EchoStream")
+    if state == "failed":
+        expect(page.get_by_role("alert").get_by_text(COMPLAINT)).to_be_visible()
+    look(page, axe)
+    if state == "done":
+        page.get_by_role("button", name="Name speakers").click()
+        expect(page.get_by_role("dialog").get_by_text(f"0 {RUDE}")).to_be_visible()
+        look(page, axe, within="[role=dialog]")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.get_by_role("tab", name="Action items").click()
+        expect(page.get_by_placeholder("Owner").first).to_have_value(RUDE)
+        look(page, axe)
+
+
+def test_an_empty_library_and_a_recording_that_is_gone(
+    page: Page, axe: str, tmp_path: Path
+) -> None:
+    with site(NOWHERE, tmp_path / "library") as frontend:
+        page.goto(frontend.url)
+        expect(page.get_by_text("Nothing here yet")).to_be_visible()
+        look(page, axe)
+        page.goto(f"{frontend.url}/recording?id=gone")
+        expect(page.get_by_text("is not in the library")).to_be_visible()
+        look(page, axe)
+
+
+def test_the_page_to_sign_in(page: Page, axe: str, tmp_path: Path) -> None:
+    supabase = {"SUPABASE_URL": NOWHERE, "SUPABASE_ANON_KEY": "a key"}
+    with site(NOWHERE, tmp_path / "library", **supabase) as frontend:
+        page.goto(frontend.url)
+        expect(page.get_by_label("Password").first).to_be_visible()
+        look(page, axe)
