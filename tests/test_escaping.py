@@ -144,7 +144,7 @@ def test_subtitles_are_our_cues_and_no_others(said: list[tuple[str, str]]) -> No
     expected = cues(talk.segments, duration_s=talk.duration_s, with_names=True)
     assert [int(number) for number, *_lines in of_srt] == list(range(1, len(expected) + 1))
     assert not any(
-        re.search(r"-->|<\s*[/!]?\s*[^\W\d]|\{\S(?<!\u2060)", "".join(cue)) for cue in of_srt
+        re.search(r"-->|<\s*[/!]?\s*[^\W\d][^<]*>|\{\S(?<!\u2060)", "".join(cue)) for cue in of_srt
     )
     of_vtt = export(talk, None, "vtt").removeprefix("WEBVTT\n")
     assert re.fullmatch(

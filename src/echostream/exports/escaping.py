@@ -15,7 +15,7 @@ _SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
 
 _MARKS = re.compile(r"([\\`*_\[\]<>~|${}]|&(?=#?\w+;)|#(?=#*$))")
 _BLOCK_START = re.compile(r"^(\d*)([#+\-=.):])")
-_TAG = re.compile(r"<(?=\s*[/!]?\s*[^\W\d])|\{")
+_TAG = re.compile(r"<(?=\s*[/!]?\s*[^\W\d][^<]*>)|\{")
 _ARROW = re.compile(r"-{2,}>")
 
 
