@@ -111,7 +111,7 @@ def _measured(model: str, count: int) -> Measured:
     with server(model, count) as running:
         for _ in range(_UPLOADS_EACH * count):
             running.upload(content)
-        sizes = {pid: pss_mib(pid) for pid in _tree(running.pid)}
+        sizes = {pid: pss_mib(pid) for pid in tree(running.pid)}
         engine_mib = sum(mib for pid, mib in sizes.items() if " engine " in _command(pid))
         return Measured(
             count, engine_mib, sum(sizes.values()) - engine_mib, running.listens_s, running.ready_s
@@ -179,11 +179,11 @@ def _wait_until_ready(url: str) -> None:
         time.sleep(0.05)
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
     """Returns a process and all its descendants."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     children = [child for task in tasks for child in (task / "children").read_text().split()]
-    return [pid, *(one for child in children for one in _tree(int(child)))]
+    return [pid, *(one for child in children for one in tree(int(child)))]
 
 
 def _command(pid: int) -> str:
