@@ -42,7 +42,7 @@ from echostream.engine import (
     check_models,
     load_registry,
 )
-from echostream.engine.client import HostCache
+from echostream.engine.host_cache import HostCache
 from echostream.engine_run import EngineRun, OnSegment
 from echostream.errors import InvalidAudio
 from echostream.insights import (
