@@ -78,7 +78,6 @@ async def test_the_final_pass_is_the_text_of_the_file(tmp_path: Path) -> None:
         pipeline.analyse,
         pipeline.speakers,
         Limits(sessions=1, audio_s=600, resume_s=60, idle_s=60),
-        read_again=pipeline.read_again,
     )
     live = await sessions.start(
         None,

@@ -244,7 +244,7 @@ class Items:
         while len(self._concluding) >= _MOST_UNREAD:
             await asyncio.wait(self._concluding.values(), return_when=asyncio.FIRST_COMPLETED)
         self._open = item = _Item(self._new_session())
-        item.session.listener = lambda event: self._tell_text(item, event)
+        item.session.told.listener = lambda event: self._tell_text(item, event)
         kept, self._tail = self._tail, _NOTHING
         await self._feed(item, kept)
         return item

@@ -1,0 +1,54 @@
+"""Where live audio can be cut so that its parts are read as the whole file would be."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from echostream.domain import SAMPLE_RATE_HZ
+from echostream.engine.vad import FRAME_SAMPLES, OpenRegion, Region
+from echostream.engine.windows import LONGEST_SPEECH_S, Window, windows
+
+_LONGEST = 300 * SAMPLE_RATE_HZ
+"""With long pauses, a window's speech may come from hours of audio, which would be read at once."""
+
+
+class Stretches:
+    """Finds the windows of a file that grows. What follows changes none that is finished, because
+    they are packed one after the other."""
+
+    def __init__(self) -> None:
+        self.finished: deque[Region] = deque()
+        """Audio of one window each, in order, for others to take."""
+        self._start = 0
+        self._seen = 0
+        self._open = OpenRegion(max_region_s=LONGEST_SPEECH_S)
+        self._regions: list[Region] = []
+
+    def look(self, chances: Sequence[float]) -> None:
+        """Takes the speech probability of each of the next frames."""
+        for chance in chances:
+            self._seen += FRAME_SAMPLES
+            if found := self._open.take(chance):
+                self._regions.append(found)
+                while window := self._first():
+                    self._finish(window)
+
+    def _first(self) -> Window | None:
+        """The first window, if it has all of its speech."""
+        if not self._regions:
+            return None
+        first, *others = windows(self._regions, self._seen, start=self._start)
+        if self._regions[-1].end - first.pieces[0].start > _LONGEST:
+            # As much of it as is short enough.
+            return _until(first, first.pieces[0].start + _LONGEST)
+        # How much of the pause after the last region belongs to it depends on the next one.
+        return first if others and others[0].speech[0] != self._regions[-1] else None
+
+    def _finish(self, window: Window) -> None:
+        self._start = window.pieces[-1].end
+        self.finished.append(Region(window.pieces[0].start, self._start))
+        del self._regions[: len(window.speech)]
+
+
+def _until(window: Window, end: int) -> Window:
+    count = max(1, sum(region.end <= end for region in window.speech))
+    return Window(window.pieces[:count], window.speech[:count])
