@@ -43,6 +43,11 @@ class FinalPass:
         self._is_reading = False
         self._may_begin = True
 
+    @property
+    def read_s(self) -> float:
+        """How much of the audio has been read."""
+        return self._until / SAMPLE_RATE_HZ
+
     def look(self, chances: Sequence[float]) -> None:
         """Takes the speech probability of each of the next frames, whose audio is kept already."""
         self._stretches.look(chances)
@@ -54,8 +59,7 @@ class FinalPass:
         """The transcript of all audio. Raises EchoStreamError. Call it once, after the end."""
         await self._stop_reading_ahead()
         samples = await asyncio.to_thread(self._kept.samples, self._until)
-        whole_s = self._until / SAMPLE_RATE_HZ + len(samples) / SAMPLE_RATE_HZ
-        done = self._until / SAMPLE_RATE_HZ / whole_s
+        done = self._until / (self._until + len(samples))
         before = joined(chain.from_iterable(part.segments for part in self._parts))
 
         def tell(step: Step) -> None:
