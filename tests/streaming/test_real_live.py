@@ -112,7 +112,7 @@ async def test_the_final_pass_is_the_text_of_the_file(tmp_path: Path) -> None:
 
 async def test_read_ahead_it_still_is_the_text_of_the_file() -> None:
     """With Whisper, whose text depends on what it reads at once."""
-    samples = sample_pcm()[: 40 * SAMPLE_RATE_HZ]
+    samples = sample_pcm()[: 45 * SAMPLE_RATE_HZ]
     settings = Settings(whisper_model=str(TINY_EN), insights_provider="none", cache_ttl_s=0)
     pipeline = local_pipeline(settings)
     kept = KeptAudio(600)
