@@ -105,7 +105,7 @@ async def test_most_of_it_is_done_before_the_end(client: Client, thinker: Second
     assert final["transcript"].split() == sample_text().upper().split()
     assert final["liveTranscript"].split() == sample_text().split()
     assert client.all("audio_progress")[0]["progress"] > 50
-    assert sum(thinker.files_s) == pytest.approx(final["duration"], abs=0.01)
+    assert sum(thinker.files_s) == pytest.approx(final["duration"], abs=0.1)
     assert thinker.files_s[-1] < 10
 
 

@@ -9,7 +9,8 @@ import pytest
 from conftest import sample_pcm, sample_text
 from echostream.domain import SAMPLE_RATE_HZ, Segment, Step, TranscribeOptions, Transcript, Word
 from echostream.engine import LocalEngine, Registry, Samples, VadState
-from echostream.engine.vad import FRAME_SAMPLES, detect_speech
+from echostream.engine.coverage import speech_without_text
+from echostream.engine.vad import FRAME_SAMPLES, Region, detect_speech
 from echostream.errors import AudioTooLong, EngineError, EngineRestarted
 from echostream.settings import Settings
 from echostream.streaming.final_pass import FinalPass
@@ -80,7 +81,7 @@ async def test_the_rest_is_all_that_is_left_at_the_end(
     found = await session.end()
     assert found.text.split() == sample_text().split()
     assert found.duration_s == pytest.approx(SAMPLE_S)
-    assert sum(oracle.seconds) == pytest.approx(SAMPLE_S, abs=0.01)
+    assert sum(oracle.seconds) == pytest.approx(SAMPLE_S, abs=0.1)
     assert oracle.seconds[-1] < 10
     assert {each.prompt for each in oracle.calls} == {"Anouk"}
     assert [each.expected_language for each in oracle.calls] == [None, "en", "en"]
@@ -132,7 +133,7 @@ async def test_what_is_being_read_at_the_end_is_not_read_twice(
     oracle.hold.set()
     found = await ending
     assert found.text.split() == sample_text().split()
-    assert sum(oracle.seconds) == pytest.approx(SAMPLE_S, abs=0.01)
+    assert sum(oracle.seconds) == pytest.approx(SAMPLE_S, abs=0.1)
     assert len(oracle.calls) == 2
 
 
@@ -215,6 +216,12 @@ class TestParts:
     def test_the_languages_are_those_of_all(self) -> None:
         found = whole([said("Hallo", language="de"), said("one two three.", start_s=1)])
         assert (found.language, found.languages) == ("en", ("en", "de"))
+
+    def test_warnings_name_the_times_of_the_session(self) -> None:
+        caution = speech_without_text(Region(SAMPLE_RATE_HZ, 3 * SAMPLE_RATE_HZ))
+        [found] = moved(said("one").with_cautions([caution]), 10.0).warnings
+        assert (found.code, found.start_s, found.end_s) == (caution.code, 11.0, 13.0)
+        assert "from 11.0 s to 13.0 s" in found.message
 
     def test_times_are_those_of_the_session(self) -> None:
         found = moved(said("one two"), 10.0)

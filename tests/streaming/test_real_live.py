@@ -122,7 +122,7 @@ async def test_read_ahead_it_still_is_the_text_of_the_file() -> None:
     final_pass.look(detect_speech(whole, VadState()).chances)
     rest: list[float] = []
     async with asyncio.timeout(120):
-        while final_pass.read_s == 0:  # noqa: ASYNC110 - it is told to nobody
+        while final_pass._stretches.finished:  # noqa: ASYNC110 - it is told to nobody
             await asyncio.sleep(0.05)
         async with pipeline.engine.take() as place:
             found = await final_pass.read_rest(place, lambda step: rest.append(step.share))

@@ -37,16 +37,9 @@ class FinalPass:
         self._options = options
         self._stretches = Stretches()
         self._parts: list[Transcript] = []
-        self._until = 0
-        """How many samples have been read."""
         self._ahead: asyncio.Task[None] | None = None
         self._is_reading = False
         self._may_begin = True
-
-    @property
-    def read_s(self) -> float:
-        """How much of the audio has been read."""
-        return self._until / SAMPLE_RATE_HZ
 
     def look(self, chances: Sequence[float]) -> None:
         """Takes the speech probability of each of the next frames, whose audio is kept already."""
@@ -58,8 +51,9 @@ class FinalPass:
     async def read_rest(self, place: Place, progress: Progress) -> Transcript:
         """The transcript of all audio. Raises EchoStreamError. Call it once, after the end."""
         await self._stop_reading_ahead()
-        samples = await asyncio.to_thread(self._kept.samples, self._until)
-        done = self._until / (self._until + len(samples))
+        start = self._stretches.rest_start
+        samples = await asyncio.to_thread(self._kept.samples, start)
+        done = start / (start + len(samples))
         before = joined(chain.from_iterable(part.segments for part in self._parts))
 
         def tell(step: Step) -> None:
@@ -68,7 +62,7 @@ class FinalPass:
             progress(replace(step, share=share, text=f"{before}{space}{step.text}"))
 
         progress(Step("transcribing", done, before))
-        await self._read(place, samples, tell)
+        await self._read(place, samples, tell, at=start)
         return whole(self._parts)
 
     async def aclose(self) -> None:
@@ -104,15 +98,11 @@ class FinalPass:
                 samples = self._kept.samples(stretch.start, stretch.end)
                 await self._read(place, samples, lambda _step: None, at=stretch.start)
                 self._stretches.finished.popleft()
-                self._until = stretch.end
             finally:
                 self._is_reading = False
 
-    async def _read(
-        self, place: Place, samples: Samples, progress: Progress, *, at: int | None = None
-    ) -> None:
+    async def _read(self, place: Place, samples: Samples, progress: Progress, *, at: int) -> None:
         """Adds the transcript of samples that begin `at` this one of the session."""
-        at = self._until if at is None else at
         language = whole(self._parts).language if self._parts else "und"
         options = self._options
         if language != "und":

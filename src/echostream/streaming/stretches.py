@@ -9,6 +9,9 @@ from echostream.engine.windows import LONGEST_SPEECH_S, Window, windows
 
 _LONGEST = 300 * SAMPLE_RATE_HZ
 """With long pauses, a window's speech may come from hours of audio, which would be read at once."""
+_BEFORE = SAMPLE_RATE_HZ
+"""So much of a pause comes before the first window. Speech is looked for anew in each stretch, and
+found at the same places if it is in the same frames, after some silence."""
 
 
 class Stretches:
@@ -22,6 +25,11 @@ class Stretches:
         self._seen = 0
         self._open = OpenRegion(max_region_s=LONGEST_SPEECH_S)
         self._regions: list[Region] = []
+
+    @property
+    def rest_start(self) -> int:
+        """Where the audio begins that nobody has taken."""
+        return self.finished[0].start if self.finished else _frame_before(self._start)
 
     def look(self, chances: Sequence[float]) -> None:
         """Takes the speech probability of each of the next frames."""
@@ -44,9 +52,14 @@ class Stretches:
         return first if others and others[0].speech[0] != self._regions[-1] else None
 
     def _finish(self, window: Window) -> None:
+        begin = max(self._start, window.pieces[0].start - _BEFORE)
         self._start = window.pieces[-1].end
-        self.finished.append(Region(window.pieces[0].start, self._start))
+        self.finished.append(Region(_frame_before(begin), self._start))
         del self._regions[: len(window.speech)]
+
+
+def _frame_before(sample: int) -> int:
+    return sample // FRAME_SAMPLES * FRAME_SAMPLES
 
 
 def _until(window: Window, end: int) -> Window:
