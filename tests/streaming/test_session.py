@@ -54,7 +54,7 @@ class Client:
             raw_rate_hz=SAMPLE_RATE_HZ if raw else None,
             patience_s=patience_s,
         )
-        self.session.listener = self.listen
+        self.session.told.listener = self.listen
 
     async def listen(self, event: Event) -> None:
         self.events.append(event)
@@ -103,8 +103,8 @@ class TestText:
         assert final.error is None
         assert final.transcript.text.split() == sample_text().split()
         assert client.appended == final.transcript.text
-        assert [partial.seq for partial in client.session.partials] == list(
-            range(1, len(client.session.partials) + 1)
+        assert [partial.seq for partial in client.session.told.partials] == list(
+            range(1, len(client.session.told.partials) + 1)
         )
 
     async def test_text_comes_while_somebody_speaks(self, engine: LiveEngine, pcm: bytes) -> None:

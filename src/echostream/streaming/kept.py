@@ -1,7 +1,6 @@
 """The audio of one live session, kept on disk until the session ends."""
 
 import os
-import struct
 import tempfile
 from contextlib import suppress
 from typing import BinaryIO, cast
@@ -15,15 +14,12 @@ from echostream.errors import AudioError, AudioTooLong, EchoStreamError, Invalid
 
 log = structlog.get_logger(__name__)
 
-_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _SAMPLE_BYTES = 2
-LONGEST_S = 86_400
-"""Longer audio would not fit in a WAV file."""
 
 
 class KeptAudio:
-    """An unlinked WAV file: it has no name under which others could open it, and is gone when it is
-    closed or the process ends, however it ends."""
+    """An unlinked file of PCM16: it has no name under which others could open it, and is gone when
+    it is closed or the process ends, however it ends."""
 
     def __init__(self, most_s: float) -> None:
         """Audio that gets longer than `most_s` is not kept at all."""
@@ -47,16 +43,10 @@ class KeptAudio:
             log.warning("live_audio_not_kept", reason=str(error))
             self._lose(StorageFull("the server had no room for it"))
 
-    def file(self) -> BinaryIO:
-        """The audio so far as a WAV file, which stays ours. Raises AudioError or StorageFull."""
-        file = self._flushed()
-        os.pwrite(file.fileno(), _head(self._count), 0)
-        return file
-
     def samples(self, start: int = 0, end: int | None = None) -> Samples:
         """A copy of the samples from `start` to before `end`. Raises AudioError or StorageFull."""
         end = self._count if end is None else end
-        size, at = (end - start) * _SAMPLE_BYTES, _HEAD.size + start * _SAMPLE_BYTES
+        size, at = (end - start) * _SAMPLE_BYTES, start * _SAMPLE_BYTES
         return np.frombuffer(os.pread(self._flushed().fileno(), size, at), "<i2")
 
     def close(self) -> None:
@@ -66,7 +56,6 @@ class KeptAudio:
     def _opened(self) -> BinaryIO:
         if self._file is None:
             self._file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - until `close`
-            self._file.write(_head(0))
         return self._file
 
     def _flushed(self) -> BinaryIO:
@@ -86,11 +75,3 @@ class KeptAudio:
             with suppress(OSError):  # it may still hold what the disk had no room for
                 self._file.close()
             self._file = None
-
-
-def _head(samples: int) -> bytes:
-    """The header of a WAV file with so many samples."""
-    size, rate_bytes = samples * _SAMPLE_BYTES, SAMPLE_RATE_HZ * _SAMPLE_BYTES
-    form = (16, 1, 1, SAMPLE_RATE_HZ, rate_bytes, _SAMPLE_BYTES, 8 * _SAMPLE_BYTES)
-    riff = (b"RIFF", size + _HEAD.size - 8, b"WAVE", b"fmt ")
-    return _HEAD.pack(*riff, *form, b"data", size)

@@ -8,35 +8,28 @@ under load there are fewer tentative texts, but no audio is lost.
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Coroutine
 
 import structlog
 
-from echostream.domain import (
-    SAMPLE_RATE_HZ,
-    Caution,
-    Insights,
-    Segment,
-    TranscribeOptions,
-    Transcript,
-)
-from echostream.engine import LivePlace, Report, Samples, VadState
+from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Transcript
+from echostream.engine import LivePlace, Samples, VadState
 from echostream.errors import (
     AudioTooLong,
     EchoStreamError,
-    EngineError,
     InvalidAudio,
     LiveError,
     TooFast,
 )
+from echostream.streaming.arrivals import Arrivals
 from echostream.streaming.decoder import StreamDecoder
 from echostream.streaming.ending import Ending
-from echostream.streaming.events import Event, Final, Listener, Partial
-from echostream.streaming.insights import Analyse, LiveInsights
+from echostream.streaming.events import Event, Final
+from echostream.streaming.insights import Analyse, LiveInsights, attempt
 from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.reader import Reading, SpeechReader, Window
+from echostream.streaming.told import Told
+from echostream.streaming.window_reader import WindowReader
 
 log = structlog.get_logger(__name__)
 
@@ -48,12 +41,11 @@ third of the engine's time for irregular load."""
 _MOST_HELD_S = 60.0
 """How much audio may wait for the engine; with more, the client has to wait."""
 _PATIENCE_S = 5.0
-_MOST_ARRIVALS = 4096
-_LEAST_SAMPLES = SAMPLE_RATE_HZ // 10
 
 
 class LiveSession:
-    """Create it in a running event loop, feed it, and `finish` it; then `final` is set."""
+    """Create it in a running event loop, feed it, and `finish` it; then `said` and `final` are
+    set."""
 
     def __init__(
         self,
@@ -75,39 +67,36 @@ class LiveSession:
         InvalidRequest if `raw_rate_hz` is out of range."""
         self._engine = engine
         self._analyse = analyse
-        self._observe = observe
-        self._options = options
+        self.told = Told(observe)
+        self._windows = WindowReader(engine, options)
         self._ending = ending
         self._labels = labels
         self._live_insights = live_insights
-        self._beside: list[asyncio.Task[None]] = []
-        if labels is not None:
-            self._beside.append(asyncio.create_task(self._tell_labels(labels)))
-        if live_insights is not None:
-            self._beside.append(asyncio.create_task(self._tell_insights(live_insights)))
         self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
-        self._decoder = StreamDecoder(self._take, self._tell_soon, raw_rate_hz=raw_rate_hz)
+        self._decoder = StreamDecoder(self._take, self.told.tell_soon, raw_rate_hz=raw_rate_hz)
         self._reader = SpeechReader()
         self._vad = VadState()
-        self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MOST_ARRIVALS)
+        self._arrivals = Arrivals()
         self._changed = asyncio.Condition()
         self._input_ended = False
         self._is_broken = False
         self._is_waiting = False
         self._finishing: asyncio.Task[None] | None = None
         self._reading = asyncio.create_task(self._read_all())
+        self._beside: list[asyncio.Task[None]] = []
+        if labels is not None:
+            self._do_beside(labels.tell(self.told))
+        if live_insights is not None:
+            self._do_beside(live_insights.tell(self.told, self._transcript))
         self._turn_s = 0.0
-        self._tentative = ""
-        self._warnings: list[Caution] = []
-        self._telling: set[asyncio.Task[None]] = set()
-        self.listener: Listener | None = None
-        self.partials: list[Partial] = []
-        """All partials with text, for a client that resumes."""
         self.received_bytes = 0
         self.received_seq: int | None = None
         self.last_heard = time.monotonic()
-        self.final: asyncio.Future[Final] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.said: asyncio.Future[Transcript] = loop.create_future()
+        """The live text, complete. From then on `engine` is no longer needed."""
+        self.final: asyncio.Future[Final] = loop.create_future()
 
     async def feed(self, piece: bytes, seq: int | None = None) -> None:
         """Takes a piece of audio completely, or not at all if this raises or is cancelled.
@@ -132,7 +121,8 @@ class LiveSession:
         self.received_seq = seq if seq is not None else self.received_seq
 
     def finish(self) -> None:
-        """Ends the input. Returns at once; `final` is set when everything has been read."""
+        """Ends the input. Returns at once; `said` is set when everything has been read, `final`
+        when everything else is done."""
         if self._finishing is None:
             self._finishing = asyncio.create_task(self._finish())
 
@@ -147,14 +137,15 @@ class LiveSession:
             self._reading,
             *([self._finishing] if self._finishing else []),
             *self._beside,
-            *self._telling,
         ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.told.aclose()
         await self._decoder.aclose()
         if self._ending is not None:
-            self._ending.close()
+            await self._ending.aclose()
+        self.said.cancel()
         self.final.cancel()
 
     async def caught_up(self) -> None:
@@ -184,18 +175,8 @@ class LiveSession:
             self._reader.speech.append(samples)
             if self._ending is not None:
                 self._ending.hear(samples)
-            self._arrivals.append((self._reader.speech.end, time.monotonic()))
+            self._arrivals.note(self._reader.speech.end)
             self._changed.notify_all()
-
-    def _tell_soon(self, event: Event) -> None:
-        task = asyncio.create_task(self._tell(event))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
-
-    async def _tell(self, event: Event) -> None:
-        self._observe(event)
-        if self.listener is not None:
-            await self.listener(event)
 
     async def _finish(self) -> None:
         error = await self._fault_of_reading()
@@ -204,17 +185,23 @@ class LiveSession:
         await asyncio.gather(*self._beside, return_exceptions=True)
         self._reader.text.end_segment()
         transcript = self._transcript()
+        self.said.set_result(transcript)
         if self._ending is not None:
             if error is None:
-                transcript = await self._ending.settle(self._engine, transcript, self._tell_soon)
-            self._ending.close()
-        insights = await self._insights(transcript) if error is None else None
-        live_text = "".join(partial.text for partial in self.partials)
-        await asyncio.gather(*self._telling, return_exceptions=True)
+                transcript = await self._ending.settle(transcript, self.told.tell_soon)
+            await self._ending.aclose()
+        insights = None
+        if self._analyse is not None and error is None:
+            insights = await attempt(self._analyse, transcript)
+        await self.told.all_told()
         if self._live_insights is not None and insights is not None:
-            await self._tell(self._live_insights.with_ids(insights))
-        self.final.set_result(final := Final(transcript, insights, error, live_text))
-        await self._tell(final)
+            await self.told.tell(self._live_insights.with_ids(insights))
+        self.final.set_result(final := Final(transcript, insights, error, self.told.text))
+        await self.told.tell(final)
+
+    def _do_beside(self, work: Coroutine[None, None, None]) -> None:
+        """Until the live text is complete."""
+        self._beside.append(asyncio.create_task(work))
 
     async def _fault_of_reading(self) -> EchoStreamError | None:
         """Reads the rest; returns what went wrong, if anything did."""
@@ -237,26 +224,9 @@ class LiveSession:
         finally:
             await self._decoder.aclose()
 
-    async def _insights(self, transcript: Transcript) -> Insights | None:
-        """If the insights fail, the transcript is sent without them."""
-        try:
-            return await self._analyse(transcript) if self._analyse else None
-        except Exception as error:
-            log.warning("live_insights_failed", exc_info=error)
-            return None
-
     def _transcript(self) -> Transcript:
         """What was said so far, in whole segments."""
-        text = self._reader.text
-        return Transcript(
-            segments=text.segments,
-            language=text.language,
-            duration_s=self.audio_s,
-            engine=self._engine.used.engine,
-            model=self._engine.used.model,
-            languages=text.languages,
-            warnings=tuple(self._warnings),
-        )
+        return self._windows.transcript(self._reader.text, self.audio_s)
 
     async def _read_all(self) -> None:
         """Reads until the input has ended and nothing is left. If that fails, the session ends with
@@ -295,6 +265,8 @@ class LiveSession:
             return
         detected = await self._engine.detect(samples, self._vad)
         self._vad = detected.state
+        if self._ending is not None:
+            self._ending.look(detected.chances)
         async with self._changed:
             speech.look(detected.chances)
             self._changed.notify_all()
@@ -306,7 +278,7 @@ class LiveSession:
     async def _read(self, window: Window) -> None:
         started = time.monotonic()
         samples = self._reader.speech.samples(window.start, window.end)
-        segments = await self._transcribe(samples, window)
+        segments = await self._windows.read(samples, window, self._reader.text)
         self._turn_s = time.monotonic() - started
         async with self._changed:
             reading = self._reader.take_in(window, segments)
@@ -315,80 +287,11 @@ class LiveSession:
             return
         if window.is_final and reading.text:
             # The start of an utterance may sound like any language; a whole utterance does not.
-            self._options = replace(self._options, expected_language=self._reader.text.language)
+            self._windows.expect(self._reader.text.language)
         await self._tell_reading(reading)
 
-    async def _transcribe(self, samples: Samples, window: Window) -> list[Segment]:
-        if len(samples) < _LEAST_SAMPLES:
-            return []
-        # The prompt only has the part of the current sentence that is no longer in the audio. With
-        # more, Whisper leaves out text that the prompt has, and repeats whole sentences.
-        before = self._reader.text.unfinished_before(window.start_s)
-        prompt = " ".join(part for part in (self._options.prompt, before) if part)
-        is_last = window.is_final or window.is_cut
-        options = replace(self._options, prompt=prompt or None, draft=not is_last)
-        segments, report = await self._ask_engine(samples, options)
-        if segments and report.language != "und":
-            self._reader.text.language = report.language
-        if is_last:
-            self._warnings += (moved(caution, window.start_s) for caution in report.warnings)
-        return segments
-
-    async def _ask_engine(
-        self, samples: Samples, options: TranscribeOptions
-    ) -> tuple[list[Segment], Report]:
-        try:
-            return await self._engine.read(samples, options)
-        except EngineError as error:  # a second attempt may succeed
-            log.warning("live_read_failed", reason=str(error))
-            return await self._engine.read(samples, options)
-
     async def _tell_reading(self, reading: Reading) -> None:
-        partial = Partial(
-            text=reading.text,
-            start_s=reading.start_s,
-            end_s=reading.end_s,
-            seq=len(self.partials) + bool(reading.text),
-            tentative=reading.tentative,
-            lag_ms=self._lag_ms(round(reading.end_s * SAMPLE_RATE_HZ)),
-        )
-        self._tentative = reading.tentative
-        if reading.text:
-            self.partials.append(partial)
-        await self._tell(partial)
-        if reading.text and self._labels is not None:
+        lag_ms = self._arrivals.age_ms(round(reading.end_s * SAMPLE_RATE_HZ))
+        partial = await self.told.tell_reading(reading, lag_ms)
+        if partial.text and self._labels is not None:
             self._labels.note(partial)
-
-    async def _tell_labels(self, labels: SpeakerLabels) -> None:
-        """Says who spoke in earlier partials, each with a partial that has no text."""
-        try:
-            async for label in labels.found():
-                labelled = self.partials[label.seq - 1]
-                self.partials[label.seq - 1] = replace(labelled, labels=(label,))
-                told = replace(
-                    labelled,
-                    text="",
-                    seq=len(self.partials),
-                    tentative=self._tentative,
-                    labels=(label,),
-                )
-                await self._tell(told)
-        except Exception as error:
-            log.error("speaker_labels_crashed", exc_info=error)
-
-    async def _tell_insights(self, live_insights: LiveInsights) -> None:
-        async for found in live_insights.updates(self._transcript):
-            await self._tell(found)
-
-    def _lag_ms(self, at: int) -> int:
-        """How long ago the sample `at` arrived."""
-        while len(self._arrivals) > 1 and self._arrivals[0][0] < at:
-            self._arrivals.popleft()
-        return round(1000 * (time.monotonic() - self._arrivals[0][1]))
-
-
-def moved(caution: Caution, by_s: float) -> Caution:
-    """A caution about a window, with times of the session."""
-    if caution.start_s is None or caution.end_s is None:
-        return caution
-    return replace(caution, start_s=caution.start_s + by_s, end_s=caution.end_s + by_s)

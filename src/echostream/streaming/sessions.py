@@ -16,13 +16,14 @@ from echostream.domain import (
     TranscribeOptions,
     Transcript,
 )
-from echostream.engine import Engine, LivePlace
+from echostream.engine import Engine
 from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
 from echostream.speakers import SpeakerFinder
-from echostream.streaming.ending import Ending, ReadAgain
+from echostream.streaming.ending import Ending
 from echostream.streaming.events import Event, Final, Listener, Partial
+from echostream.streaming.final_pass import FinalPass
 from echostream.streaming.insights import LiveInsights
-from echostream.streaming.kept import LONGEST_S, KeptAudio
+from echostream.streaming.kept import KeptAudio
 from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.session import LiveSession
 
@@ -45,7 +46,7 @@ class Limits:
     audio_s: float
     resume_s: float
     idle_s: float
-    kept_s: float = LONGEST_S
+    kept_s: float = 86_400.0
     insights_every_s: float = 30.0
 
 
@@ -70,9 +71,9 @@ class Live:
         """Sends events to `listener` from now on, in place of the previous one. First it gets the
         partials it has missed: those after `last_seq`, or after the last one that was sent."""
         async with self.telling:
-            missed = self.session.partials[self.told_seq if last_seq is None else last_seq :]
+            missed = self.session.told.partials[self.told_seq if last_seq is None else last_seq :]
             self.left_at = None
-            self.session.listener = lambda event: self._tell(listener, event)
+            self.session.told.listener = lambda event: self._tell(listener, event)
             for partial in missed:
                 await listener(partial)
                 self.told_seq = partial.seq
@@ -82,7 +83,7 @@ class Live:
 
     def detach(self) -> None:
         """Called when the client disconnects. The session continues without it."""
-        self.session.listener = None
+        self.session.told.listener = None
         self.left_at = time.monotonic()
 
     async def _tell(self, listener: Listener, event: Event) -> None:
@@ -104,19 +105,17 @@ class LiveSessions:
         finder: SpeakerFinder,
         limits: Limits,
         *,
-        read_again: ReadAgain | None = None,
         vocabulary: tuple[str, ...] = (),
         new_secret: Callable[[], str] = secrets.token_urlsafe,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """Without `read_again` there are no final passes. `vocabulary` are names and terms that are
-        likely in any session. `new_secret` makes the secret that a client needs to resume; it may
-        encode which process has the session. `observe` gets all events of all sessions."""
+        """`vocabulary` are names and terms that are likely in any session. `new_secret` makes the
+        secret that a client needs to resume; it may encode which process has the session. `observe`
+        gets all events of all sessions."""
         self._engine = engine
         self._analyse = analyse
         self._finder = finder
         self._limits = limits
-        self._read_again = read_again
         self._vocabulary = vocabulary
         self._new_secret = new_secret
         self._observe = observe
@@ -128,6 +127,11 @@ class LiveSessions:
     def active(self) -> list[Live]:
         """Sessions that have not ended."""
         return [live for live in self._lives.values() if not live.session.final.done()]
+
+    @property
+    def speaking(self) -> list[Live]:
+        """Sessions whose live text is not complete: each has a place."""
+        return [live for live in self._lives.values() if not live.session.said.done()]
 
     async def start(
         self,
@@ -150,7 +154,7 @@ class LiveSessions:
 
         Raises ServerBusy, AudioIdTaken, or InvalidRequest if `raw_rate_hz` is out of range or known
         voices are of another model."""
-        if len(self.active) >= self._limits.sessions:
+        if len(self.speaking) >= self._limits.sessions:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
         audio_id = audio_id or f"live-{secrets.token_hex(8)}"
         if (owner, audio_id) in self._lives:
@@ -183,7 +187,8 @@ class LiveSessions:
             place.close()
             raise
         live = Live(owner, audio_id, name or audio_id, self._new_secret(), session)
-        session.final.add_done_callback(lambda _: self._note_end(live, place))
+        session.said.add_done_callback(lambda _: place.close())
+        session.final.add_done_callback(lambda _: self._note_end(live))
         self._lives[owner, audio_id] = live
         return live
 
@@ -221,19 +226,17 @@ class LiveSessions:
         final_pass: bool,
     ) -> Ending | None:
         """What keeps a session's audio and reads it; None if nobody needs the audio."""
-        read_again = self._read_again if final_pass else None
-        if read_again is None and speakers is None:
+        if speakers is None and not final_pass:
             return None
         return Ending(
+            self._engine,
             kept,
-            options,
-            read_again=read_again,
+            final_pass=FinalPass(self._engine, kept, options) if final_pass else None,
             speakers=speakers,
             finder=self._finder,
         )
 
-    def _note_end(self, live: Live, place: LivePlace) -> None:
-        place.close()
+    def _note_end(self, live: Live) -> None:
         live.ended_at = time.monotonic()
 
     async def _tidy(self) -> None:
