@@ -172,10 +172,15 @@ class Pipeline:
         speakers: SpeakerOptions | None,
         progress: Progress,
     ) -> Transcript:
-        """Returns the transcript of live audio that has ended and is a file now. Raises what `run`
-        raises."""
+        """Returns the transcript of live audio that has ended and is a file now. If it has several
+        channels, each is one speaker. Raises what `run` raises."""
         result = await self.run(
-            audio, options, speakers=speakers, insights=False, progress=progress
+            audio,
+            options,
+            audio=AudioOptions(channels="separate"),
+            speakers=speakers,
+            insights=False,
+            progress=progress,
         )
         return result.transcript
 

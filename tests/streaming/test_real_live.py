@@ -14,6 +14,7 @@ from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.pipeline import local_pipeline
 from echostream.settings import Settings
 from echostream.streaming import Limits, LiveSessions
+from echostream.streaming.forms import PCM
 from echostream.streaming.session import LiveSession
 from engine.decoders import EarlyDecoder
 from fakes import no_diarizer
@@ -37,7 +38,7 @@ async def heard(transcriber: object, turns: Turns, samples: Samples) -> Transcri
         None,
         options=TranscribeOptions(),
         max_audio_s=600,
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=PCM,
     )
     for start in range(0, len(samples), _PIECE):
         await session.feed(samples[start : start + _PIECE].tobytes())
@@ -86,7 +87,7 @@ async def test_the_final_pass_is_the_text_of_the_file(tmp_path: Path) -> None:
         TranscribeOptions(),
         speakers=SpeakerOptions(),
         insights=False,
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=PCM,
         final_pass=True,
     )
     for start in range(0, len(samples), _PIECE):

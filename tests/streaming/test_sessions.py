@@ -20,6 +20,7 @@ from echostream.errors import AudioIdTaken, EchoStreamError, ResumeFailed, Serve
 from echostream.speakers import SpeakerFinder
 from echostream.streaming import Event, Final, Limits, Live, LiveSessions, Partial
 from echostream.streaming.ending import ReadAgain
+from echostream.streaming.forms import PCM
 
 SECOND = 2 * SAMPLE_RATE_HZ
 LIMITS = Limits(sessions=3, audio_s=600, resume_s=60, idle_s=60)
@@ -91,7 +92,7 @@ async def start(
         None,
         TranscribeOptions(),
         insights=True,
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=PCM,
         final_pass=final_pass,
     )
 

@@ -70,7 +70,7 @@ class Ending:
             log.warning("final_pass_failed", reason=reason)
             message = f"The audio was not read once more: {reason}."
             said = said.with_cautions([Caution(FINAL_PASS_FAILED, message)])
-        if self._speakers is None:
+        if self._speakers is None or self._kept.channels > 1:  # each channel is a speaker
             return said
         try:
             return await self._in_time(self._add_speakers(engine, said, self._speakers), said)

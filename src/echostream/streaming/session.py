@@ -7,6 +7,7 @@ under load there are fewer tentative texts, but no audio is lost.
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from echostream.errors import (
 from echostream.streaming.decoder import StreamDecoder
 from echostream.streaming.ending import Ending
 from echostream.streaming.events import Event, Final, Listener, Partial
+from echostream.streaming.forms import IN_CONTAINERS, AudioForm
 from echostream.streaming.insights import Analyse, LiveInsights
 from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.reader import Reading, SpeechReader, Window
@@ -47,7 +49,7 @@ _STEP_TURNS = 1.5
 third of the engine's time for irregular load."""
 _MOST_HELD_S = 60.0
 """How much audio may wait for the engine; with more, the client has to wait."""
-_PATIENCE_S = 5.0
+PATIENCE_S = 5.0
 _MOST_ARRIVALS = 4096
 _LEAST_SAMPLES = SAMPLE_RATE_HZ // 10
 
@@ -65,17 +67,19 @@ class LiveSession:
         ending: Ending | None = None,
         labels: SpeakerLabels | None = None,
         live_insights: LiveInsights | None = None,
-        raw_rate_hz: int | None = None,
-        patience_s: float = _PATIENCE_S,
+        form: AudioForm = IN_CONTAINERS,
+        patience_s: float = PATIENCE_S,
         observe: Callable[[Event], None] = lambda _event: None,
+        on_step: Callable[[], None] = lambda: None,
     ) -> None:
         """`ending` makes the final transcript; without it, that is the live one. `labels` tells who
         speaks in the partials, `live_insights` what was found so far. `patience_s` is how long a
-        piece waits for room. `observe` gets all events, whether or not a client listens. Raises
-        InvalidRequest if `raw_rate_hz` is out of range."""
+        piece waits for room. `observe` gets all events, whether or not a client listens.
+        `on_step` is called whenever more of the audio is done with."""
         self._engine = engine
         self._analyse = analyse
         self._observe = observe
+        self._on_step = on_step
         self._options = options
         self._ending = ending
         self._labels = labels
@@ -87,7 +91,7 @@ class LiveSession:
             self._beside.append(asyncio.create_task(self._tell_insights(live_insights)))
         self._patience_s = patience_s
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
-        self._decoder = StreamDecoder(self._take, self._tell_soon, raw_rate_hz=raw_rate_hz)
+        self._decoder = StreamDecoder(self._take, self._tell_soon, form)
         self._reader = SpeechReader()
         self._vad = VadState()
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MOST_ARRIVALS)
@@ -174,6 +178,15 @@ class LiveSession:
         """Size of the audio in memory."""
         return 2 * self._reader.speech.held
 
+    @property
+    def settled_s(self) -> float:
+        """Text that is confirmed from now on was said after this, whatever is still heard."""
+        if self.final.done():
+            return math.inf
+        speech = self._reader.speech
+        told_s = self.partials[-1].end_s if self.partials else 0.0
+        return max(told_s, (speech.end - speech.held) / SAMPLE_RATE_HZ)
+
     async def _take(self, samples: Samples) -> None:
         """The decoder's sink. It waits while too much audio waits for the engine."""
         async with self._changed:
@@ -203,7 +216,7 @@ class LiveSession:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
         self._reader.text.end_segment()
-        transcript = self._transcript()
+        transcript = self.transcript()
         if self._ending is not None:
             if error is None:
                 transcript = await self._ending.settle(self._engine, transcript, self._tell_soon)
@@ -245,7 +258,7 @@ class LiveSession:
             log.warning("live_insights_failed", exc_info=error)
             return None
 
-    def _transcript(self) -> Transcript:
+    def transcript(self) -> Transcript:
         """What was said so far, in whole segments."""
         text = self._reader.text
         return Transcript(
@@ -275,6 +288,7 @@ class LiveSession:
         speech = self._reader.speech
         while True:
             await self._look_for_speech()
+            self._on_step()
             async with self._changed:
                 is_over = self._input_ended and not len(speech.new)
                 if is_over:
@@ -377,7 +391,7 @@ class LiveSession:
             log.error("speaker_labels_crashed", exc_info=error)
 
     async def _tell_insights(self, live_insights: LiveInsights) -> None:
-        async for found in live_insights.updates(self._transcript):
+        async for found in live_insights.updates(self.transcript):
             await self._tell(found)
 
     def _lag_ms(self, at: int) -> int:

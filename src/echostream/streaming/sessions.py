@@ -17,11 +17,13 @@ from echostream.domain import (
     Transcript,
 )
 from echostream.engine import Engine, LivePlace
-from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
+from echostream.errors import AudioIdTaken, InvalidRequest, ResumeFailed, ServerBusy
 from echostream.speakers import SpeakerFinder
+from echostream.streaming.channels import ChannelSession
 from echostream.streaming.ending import Ending, ReadAgain
 from echostream.streaming.events import Event, Final, Listener, Partial
-from echostream.streaming.insights import LiveInsights
+from echostream.streaming.forms import IN_CONTAINERS, AudioForm
+from echostream.streaming.insights import Analyse, LiveInsights
 from echostream.streaming.kept import LONGEST_S, KeptAudio
 from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.session import LiveSession
@@ -56,7 +58,9 @@ class Live:
     audio_id: str
     name: str
     secret: str
-    session: LiveSession
+    session: LiveSession | ChannelSession
+    places: int = 1
+    """How many of the places for live audio it takes."""
     told_seq: int = 0
     told_end_to: Listener | None = None
     left_at: float | None = None
@@ -136,25 +140,28 @@ class LiveSessions:
         speakers: SpeakerOptions | None = None,
         insights: bool,
         insights_options: InsightsOptions = AS_USUAL,
-        raw_rate_hz: int | None,
+        form: AudioForm = IN_CONTAINERS,
         final_pass: bool = False,
         live_insights: bool = False,
     ) -> Live:
         """Starts a session without a listener. It tells who speaks unless `speakers` is None. With
         `final_pass` its audio is read once more at the end. `insights` are those of the end,
-        `live_insights` those of what was said so far.
+        `live_insights` those of what was said so far. Channels that are read apart take a place
+        each, as if they were sessions.
 
-        Raises ServerBusy, AudioIdTaken, or InvalidRequest if `raw_rate_hz` is out of range or known
-        voices are of another model."""
-        if len(self.active) >= self._limits.sessions:
-            raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
+        Raises ServerBusy, AudioIdTaken, or InvalidRequest if there are more channels than places,
+        or known voices are of another model."""
+        count = form.channels if form.apart else 1
+        self._check_room(count)
         audio_id = audio_id or f"live-{secrets.token_hex(8)}"
         if audio_id in self._lives:
             raise AudioIdTaken(_TAKEN)
-        place = await self._engine.live(options)
+        places: list[LivePlace] = []
         try:
+            while len(places) < count:
+                places.append(await self._engine.live(options))
             if speakers is not None:
-                await self._finder.check(place, speakers)
+                await self._finder.check(places[0], speakers)
             if audio_id in self._lives:  # started by somebody else while we waited
                 raise AudioIdTaken(_TAKEN)
             options = options.with_vocabulary(self._vocabulary)
@@ -163,23 +170,22 @@ class LiveSessions:
                 return await self._analyse(said, insights_options)
 
             every_s = self._limits.insights_every_s
-            kept = KeptAudio(self._limits.kept_s)
-            session = LiveSession(
-                place,
+            kept = KeptAudio(self._limits.kept_s, count)
+            session = self._session(
+                places,
                 analyse if insights else None,
-                options=options,
-                max_audio_s=self._limits.audio_s,
-                ending=self._ending(kept, options, speakers, final_pass=final_pass),
-                labels=SpeakerLabels(kept, self._engine.voice, speakers) if speakers else None,
-                live_insights=LiveInsights(analyse, every_s=every_s) if live_insights else None,
-                raw_rate_hz=raw_rate_hz,
-                observe=self._observe,
+                options,
+                form,
+                self._ending(kept, options, speakers, final_pass=final_pass),
+                SpeakerLabels(kept, self._engine.voice, speakers) if speakers else None,
+                LiveInsights(analyse, every_s=every_s) if live_insights else None,
             )
         except BaseException:
-            place.close()
+            for place in places:
+                place.close()
             raise
-        live = Live(audio_id, name or audio_id, self._new_secret(), session)
-        session.final.add_done_callback(lambda _: self._note_end(live, place))
+        live = Live(audio_id, name or audio_id, self._new_secret(), session, places=count)
+        session.final.add_done_callback(lambda _: self._note_end(live, places))
         self._lives[audio_id] = live
         return live
 
@@ -208,6 +214,49 @@ class LiveSessions:
         await asyncio.gather(*(live.session.aclose() for live in self._lives.values()))
         self._lives.clear()
 
+    def _check_room(self, places: int) -> None:
+        """Raises ServerBusy, or InvalidRequest if there are never so many places."""
+        if places > self._limits.sessions:
+            raise InvalidRequest(
+                f"each separate channel takes a place for live audio; {places} are more than the"
+                f" {self._limits.sessions} of this server"
+            )
+        if sum(live.places for live in self.active) + places > self._limits.sessions:
+            raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
+
+    def _session(
+        self,
+        places: list[LivePlace],
+        analyse: Analyse | None,
+        options: TranscribeOptions,
+        form: AudioForm,
+        ending: Ending | None,
+        labels: SpeakerLabels | None,
+        live_insights: LiveInsights | None,
+    ) -> LiveSession | ChannelSession:
+        if form.apart:  # the channels tell who speaks
+            return ChannelSession(
+                places,
+                analyse,
+                options=options,
+                max_audio_s=self._limits.audio_s,
+                form=form,
+                ending=ending,
+                live_insights=live_insights,
+                observe=self._observe,
+            )
+        return LiveSession(
+            places[0],
+            analyse,
+            options=options,
+            max_audio_s=self._limits.audio_s,
+            form=form,
+            ending=ending,
+            labels=labels,
+            live_insights=live_insights,
+            observe=self._observe,
+        )
+
     def _ending(
         self,
         kept: KeptAudio,
@@ -218,7 +267,7 @@ class LiveSessions:
     ) -> Ending | None:
         """What keeps a session's audio and reads it; None if nobody needs the audio."""
         read_again = self._read_again if final_pass else None
-        if read_again is None and speakers is None:
+        if read_again is None and (speakers is None or kept.channels > 1):
             return None
         return Ending(
             kept,
@@ -228,8 +277,9 @@ class LiveSessions:
             finder=self._finder,
         )
 
-    def _note_end(self, live: Live, place: LivePlace) -> None:
-        place.close()
+    def _note_end(self, live: Live, places: list[LivePlace]) -> None:
+        for place in places:
+            place.close()
         live.ended_at = time.monotonic()
 
     async def _tidy(self) -> None:
