@@ -173,7 +173,8 @@ class Settings(BaseSettings):
     this host tells addresses; one elsewhere must be in `FORWARDED_ALLOW_IPS`. Unset: any number."""
 
     max_live_sessions: int | None = Field(None, ge=1)
-    """Live sessions this host accepts; beyond that `server_busy`. Unset: two for each CPU."""
+    """Live sessions this host accepts; beyond that `server_busy`. A session whose channels are read
+    apart counts once for each. Unset: two for each CPU."""
 
     live_resume_s: float = Field(60.0, gt=0)
     """How long a live session waits for a client whose connection has dropped."""
@@ -183,7 +184,7 @@ class Settings(BaseSettings):
 
     live_kept_s: int | None = Field(None, ge=1, le=86_400)
     """How many seconds of a live session's audio are kept on disk until it ends, for its final pass
-    and its speakers; 115 MB for an hour. Longer sessions only have their live transcript. Unset:
+    and its speakers; 115 MB for an hour of each channel. Longer sessions only have their live transcript. Unset:
     `MAX_AUDIO_SECONDS`."""
 
     shutdown_grace_s: float = Field(25.0, ge=0)

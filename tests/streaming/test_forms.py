@@ -1,8 +1,6 @@
 """The names that clients give the form of their audio."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from echostream.errors import InvalidRequest
 from echostream.streaming.forms import IN_CONTAINERS, AudioForm
@@ -62,10 +60,8 @@ def test_audio_that_does_not_exist(given_: dict[str, object], message: str) -> N
         AudioForm.named(**given_)  # type: ignore[arg-type]
 
 
-@given(st.text(max_size=20))
-@settings(max_examples=30)
+@pytest.mark.parametrize("name", ["pcm16", "s16le", "vorbis", "Åäö", "a/b/c", "x" * 20])
 def test_an_unknown_name_is_told_the_known_ones(name: str) -> None:
-    try:
+    with pytest.raises(InvalidRequest, match="is not known") as refused:
         AudioForm.named(name)
-    except InvalidRequest as error:
-        assert all(known in str(error) for known in ("pcm", "ulaw", "alaw", "opus", "webm"))
+    assert all(known in str(refused.value) for known in ("pcm", "ulaw", "alaw", "opus", "webm"))

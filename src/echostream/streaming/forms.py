@@ -19,7 +19,8 @@ _OPUS = "opus"
 # For a container the name says nothing that its first bytes do not say better, but a name that
 # nobody knows is likely to be meant for raw audio, which would be read as noise.
 _CONTAINERS = (
-    *("webm", "weba", "mkv", "mka", "matroska", "ogg", "oga", "ogv", "mp4", "m4a", "m4b", "m4v"),
+    *("webm", "weba", "mkv", "mka", "matroska", "x-matroska", "ogg", "oga", "ogv", "spx"),
+    *("mp4", "m4a", "m4b", "m4v", "quicktime"),
     *("mov", "3gp", "3gpp", "mp3", "mpga", "mpeg", "mpg", "aac", "adts", "wav", "wave", "x-wav"),
     *("flac", "x-flac", "x-m4a", "caf", "x-caf", "aif", "aiff", "au", "amr", "awb", "wma", "wmv"),
     *("asf", "avi", "flv", "ts", "m2ts", "mts", "mxf", "ac3", "eac3", "dts", "ape", "wv", "tta"),
