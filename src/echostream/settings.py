@@ -184,8 +184,8 @@ class Settings(BaseSettings):
 
     live_kept_s: int | None = Field(None, ge=1, le=86_400)
     """How many seconds of a live session's audio are kept on disk until it ends, for its final pass
-    and its speakers; 115 MB for an hour of each channel. Longer sessions only have their live transcript. Unset:
-    `MAX_AUDIO_SECONDS`."""
+    and its speakers; 115 MB for an hour of each channel that is read apart. Longer sessions only
+    have their live transcript. Unset: `MAX_AUDIO_SECONDS`."""
 
     shutdown_grace_s: float = Field(25.0, ge=0)
     """How long running requests may continue after SIGTERM before they end with an error."""

@@ -216,12 +216,12 @@ class LiveSessions:
 
     def _check_room(self, places: int) -> None:
         """Raises ServerBusy, or InvalidRequest if there are never so many places."""
-        if places > self._limits.sessions:
+        most = self._limits.sessions
+        if places > most:
             raise InvalidRequest(
-                f"each separate channel takes a place for live audio; {places} are more than the"
-                f" {self._limits.sessions} of this server"
+                f"each separate channel takes a place for live audio; this server has {most}"
             )
-        if sum(live.places for live in self.active) + places > self._limits.sessions:
+        if sum(live.places for live in self.active) + places > most:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
 
     def _session(
