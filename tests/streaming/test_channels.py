@@ -97,7 +97,8 @@ async def client_of(engine: LiveEngine, **more: Any) -> AsyncIterator[Client]:
     # On a busy machine one channel may be late for long.
     given |= {"text": Interleaving(2, most_wait_s=3600)} | more
     analyse = given.pop("analyse", None)
-    session = ChannelSession([engine, engine], analyse, **given)
+    places = given.pop("places", [engine, engine])
+    session = ChannelSession(places, analyse, **given)
     try:
         yield Client(session)
     finally:
@@ -158,6 +159,33 @@ async def test_somebody_who_is_silent_keeps_nobody_waiting(engine: LiveEngine) -
     assert client.said_by(0) == words_of(0)
     assert final.live_text == final.transcript.text
     assert [one.channel for one in final.transcript.speakers] == [0]
+
+
+class LateDetector:
+    """A place whose detector of speech waits until it is let go."""
+
+    def __init__(self, engine: LiveEngine) -> None:
+        self._engine = engine
+        self.may_go = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    async def detect(self, *given: Any) -> Any:
+        await self.may_go.wait()
+        return await self._engine.detect(*given)
+
+
+async def test_text_is_told_as_soon_as_the_others_have_nothing_earlier(engine: LiveEngine) -> None:
+    pause = np.zeros(SAMPLE_RATE_HZ, np.int16)
+    turn = np.concatenate([PARTS[0][: 4 * SAMPLE_RATE_HZ], pause])
+    late = LateDetector(engine)
+    async with client_of(engine, places=[engine, late]) as client:
+        await client.send([np.stack([turn, np.zeros_like(turn)], axis=1).tobytes()])
+        await client.told(lambda: any(one.tentative.endswith("budget.") for one in client.partials))
+        assert client.spoken == []
+        late.may_go.set()
+        await client.told(lambda: client.said_by(0)[-1:] == ["budget."])
 
 
 async def test_nobody_says_anything(engine: LiveEngine) -> None:

@@ -210,6 +210,26 @@ def stereo(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def stereo_packets(stereo: bytes, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    folder = tmp_path_factory.mktemp("packets")
+    (folder / "left.webm").write_bytes(stereo)
+    command = [ffmpeg_path(), "-v", "error", "-i", "left.webm", "-c", "copy", "-f", "ogg", "-"]
+    ran = subprocess.run(command, capture_output=True, check=True, cwd=folder)
+    return opus_packets(ran.stdout)
+
+
+async def test_opus_packets_with_two_channels(stereo_packets: list[bytes]) -> None:
+    apart = await decoded(stereo_packets, AudioForm("opus", channels=2, apart=True))
+    left, right = np.concatenate(apart.parts, axis=1)
+    assert len(left) == pytest.approx(10 * RATE_HZ, abs=2_000)
+    assert np.abs(left).max() > 3_000
+    assert np.abs(right).max() < 30
+    mixed = await decoded(stereo_packets, AudioForm("opus", channels=2))
+    assert len(mixed.samples) == len(left)
+    assert np.corrcoef(mixed.samples, left)[0, 1] > 0.9
+
+
 class TestContainersWithSeparateChannels:
     FORM = AudioForm(channels=2, apart=True)
 

@@ -6,6 +6,7 @@ closed, and a client may end its turn at any byte.
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -25,8 +26,8 @@ _CROSSINGS = 16
 _PASS_BAND = 0.95
 _WINDOW_BETA = 8.0
 _MOST_PHASES = 640
-"""As many as 11,025 Hz needs. At rates that need more, the nearest phase is taken, which adds noise
-60 dB below the sound."""
+"""Of one sample, as many as 11,025 Hz needs. At rates that need more, the nearest phase is taken,
+which adds noise 60 dB below the sound."""
 _BLOCK = 16_384
 """So many samples are resampled at a time, because this takes a hundred times their memory."""
 
@@ -120,8 +121,9 @@ class Resampler:
     def __init__(self, rate_hz: int) -> None:
         divisor = int(np.gcd(rate_hz, SAMPLE_RATE_HZ))
         self._up, self._down = SAMPLE_RATE_HZ // divisor, rate_hz // divisor
-        phases = min(self._up, _MOST_PHASES)
-        self._phases = _filter(phases, self._down * phases / self._up)
+        ratio = self._down / self._up
+        phases = min(self._up, math.ceil(_MOST_PHASES / max(1, ratio)))
+        self._phases = _filter(phases, phases * ratio)
         self._before = np.zeros(self._phases.shape[1] - 1, np.float32)
         self._next = 0
         """Place of the next output after the samples so far, in steps of the common rate."""
@@ -147,6 +149,7 @@ class Resampler:
         return ready
 
 
+@lru_cache(maxsize=16)
 def _filter(up: int, down: float) -> NDArray[np.float32]:
     """One row of weights for each phase, for the oldest sample first. `down` may be broken if there
     are fewer phases than the rates need."""
