@@ -2,7 +2,7 @@
 
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,11 @@ import pytest
 
 from conftest import SAMPLE, TINY_WHISPER, sample_pcm, wav_of
 from echostream.domain import SAMPLE_RATE_HZ
-from echostream.engine import LiveEngine, Registry, Turns
+from echostream.engine import LiveEngine, LocalEngine, Registry, Turns
 from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.media import ffmpeg_path
 from echostream.settings import Settings
-from fakes import no_diarizer
+from fakes import FakeDiarizer, no_diarizer
 from streaming.oracle import OracleTranscriber
 
 # As MediaRecorder has them: Chrome and Firefox, and Safari.
@@ -83,6 +83,16 @@ def oracle() -> OracleTranscriber:
 def engine(oracle: OracleTranscriber, turns: Turns) -> LiveEngine:
     """One that knows the sample by heart."""
     return LiveEngine(Registry.only(lambda: oracle), turns, no_diarizer())
+
+
+@pytest.fixture
+async def local(oracle: OracleTranscriber) -> AsyncIterator[LocalEngine]:
+    """The same with a queue of files and speakers."""
+    models = Registry.only(lambda: oracle, oracle.model)
+    engine = LocalEngine(Settings(), models, lambda _settings: FakeDiarizer())
+    await engine.load()
+    yield engine
+    await engine.aclose()
 
 
 @pytest.fixture(scope="session")

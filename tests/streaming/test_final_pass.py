@@ -8,29 +8,17 @@ import pytest
 
 from conftest import sample_pcm, sample_text
 from echostream.domain import SAMPLE_RATE_HZ, Segment, Step, TranscribeOptions, Transcript, Word
-from echostream.engine import LocalEngine, Registry, Samples, VadState
+from echostream.engine import LocalEngine, Samples, VadState
 from echostream.engine.coverage import speech_without_text
 from echostream.engine.vad import FRAME_SAMPLES, Region, detect_speech
 from echostream.errors import AudioTooLong, EngineError, EngineRestarted
-from echostream.settings import Settings
 from echostream.streaming.final_pass import FinalPass
 from echostream.streaming.kept import KeptAudio
 from echostream.streaming.parts import moved, whole
-from fakes import FakeDiarizer
 from streaming.oracle import OracleTranscriber
 
 OPTIONS = TranscribeOptions(prompt="Anouk")
 SAMPLE_S = len(sample_pcm()) / SAMPLE_RATE_HZ
-
-
-@pytest.fixture
-async def local(oracle: OracleTranscriber) -> AsyncIterator[LocalEngine]:
-    """An engine that knows the sample by heart."""
-    models = Registry.only(lambda: oracle, oracle.model)
-    engine = LocalEngine(Settings(), models, lambda _settings: FakeDiarizer())
-    await engine.load()
-    yield engine
-    await engine.aclose()
 
 
 class Session:

@@ -17,6 +17,7 @@ from echostream.pipeline import ignore_progress, local_pipeline
 from echostream.settings import Settings
 from echostream.streaming import Limits, LiveSessions
 from echostream.streaming.final_pass import FinalPass
+from echostream.streaming.forms import PCM
 from echostream.streaming.kept import KeptAudio
 from echostream.streaming.session import LiveSession
 from engine.decoders import EarlyDecoder
@@ -41,7 +42,7 @@ async def heard(transcriber: object, turns: Turns, samples: Samples) -> Transcri
         None,
         options=TranscribeOptions(),
         max_audio_s=600,
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=PCM,
     )
     for start in range(0, len(samples), _PIECE):
         await session.feed(samples[start : start + _PIECE].tobytes())
@@ -89,7 +90,7 @@ async def test_the_final_pass_is_the_text_of_the_file(tmp_path: Path) -> None:
         TranscribeOptions(),
         speakers=SpeakerOptions(),
         insights=False,
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=PCM,
         final_pass=True,
     )
     for start in range(0, len(samples), _PIECE):

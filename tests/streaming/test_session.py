@@ -22,6 +22,7 @@ from echostream.errors import (
     TooFast,
 )
 from echostream.streaming import Event, Final, Partial
+from echostream.streaming.forms import IN_CONTAINERS, PCM
 from echostream.streaming.session import LiveSession
 from fakes import FakeInsights, no_diarizer
 from processes import children
@@ -51,7 +52,7 @@ class Client:
             insights.analyse if insights else None,
             options=TranscribeOptions(**options),  # type: ignore[arg-type]
             max_audio_s=max_audio_s,
-            raw_rate_hz=SAMPLE_RATE_HZ if raw else None,
+            form=PCM if raw else IN_CONTAINERS,
             patience_s=patience_s,
         )
         self.session.told.listener = self.listen

@@ -17,9 +17,16 @@ from echostream.domain import (
     Transcript,
 )
 from echostream.engine import LiveEngine
-from echostream.errors import AudioIdTaken, EchoStreamError, ResumeFailed, ServerBusy
+from echostream.errors import (
+    AudioIdTaken,
+    EchoStreamError,
+    InvalidRequest,
+    ResumeFailed,
+    ServerBusy,
+)
 from echostream.speakers import SpeakerFinder
 from echostream.streaming import Event, Final, Limits, Live, LiveSessions, Partial
+from echostream.streaming.forms import PCM, AudioForm
 
 SECOND = 2 * SAMPLE_RATE_HZ
 LIMITS = Limits(sessions=3, audio_s=600, resume_s=60, idle_s=60)
@@ -109,14 +116,18 @@ async def sessions(make: Make) -> LiveSessions:
 
 
 async def start(
-    sessions: LiveSessions, audio_id: str | None = None, *, final_pass: bool = False
+    sessions: LiveSessions,
+    audio_id: str | None = None,
+    *,
+    final_pass: bool = False,
+    form: AudioForm = PCM,
 ) -> Live:
     return await sessions.start(
         audio_id,
         None,
         TranscribeOptions(),
         insights=True,
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=form,
         final_pass=final_pass,
     )
 
@@ -144,6 +155,24 @@ class TestStart:
         await ended(connection)
         assert len(sessions.active) == 2
         await start(sessions)
+
+    async def test_separate_channels_take_a_place_each(
+        self, sessions: LiveSessions, busy: _Engine
+    ) -> None:
+        both = AudioForm("pcm", channels=2, apart=True)
+        live = await start(sessions, form=both)
+        await start(sessions)
+        assert (len(sessions.speaking), sessions.places) == (2, 3)
+        with pytest.raises(ServerBusy):
+            await start(sessions)
+        live.session.finish()
+        await live.session.said
+        await asyncio.sleep(0)
+        assert [place.is_free for place in busy.places] == [True, True, False]
+        assert sessions.places == 1
+        await start(sessions, form=both)
+        with pytest.raises(InvalidRequest):  # there are never so many
+            await start(sessions, form=AudioForm("pcm", channels=4, apart=True))
 
     async def test_ids_are_given_or_made(self, sessions: LiveSessions) -> None:
         assert (await start(sessions, "standup")).audio_id == "standup"

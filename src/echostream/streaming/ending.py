@@ -124,6 +124,8 @@ class Ending:
     ) -> Transcript:
         progress(Step("diarizing"))
         samples = await asyncio.to_thread(self._kept.samples)
+        if self._kept.channels > 1:  # each is a speaker
+            return await self._finder.add_voices(place, list(samples), said)
         return await self._finder.add(
             place, samples, said, options, lambda share: progress(Step("diarizing", share))
         )

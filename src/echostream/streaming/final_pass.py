@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
+import numpy as np
 import structlog
 
 from echostream.domain import (
@@ -29,7 +30,8 @@ log = structlog.get_logger(__name__)
 
 
 class FinalPass:
-    """That of one session."""
+    """That of one session. Nothing is read ahead if it has several channels: then nobody calls
+    `look`."""
 
     def __init__(self, engine: Engine, kept: KeptAudio, options: TranscribeOptions) -> None:
         self._engine = engine
@@ -53,7 +55,7 @@ class FinalPass:
         await self._stop_reading_ahead()
         start = self._stretches.rest_start
         samples = await asyncio.to_thread(self._kept.samples, start)
-        done = start / (start + len(samples))
+        done = start / (start + samples.shape[-1])
         before = joined(chain.from_iterable(part.segments for part in self._parts))
 
         def tell(step: Step) -> None:
@@ -102,11 +104,12 @@ class FinalPass:
                 self._is_reading = False
 
     async def _read(self, place: Place, samples: Samples, progress: Progress, *, at: int) -> None:
-        """Adds the transcript of samples that begin `at` this one of the session."""
+        """Adds the transcript of samples that begin `at` this one of the session. Those of several
+        channels are read one after the other, as those of a file."""
         language = whole(self._parts).language if self._parts else "und"
         options = self._options
         if language != "und":
             options = replace(options, expected_language=language)
         model = await place.load(options)
-        run = EngineRun(place, model, [samples], options, None, progress)
+        run = EngineRun(place, model, list(np.atleast_2d(samples)), options, None, progress)
         self._parts.append(moved(await run.transcript(), at / SAMPLE_RATE_HZ))

@@ -17,6 +17,7 @@ from echostream.engine import LivePlace, Samples, VadState
 from echostream.engine.vad import FRAME_SAMPLES
 from echostream.errors import AudioTooLong, LiveError, NothingToCommit
 from echostream.streaming.events import Event, Final, Partial
+from echostream.streaming.forms import PCM
 from echostream.streaming.session import LiveSession
 from echostream.streaming.shared_place import SharedPlace, Turn
 from echostream.streaming.turn_detection import Change, TurnDetection, TurnDetector
@@ -257,7 +258,7 @@ class Items:
             None,
             options=replace(self._options, expected_language=expected),
             max_audio_s=self._max_samples / SAMPLE_RATE_HZ,
-            raw_rate_hz=SAMPLE_RATE_HZ,
+            form=PCM,
             patience_s=_PATIENCE_S,
             observe=self._observe,
         )

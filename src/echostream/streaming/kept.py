@@ -21,16 +21,18 @@ class KeptAudio:
     """An unlinked file of PCM16: it has no name under which others could open it, and is gone when
     it is closed or the process ends, however it ends."""
 
-    def __init__(self, most_s: float) -> None:
+    def __init__(self, most_s: float, channels: int = 1) -> None:
         """Audio that gets longer than `most_s` is not kept at all."""
         self._most_s = most_s
+        self.channels = channels
         self._count = 0
         self._file: BinaryIO | None = None
         self._fault: EchoStreamError | None = None
 
     def append(self, samples: Samples) -> None:
-        """Takes the next samples. Never raises: a full disk only costs what needs the file."""
-        self._count += len(samples)
+        """Takes the next samples, `(channels, samples)` if there are several channels. Never
+        raises: a full disk only costs what needs the file."""
+        self._count += samples.shape[-1]
         if self._fault is not None:
             return
         if self._count > self._most_s * SAMPLE_RATE_HZ:
@@ -38,16 +40,23 @@ class KeptAudio:
             return
         try:
             # Some kilobytes, which the system takes without waiting for the disk.
-            self._opened().write(samples.astype("<i2", copy=False).tobytes())
+            self._opened().write(samples.T.astype("<i2", copy=False).tobytes())
         except OSError as error:
             log.warning("live_audio_not_kept", reason=str(error))
             self._lose(StorageFull("the server had no room for it"))
 
     def samples(self, start: int = 0, end: int | None = None) -> Samples:
-        """A copy of the samples from `start` to before `end`. Raises AudioError or StorageFull."""
+        """A copy of the samples from `start` to before `end`, `(channels, samples)` if there are
+        several channels. Raises AudioError or StorageFull."""
         end = self._count if end is None else end
-        size, at = (end - start) * _SAMPLE_BYTES, start * _SAMPLE_BYTES
-        return np.frombuffer(os.pread(self._flushed().fileno(), size, at), "<i2")
+        sample_bytes = self.channels * _SAMPLE_BYTES
+        data = os.pread(
+            self._flushed().fileno(), (end - start) * sample_bytes, start * sample_bytes
+        )
+        samples = np.frombuffer(data, "<i2")
+        if self.channels == 1:
+            return samples
+        return np.ascontiguousarray(samples.reshape(-1, self.channels).T)
 
     def close(self) -> None:
         """Removes the audio."""

@@ -13,6 +13,8 @@ from echostream.engine.vad import Region
 
 def whole(parts: Sequence[Transcript]) -> Transcript:
     """One or more parts that follow each other, as one transcript."""
+    if len(parts) == 1:
+        return parts[0]
     spoken = Report()
     for part in parts:
         for segment in part.segments:

@@ -7,31 +7,22 @@ under load there are fewer tentative texts, but no audio is lost.
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Callable, Coroutine
-
-import structlog
+from collections.abc import Callable
 
 from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Transcript
 from echostream.engine import LivePlace, Samples, VadState
-from echostream.errors import (
-    AudioTooLong,
-    EchoStreamError,
-    InvalidAudio,
-    LiveError,
-    TooFast,
-)
+from echostream.errors import InvalidAudio
 from echostream.streaming.arrivals import Arrivals
-from echostream.streaming.decoder import StreamDecoder
+from echostream.streaming.client_session import PATIENCE_S, ClientSession
 from echostream.streaming.ending import Ending
-from echostream.streaming.events import Event, Final
-from echostream.streaming.insights import Analyse, LiveInsights, attempt
+from echostream.streaming.events import Event
+from echostream.streaming.forms import IN_CONTAINERS, AudioForm
+from echostream.streaming.insights import Analyse, LiveInsights
 from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.reader import Reading, SpeechReader, Window
-from echostream.streaming.told import Told
 from echostream.streaming.window_reader import WindowReader
-
-log = structlog.get_logger(__name__)
 
 _MIN_STEP_S = 0.8
 """The least new audio that is worth another reading."""
@@ -40,12 +31,10 @@ _STEP_TURNS = 1.5
 third of the engine's time for irregular load."""
 _MOST_HELD_S = 60.0
 """How much audio may wait for the engine; with more, the client has to wait."""
-_PATIENCE_S = 5.0
 
 
-class LiveSession:
-    """Create it in a running event loop, feed it, and `finish` it; then `said` and `final` are
-    set."""
+class LiveSession(ClientSession):
+    """One that reads a single channel, in one place of the engine."""
 
     def __init__(
         self,
@@ -57,24 +46,26 @@ class LiveSession:
         ending: Ending | None = None,
         labels: SpeakerLabels | None = None,
         live_insights: LiveInsights | None = None,
-        raw_rate_hz: int | None = None,
-        patience_s: float = _PATIENCE_S,
+        form: AudioForm = IN_CONTAINERS,
+        patience_s: float = PATIENCE_S,
         observe: Callable[[Event], None] = lambda _event: None,
+        on_step: Callable[[], None] = lambda: None,
     ) -> None:
-        """`ending` makes the final transcript; without it, that is the live one. `labels` tells who
-        speaks in the partials, `live_insights` what was found so far. `patience_s` is how long a
-        piece waits for room. `observe` gets all events, whether or not a client listens. Raises
-        InvalidRequest if `raw_rate_hz` is out of range."""
+        """`labels` tells who speaks in the partials. `on_step` is called whenever more of the audio
+        is done with. The rest is explained at `ClientSession`."""
+        super().__init__(
+            analyse,
+            max_audio_s=max_audio_s,
+            form=form,
+            ending=ending,
+            live_insights=live_insights,
+            patience_s=patience_s,
+            observe=observe,
+        )
         self._engine = engine
-        self._analyse = analyse
-        self.told = Told(observe)
+        self._on_step = on_step
         self._windows = WindowReader(engine, options)
-        self._ending = ending
         self._labels = labels
-        self._live_insights = live_insights
-        self._patience_s = patience_s
-        self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
-        self._decoder = StreamDecoder(self._take, self.told.tell_soon, raw_rate_hz=raw_rate_hz)
         self._reader = SpeechReader()
         self._vad = VadState()
         self._arrivals = Arrivals()
@@ -82,71 +73,10 @@ class LiveSession:
         self._input_ended = False
         self._is_broken = False
         self._is_waiting = False
-        self._finishing: asyncio.Task[None] | None = None
+        self._turn_s = 0.0
         self._reading = asyncio.create_task(self._read_all())
-        self._beside: list[asyncio.Task[None]] = []
         if labels is not None:
             self._do_beside(labels.tell(self.told))
-        if live_insights is not None:
-            self._do_beside(live_insights.tell(self.told, self._transcript))
-        self._turn_s = 0.0
-        self.received_bytes = 0
-        self.received_seq: int | None = None
-        self.last_heard = time.monotonic()
-        loop = asyncio.get_running_loop()
-        self.said: asyncio.Future[Transcript] = loop.create_future()
-        """The live text, complete. From then on `engine` is no longer needed."""
-        self.final: asyncio.Future[Final] = loop.create_future()
-
-    async def feed(self, piece: bytes, seq: int | None = None) -> None:
-        """Takes a piece of audio completely, or not at all if this raises or is cancelled.
-
-        A piece whose `seq` was taken before is ignored. Raises TooFast if there is no room for it
-        within some seconds, AudioTooLong if the session has reached its limit, LiveError if it has
-        ended.
-        """
-        self.last_heard = time.monotonic()
-        if self._finishing is not None:
-            raise LiveError("the session has ended; start another")
-        if seq is not None and self.received_seq is not None and seq <= self.received_seq:
-            return
-        if self._reader.speech.end >= self._max_samples:
-            raise AudioTooLong(f"live audio may be {self._max_samples // SAMPLE_RATE_HZ} s long")
-        try:
-            async with asyncio.timeout(self._patience_s):
-                await self._decoder.feed(piece)
-        except TimeoutError:
-            raise TooFast("audio arrives faster than it can be read; send it again later") from None
-        self.received_bytes += len(piece)
-        self.received_seq = seq if seq is not None else self.received_seq
-
-    def finish(self) -> None:
-        """Ends the input. Returns at once; `said` is set when everything has been read, `final`
-        when everything else is done."""
-        if self._finishing is None:
-            self._finishing = asyncio.create_task(self._finish())
-
-    def hurry(self) -> None:
-        """Gives up the final pass, so that `final` is set sooner."""
-        if self._ending is not None:
-            self._ending.hurry()
-
-    async def aclose(self) -> None:
-        """Stops at once. For sessions that are no longer needed."""
-        tasks = [
-            self._reading,
-            *([self._finishing] if self._finishing else []),
-            *self._beside,
-        ]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.told.aclose()
-        await self._decoder.aclose()
-        if self._ending is not None:
-            await self._ending.aclose()
-        self.said.cancel()
-        self.final.cancel()
 
     async def caught_up(self) -> None:
         """Waits until the audio so far has been read, as far as possible without more audio."""
@@ -165,6 +95,23 @@ class LiveSession:
         """Size of the audio in memory."""
         return 2 * self._reader.speech.held
 
+    @property
+    def settled_s(self) -> float:
+        """Text that is confirmed from now on was said after this, whatever is still heard."""
+        if self.final.done():
+            return math.inf
+        speech, partials = self._reader.speech, self.told.partials
+        told_s = partials[-1].end_s if partials else 0.0
+        return max(told_s, (speech.end - speech.held) / SAMPLE_RATE_HZ)
+
+    def transcript(self) -> Transcript:
+        """What was said so far, in whole segments."""
+        return self._windows.transcript(self._reader.text, self.audio_s)
+
+    @property
+    def _heard(self) -> int:
+        return self._reader.speech.end
+
     async def _take(self, samples: Samples) -> None:
         """The decoder's sink. It waits while too much audio waits for the engine."""
         async with self._changed:
@@ -178,42 +125,6 @@ class LiveSession:
             self._arrivals.note(self._reader.speech.end)
             self._changed.notify_all()
 
-    async def _finish(self) -> None:
-        error = await self._fault_of_reading()
-        for task in self._beside:  # the end has all speakers and insights
-            task.cancel()
-        await asyncio.gather(*self._beside, return_exceptions=True)
-        self._reader.text.end_segment()
-        transcript = self._transcript()
-        self.said.set_result(transcript)
-        if self._ending is not None:
-            if error is None:
-                transcript = await self._ending.settle(transcript, self.told.tell_soon)
-            await self._ending.aclose()
-        insights = None
-        if self._analyse is not None and error is None:
-            insights = await attempt(self._analyse, transcript)
-        await self.told.all_told()
-        if self._live_insights is not None and insights is not None:
-            await self.told.tell(self._live_insights.with_ids(insights))
-        self.final.set_result(final := Final(transcript, insights, error, self.told.text))
-        await self.told.tell(final)
-
-    def _do_beside(self, work: Coroutine[None, None, None]) -> None:
-        """Until the live text is complete."""
-        self._beside.append(asyncio.create_task(work))
-
-    async def _fault_of_reading(self) -> EchoStreamError | None:
-        """Reads the rest; returns what went wrong, if anything did."""
-        try:
-            await self._read_rest()
-        except EchoStreamError as fault:
-            return fault
-        except Exception as fault:
-            log.error("live_session_crashed", exc_info=fault)
-            return EchoStreamError("the audio could not be processed")
-        return InvalidAudio("there was no audio") if self._reader.speech.end == 0 else None
-
     async def _read_rest(self) -> None:
         try:
             await self._decoder.finish()
@@ -223,10 +134,13 @@ class LiveSession:
             await self._reading
         finally:
             await self._decoder.aclose()
+            self._reader.text.end_segment()
+        if self._heard == 0:
+            raise InvalidAudio("there was no audio")
 
-    def _transcript(self) -> Transcript:
-        """What was said so far, in whole segments."""
-        return self._windows.transcript(self._reader.text, self.audio_s)
+    async def _stop_reading(self) -> None:
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
 
     async def _read_all(self) -> None:
         """Reads until the input has ended and nothing is left. If that fails, the session ends with
@@ -245,6 +159,7 @@ class LiveSession:
         speech = self._reader.speech
         while True:
             await self._look_for_speech()
+            self._on_step()
             async with self._changed:
                 is_over = self._input_ended and not len(speech.new)
                 if is_over:

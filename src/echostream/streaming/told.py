@@ -48,10 +48,14 @@ class Told:
             lag_ms=lag_ms,
         )
         self._tentative = reading.tentative
-        if reading.text:
+        await self.tell_partial(partial)
+        return partial
+
+    async def tell_partial(self, partial: Partial) -> None:
+        """Tells one whose `seq` follows that of those with text before it."""
+        if partial.text:
             self.partials.append(partial)
         await self.tell(partial)
-        return partial
 
     async def tell_label(self, label: Label) -> None:
         """Tells who spoke in an earlier partial, with one that has no text."""

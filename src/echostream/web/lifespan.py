@@ -43,7 +43,7 @@ async def running_services(
             realtime = Connections()
             live = _live_sessions(settings, pipeline, metrics, peers)
             metrics.watch_live(
-                lambda: len(live.speaking) + len(realtime),
+                lambda: live.places + len(realtime),
                 lambda: len(live.active) - len(live.speaking),
             )
             services = Services(

@@ -107,7 +107,7 @@ class Metrics:
         )
         self._live = Gauge(
             "echostream_live_sessions",
-            "Live sessions whose text is not complete; each takes a place.",
+            "Live sessions whose text is not complete; each channel that is read apart counts.",
             registry=self._registry,
         )
         self._live_endings = Gauge(
@@ -163,7 +163,8 @@ class Metrics:
             self._insights.labels(meta.provider, str(meta.degraded).lower()).inc()
 
     def watch_live(self, sessions: Callable[[], int], endings: Callable[[], int]) -> None:
-        """Shows how many live sessions there are, and how many are only in their final pass."""
+        """Shows how many places live sessions take, and how many sessions are only in their final
+        pass."""
         self._live.set_function(sessions)
         self._live_endings.set_function(endings)
 
