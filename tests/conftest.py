@@ -1,6 +1,7 @@
 """Fixtures that more than one folder of tests needs: audio, and real servers on free ports."""
 
 import functools
+import io
 import json
 import os
 import re
@@ -96,12 +97,19 @@ def plain_logs() -> None:
 
 def write_wav(path: Path, samples: np.ndarray, rate_hz: int = 16_000) -> Path:
     """`samples` as a mono PCM16 file."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes(samples.astype("<i2").tobytes())
+    path.write_bytes(wav_of(samples, rate_hz))
     return path
+
+
+def wav_of(samples: np.ndarray, rate_hz: int = 16_000) -> bytes:
+    """`samples` as the content of a mono PCM16 file."""
+    with io.BytesIO() as memory:
+        with wave.open(memory, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(rate_hz)
+            file.writeframes(samples.astype("<i2").tobytes())
+        return memory.getvalue()
 
 
 @pytest.fixture

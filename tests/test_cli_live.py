@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import forks
-from conftest import SAMPLE, running, sample_pcm, sample_text, write_wav
+from conftest import SAMPLE, running, sample_pcm, sample_text, sample_turns, write_wav
 from streaming.oracle import OracleTranscriber
 from web.support import around, settings_of
 
@@ -67,6 +69,30 @@ def test_raw_audio(url: str, environment: dict[str, str]) -> None:
     pcm = sample_pcm().tobytes()
     found = live(environment, "-", "--url", url, "--rate", "16000", stdin=pcm)
     assert found.stdout.decode().split() == sample_text().split()
+
+
+def two_channels() -> np.ndarray:
+    """Two people who talk at the same time, shape `(samples, 2)`."""
+    pcm, length = sample_pcm(), 10 * 16_000
+    return np.stack([pcm[:length], pcm[16 * 16_000 :][:length]], axis=1)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_separate_channels(
+    url: str, environment: dict[str, str], tmp_path: Path, raw: bool
+) -> None:
+    pcm = two_channels().tobytes()
+    with wave.open(str(tmp_path / "call.wav"), "wb") as file:
+        file.setparams((2, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(pcm)
+    source = ["-", "--rate", "16000"] if raw else [str(tmp_path / "call.wav"), "--speed", "0"]
+    command = [*source, "--url", url, "--separate-channels"]
+    found = live(environment, *command, stdin=pcm if raw else None)
+    assert found.returncode == 0, found.stderr
+    said = found.stdout.decode()
+    for begins, pause in ((0, 4), (16, 19)):  # the first turn of each
+        turn = next(each for each in sample_turns() if begins <= each["start_s"] <= pause)
+        assert set(turn["text"].split()) <= set(said.split())
 
 
 def test_it_keeps_the_pace_of_speech(url: str, environment: dict[str, str], tmp_path: Path) -> None:
@@ -128,6 +154,13 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert found.returncode == 1
     assert message in found.stderr
     assert found.stderr.count(b"\n") == 1
+
+
+def test_raw_audio_that_does_not_exist(url: str, environment: dict[str, str]) -> None:
+    form = ["--encoding", "pcmu", "--rate", "400"]
+    found = live(environment, "-", "--url", url, *form, stdin=b"")
+    assert found.returncode == 1
+    assert found.stderr == b"echostream: sampleRate must be 4000 to 384000\n"
 
 
 def test_noise_on_stdin(url: str, environment: dict[str, str]) -> None:

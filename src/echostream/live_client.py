@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import numpy as np
 import socketio
+from numpy.typing import NDArray
 
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.errors import EchoStreamError
-from echostream.media import decode
+from echostream.media import decode, decode_channels
 
 _PIECE_S = 0.1
 _READ_BYTES = 16 * 1024
@@ -35,17 +37,23 @@ class LiveFailed(EchoStreamError):
         self.code = code
 
 
-async def pieces_of_file(
-    path: Path, *, speed: float, max_audio_s: float, timeout_s: float
-) -> AsyncIterator[bytes]:
-    """The audio of a file as PCM16 at 16 kHz, in real time multiplied by `speed`; 0 means without
-    delays. Raises AudioError."""
-    samples = await decode(path, max_audio_s=max_audio_s, timeout_s=timeout_s)
+async def samples_of_file(
+    path: Path, *, max_audio_s: float, timeout_s: float, apart: bool
+) -> NDArray[np.int16]:
+    """The audio of a file at 16 kHz, shape `(channels, samples)`; one channel unless they are to be
+    kept `apart`. Raises AudioError."""
+    if apart:
+        return await decode_channels(path, max_audio_s=max_audio_s, timeout_s=timeout_s)
+    return np.stack([await decode(path, max_audio_s=max_audio_s, timeout_s=timeout_s)])
+
+
+async def pieces_of(samples: NDArray[np.int16], *, speed: float) -> AsyncIterator[bytes]:
+    """Samples as interleaved PCM16, in real time multiplied by `speed`; 0 means without delays."""
     step = int(_PIECE_S * SAMPLE_RATE_HZ)
     clock = asyncio.get_running_loop().time
     started = clock()
-    for start in range(0, len(samples), step):
-        yield samples[start : start + step].tobytes()
+    for start in range(0, samples.shape[1], step):
+        yield samples[:, start : start + step].T.astype("<i2", copy=False).tobytes()
         if speed:
             await asyncio.sleep(started + (start + step) / SAMPLE_RATE_HZ / speed - clock())
 

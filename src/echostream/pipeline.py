@@ -43,7 +43,7 @@ from echostream.engine import (
     check_models,
     load_registry,
 )
-from echostream.engine.client import HostCache
+from echostream.engine.host_cache import HostCache
 from echostream.engine_run import EngineRun, OnSegment
 from echostream.errors import InvalidAudio
 from echostream.insights import (
@@ -165,20 +165,6 @@ class Pipeline:
             result = replace(result, insights=found)
         progress(Step("done", 1.0))
         return result
-
-    async def read_again(
-        self,
-        audio: BinaryIO,
-        options: TranscribeOptions,
-        speakers: SpeakerOptions | None,
-        progress: Progress,
-    ) -> Transcript:
-        """Returns the transcript of live audio that has ended and is a file now. Raises what `run`
-        raises."""
-        result = await self.run(
-            audio, options, speakers=speakers, insights=False, progress=progress
-        )
-        return result.transcript
 
     async def finalize(
         self,

@@ -200,7 +200,8 @@ class Settings(BaseSettings):
     tells; other proxies are one address."""
 
     max_live_sessions: int | None = Field(None, ge=1)
-    """Live sessions this host accepts; beyond that `server_busy`. Unset: two for each CPU."""
+    """Live sessions this host accepts; beyond that `server_busy`. A session whose channels are read
+    apart counts once for each. Unset: two for each CPU."""
 
     live_resume_s: float = Field(60.0, gt=0)
     """How long a live session waits for a client whose connection has dropped."""
@@ -210,8 +211,8 @@ class Settings(BaseSettings):
 
     live_kept_s: int | None = Field(None, ge=1, le=86_400)
     """How many seconds of a live session's audio are kept on disk until it ends, for its final pass
-    and its speakers; 115 MB for an hour. Longer sessions only have their live transcript. Unset:
-    `MAX_AUDIO_SECONDS`."""
+    and its speakers; 115 MB for an hour of each channel that is read apart. Longer sessions only
+    have their live transcript. Unset: `MAX_AUDIO_SECONDS`."""
 
     shutdown_grace_s: float = Field(25.0, ge=0)
     """How long running requests may continue after SIGTERM before they end with an error."""

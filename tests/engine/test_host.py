@@ -17,9 +17,10 @@ from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 from conftest import sample_pcm
 from echostream.cache import MemoryCache
 from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, TranscribeOptions, joined
-from echostream.engine import LocalEngine, Model, Registry, Speakers, Transcriber
-from echostream.engine.client import HostCache, RemoteEngine
+from echostream.engine import LocalEngine, Model, Place, Registry, Speakers, Transcriber
+from echostream.engine.client import RemoteEngine
 from echostream.engine.host import EngineHost
+from echostream.engine.host_cache import HostCache
 from echostream.engine.process import OwnEngine
 from echostream.engine.vad import FRAME_SAMPLES, VadState, detect_speech
 from echostream.errors import (
@@ -79,9 +80,17 @@ async def read(
     engine: RemoteEngine, options: TranscribeOptions = OPTIONS, *, patient: bool = False
 ) -> str:
     async with engine.take(patient=patient) as place:
-        return joined(
-            [one async for heard in place.transcribe(SECONDS, options) for one in heard.segments]
-        )
+        return await text_of(place, options)
+
+
+async def read_later(engine: RemoteEngine, options: TranscribeOptions = OPTIONS) -> str:
+    async with engine.spare() as place:
+        return await text_of(place, options)
+
+
+async def text_of(place: Place, options: TranscribeOptions) -> str:
+    found = place.transcribe(SECONDS, options)
+    return joined([one async for heard in found for one in heard.segments])
 
 
 async def test_says_what_the_engine_says(tmp_path: Path) -> None:
@@ -244,6 +253,53 @@ async def test_speech_is_found_by_the_host(tmp_path: Path) -> None:
     assert max(detected.chances) > 0.9
 
 
+async def test_speech_is_found_while_the_host_reads(tmp_path: Path) -> None:
+    samples, hold = sample_pcm()[: 100 * FRAME_SAMPLES], threading.Event()
+    fake = FakeTranscriber(hold=hold)
+    async with hosted(lambda: fake, tmp_path) as engine:
+        live = await engine.live(OPTIONS)
+        reading = asyncio.create_task(live.read(SECONDS, OPTIONS))
+        assert await asyncio.to_thread(fake.started.wait, 20)
+        async with asyncio.timeout(20):
+            detected = await live.detect(samples, VadState())
+        assert max(detected.chances) > 0.9
+        assert not reading.done()
+        hold.set()
+        assert (await reading)[0]
+        live.close()
+
+
+async def test_work_that_can_wait_is_done_when_there_is_no_other(tmp_path: Path) -> None:
+    hold = threading.Event()
+    fake = FakeTranscriber(hold=hold)
+    async with hosted(lambda: fake, tmp_path) as engine:
+        file = asyncio.create_task(read(engine))
+        assert await asyncio.to_thread(fake.started.wait, 20)
+        later = asyncio.create_task(read_later(engine))
+        done, _ = await asyncio.wait({later}, timeout=0.3)
+        assert not done
+        assert len(fake.calls) == 1
+        hold.set()
+        assert await file == await later == " ".join(fake.texts)
+        assert len(fake.calls) == 2
+
+
+async def test_who_no_longer_waits_for_rest_keeps_nobody_waiting(tmp_path: Path) -> None:
+    hold = threading.Event()
+    fake = FakeTranscriber(hold=hold)
+    async with hosted(lambda: fake, tmp_path) as engine:
+        file = asyncio.create_task(read(engine))
+        assert await asyncio.to_thread(fake.started.wait, 20)
+        waiting = asyncio.create_task(engine.spare().__aenter__())
+        await asyncio.wait({waiting}, timeout=0.1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        hold.set()
+        await file
+        async with asyncio.timeout(20), engine.spare() as place:
+            assert (await place.load(OPTIONS)).is_loaded
+
+
 async def test_the_cache_is_one_for_all(tmp_path: Path) -> None:
     here, there = HostCache(tmp_path / "engine"), HostCache(tmp_path / "engine")
     await here.put("a", b"no host yet")
@@ -295,6 +351,12 @@ async def test_a_recording_that_ends_it_twice_is_given_up(own: OwnEngine) -> Non
         await read(own, TranscribeOptions(prompt="poison"))
     assert given_up.value.retry_after_s
     assert (await read(own)).startswith("word0")
+
+
+async def test_work_that_can_wait_is_not_tried_again(own: OwnEngine) -> None:
+    with pytest.raises(EngineRestarted):
+        await read_later(own, TranscribeOptions(prompt="once"))
+    assert await read_later(own)
 
 
 async def test_a_live_session_asks_again(own: OwnEngine) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -56,6 +57,26 @@ async def test_a_fault_is_that_of_its_turn_alone(turns: Turns) -> None:
         await turns.live(broken)
     assert await turns.live(lambda: "next") == "next"
     turns.give_way(longest_s=0)  # nobody is waited for
+
+
+async def test_it_is_quiet_some_time_after_live_work(turns: Turns) -> None:
+    """The longer a turn takes, the longer: somebody who speaks wants the next one soon."""
+    assert turns.are_quiet
+    gate = threading.Event()
+    live = asyncio.ensure_future(turns.live(lambda: gate.wait(30)))
+    waiting = asyncio.ensure_future(turns.live(lambda: time.sleep(0.3)))
+    await asyncio.sleep(0)
+    assert not turns.are_quiet
+    gate.set()
+    await live
+    assert not turns.are_quiet
+    await waiting
+    ended_s = time.monotonic()
+    assert not turns.are_quiet
+    async with asyncio.timeout(30):
+        while not turns.are_quiet:  # noqa: ASYNC110 - that time passes is no event
+            await asyncio.sleep(0.02)
+    assert time.monotonic() - ended_s > 0.4
 
 
 async def test_a_file_waits_while_there_is_live_work(turns: Turns) -> None:

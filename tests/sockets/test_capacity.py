@@ -38,7 +38,7 @@ class Process:
 @pytest.fixture
 def process() -> Iterator[Process]:
     command = [sys.executable, "-m", "sockets.oracle_server", str(SESSIONS)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}/src:{ROOT}/tests"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as started:
         assert started.stdout is not None
         yield Process(started.stdout.readline().strip(), started.pid)

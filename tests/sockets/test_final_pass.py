@@ -1,13 +1,17 @@
 """The final pass of live audio over Socket.IO: what clients are told of it."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx2 as httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import running, sample_pcm, sample_text
-from echostream.domain import Segment, TranscribeOptions
+from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions
 from echostream.engine import Samples, Transcription
 from echostream.errors import EchoStreamError, EngineError
 from sockets.live import SECOND, TOKEN, Client, Message, connected
@@ -21,6 +25,11 @@ class SecondThoughts(OracleTranscriber):
     """Hears the words of files in capitals, or fails with `file_error`."""
 
     file_error: EchoStreamError | None = None
+    file_hold: threading.Event | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.files_s: list[float] = []
 
     def transcribe(
         self, samples: Samples, options: TranscribeOptions, *, live: bool = False
@@ -28,6 +37,9 @@ class SecondThoughts(OracleTranscriber):
         found = super().transcribe(samples, options)
         if live:
             return found
+        self.files_s.append(len(samples) / SAMPLE_RATE_HZ)
+        if self.file_hold:
+            self.file_hold.wait(30)
         if self.file_error:
             raise self.file_error
         return Transcription((shouted(segment) for segment in found.segments), found.report)
@@ -78,6 +90,65 @@ async def test_the_end_has_both_transcripts(client: Client) -> None:
     assert told[-1]["progress"] == 90
     names = [name for name, _ in client.heard if name != "partial_transcript"]
     assert names[-1] == "audio_final"
+
+
+async def test_most_of_it_is_done_before_the_end(client: Client, thinker: SecondThoughts) -> None:
+    thinker.files_s = []
+    await client.start()
+    await client.send(PCM)
+    async with asyncio.timeout(30):
+        while len(thinker.files_s) < 2:  # noqa: ASYNC110 - it is told to nobody
+            await asyncio.sleep(0.02)
+    assert client.all("audio_progress") == []
+    await client.call("end_audio")
+    final = await client.first("audio_final")
+    assert final["transcript"].split() == sample_text().upper().split()
+    assert final["liveTranscript"].split() == sample_text().split()
+    assert client.all("audio_progress")[0]["progress"] > 50
+    assert sum(thinker.files_s) == pytest.approx(final["duration"], abs=0.1)
+    assert thinker.files_s[-1] < 10
+
+
+async def test_it_takes_no_place_for_live_audio() -> None:
+    """While it goes on, somebody else may speak; it is seen with the files."""
+    thinker = SecondThoughts()
+    thinker.file_hold = threading.Event()
+    server = running(
+        settings_of(api_bearer_token=TOKEN, max_live_sessions=1, worker_concurrency=1),
+        around(thinker),
+    )
+    url = await asyncio.to_thread(server.__enter__)
+    try:
+        async with connected(url) as first, connected(url) as second:
+            await first.start()
+            await first.send(PCM[: 4 * SECOND])
+            assert (await second.call("start_audio", {"ext": "pcm"}))["error"] == "server_busy"
+            assert await gauges(url) == (1, 0)
+            await first.call("end_audio")
+            await first.first("audio_progress")
+            assert first.appended
+            assert await gauges(url) == (0, 1)
+            await second.start()
+            assert await gauges(url) == (1, 1)
+            thinker.file_hold.set()
+            assert (await first.first("audio_final"))["revised"] is True
+            assert await gauges(url) == (1, 0)
+    finally:
+        thinker.file_hold.set()
+        await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+async def gauges(url: str) -> tuple[float, float]:
+    """How many live sessions there are, and how many are only in their final pass."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers) as http:
+        text = (await http.get("/metrics")).text
+    found = {
+        family.name: family.samples[0].value
+        for family in text_string_to_metric_families(text)
+        if family.samples
+    }
+    return found["echostream_live_sessions"], found["echostream_live_endings"]
 
 
 async def test_with_speakers(client: Client) -> None:

@@ -1,21 +1,20 @@
 """Audio of the sample in the forms that live clients send, and engines to read it."""
 
-import io
 import random
 import subprocess
-import wave
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from conftest import SAMPLE, TINY_WHISPER, sample_pcm
+from conftest import SAMPLE, TINY_WHISPER, sample_pcm, wav_of
 from echostream.domain import SAMPLE_RATE_HZ
-from echostream.engine import LiveEngine, Registry, Turns
+from echostream.engine import LiveEngine, LocalEngine, Registry, Turns
 from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.media import ffmpeg_path
 from echostream.settings import Settings
-from fakes import no_diarizer
+from fakes import FakeDiarizer, no_diarizer
 from streaming.oracle import OracleTranscriber
 
 # As MediaRecorder has them: Chrome and Firefox, and Safari.
@@ -38,17 +37,8 @@ def cut(data: bytes, seed: int, pieces: int = 100) -> list[bytes]:
 def wav_files(pcm: bytes, *, each_s: float = 1.0) -> list[bytes]:
     """Complete WAV files one after the other."""
     step = int(each_s * SAMPLE_RATE_HZ) * 2
-    return [_wav(pcm[start : start + step]) for start in range(0, len(pcm), step)]
-
-
-def _wav(pcm: bytes) -> bytes:
-    with io.BytesIO() as memory:
-        with wave.open(memory, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE_HZ)
-            file.writeframes(pcm)
-        return memory.getvalue()
+    pieces = [pcm[start : start + step] for start in range(0, len(pcm), step)]
+    return [wav_of(np.frombuffer(piece, "<i2")) for piece in pieces]
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +83,16 @@ def oracle() -> OracleTranscriber:
 def engine(oracle: OracleTranscriber, turns: Turns) -> LiveEngine:
     """One that knows the sample by heart."""
     return LiveEngine(Registry.only(lambda: oracle), turns, no_diarizer())
+
+
+@pytest.fixture
+async def local(oracle: OracleTranscriber) -> AsyncIterator[LocalEngine]:
+    """The same with a queue of files and speakers."""
+    models = Registry.only(lambda: oracle, oracle.model)
+    engine = LocalEngine(Settings(), models, lambda _settings: FakeDiarizer())
+    await engine.load()
+    yield engine
+    await engine.aclose()
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,9 @@ import asyncio
 import os
 import resource
 import stat
-import wave
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import BinaryIO
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from echostream.cache import NoCache
 from echostream.domain import (
     SAMPLE_RATE_HZ,
     KnownVoice,
-    Progress,
     Segment,
     SpeakerOptions,
     Step,
@@ -24,20 +22,22 @@ from echostream.domain import (
     Transcript,
     Voice,
 )
-from echostream.engine import LiveEngine, Registry, Turns
-from echostream.engine.diarizer import SharedDiarizer
+from echostream.engine import Engine, LocalEngine, Registry
 from echostream.errors import (
     AudioTooLong,
     EchoStreamError,
     EngineRestarted,
     InvalidAudio,
     InvalidRequest,
+    ServerBusy,
     StorageFull,
 )
 from echostream.speakers import SpeakerFinder
 from echostream.streaming.ending import Ending
+from echostream.streaming.final_pass import FinalPass
 from echostream.streaming.kept import KeptAudio
 from fakes import FakeDiarizer, FakeTranscriber
+from web.support import settings_of
 
 SECOND = np.arange(SAMPLE_RATE_HZ, dtype=np.int16)
 FINDER = SpeakerFinder(NoCache(), timeout_s=60)
@@ -46,69 +46,52 @@ ASKED = SpeakerOptions()
 SAID = Transcript(
     (Segment(0, 0.0, 1.0, "Hello."), Segment(1, 1.0, 2.0, "Hi.")), "en", 2.0, "fake", "fake-1"
 )
-READ = Transcript((Segment(0, 0.0, 2.0, "Hello, Hi."),), "en", 2.0, "fake", "fake-1")
+READ = "we will ship on friday sarah will call the client"
 
 
-class Reader:
-    """A final pass; keeps what it was asked for. It fails with `error`, and where `is_endless` it
-    only ends when it is cancelled."""
-
-    def __init__(self, error: Exception | None = None, *, is_endless: bool = False) -> None:
-        self.heard: list[np.ndarray] = []
-        self.asked: list[tuple[TranscribeOptions, SpeakerOptions | None]] = []
-        self.begun = asyncio.Event()
-        self._error = error
-        self._is_endless = is_endless
-
-    async def __call__(
-        self,
-        audio: BinaryIO,
-        options: TranscribeOptions,
-        speakers: SpeakerOptions | None,
-        progress: Progress,
-    ) -> Transcript:
-        audio.seek(0)
-        with wave.open(audio, "rb") as file:
-            assert (file.getframerate(), file.getnchannels()) == (SAMPLE_RATE_HZ, 1)
-            self.heard.append(np.frombuffer(file.readframes(file.getnframes()), "<i2"))
-        self.asked.append((options, speakers))
-        for stage in ("decoding", "transcribing", "done"):
-            progress(Step(stage, 1.0))
-        self.begun.set()
-        if self._is_endless:
-            await asyncio.Event().wait()
-        if self._error:
-            raise self._error
-        return READ
+@asynccontextmanager
+async def engine_of(
+    transcriber: FakeTranscriber | None = None, diarizer: FakeDiarizer | None = None
+) -> AsyncIterator[LocalEngine]:
+    fake, voices = transcriber or FakeTranscriber(), diarizer or FakeDiarizer()
+    models = Registry.only(lambda: fake, fake.model)
+    settings = settings_of(worker_concurrency=1, max_waiting=0)
+    engine = LocalEngine(settings, models, lambda _settings: voices)
+    yield engine
+    await engine.aclose()
 
 
 def ending_of(
-    reader: Reader | None, speakers: SpeakerOptions | None = None, *, most_s: float = 60
+    engine: Engine,
+    speakers: SpeakerOptions | None = None,
+    *,
+    most_s: float = 60,
+    final_pass: bool = True,
 ) -> Ending:
     """One that has heard two seconds."""
     kept = KeptAudio(most_s)
-    ending = Ending(kept, OPTIONS, read_again=reader, speakers=speakers, finder=FINDER)
+    ending = Ending(
+        engine,
+        kept,
+        final_pass=FinalPass(engine, kept, OPTIONS) if final_pass else None,
+        speakers=speakers,
+        finder=FINDER,
+    )
     ending.hear(SECOND)
     ending.hear(SECOND + 1)
     return ending
 
 
 async def settled(
-    ending: Ending, diarizer: FakeDiarizer | None = None, steps: list[Step] | None = None
+    ending: Ending, progress: Callable[[Step], None] = lambda _step: None
 ) -> Transcript:
-    with engine_of(diarizer or FakeDiarizer()) as engine:
-        found = await ending.settle(engine, SAID, (steps if steps is not None else []).append)
-    ending.close()
+    found = await ending.settle(SAID, progress)
+    await ending.aclose()
     return found
 
 
-@contextmanager
-def engine_of(diarizer: FakeDiarizer) -> Iterator[LiveEngine]:
-    turns = Turns(at_once=1)
-    shared = SharedDiarizer(lambda: diarizer, turns.give_way, idle_s=60)
-    yield LiveEngine(Registry.only(FakeTranscriber), turns, shared)
-    shared.close()
-    turns.close()
+def codes(found: Transcript) -> list[str]:
+    return [each.code for each in found.warnings]
 
 
 @contextmanager
@@ -126,7 +109,9 @@ class TestKeptAudio:
     def test_nobody_else_can_open_it_and_it_is_gone_with_the_process(self) -> None:
         kept = KeptAudio(60)
         kept.append(SECOND)
-        about = os.fstat(kept.file().fileno())
+        kept.samples()  # so that it has been written
+        assert kept._file is not None
+        about = os.fstat(kept._file.fileno())
         assert about.st_nlink == 0, "it has a name"
         assert stat.S_IMODE(about.st_mode) == 0o600
         kept.close()
@@ -134,12 +119,11 @@ class TestKeptAudio:
     def test_it_is_gone_when_it_is_closed(self) -> None:
         kept = KeptAudio(60)
         kept.append(SECOND)
-        file = kept.file()
+        assert len(kept.samples()) == SAMPLE_RATE_HZ
         kept.close()
-        assert file.closed
         kept.append(SECOND)
         with pytest.raises(InvalidAudio, match="no longer kept"):
-            kept.file()
+            kept.samples()
 
     def test_parts_of_it(self) -> None:
         kept = KeptAudio(60)
@@ -152,14 +136,13 @@ class TestKeptAudio:
 
     def test_none_at_all(self) -> None:
         with pytest.raises(InvalidAudio, match="no audio"):
-            KeptAudio(60).file()
+            KeptAudio(60).samples()
 
     def test_more_than_may_be_kept_is_not_kept_at_all(self) -> None:
         kept = KeptAudio(1.5)
         kept.append(SECOND)
-        file = kept.file()
+        assert len(kept.samples()) == SAMPLE_RATE_HZ
         kept.append(SECOND)
-        assert file.closed
         with pytest.raises(AudioTooLong, match="that are kept"):
             kept.samples()
 
@@ -169,18 +152,22 @@ class TestKeptAudio:
             kept.append(SECOND)
             kept.append(SECOND)
             with pytest.raises(StorageFull):
-                kept.file()
+                kept.samples()
             kept.close()
 
 
 class TestFinalPass:
     async def test_it_reads_all_of_the_audio_as_the_client_asked(self) -> None:
-        reader, steps = Reader(), []
-        found = await settled(ending_of(reader, ASKED), steps=steps)
-        assert found == READ
-        assert (reader.heard[0] == np.concatenate([SECOND, SECOND + 1])).all()
-        assert reader.asked == [(OPTIONS, ASKED)]
-        assert [step.stage for step in steps] == ["transcribing"]
+        fake, diarizer, steps = FakeTranscriber(), FakeDiarizer(), list[Step]()
+        async with engine_of(fake, diarizer) as engine:
+            found = await settled(ending_of(engine, ASKED), steps.append)
+        assert found.text == READ
+        assert found.duration_s == 2.0
+        assert [segment.speaker for segment in found.segments] == ["A", "B"]
+        assert (diarizer.heard[0] == np.concatenate([SECOND, SECOND + 1])).all()
+        assert fake.calls == [OPTIONS]
+        assert {step.stage for step in steps} == {"transcribing", "diarizing"}
+        assert (steps[0].share, steps[-1].share) == (0.0, 1.0)
 
     @pytest.mark.parametrize(
         ("error", "reason"),
@@ -190,61 +177,95 @@ class TestFinalPass:
         ],
     )
     async def test_if_it_fails_the_live_transcript_stands(
-        self, error: Exception, reason: str
+        self, error: EchoStreamError, reason: str
     ) -> None:
-        found = await settled(ending_of(Reader(error)))
+        async with engine_of(FakeTranscriber(error=error)) as engine:
+            found = await settled(ending_of(engine))
         assert found.segments == SAID.segments
         [warning] = found.warnings
         assert warning.code == "final_pass_failed"
         assert warning.message == f"The audio was not read once more: {reason}."
 
     async def test_the_live_transcript_still_gets_its_speakers(self) -> None:
-        found = await settled(ending_of(Reader(EchoStreamError("no")), ASKED))
+        async with engine_of(FakeTranscriber(error=EchoStreamError("no"))) as engine:
+            found = await settled(ending_of(engine, ASKED))
         assert [segment.speaker for segment in found.segments] == ["A", "B"]
-        assert [each.code for each in found.warnings] == ["final_pass_failed"]
+        assert codes(found) == ["final_pass_failed"]
 
     async def test_more_audio_than_is_kept(self) -> None:
-        reader = Reader()
-        found = await settled(ending_of(reader, most_s=1))
+        fake = FakeTranscriber()
+        async with engine_of(fake) as engine:
+            found = await settled(ending_of(engine, most_s=1))
         assert found.segments == SAID.segments
         assert found.warnings[0].message.endswith("it is longer than the 1 s that are kept.")
-        assert reader.heard == []
+        assert fake.calls == []
 
-    @pytest.mark.parametrize("speakers", [None, ASKED])
-    async def test_a_server_that_stops_ends_it(self, speakers: SpeakerOptions | None) -> None:
-        reader = Reader(is_endless=True)
-        ending = ending_of(reader, speakers)
-        settling = asyncio.create_task(settled(ending))
-        await reader.begun.wait()
-        ending.hurry()
-        found = await settling
+    async def test_a_full_queue(self) -> None:
+        async with engine_of() as engine, engine.take():
+            with pytest.raises(ServerBusy):
+                engine.check()
+            found = await settled(ending_of(engine, ASKED))
+        assert found.segments == SAID.segments
+        assert codes(found) == ["final_pass_failed", "diarization_failed"]
+        assert "every place in the queue is taken" in found.warnings[0].message
+
+    async def test_a_server_that_stops_ends_it(self) -> None:
+        hold = threading.Event()
+        fake = FakeTranscriber(hold=hold)
+        async with engine_of(fake) as engine:
+            ending = ending_of(engine, ASKED)
+            settling = asyncio.create_task(settled(ending))
+            assert await asyncio.to_thread(fake.started.wait, 20)
+            ending.hurry()
+            await asyncio.sleep(0)
+            hold.set()
+            found = await settling
         assert found.segments == SAID.segments
         assert {each.message.partition(": ")[2] for each in found.warnings} == {
             "there was no time for it."
         }
 
+    async def test_text_that_was_read_stays_if_there_is_no_time_for_speakers(self) -> None:
+        hold, steps = threading.Event(), list[Step]()
+        async with engine_of(diarizer=FakeDiarizer(hold=hold)) as engine:
+            ending = ending_of(engine, ASKED)
+
+            def hurry(step: Step) -> None:
+                steps.append(step)
+                if step.stage == "diarizing":
+                    ending.hurry()
+
+            found = await settled(ending, hurry)
+            hold.set()
+        assert found.text == READ
+        assert codes(found) == ["diarization_failed"]
+
     async def test_it_does_not_begin_where_nobody_has_time(self) -> None:
-        diarizer = FakeDiarizer()
-        ending = ending_of(Reader(is_endless=True), ASKED)
-        ending.hurry()
-        found = await settled(ending, diarizer)
-        codes = [each.code for each in found.warnings]
-        assert codes == ["final_pass_failed", "diarization_failed"]
+        fake, diarizer = FakeTranscriber(), FakeDiarizer()
+        async with engine_of(fake, diarizer) as engine:
+            ending = ending_of(engine, ASKED)
+            ending.hurry()
+            found = await settled(ending)
+        assert codes(found) == ["final_pass_failed", "diarization_failed"]
+        assert (fake.calls, diarizer.calls) == ([], [])
 
 
 class TestSpeakersAlone:
     """Without a final pass, the live transcript gets the speakers."""
 
     async def test_the_whole_audio_is_heard(self) -> None:
-        diarizer = FakeDiarizer()
-        found = await settled(ending_of(None, ASKED), diarizer)
+        fake, diarizer, steps = FakeTranscriber(), FakeDiarizer(), list[Step]()
+        async with engine_of(fake, diarizer) as engine:
+            found = await settled(ending_of(engine, ASKED, final_pass=False), steps.append)
         assert (diarizer.heard[0] == np.concatenate([SECOND, SECOND + 1])).all()
         assert [segment.speaker for segment in found.segments] == ["A", "B"]
+        assert (fake.calls, steps) == ([], [])
 
     async def test_a_full_disk_only_costs_the_speakers(self) -> None:
         diarizer = FakeDiarizer()
         with files_of_at_most(1000):
-            found = await settled(ending_of(None, ASKED), diarizer)
+            async with engine_of(diarizer=diarizer) as engine:
+                found = await settled(ending_of(engine, ASKED, final_pass=False))
         assert found.segments == SAID.segments
         assert found.warnings[0].message.endswith("the server had no room for it.")
         assert diarizer.heard == []
@@ -252,5 +273,6 @@ class TestSpeakersAlone:
     async def test_a_callers_mistake_does_not_end_a_session_without_its_text(self) -> None:
         other = SpeakerOptions(known=(KnownVoice("Ann", Voice("other", (1.0,))),))
         error = InvalidRequest("a voice of another model")
-        found = await settled(ending_of(None, other), FakeDiarizer(error=error))
-        assert found.warnings[0].code == "diarization_failed"
+        async with engine_of(diarizer=FakeDiarizer(error=error)) as engine:
+            found = await settled(ending_of(engine, other, final_pass=False))
+        assert codes(found) == ["diarization_failed"]

@@ -16,6 +16,7 @@ from echostream.domain import (
 )
 from echostream.engine import LiveEngine
 from echostream.streaming.events import Event, InsightsSoFar
+from echostream.streaming.forms import PCM
 from echostream.streaming.insights import LiveInsights, StableIds
 from echostream.streaming.session import LiveSession
 
@@ -74,7 +75,7 @@ async def test_a_session_tells_them_while_somebody_speaks(engine: LiveEngine, pc
         options=TranscribeOptions(),
         max_audio_s=600,
         live_insights=LiveInsights(analyse, every_s=0.01),
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=PCM,
         observe=told.put_nowait,
     )
     await session.feed(pcm[: 24 * SAMPLE_RATE_HZ])

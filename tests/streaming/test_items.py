@@ -82,6 +82,23 @@ async def test_detected_turns_have_all_words(items: Items, listener: Listener) -
     assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
 
 
+async def test_a_slow_reading_delays_no_turn(
+    items: Items, listener: Listener, oracle: OracleTranscriber
+) -> None:
+    """Speech starts and stops although the engine still reads the turn before."""
+    oracle.hold = threading.Event()
+    items.configure(TranscribeOptions(), TurnDetection(silence_duration_ms=300))
+    try:
+        async with asyncio.timeout(30):
+            await speak(items, sample_pcm()[: 10 * SECOND])
+        assert oracle.asked.is_set()
+        assert listener.of(SpeechStopped)
+        assert len(listener.of(SpeechStarted)) > 1
+        assert listener.of(Completed) == []
+    finally:
+        oracle.hold.set()
+
+
 async def test_committed_turns_have_all_words(items: Items, listener: Listener) -> None:
     items.configure(TranscribeOptions(), None)
     await speak(items, sample_pcm())

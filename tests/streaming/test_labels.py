@@ -10,6 +10,7 @@ from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, TranscribeOptions,
 from echostream.engine import LiveEngine, Samples
 from echostream.errors import EngineRestarted
 from echostream.streaming.events import Label, Partial
+from echostream.streaming.forms import PCM
 from echostream.streaming.kept import KeptAudio
 from echostream.streaming.labels import SpeakerLabels
 from echostream.streaming.session import LiveSession
@@ -134,7 +135,7 @@ async def test_the_text_never_waits_for_them(engine: LiveEngine, pcm: bytes) -> 
         options=TranscribeOptions(),
         max_audio_s=600,
         labels=SpeakerLabels(kept, voices, SpeakerOptions()),
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=PCM,
     )
     for start in range(0, len(pcm), 2 * SAMPLE_RATE_HZ):
         await session.feed(pcm[start : start + 2 * SAMPLE_RATE_HZ])

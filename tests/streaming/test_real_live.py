@@ -9,11 +9,16 @@ import pytest
 
 from conftest import TINY_EN, sample_pcm, sample_turns, word_error_rate, write_wav
 from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, TranscribeOptions, Transcript
-from echostream.engine import LiveEngine, Registry, Samples, Transcription, Turns
+from echostream.engine import LiveEngine, Registry, Samples, Transcription, Turns, VadState
+from echostream.engine.vad import FRAME_SAMPLES, detect_speech
 from echostream.engine.whisper import WhisperTranscriber, load_whisper
-from echostream.pipeline import local_pipeline
+from echostream.engine_run import EngineRun
+from echostream.pipeline import ignore_progress, local_pipeline
 from echostream.settings import Settings
 from echostream.streaming import Limits, LiveSessions
+from echostream.streaming.final_pass import FinalPass
+from echostream.streaming.forms import PCM
+from echostream.streaming.kept import KeptAudio
 from echostream.streaming.session import LiveSession
 from engine.decoders import EarlyDecoder
 from fakes import no_diarizer
@@ -37,7 +42,7 @@ async def heard(transcriber: object, turns: Turns, samples: Samples) -> Transcri
         None,
         options=TranscribeOptions(),
         max_audio_s=600,
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=PCM,
     )
     for start in range(0, len(samples), _PIECE):
         await session.feed(samples[start : start + _PIECE].tobytes())
@@ -78,7 +83,6 @@ async def test_the_final_pass_is_the_text_of_the_file(tmp_path: Path) -> None:
         pipeline.analyse,
         pipeline.speakers,
         Limits(sessions=1, audio_s=600, resume_s=60, idle_s=60),
-        read_again=pipeline.read_again,
     )
     live = await sessions.start(
         None,
@@ -86,7 +90,7 @@ async def test_the_final_pass_is_the_text_of_the_file(tmp_path: Path) -> None:
         TranscribeOptions(),
         speakers=SpeakerOptions(),
         insights=False,
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=PCM,
         final_pass=True,
     )
     for start in range(0, len(samples), _PIECE):
@@ -105,6 +109,41 @@ async def test_the_final_pass_is_the_text_of_the_file(tmp_path: Path) -> None:
     assert final.transcript == as_file.transcript
     assert final.transcript.speakers
     assert final.live_text
+
+
+async def test_read_ahead_it_still_is_the_text_of_the_file() -> None:
+    """With Whisper, whose text depends on what it reads at once."""
+    samples = sample_pcm()[: 45 * SAMPLE_RATE_HZ]
+    settings = Settings(whisper_model=str(TINY_EN), insights_provider="none", cache_ttl_s=0)
+    pipeline = local_pipeline(settings)
+    kept = KeptAudio(600)
+    final_pass = FinalPass(pipeline.engine, kept, TranscribeOptions())
+    kept.append(samples)
+    whole = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES]
+    final_pass.look(detect_speech(whole, VadState()).chances)
+    rest: list[float] = []
+    async with asyncio.timeout(120):
+        while final_pass._stretches.finished:  # noqa: ASYNC110 - it is told to nobody
+            await asyncio.sleep(0.05)
+        async with pipeline.engine.take() as place:
+            found = await final_pass.read_rest(place, lambda step: rest.append(step.share))
+            as_file = EngineRun(
+                place,
+                await place.load(TranscribeOptions()),
+                [samples],
+                TranscribeOptions(),
+                None,
+                ignore_progress,
+            )
+            expected = await as_file.transcript()
+    await final_pass.aclose()
+    kept.close()
+    await pipeline.aclose()
+    assert rest[0] > 0.5
+    assert found.text == expected.text
+    assert [each.text for each in found.segments] == [each.text for each in expected.segments]
+    for mine, other in zip(found.words, expected.words, strict=True):
+        assert mine.start_s == pytest.approx(other.start_s, abs=0.05)
 
 
 def up_to(turn: int) -> Samples:

@@ -22,6 +22,7 @@ from echostream.errors import (
     TooFast,
 )
 from echostream.streaming import Event, Final, Partial
+from echostream.streaming.forms import IN_CONTAINERS, PCM
 from echostream.streaming.session import LiveSession
 from fakes import FakeInsights, no_diarizer
 from processes import children
@@ -51,10 +52,10 @@ class Client:
             insights.analyse if insights else None,
             options=TranscribeOptions(**options),  # type: ignore[arg-type]
             max_audio_s=max_audio_s,
-            raw_rate_hz=SAMPLE_RATE_HZ if raw else None,
+            form=PCM if raw else IN_CONTAINERS,
             patience_s=patience_s,
         )
-        self.session.listener = self.listen
+        self.session.told.listener = self.listen
 
     async def listen(self, event: Event) -> None:
         self.events.append(event)
@@ -103,8 +104,8 @@ class TestText:
         assert final.error is None
         assert final.transcript.text.split() == sample_text().split()
         assert client.appended == final.transcript.text
-        assert [partial.seq for partial in client.session.partials] == list(
-            range(1, len(client.session.partials) + 1)
+        assert [partial.seq for partial in client.session.told.partials] == list(
+            range(1, len(client.session.told.partials) + 1)
         )
 
     async def test_text_comes_while_somebody_speaks(self, engine: LiveEngine, pcm: bytes) -> None:

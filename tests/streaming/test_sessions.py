@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -16,10 +17,16 @@ from echostream.domain import (
     Transcript,
 )
 from echostream.engine import LiveEngine
-from echostream.errors import AudioIdTaken, EchoStreamError, ResumeFailed, ServerBusy
+from echostream.errors import (
+    AudioIdTaken,
+    EchoStreamError,
+    InvalidRequest,
+    ResumeFailed,
+    ServerBusy,
+)
 from echostream.speakers import SpeakerFinder
 from echostream.streaming import Event, Final, Limits, Live, LiveSessions, Partial
-from echostream.streaming.ending import ReadAgain
+from echostream.streaming.forms import PCM, AudioForm
 
 SECOND = 2 * SAMPLE_RATE_HZ
 LIMITS = Limits(sessions=3, audio_s=600, resume_s=60, idle_s=60)
@@ -50,14 +57,36 @@ class Connection:
         return [partial.text for partial in self.partials if partial.text]
 
 
+class Place:
+    """One of the engine's, which tells when it is given back."""
+
+    def __init__(self, engine: LiveEngine) -> None:
+        self.used, self.read, self.detect = engine.used, engine.read, engine.detect
+        self.is_free = False
+
+    def close(self) -> None:
+        self.is_free = True
+
+
 class _Engine:
-    """Has a place for everybody."""
+    """Has a live place for everybody. The queue of files never moves, so that a final pass only
+    ends if it is given up."""
 
-    def __init__(self, place: LiveEngine) -> None:
-        self._place = place
+    def __init__(self, engine: LiveEngine) -> None:
+        self._engine = engine
+        self.places: list[Place] = []
+        self.pass_waits = asyncio.Event()
 
-    async def live(self, _options: TranscribeOptions) -> LiveEngine:
-        return self._place
+    async def live(self, _options: TranscribeOptions) -> Place:
+        self.places.append(Place(self._engine))
+        return self.places[-1]
+
+    @asynccontextmanager
+    async def take(self, *, patient: bool = False) -> AsyncIterator[None]:
+        assert not patient
+        self.pass_waits.set()
+        await asyncio.Event().wait()
+        yield
 
 
 FINDER = SpeakerFinder(NoCache(), timeout_s=60)
@@ -65,13 +94,16 @@ Make = Callable[..., LiveSessions]
 
 
 @pytest.fixture
-async def make(engine: LiveEngine) -> AsyncIterator[Make]:
+def busy(engine: LiveEngine) -> _Engine:
+    return _Engine(engine)
+
+
+@pytest.fixture
+async def make(busy: _Engine) -> AsyncIterator[Make]:
     made: list[LiveSessions] = []
 
-    def make_sessions(limits: Limits, read_again: ReadAgain | None = None) -> LiveSessions:
-        made.append(
-            LiveSessions(_Engine(engine), no_insights, FINDER, limits, read_again=read_again)
-        )
+    def make_sessions(limits: Limits) -> LiveSessions:
+        made.append(LiveSessions(busy, no_insights, FINDER, limits))
         return made[-1]
 
     yield make_sessions
@@ -84,14 +116,18 @@ async def sessions(make: Make) -> LiveSessions:
 
 
 async def start(
-    sessions: LiveSessions, audio_id: str | None = None, *, final_pass: bool = False
+    sessions: LiveSessions,
+    audio_id: str | None = None,
+    *,
+    final_pass: bool = False,
+    form: AudioForm = PCM,
 ) -> Live:
     return await sessions.start(
         audio_id,
         None,
         TranscribeOptions(),
         insights=True,
-        raw_rate_hz=SAMPLE_RATE_HZ,
+        form=form,
         final_pass=final_pass,
     )
 
@@ -119,6 +155,24 @@ class TestStart:
         await ended(connection)
         assert len(sessions.active) == 2
         await start(sessions)
+
+    async def test_separate_channels_take_a_place_each(
+        self, sessions: LiveSessions, busy: _Engine
+    ) -> None:
+        both = AudioForm("pcm", channels=2, apart=True)
+        live = await start(sessions, form=both)
+        await start(sessions)
+        assert (len(sessions.speaking), sessions.places) == (2, 3)
+        with pytest.raises(ServerBusy):
+            await start(sessions)
+        live.session.finish()
+        await live.session.said
+        await asyncio.sleep(0)
+        assert [place.is_free for place in busy.places] == [True, True, False]
+        assert sessions.places == 1
+        await start(sessions, form=both)
+        with pytest.raises(InvalidRequest):  # there are never so many
+            await start(sessions, form=AudioForm("pcm", channels=4, apart=True))
 
     async def test_ids_are_given_or_made(self, sessions: LiveSessions) -> None:
         assert (await start(sessions, "standup")).audio_id == "standup"
@@ -276,21 +330,10 @@ async def test_all_are_ended_when_the_process_stops(sessions: LiveSessions, pcm:
     assert sessions.active == []
 
 
-class EndlessPass:
-    """A final pass that only ends when it is cancelled."""
-
-    def __init__(self) -> None:
-        self.begun = asyncio.Event()
-
-    async def __call__(self, *_asked: object) -> Transcript:
-        self.begun.set()
-        await asyncio.Event().wait()
-        raise AssertionError("it waits forever")
-
-
 class TestFinalPass:
-    async def test_a_process_that_stops_does_not_wait_for_it(self, make: Make, pcm: bytes) -> None:
-        sessions = make(LIMITS, EndlessPass())
+    async def test_a_process_that_stops_does_not_wait_for_it(
+        self, sessions: LiveSessions, pcm: bytes
+    ) -> None:
         live, connection = await start(sessions, final_pass=True), Connection()
         await live.attach(connection.listen)
         await live.session.feed(pcm[: 5 * SECOND])
@@ -299,9 +342,24 @@ class TestFinalPass:
         assert final.transcript.text.startswith("Thank you")
         assert [each.code for each in final.transcript.warnings] == ["final_pass_failed"]
 
+    async def test_its_session_has_no_place(self, make: Make, busy: _Engine, pcm: bytes) -> None:
+        sessions = make(Limits(sessions=1, audio_s=600, resume_s=60, idle_s=60))
+        live = await start(sessions, final_pass=True)
+        await live.session.feed(pcm[: 5 * SECOND])
+        assert len(sessions.speaking) == 1
+        with pytest.raises(ServerBusy):
+            await start(sessions)
+        live.session.finish()
+        async with asyncio.timeout(30):
+            await busy.pass_waits.wait()
+        assert (await live.session.said).text.startswith("Thank you")
+        assert [place.is_free for place in busy.places] == [True]
+        assert (len(sessions.speaking), sessions.active) == (0, [live])
+        other = await start(sessions)
+        assert sessions.speaking == [other]
+
     async def test_a_client_that_never_returns_needs_none(self, make: Make, pcm: bytes) -> None:
-        endless = EndlessPass()
-        sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.2, idle_s=60), endless)
+        sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.2, idle_s=60))
         live = await start(sessions, final_pass=True)
         await live.session.feed(pcm[: 5 * SECOND])
         live.detach()
@@ -310,28 +368,33 @@ class TestFinalPass:
         assert final.transcript.text.startswith("Thank you")
 
     async def test_one_that_leaves_meanwhile_gets_the_live_text(
-        self, make: Make, pcm: bytes
+        self, make: Make, busy: _Engine, pcm: bytes
     ) -> None:
-        endless = EndlessPass()
-        sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.2, idle_s=60), endless)
+        sessions = make(Limits(sessions=1, audio_s=600, resume_s=0.2, idle_s=60))
         live = await start(sessions, final_pass=True)
         await live.session.feed(pcm[: 5 * SECOND])
         live.session.finish()
-        await endless.begun.wait()
+        await busy.pass_waits.wait()
         live.detach()
         async with asyncio.timeout(30):
             final = await live.session.final
         assert final.transcript.text == final.live_text
 
-    async def test_closing_ends_it(self, make: Make, pcm: bytes) -> None:
-        endless = EndlessPass()
-        sessions = make(LIMITS, endless)
+    async def test_closing_ends_it(self, sessions: LiveSessions, busy: _Engine, pcm: bytes) -> None:
         live = await start(sessions, final_pass=True)
         await live.session.feed(pcm[: 5 * SECOND])
         live.session.finish()
-        await endless.begun.wait()
+        await busy.pass_waits.wait()
         await sessions.aclose()
         assert live.session.final.cancelled()
+
+    async def test_closing_before_the_end_frees_the_place(
+        self, sessions: LiveSessions, busy: _Engine
+    ) -> None:
+        await start(sessions, final_pass=True)
+        await sessions.aclose()
+        await asyncio.sleep(0)
+        assert [place.is_free for place in busy.places] == [True]
 
 
 def forgotten(sessions: LiveSessions, live: Live) -> bool:

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from echostream.cli.common import fail, settings_of
+from echostream.cli.common import fail, given, settings_of
 from echostream.cli.options import (
     FinalPass,
     Hotwords,
@@ -52,8 +52,19 @@ def live(
     template: Template = None,
     insights_language: InsightsLanguage = None,
     recorded_at: RecordedAt = None,
+    separate_channels: Annotated[
+        bool, typer.Option(help="Transcribe each channel apart, as a speaker of its own.")
+    ] = False,
     rate: Annotated[
-        int | None, typer.Option(help="Stdin is raw PCM16, mono, at this rate.")
+        int | None, typer.Option(help="Stdin is raw audio at this rate, PCM16 by default.")
+    ] = None,
+    encoding: Annotated[
+        Literal["pcm", "pcmu", "pcma"] | None,
+        typer.Option(help="Stdin is raw audio: PCM16, or µ-law or A-law of telephones."),
+    ] = None,
+    channel_count: Annotated[
+        int | None,
+        typer.Option(min=1, max=16, help="Of stdin; else 2 if they are separate, and 1 if not."),
     ] = None,
     speed: Annotated[
         float, typer.Option(min=0, help="Of a file; 0 sends it as fast as it is taken.")
@@ -81,13 +92,17 @@ def live(
         # A pipe gets what was said live, and that alone.
         insights=insights and sys.stdout.isatty(),
         final_pass=final_pass and sys.stdout.isatty(),
+        channels="separate" if separate_channels else "mix",
         template=template,
         insights_language=insights_language,
         recorded_at=recorded_at,
     )
     start = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    if source != "-" or rate is not None:
-        start |= {"ext": "pcm", "sampleRate": rate or 16_000}
+    if source != "-":
+        start |= {"ext": "pcm"}
+    elif rate is not None or encoding is not None:
+        start |= given({"ext": encoding or "pcm", "sampleRate": rate})
+    start |= given({"channelCount": channel_count})
     try:
         asyncio.run(_live(settings, source, url, start, speed))
     except BrokenPipeError:
@@ -106,12 +121,14 @@ async def _live(
     if source == "-":
         pieces = live_client.pieces_of_stdin()
     else:
-        pieces = live_client.pieces_of_file(
+        samples = await live_client.samples_of_file(
             Path(source),
-            speed=speed,
             max_audio_s=settings.max_audio_seconds,
             timeout_s=settings.decode_timeout_s,
+            apart=start.get("channels") == "separate",
         )
+        start |= {"channelCount": len(samples)}
+        pieces = live_client.pieces_of(samples, speed=speed)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     token = settings.api_bearer_token

@@ -16,6 +16,10 @@ OnShare = Callable[[float], None]
 """Called with the share of the work that is done, 0 to 1. What it raises ends the work."""
 
 
+def no_report(_share: float) -> None:
+    """For work that is short."""
+
+
 @dataclass(frozen=True, slots=True)
 class Diarization:
     """Who spoke when. `turns` are in order of start; `voices` has each speaker of a turn who spoke

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echostream.diarization import models
-from echostream.diarization.base import Diarization, OnShare, Samples
+from echostream.diarization.base import Diarization, OnShare, Samples, no_report
 from echostream.diarization.clustering import Vectors
 from echostream.diarization.counting import MOST, Bounds
 from echostream.diarization.embeddings import VoiceModel
@@ -93,9 +93,9 @@ class OnnxDiarizer:
         samples = samples[: int(_VOICE_MOST_S * SAMPLE_RATE_HZ)]
         if not len(samples):
             return None
-        windows = use.segmentation.segmentation(samples, _no_report)
+        windows = use.segmentation.segmentation(samples, no_report)
         people = people_of(
-            samples, windows, use.voices, _no_report, longest_s=_LONGEST_OF_A_REFERENCE_S
+            samples, windows, use.voices, no_report, longest_s=_LONGEST_OF_A_REFERENCE_S
         )
         if people.alone_s[people.heard].sum() < _VOICE_LEAST_S:
             return None
@@ -138,10 +138,6 @@ class _Reports:
 
     def part(self, start: float, end: float) -> OnShare:
         return lambda share: self.on_share(start + share * (end - start))
-
-
-def _no_report(_share: float) -> None:
-    pass
 
 
 def _bounds(options: SpeakerOptions) -> Bounds:

@@ -8,7 +8,7 @@ direction, those of two along the line between them, and that line also tells wh
 import numpy as np
 from numpy.typing import NDArray
 
-from echostream.diarization.base import OnShare, Samples
+from echostream.diarization.base import OnShare, Samples, no_report
 from echostream.diarization.clustering import Labels, Vectors
 from echostream.diarization.counting import Bounds
 from echostream.diarization.embeddings import VoiceModel
@@ -51,7 +51,7 @@ def told_apart(
     """The same frames and voices, but with speakers who are several voices divided into these."""
     mixed = []
     for speaker, moments in enumerate(_alone(chances)):
-        if len(moments) >= _FEWEST and is_mixed(_heard(samples, _some(moments), model, _no_report)):
+        if len(moments) >= _FEWEST and is_mixed(_heard(samples, _some(moments), model, no_report)):
             mixed.append(speaker)
         on_share(0.5 * (speaker + 1) / len(voices))
     if not mixed:
@@ -95,10 +95,6 @@ def _heard(
         found[first : first + len(batch)] = model.embeddings(batch)
         on_share((first + len(batch)) / len(starts))
     return found
-
-
-def _no_report(_share: float) -> None:
-    pass
 
 
 def _nearest(moments: NDArray[np.intp], frames: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from echostream.engine.wire import (
     Embedded,
     Get,
     Kept,
+    Listen,
     Live,
     Load,
     Prepare,
@@ -33,6 +34,7 @@ from echostream.engine.wire import (
     Put,
     Read,
     ReadOnce,
+    Spare,
     Take,
     Transcribe,
     Watch,
@@ -96,9 +98,12 @@ class EngineHost:
             case Embed(samples):
                 await link.send(Embedded(await unless_gone(link, self._engine.voice(samples))))
             case Take(patient):
-                async with _Entered(link, self._engine, patient) as place:
-                    await link.send(Done())
-                    await self._serve_place(link, place)
+                await self._serve_place(link, self._engine.take(patient=patient))
+            case Spare():
+                await self._serve_place(link, self._engine.spare())
+            case Listen():
+                await link.send(Done())
+                await self._serve_ears(link)
             case Live(options):
                 live = await self._engine.live(options)
                 try:
@@ -115,7 +120,12 @@ class EngineHost:
                 told = state
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    async def _serve_place(self, link: Link, place: Place) -> None:
+    async def _serve_place(self, link: Link, given: AbstractAsyncContextManager[Place]) -> None:
+        async with _Entered(link, given) as place:
+            await link.send(Done())
+            await self._serve_work(link, place)
+
+    async def _serve_work(self, link: Link, place: Place) -> None:
         while True:
             match await link.receive():
                 case Prepare(options):
@@ -139,10 +149,13 @@ class EngineHost:
                     except EchoStreamError as error:  # the session may ask again
                         answer = Fault(error)
                     await link.send(answer)
-                case Detect(samples, state):
-                    await link.send(await live.detect(samples, state))
                 case request:
                     await self._serve_speakers(link, live, request)
+
+    async def _serve_ears(self, link: Link) -> None:
+        while True:
+            asked: Detect = await link.receive()
+            await link.send(await self._engine.detect(asked.samples, asked.state))
 
     async def _serve_speakers(self, link: Link, speakers: Speakers, request: object) -> None:
         try:
@@ -159,9 +172,9 @@ class EngineHost:
 class _Entered:
     """A place, waited for as long as the client is connected."""
 
-    def __init__(self, link: Link, engine: LocalEngine, patient: bool) -> None:
+    def __init__(self, link: Link, place: AbstractAsyncContextManager[Place]) -> None:
         self._link = link
-        self._place = engine.take(patient=patient)
+        self._place = place
 
     async def __aenter__(self) -> Place:
         return await unless_gone(self._link, self._place.__aenter__())

@@ -16,12 +16,14 @@ from echostream.engine.registry import Registry
 from echostream.engine.service import EngineState, Heard, LivePlace, ModelState, Place
 from echostream.engine.speech_only import load_diarizer
 from echostream.engine.turns import Turns
+from echostream.engine.vad import Detected, VadState, detect_speech
 from echostream.errors import EchoStreamError, ServerBusy
 from echostream.settings import Settings
 
 _LOOK_AFTER_S = 0.25
 """How often to look for idle models, as a share of the time they may be idle."""
 _LOOK_AT_MOST_S = 30.0
+_LOOK_FOR_REST_S = 0.1
 _DEFAULT = TranscribeOptions()
 
 
@@ -33,6 +35,7 @@ class Slots:
         self._free = asyncio.Semaphore(running)
         self._max_waiting = waiting
         self.waiting = 0
+        self.running = 0
 
     @property
     def is_full(self) -> bool:
@@ -58,9 +61,11 @@ class Slots:
             raise ServerBusy(busy, retry_after_s=30) from error
         finally:
             self.waiting -= 1
+        self.running += 1
         try:
             yield
         finally:
+            self.running -= 1
             self._free.release()
 
 
@@ -90,8 +95,9 @@ class LocalEngine:
             lambda: diarizer(settings), self.turns.give_way, idle_s=settings.model_idle_s
         )
         self._labelling = asyncio.Lock()
+        self._spare = asyncio.Lock()
         # Blocking work moves to a thread here; models are loaded in threads of their own.
-        self._threads = ThreadPoolExecutor(at_once + 1, thread_name_prefix="transcribe")
+        self._threads = ThreadPoolExecutor(at_once + 2, thread_name_prefix="transcribe")
 
     @property
     def state(self) -> EngineState:
@@ -122,6 +128,22 @@ class LocalEngine:
     async def take(self, *, patient: bool = False) -> AsyncIterator[Place]:
         async with self._slots.take(patient=patient):
             yield _LocalPlace(self)
+
+    @asynccontextmanager
+    async def spare(self) -> AsyncIterator[Place]:
+        async with self._spare:
+            while self._is_busy:  # noqa: ASYNC110 - that time passes is no event
+                await asyncio.sleep(_LOOK_FOR_REST_S)
+            yield _LocalPlace(self)
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether there are recordings, or live text may be wanted in a moment."""
+        return bool(self._slots.running or self._slots.waiting) or not self.turns.are_quiet
+
+    async def detect(self, samples: Samples, state: VadState) -> Detected:
+        """As `detect_speech`. Takes no turn: waiting for one would take longer than this."""
+        return await self.turns.short(lambda: detect_speech(samples, state))
 
     async def live(self, options: TranscribeOptions) -> LivePlace:
         self._models.named(options.model).check(options, live=True)

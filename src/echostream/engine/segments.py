@@ -1,6 +1,6 @@
 """Groups words into segments: sentences or parts of them, none across a pause or over 15 s."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import floor, isinf
 
@@ -43,7 +43,7 @@ class Segmenter:
     are corrected so that they stay within the audio and do not overlap."""
 
     def __init__(self, duration_s: float, *, longest_s: float = LONGEST_S) -> None:
-        self._duration_s = duration_s if isinf(duration_s) else _down(duration_s)
+        self._duration_s = duration_s if isinf(duration_s) else down(duration_s)
         self._longest_s = longest_s
         self._open: list[TimedWord] = []
         self._said_until_s = 0.0
@@ -76,9 +76,9 @@ class Segmenter:
             word = replace(word, space_before=self._spaced(word.text))
         self._last_text = word.text
         latest_s = self._duration_s - _LEAST_WORD_S
-        start_s = max(min(_down(word.start_s), latest_s), self._said_until_s)
-        end_s = max(_down(word.end_s), start_s + _LEAST_WORD_S)
-        end_s = _down(min(end_s, self._duration_s, start_s + self._longest_s))
+        start_s = max(min(down(word.start_s), latest_s), self._said_until_s)
+        end_s = max(down(word.end_s), start_s + _LEAST_WORD_S)
+        end_s = down(min(end_s, self._duration_s, start_s + self._longest_s))
         self._said_until_s = end_s
         return replace(timed, word=replace(word, start_s=start_s, end_s=end_s))
 
@@ -89,11 +89,7 @@ class Segmenter:
 
     def _ends_before(self, following: TimedWord) -> bool:
         last = self._open[-1]
-        if last.language != following.language:
-            return True
-        if following.word.start_s - last.word.end_s > _PAUSE_S:
-            return True
-        return ends_sentence(last.word.text, following.word.text)
+        return last.language != following.language or _are_apart(last.word, following.word)
 
     def _length_with(self, following: TimedWord) -> float:
         return following.word.end_s - self._open[0].word.start_s
@@ -118,6 +114,47 @@ class Segmenter:
         )
         self._next_id += 1
         return segment
+
+
+def in_sequence(parts: Iterable[Sequence[Segment]]) -> list[Segment]:
+    """The segments of parts of a recording that were read separately, numbered anew. One that goes
+    on in the next part is one segment, unless that would be too long."""
+    found: list[Segment] = []
+    for part in parts:
+        for number, segment in enumerate(part):
+            if number == 0 and found:
+                segment = _after(found[-1], segment)
+                if _is_one(found[-1], segment):
+                    segment = _both(found.pop(), segment)
+            found.append(replace(segment, id=len(found)))
+    return found
+
+
+def _after(before: Segment, segment: Segment) -> Segment:
+    """The segment with a space before it, or without one, by what stands there."""
+    spaced = space_between(before.text, segment.text)
+    words = segment.words and (replace(segment.words[0], space_before=spaced), *segment.words[1:])
+    return replace(segment, space_before=spaced, words=words)
+
+
+def _is_one(before: Segment, after: Segment) -> bool:
+    if before.language != after.language or not (before.words and after.words):
+        return False
+    is_short = after.end_s - before.start_s <= LONGEST_S
+    return is_short and not _are_apart(before.words[-1], after.words[0])
+
+
+def _both(before: Segment, after: Segment) -> Segment:
+    words = (*before.words, *after.words)
+    tokens = (*before.tokens, *after.tokens)
+    return replace(before, end_s=after.end_s, text=joined(words), words=words, tokens=tokens)
+
+
+def _are_apart(word: Word, following: Word) -> bool:
+    """Whether a segment ends between two words."""
+    if following.start_s - word.end_s > _PAUSE_S:
+        return True
+    return ends_sentence(word.text, following.text)
 
 
 def ends_sentence(text: str, following: str) -> bool:
@@ -146,6 +183,6 @@ def _best_cut(words: list[TimedWord]) -> int:
     return max(range(half, len(words)), key=worth, default=len(words))
 
 
-def _down(seconds: float) -> float:
+def down(seconds: float) -> float:
     """Rounds down to milliseconds, so that no time is after the end of the audio."""
     return floor(seconds * 1000 + 1e-6) / 1000

@@ -143,7 +143,7 @@ class LivePlace(Speakers, Protocol):
         `Place.transcribe`. `options` name the session's model."""
 
     async def detect(self, samples: Samples, state: VadState) -> Detected:
-        """As `detect_speech`. Not while a `read` is under way."""
+        """As `detect_speech`, one call at a time. It does not wait for a `read` under way."""
 
     def close(self) -> None:
         """Gives the place back."""
@@ -185,6 +185,10 @@ class Engine(Protocol):
 
     def take(self, *, patient: bool = False) -> AbstractAsyncContextManager[Place]:
         """Waits for a place, first come, first served. Raises ServerBusy unless `patient`."""
+
+    def spare(self) -> AbstractAsyncContextManager[Place]:
+        """Waits, however long, until there is nothing else to be done, for one short piece of work
+        that can wait. If the engine ends meanwhile, the work is not tried again."""
 
     async def live(self, options: TranscribeOptions) -> LivePlace:
         """A place for a live session. Raises ServerBusy if there is none, InvalidRequest for what

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -9,6 +10,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _LONGEST_WAIT_S = 10.0
+_QUIET_TURNS = 2.0
+"""After so much time without live work, relative to the last turn, nobody seems to speak. While
+somebody does, turns follow each other sooner if they are long. Where they are short, work beside
+them delays them by little."""
 
 
 class Turns:
@@ -25,17 +30,27 @@ class Turns:
         self._short = ThreadPoolExecutor(1, thread_name_prefix="short")
         self._changed = threading.Condition()
         self._live = 0
+        self._turn_s = 0.0
+        self._quiet_since_s = 0.0
 
     async def live(self, work: Callable[[], T]) -> T:
         """Runs `work` in a thread. If cancelled, the work may still run to its end."""
         with self._changed:
             self._live += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._timed, work)
         finally:
             with self._changed:
                 self._live -= 1
+                self._quiet_since_s = time.monotonic()
                 self._changed.notify_all()
+
+    @property
+    def are_quiet(self) -> bool:
+        """Whether live work is unlikely to come in the next moment."""
+        quiet_s = time.monotonic() - self._quiet_since_s
+        return self._live == 0 and quiet_s >= _QUIET_TURNS * self._turn_s
 
     async def short(self, work: Callable[[], T]) -> T:
         """Runs `work` of about a millisecond in a thread, without a turn."""
@@ -46,6 +61,13 @@ class Turns:
         still make slow progress when live sessions never pause."""
         with self._changed:
             self._changed.wait_for(lambda: self._live == 0, longest_s)
+
+    def _timed(self, work: Callable[[], T]) -> T:
+        began_s = time.monotonic()
+        try:
+            return work()
+        finally:
+            self._turn_s = time.monotonic() - began_s
 
     def close(self) -> None:
         """Waits for the work that has started; drops the rest."""

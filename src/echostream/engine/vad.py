@@ -55,9 +55,7 @@ def speech_regions(
     """
     frame = FRAME_SAMPLES
     state = VadState()
-    open_region = _OpenRegion(
-        int(max_region_s * SAMPLE_RATE_HZ) // frame, int(min_silence_s * SAMPLE_RATE_HZ) // frame
-    )
+    open_region = OpenRegion(max_region_s=max_region_s, min_silence_s=min_silence_s)
     block = int(_BLOCK_S * SAMPLE_RATE_HZ) // frame * frame
     for start in range(0, len(samples), block):
         piece = samples[start : start + block]
@@ -66,17 +64,18 @@ def speech_regions(
         state = detected.state
         for chance in detected.chances:
             if found := open_region.take(chance):
-                yield Region(found.start * frame, found.end * frame)
+                yield found
     if found := open_region.close():
-        yield Region(found.start * frame, min(found.end * frame, len(samples)))
+        yield Region(found.start, min(found.end, len(samples)))
 
 
-class _OpenRegion:
-    """The region of speech that has not ended yet, measured in frames."""
+class OpenRegion:
+    """The region of speech that has not ended yet, in audio whose frames come one by one. See
+    `speech_regions`."""
 
-    def __init__(self, longest: int, min_silence: int) -> None:
-        self._longest = longest
-        self._min_silence = min_silence
+    def __init__(self, *, max_region_s: float, min_silence_s: float = _MIN_SILENCE_S) -> None:
+        self._longest = int(max_region_s * SAMPLE_RATE_HZ) // FRAME_SAMPLES
+        self._min_silence = int(min_silence_s * SAMPLE_RATE_HZ) // FRAME_SAMPLES
         self._frame = 0
         self._chances: list[float] = []
         self._quiet = 0
@@ -103,7 +102,7 @@ class _OpenRegion:
         start = self._frame - len(self._chances)
         end = self._frame - self._quiet
         self._chances, self._quiet = [], 0
-        return Region(start, end)
+        return _region(start, end)
 
     def _cut(self) -> Region:
         half = len(self._chances) // 2
@@ -112,7 +111,12 @@ class _OpenRegion:
         place = half + int(np.argmin(smooth - np.linspace(0, _LATER_IS_BETTER, len(smooth))))
         start = self._frame - len(self._chances)
         self._chances = self._chances[place:]
-        return Region(start, start + place)
+        return _region(start, start + place)
+
+
+def _region(start: int, end: int) -> Region:
+    """That of some frames."""
+    return Region(start * FRAME_SAMPLES, end * FRAME_SAMPLES)
 
 
 @dataclass(frozen=True, slots=True)

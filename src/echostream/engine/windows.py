@@ -93,12 +93,11 @@ class Window:
 
 
 def padded(
-    speech: Iterable[Region], total: int, pad: int = _PAD
+    speech: Iterable[Region], total: int, pad: int = _PAD, *, start: int = 0
 ) -> Iterator[tuple[Region, Region]]:
     """Each region of speech with the audio around it, without overlaps."""
     regions = iter(speech)
     current = next(regions, None)
-    start = 0
     while current is not None:
         following = next(regions, None)
         limit = total if following is None else (current.end + following.start) // 2
@@ -108,16 +107,16 @@ def padded(
 
 
 def windows(
-    speech: Iterable[Region], total: int, *, window_s: float = WINDOW_S
+    speech: Iterable[Region], total: int, *, window_s: float = WINDOW_S, start: int = 0
 ) -> Iterator[Window]:
     """Packs regions of speech, none longer than a window, into as few windows as possible.
 
-    `total` is the number of samples of the audio.
+    `total` is the number of samples of the audio, `start` where what can be used of it begins.
     """
     limit = int(window_s * SAMPLE_RATE_HZ)
     held: list[tuple[Region, Region]] = []
     length = 0
-    for region, piece in padded(speech, total):
+    for region, piece in padded(speech, total, start=start):
         if held and length + piece.length > limit:
             yield _window(held, limit)
             held, length = [], 0

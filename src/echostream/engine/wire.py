@@ -1,7 +1,7 @@
 """Messages between the process that holds the engine and those that use it.
 
-A connection stands for a place: it starts with `Take` or `Live`, followed by requests and answers
-in turn, until it closes.
+A connection stands for a place: it starts with `Take`, `Spare` or `Live`, followed by requests and
+answers in turn, until it closes.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,16 @@ class Live:
     """Asks for a place for a live session, with the options that it begins with."""
 
     options: TranscribeOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """Waits for a place for work that can wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Granted at once, without a place. Followed by any number of `Detect`."""
 
 
 @dataclass(frozen=True, slots=True)

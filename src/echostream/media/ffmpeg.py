@@ -51,30 +51,25 @@ def ffmpeg_command(
     track: int = 0,
     rate_hz: int = SAMPLE_RATE_HZ,
     options: tuple[str, ...] = (),
-    more_containers: str = "",
 ) -> list[str]:
     """ffmpeg's argument list, to decode one audio track of an untrusted `source` to stdout.
 
     `Packets` reads the output: PCM16 with separate channels and with times. None of the arguments
-    may come from a client. `options` are options of the input; `more_containers` are allowed in
-    addition to those that hold their own audio.
+    may come from a client. `options` are options of the input.
     """
     return [
-        *input_arguments(source, protocol, options=options, more_containers=more_containers),
+        *input_arguments(source, protocol, options=options),
         *("-map", f"0:a:{track}", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
         *("-ar", str(rate_hz), "-c:a", "pcm_s16le", "-avoid_negative_ts", "disabled"),
         *("-flush_packets", "1", "-f", "smjpeg", "pipe:1"),
     ]
 
 
-def input_arguments(
-    source: str, protocol: str, *, options: tuple[str, ...] = (), more_containers: str = ""
-) -> list[str]:
+def input_arguments(source: str, protocol: str, *, options: tuple[str, ...] = ()) -> list[str]:
     """The first arguments, up to the `source`, whatever the output."""
-    containers = f"{_CONTAINERS},{more_containers}" if more_containers else _CONTAINERS
     return [
         *(ffmpeg_path(), "-nostdin", "-hide_banner", "-loglevel", "error"),
-        *("-protocol_whitelist", protocol, "-format_whitelist", containers),
+        *("-protocol_whitelist", protocol, "-format_whitelist", _CONTAINERS),
         *("-threads", "1", *options, "-i", source),
     ]
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+LIVE_STEP_S = 0.064
+"""How much is mixed at a time while somebody listens."""
 _AROUND = 2
 """Frames before and after one that are used to judge it: one frame of noise says little."""
 _BAND_BINS = 12

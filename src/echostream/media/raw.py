@@ -4,22 +4,32 @@ No ffmpeg is needed for this: a process would keep the last milliseconds to itse
 closed, and a client may end its turn at any byte.
 """
 
+import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echostream.domain import SAMPLE_RATE_HZ
+from echostream.media.mix import LIVE_STEP_S, Mixer
 
 Encoding = Literal["pcm", "pcmu", "pcma"]
 """PCM16 little-endian, and the two codes of telephones: G.711 µ-law and A-law."""
 
 TELEPHONE_RATE_HZ = 8_000
+LEAST_RATE_HZ, MOST_RATE_HZ = 4_000, 384_000
+_SAMPLE_BYTES = {"pcm": 2, "pcmu": 1, "pcma": 1}
 _CROSSINGS = 16
 """Zero crossings of the resampling filter on each side of its middle."""
 _PASS_BAND = 0.95
 _WINDOW_BETA = 8.0
+_MOST_PHASES = 640
+"""Of one sample, as many as 11,025 Hz needs. At rates that need more, the nearest phase is taken,
+which adds noise 60 dB below the sound."""
+_BLOCK = 16_384
+"""So many samples are resampled at a time, because this takes a hundred times their memory."""
 
 
 def _ulaw(code: int) -> int:
@@ -65,6 +75,45 @@ class RawDecoder:
         return np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False)
 
 
+class RawChannels:
+    """Decodes a stream of interleaved channels, cut anywhere."""
+
+    def __init__(self, encoding: Encoding, rate_hz: int, channels: int) -> None:
+        self._sample_bytes = _SAMPLE_BYTES[encoding]
+        self._decoders = [RawDecoder(encoding, rate_hz) for _ in range(channels)]
+        self._odd_bytes = b""
+
+    def feed(self, data: bytes) -> NDArray[np.int16]:
+        """Returns the samples of the next bytes, shape `(channels, samples)`."""
+        data = self._odd_bytes + data
+        channels = len(self._decoders)
+        whole = len(data) - len(data) % (channels * self._sample_bytes)
+        self._odd_bytes = data[whole:]
+        frames = np.frombuffer(data[:whole], np.uint8).reshape(-1, channels, self._sample_bytes)
+        return np.stack(
+            [one.feed(frames[:, number].tobytes()) for number, one in enumerate(self._decoders)]
+        )
+
+
+class RawMix:
+    """Decodes a stream of interleaved channels, and mixes them like those of a file."""
+
+    def __init__(self, encoding: Encoding, rate_hz: int, channels: int) -> None:
+        self._channels = RawChannels(encoding, rate_hz, channels)
+        self._mixer: Mixer | None = None
+        if channels > 1:
+            self._mixer = Mixer(channels, rate_hz=SAMPLE_RATE_HZ, step_s=LIVE_STEP_S)
+
+    def feed(self, data: bytes) -> NDArray[np.int16]:
+        """Returns the samples that are ready, shape `(samples,)`."""
+        samples = self._channels.feed(data)
+        return self._mixer.mix(samples) if self._mixer else samples[0]
+
+    def finish(self) -> NDArray[np.int16]:
+        """The samples that were held back; call this when the stream is over."""
+        return self._mixer.finish() if self._mixer else np.zeros(0, np.int16)
+
+
 class Resampler:
     """Changes the rate of a stream to 16 kHz with a windowed sinc (polyphase, Crochiere and Rabiner
     1983). Output is late by half the filter: two milliseconds at 8 kHz."""
@@ -72,31 +121,40 @@ class Resampler:
     def __init__(self, rate_hz: int) -> None:
         divisor = int(np.gcd(rate_hz, SAMPLE_RATE_HZ))
         self._up, self._down = SAMPLE_RATE_HZ // divisor, rate_hz // divisor
-        self._phases = _filter(self._up, self._down)
+        ratio = self._down / self._up
+        phases = min(self._up, math.ceil(_MOST_PHASES / max(1, ratio)))
+        self._phases = _filter(phases, phases * ratio)
         self._before = np.zeros(self._phases.shape[1] - 1, np.float32)
         self._next = 0
         """Place of the next output after the samples so far, in steps of the common rate."""
 
     def feed(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         """Takes samples of any number; returns those that are ready."""
+        blocks = range(0, max(len(samples), 1), _BLOCK)
+        return np.concatenate([self._fed(samples[at : at + _BLOCK]) for at in blocks])
+
+    def _fed(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         heard = np.concatenate([self._before, samples.astype(np.float32)])
         self._before = heard[len(samples) :]
         places = np.arange(self._next, len(samples) * self._up, self._down)
         self._next += len(places) * self._down - len(samples) * self._up
         if not len(places):
             return np.zeros(0, np.int16)
+        phases = places % self._up * len(self._phases) // self._up
         windows = np.lib.stride_tricks.sliding_window_view(heard, self._phases.shape[1])
         mixed: NDArray[np.float32] = np.einsum(
-            "ij,ij->i", windows[places // self._up], self._phases[places % self._up]
+            "ij,ij->i", windows[places // self._up], self._phases[phases]
         )
         ready: NDArray[np.int16] = np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)
         return ready
 
 
-def _filter(up: int, down: int) -> NDArray[np.float32]:
-    """One row of weights for each phase, for the oldest sample first."""
+@lru_cache(maxsize=16)
+def _filter(up: int, down: float) -> NDArray[np.float32]:
+    """One row of weights for each phase, for the oldest sample first. `down` may be broken if there
+    are fewer phases than the rates need."""
     widest = max(up, down)
-    half = _CROSSINGS * widest
+    half = math.ceil(_CROSSINGS * widest)
     taps = -(-2 * half // up)
     at = np.arange(taps * up) - half
     shape = np.sinc(_PASS_BAND * at / widest) * np.i0(

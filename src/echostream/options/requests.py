@@ -81,7 +81,24 @@ class InsightfulOptions(Options):
         return InsightsOptions(template, self.insights_language, self.recorded_at)
 
 
-class LiveOptions(InsightfulOptions):
+class ChannelFields(SpeakerFields):
+    """The field about channels, for all audio that may have several."""
+
+    channels: Literal["mix", "separate"] = Field(
+        "mix", description="`separate` transcribes each channel apart, as a speaker of its own."
+    )
+
+    @field_validator("channels")
+    @classmethod
+    def _channels_are_speakers(cls, channels: str, others: ValidationInfo) -> str:
+        given = [name for name in OF_SPEAKERS if others.data.get(name)]
+        if channels == "separate" and given:
+            names = ", ".join(to_camel(name) for name in given)
+            raise ValueError(f"each is one speaker if they are separate, so leave out {names}")
+        return channels
+
+
+class LiveOptions(ChannelFields, InsightfulOptions):
     """Options of live audio."""
 
     insights: WithInsights = True
@@ -93,7 +110,7 @@ class LiveOptions(InsightfulOptions):
     )
 
 
-class RecordingOptions(InsightfulOptions):
+class RecordingOptions(ChannelFields, InsightfulOptions):
     """Options of every recording."""
 
     task: Task = Field("transcribe", description="`translate` gives the text in English.")
@@ -103,24 +120,12 @@ class RecordingOptions(InsightfulOptions):
         le=99,
         description="The one audio track to listen to, from 0; all are mixed when left out.",
     )
-    channels: Literal["mix", "separate"] = Field(
-        "mix", description="`separate` transcribes each channel apart, as a speaker of its own."
-    )
     use_queue: bool = Field(
         False,
         exclude=True,  # concerns only the request, not the job
         description="Answer at once with a job id and work in the background.",
     )
     callback_url: str | None = Field(None, description="Told when a queued job ends.")
-
-    @field_validator("channels")
-    @classmethod
-    def _channels_are_speakers(cls, channels: str, others: ValidationInfo) -> str:
-        given = [name for name in OF_SPEAKERS if others.data.get(name)]
-        if channels == "separate" and given:
-            names = ", ".join(to_camel(name) for name in given)
-            raise ValueError(f"each is one speaker if they are separate, so leave out {names}")
-        return channels
 
     @property
     def audio_options(self) -> AudioOptions:

@@ -1,6 +1,7 @@
 """Live transcription: sessions of clients that send audio while it is being spoken."""
 
 from echostream.streaming.events import Event, Final, InsightsSoFar, Partial
+from echostream.streaming.forms import AudioForm
 from echostream.streaming.items import (
     Committed,
     Completed,
@@ -10,10 +11,12 @@ from echostream.streaming.items import (
     SpeechStarted,
     SpeechStopped,
 )
-from echostream.streaming.sessions import Limits, Live, LiveSessions
+from echostream.streaming.live import Live
+from echostream.streaming.sessions import Limits, LiveSessions
 from echostream.streaming.turn_detection import TurnDetection
 
 __all__ = [
+    "AudioForm",
     "Committed",
     "Completed",
     "Delta",

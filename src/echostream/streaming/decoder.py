@@ -1,40 +1,26 @@
-"""Decodes a live client's bytes to samples, with an ffmpeg process that runs as long as the stream.
+"""Decodes a live client's bytes to samples.
 
 A client sends one continuous container stream, cut anywhere (MediaRecorder does this: only the
-first piece has a header), or complete files one after the other, or raw PCM16. A piece that starts
-like a file starts a new stream; every other piece continues the current one.
+first piece has a header), or complete files one after the other. A piece that starts like a file
+starts a new stream; every other piece continues the current one. An ffmpeg process runs as long as
+the stream. It also reads Opus packets without a container, one in each piece, for which a container
+is made. Raw audio, cut anywhere, needs no process.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import cast
+from copy import deepcopy
 
-import numpy as np
-import structlog
-
-from echostream.domain import SAMPLE_RATE_HZ
-from echostream.engine import Samples
 from echostream.errors import InvalidAudio, InvalidRequest
-from echostream.media import LiveSamples, ffmpeg_command, start_ffmpeg
+from echostream.media import OpusStream, RawChannels, RawMix
+from echostream.streaming.decoder_process import Child, OnFault, Sink
+from echostream.streaming.forms import IN_CONTAINERS, AudioForm
 
-log = structlog.get_logger(__name__)
-
-Sink = Callable[[Samples], Awaitable[None]]
-"""Takes samples. It may wait until there is room for them, which slows the client down."""
-OnFault = Callable[[InvalidAudio], None]
-"""Called when some audio could not be decoded; later audio may still be decodable."""
-
-_MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 384_000
-_SAMPLE_BYTES = 2
-_CHUNK_BYTES = 32 * 1024
 _MOST_HEAD_BYTES = 256 * 1024
 _MOST_RAW_BYTES = 1024 * 1024
+_MOST_RAW_S = 60
 """Speech is detected in raw audio as soon as it arrives, which takes long for a long piece."""
-_EXIT_S = 5.0
-# Starts at once: by default ffmpeg first collects seconds of audio to analyse. `-fflags nobuffer`
-# is not used, because it loses the first packet of a WAV file.
-_LIVE = ("-probesize", "32", "-analyzeduration", "0", "-formatprobesize", "16384")
+_BRIEF_BYTES = 32 * 1024
+"""Longer pieces are decoded in a thread, as they would keep other clients waiting."""
 
 _EBML, _CLUSTER = b"\x1a\x45\xdf\xa3", b"\x1f\x43\xb6\x75"
 _HEADERS = (_EBML, b"fLaC", b"ID3", b"#!AMR", b"caff", b"FORM", b".snd", b"\x30\x26\xb2\x75")
@@ -57,45 +43,37 @@ class StreamDecoder:
     one task at a time may call it.
     """
 
-    def __init__(self, sink: Sink, on_fault: OnFault, *, raw_rate_hz: int | None = None) -> None:
-        """With `raw_rate_hz`, the pieces are PCM16, mono, little-endian, at that rate.
-
-        Raises InvalidRequest if the rate is out of range.
-        """
-        if raw_rate_hz is not None and not _MIN_RATE_HZ <= raw_rate_hz <= _MAX_RATE_HZ:
-            raise InvalidRequest(f"sampleRate must be {_MIN_RATE_HZ} to {_MAX_RATE_HZ}")
+    def __init__(self, sink: Sink, on_fault: OnFault, form: AudioForm = IN_CONTAINERS) -> None:
         self._sink = sink
         self._on_fault = on_fault
-        self._raw_rate_hz = raw_rate_hz
-        self._odd_byte = b""
+        self._form = form
+        self._raw = _raw_decoder(form)
+        self._opus = OpusStream(form.channels) if form.encoding == "opus" else None
+        self._is_garbled = False
         self._head = Head()
-        self._child: _Child | None = None
+        self._child: Child | None = None
 
     async def feed(self, piece: bytes) -> None:
         """Takes a piece; waits until ffmpeg has accepted the one before.
 
         A piece is taken completely, or not at all if this raises or is cancelled. Raises
-        InvalidRequest for more than half a minute of raw audio at once.
+        InvalidRequest for more than a minute or 1 MiB of raw audio at once.
         """
-        if self._raw_rate_hz == SAMPLE_RATE_HZ:
-            await self._feed_samples(piece)
-            return
-        begins = self._raw_rate_hz is None and begins_a_file(piece)
-        if self._child and (begins or self._child.has_ended):
-            await self._end_child()
-        if self._child is None:
-            await self._start_child(b"" if begins else self._head.of_the_stream)
-        child = cast(_Child, self._child)
-        await child.has_room()
-        if begins:
-            self._head = Head()
-        self._head.watch(piece)
-        child.write(piece)
+        if self._opus and self._child is None and begins_a_file(piece):
+            self._opus = None  # such files have the same name
+        if self._raw is not None:
+            await self._feed_raw(piece, self._raw)
+        elif self._opus is not None:
+            await self._feed_packet(piece, self._opus)
+        else:
+            await self._feed_stream(piece)
 
     async def finish(self) -> None:
         """Sends everything that was fed to the sink. Nothing can be fed after this."""
+        if isinstance(self._raw, RawMix):
+            await self._sink(self._raw.finish())
         if self._child:
-            await self._end_child()
+            await self._end(self._child)
 
     async def aclose(self) -> None:
         """Ends the ffmpeg process at once."""
@@ -103,21 +81,74 @@ class StreamDecoder:
             await self._child.kill()
             self._child = None
 
-    async def _feed_samples(self, piece: bytes) -> None:
-        if len(piece) > _MOST_RAW_BYTES:
-            raise InvalidRequest("raw audio must come in pieces of at most 1 MiB")
-        pcm = self._odd_byte + piece
-        whole = len(pcm) - len(pcm) % _SAMPLE_BYTES
-        await self._sink(np.frombuffer(pcm[:whole], "<i2"))
-        self._odd_byte = pcm[whole:]
+    async def _feed_raw(self, piece: bytes, raw: RawMix | RawChannels) -> None:
+        if len(piece) > _MOST_RAW_BYTES or len(piece) > _MOST_RAW_S * self._form.bytes_per_s:
+            raise InvalidRequest("raw audio must come in pieces of at most 1 MiB and a minute")
+        # A piece that is given up while it waits for room must leave no trace.
+        after = deepcopy(raw)
+        if len(piece) > _BRIEF_BYTES:
+            samples = await asyncio.to_thread(after.feed, piece)
+        else:
+            samples = after.feed(piece)
+        await self._sink(samples)
+        self._raw = after
 
-    async def _start_child(self, head: bytes) -> None:
-        self._child = await _Child.start(self._raw_rate_hz, self._sink, self._on_fault)
-        self._child.write(head)
+    async def _feed_packet(self, packet: bytes, opus: OpusStream) -> None:
+        child = await self._ready_child()
+        if child is None:
+            child = await self._begin(opus.head(), container="ogg")
+        await child.has_room()
+        child.write(self._in_ogg(packet, opus))
 
-    async def _end_child(self) -> None:
-        await cast(_Child, self._child).finish()
+    def _in_ogg(self, packet: bytes, opus: OpusStream) -> bytes:
+        """The packet for ffmpeg; silence for one that was lost or is broken."""
+        if not packet:
+            return opus.silence()
+        try:
+            page = opus.packet(packet)
+        except InvalidAudio as fault:
+            if not self._is_garbled:  # told once for several in a row
+                self._on_fault(fault)
+            self._is_garbled = True
+            return opus.silence()
+        self._is_garbled = False
+        return page
+
+    async def _feed_stream(self, piece: bytes) -> None:
+        begins = begins_a_file(piece)
+        child = await self._ready_child(starts_anew=begins)
+        if child is None:
+            child = await self._begin(b"" if begins else self._head.of_the_stream)
+        await child.has_room()
+        if begins:
+            self._head = Head()
+        self._head.watch(piece)
+        child.write(piece)
+
+    async def _ready_child(self, *, starts_anew: bool = False) -> Child | None:
+        """The process that reads on; None if there is none, or only one that had to end."""
+        if self._child and (starts_anew or self._child.has_ended):
+            await self._end(self._child)
+        return self._child
+
+    async def _begin(self, head: bytes, container: str | None = None) -> Child:
+        apart = self._form.channels if self._form.apart else None
+        self._child = child = await Child.start(
+            self._sink, self._on_fault, container=container, apart=apart
+        )
+        child.write(head)
+        return child
+
+    async def _end(self, child: Child) -> None:
+        await child.finish()
         self._child = None
+
+
+def _raw_decoder(form: AudioForm) -> RawMix | RawChannels | None:
+    if form.encoding is None or form.encoding == "opus":
+        return None
+    kind = RawChannels if form.apart else RawMix
+    return kind(form.encoding, form.rate_hz, form.channels)
 
 
 class Head:
@@ -142,97 +173,3 @@ class Head:
             self._seen = bytes(_MOST_HEAD_BYTES + 1)
         if end > 0:
             self.of_the_stream, self._seen = self._seen[:end], b""
-
-
-class _Child:
-    """One ffmpeg process, from its first byte to the last sample."""
-
-    def __init__(self, process: asyncio.subprocess.Process, sink: Sink, on_fault: OnFault) -> None:
-        self._process = process
-        self._stdin = cast(asyncio.StreamWriter, process.stdin)
-        self._on_fault = on_fault
-        self._samples = 0
-        self._is_closing = False
-        self._complained = False
-        self._pumping = asyncio.create_task(self._pump(sink))
-        self._listening = asyncio.create_task(self._listen())
-
-    @classmethod
-    async def start(cls, raw_rate_hz: int | None, sink: Sink, on_fault: OnFault) -> "_Child":
-        raw = ("-f", "s16le", "-ac", "1", "-ar", str(raw_rate_hz)) if raw_rate_hz else ()
-        process = await start_ffmpeg(
-            *ffmpeg_command("pipe:0", "pipe", options=(*_LIVE, *raw), more_containers="s16le"),
-            stdin=asyncio.subprocess.PIPE,
-        )
-        return cls(process, sink, on_fault)
-
-    @property
-    def has_ended(self) -> bool:
-        return self._pumping.done()
-
-    async def has_room(self) -> None:
-        """Waits until ffmpeg has accepted what was written before."""
-        with suppress(ConnectionError):  # it has ended, which is reported when it is replaced
-            await self._stdin.drain()
-
-    def write(self, data: bytes) -> None:
-        if not self._stdin.is_closing():
-            self._stdin.write(data)
-
-    async def finish(self) -> None:
-        """Waits until all samples are in the sink and the process has ended."""
-        self._is_closing = True
-        self._stdin.close()
-        await asyncio.shield(self._pumping)
-        await self._reap()
-        if self._samples == 0 and not self._complained:
-            self._complain()
-
-    async def kill(self) -> None:
-        self._is_closing = True
-        self._stdin.close()
-        self._pumping.cancel()
-        await self._reap()
-
-    async def _pump(self, sink: Sink) -> None:
-        stdout = cast(asyncio.StreamReader, self._process.stdout)
-        stream = LiveSamples()
-        while chunk := await stdout.read(_CHUNK_BYTES):
-            await self._bring(stream.feed(chunk), sink)
-        await self._bring(stream.finish(), sink)
-
-    async def _bring(self, samples: Samples, sink: Sink) -> None:
-        if len(samples):
-            self._samples += len(samples)
-            await sink(samples)
-
-    async def _listen(self) -> None:
-        """Reports once if ffmpeg cannot read something. A stream may end in the middle."""
-        stderr = cast(asyncio.StreamReader, self._process.stderr)
-        while chunk := await stderr.read(_CHUNK_BYTES):
-            log.debug("live_decoder", says=chunk.decode(errors="replace")[:500])
-            if not self._is_closing and not self._complained:
-                self._complain()
-
-    def _complain(self) -> None:
-        self._complained = True
-        self._on_fault(InvalidAudio("part of the audio could not be decoded"))
-
-    async def _reap(self) -> None:
-        """Ends the process if necessary, and reads its pipes to their end so that asyncio closes
-        them."""
-        if self._process.returncode is None and not self._pumping.done():
-            with suppress(ProcessLookupError):
-                self._process.kill()
-        stdout = cast(asyncio.StreamReader, self._process.stdout)
-        await asyncio.gather(self._pumping, return_exceptions=True)
-        while await stdout.read(_CHUNK_BYTES):
-            pass
-        try:
-            async with asyncio.timeout(_EXIT_S):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-        await asyncio.gather(self._listening, self._process.wait(), return_exceptions=True)
-        with suppress(ConnectionError):
-            await self._stdin.wait_closed()

@@ -1,8 +1,10 @@
-"""The end of a live session: its audio is read once more, as that of a file."""
+"""The end of a live session: its audio is read once more, and the speakers are told. This is work
+on a file, in the queue of files."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import BinaryIO, TypeVar
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,25 +15,27 @@ from echostream.domain import (
     Progress,
     SpeakerOptions,
     Step,
-    TranscribeOptions,
     Transcript,
 )
-from echostream.engine import LivePlace, Samples
-from echostream.errors import EchoStreamError, EngineError
+from echostream.engine import Engine, Place, Samples
+from echostream.errors import EchoStreamError
 from echostream.speakers import SpeakerFinder
+from echostream.streaming.final_pass import FinalPass
 from echostream.streaming.kept import KeptAudio
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
 _LEAST_S = 120.0
 """As much time there is for the audio of any session. For longer audio there is its own length."""
+_CRASHED = "the speech engine failed"
 
-ReadAgain = Callable[
-    [BinaryIO, TranscribeOptions, SpeakerOptions | None, Progress], Awaitable[Transcript]
-]
-"""Transcribes a file, and tells who speaks if there are options for it. Raises EchoStreamError."""
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Makes a better transcript of one. If that fails, `fail` adds a warning with the reason."""
+
+    do: Callable[[Place, Transcript], Awaitable[Transcript]]
+    fail: Callable[[Transcript, str], Transcript]
 
 
 class Ending:
@@ -39,47 +43,54 @@ class Ending:
 
     def __init__(
         self,
+        engine: Engine,
         kept: KeptAudio,
-        options: TranscribeOptions,
         *,
-        read_again: ReadAgain | None,
+        final_pass: FinalPass | None,
         speakers: SpeakerOptions | None,
         finder: SpeakerFinder,
     ) -> None:
-        """Without `read_again` there is no final pass: only the speakers are added, if asked for.
-        `options` are those of the client."""
+        """Without `final_pass`, only the speakers are added, if there are options for them."""
+        self._engine = engine
         self._kept = kept
-        self._options = options
-        self._read_again = read_again
+        self._final_pass = final_pass
         self._speakers = speakers
         self._finder = finder
         self._has_time = True
         self._limit: asyncio.Timeout | None = None
 
-    async def settle(self, engine: LivePlace, said: Transcript, progress: Progress) -> Transcript:
-        """Returns the transcript of the final pass, or else what was `said`, with a warning. Never
-        raises."""
-        if self._read_again is not None:
-            try:
-                return await self._in_time(self._final_pass(self._read_again, progress), said)
-            except EchoStreamError as error:
-                reason = str(error)
-            except Exception as error:
-                log.error("final_pass_crashed", exc_info=error)
-                reason = "the speech engine failed"
-            log.warning("final_pass_failed", reason=reason)
-            message = f"The audio was not read once more: {reason}."
-            said = said.with_cautions([Caution(FINAL_PASS_FAILED, message)])
-        if self._speakers is None:
-            return said
-        try:
-            return await self._in_time(self._add_speakers(engine, said, self._speakers), said)
-        except EchoStreamError as error:
-            return with_failure(said, str(error))
-
     def hear(self, samples: Samples) -> None:
         """Takes the next samples of the session."""
         self._kept.append(samples)
+
+    def look(self, chances: Sequence[float]) -> None:
+        """Takes the speech probability of each of the next frames that were heard."""
+        if self._final_pass is not None:
+            self._final_pass.look(chances)
+
+    async def settle(self, said: Transcript, progress: Progress) -> Transcript:
+        """Returns the transcript of the final pass with its speakers, or else what was `said`, with
+        warnings. Never raises."""
+        todo = deque(self._tasks(progress))
+        reason = "there was no time for it"
+        limit_s = max(_LEAST_S, said.duration_s) if self._has_time else 0.0
+        try:
+            async with asyncio.timeout(limit_s) as self._limit, self._engine.take() as place:
+                while todo and self._has_time:
+                    said = await _attempt(todo[0], place, said)
+                    todo.popleft()
+        except TimeoutError:
+            pass
+        except EchoStreamError as error:  # there was no place
+            reason = str(error)
+        except Exception as error:
+            log.error("live_ending_crashed", exc_info=error)
+            reason = _CRASHED
+        finally:
+            self._limit = None
+        for task in todo:
+            said = task.fail(said, reason)
+        return said
 
     def hurry(self) -> None:
         """Ends the work now, or as soon as it would begin."""
@@ -87,30 +98,54 @@ class Ending:
         if self._limit is not None:
             self._limit.reschedule(asyncio.get_running_loop().time())
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Removes the audio. Call it when the session has ended."""
+        if self._final_pass is not None:
+            await self._final_pass.aclose()
         self._kept.close()
 
-    async def _final_pass(self, read_again: ReadAgain, progress: Progress) -> Transcript:
-        def tell(step: Step) -> None:
-            if step.stage in ("transcribing", "diarizing"):
-                progress(step)
+    def _tasks(self, progress: Progress) -> list[_Task]:
+        tasks = []
+        if (final_pass := self._final_pass) is not None:
+            tasks.append(
+                _Task(lambda place, _said: final_pass.read_rest(place, progress), _not_read)
+            )
+        if (speakers := self._speakers) is not None:
+            tell = progress if final_pass is not None else _tell_nobody
 
-        return await read_again(self._kept.file(), self._options, self._speakers, tell)
+            async def add(place: Place, said: Transcript) -> Transcript:
+                return await self._add_speakers(place, said, speakers, tell)
+
+            tasks.append(_Task(add, with_failure))
+        return tasks
 
     async def _add_speakers(
-        self, engine: LivePlace, said: Transcript, options: SpeakerOptions
+        self, place: Place, said: Transcript, options: SpeakerOptions, progress: Progress
     ) -> Transcript:
+        progress(Step("diarizing"))
         samples = await asyncio.to_thread(self._kept.samples)
-        return await self._finder.add(engine, samples, said, options)
+        if self._kept.channels > 1:  # each is a speaker
+            return await self._finder.add_voices(place, list(samples), said)
+        return await self._finder.add(
+            place, samples, said, options, lambda share: progress(Step("diarizing", share))
+        )
 
-    async def _in_time(self, work: Awaitable[T], said: Transcript) -> T:
-        """Raises EngineError if the time is over before the work."""
-        limit_s = max(_LEAST_S, said.duration_s) if self._has_time else 0.0
-        try:
-            async with asyncio.timeout(limit_s) as self._limit:
-                return await work
-        except TimeoutError:
-            raise EngineError("there was no time for it") from None
-        finally:
-            self._limit = None
+
+async def _attempt(task: _Task, place: Place, said: Transcript) -> Transcript:
+    try:
+        return await task.do(place, said)
+    except EchoStreamError as error:
+        return task.fail(said, str(error))
+    except Exception as error:
+        log.error("live_ending_crashed", exc_info=error)
+        return task.fail(said, _CRASHED)
+
+
+def _not_read(said: Transcript, reason: str) -> Transcript:
+    log.warning("final_pass_failed", reason=reason)
+    message = f"The audio was not read once more: {reason}."
+    return said.with_cautions([Caution(FINAL_PASS_FAILED, message)])
+
+
+def _tell_nobody(_step: Step) -> None:
+    pass

@@ -22,7 +22,9 @@ class Partial:
     `text` is appended to the transcript unchanged; `tentative` follows it until the next partial.
     `seq` counts the partials with text. `lag_ms` is how long ago the end of the new text (or of the
     tentative text, if there is no new text) arrived here. `labels` are the speakers of this and
-    earlier partials that have become known.
+    earlier partials that have become known. `channel` counts from 0 and is set if channels are read
+    apart: then `tentative` is of that channel alone, and so is `speaker`, who is known once the
+    channel has text.
     """
 
     text: str
@@ -32,6 +34,8 @@ class Partial:
     tentative: str
     lag_ms: int
     labels: tuple[Label, ...] = ()
+    channel: int | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

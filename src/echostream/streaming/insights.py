@@ -9,6 +9,7 @@ import structlog
 
 from echostream.domain import ActionItem, Insights, Point, Transcript
 from echostream.streaming.events import InsightsSoFar
+from echostream.streaming.told import Told
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,11 @@ class LiveInsights:
         self._action_items = StableIds()
         self._decisions = StableIds()
 
+    async def tell(self, told: Told, said: Callable[[], Transcript]) -> None:
+        """Tells the client of them, without an end."""
+        async for found in self.updates(said):
+            await told.tell(found)
+
     async def updates(self, said: Callable[[], Transcript]) -> AsyncIterator[InsightsSoFar]:
         """Yields insights into what was `said` so far, whenever there is more, without an end."""
         known = ""
@@ -36,11 +42,7 @@ class LiveInsights:
             if transcript.text == known:
                 continue
             known = transcript.text
-            try:
-                found = await self._analyse(transcript)
-            except Exception as error:
-                log.warning("live_insights_failed", exc_info=error)
-                continue
+            found = await attempt(self._analyse, transcript)
             if found is not None:
                 yield self.with_ids(found)
 
@@ -52,6 +54,15 @@ class LiveInsights:
             self._action_items.of(details.action_items),
             self._decisions.of(details.decisions),
         )
+
+
+async def attempt(analyse: Analyse, said: Transcript) -> Insights | None:
+    """If the insights fail, the text is told without them."""
+    try:
+        return await analyse(said)
+    except Exception as error:
+        log.warning("live_insights_failed", exc_info=error)
+        return None
 
 
 class StableIds:

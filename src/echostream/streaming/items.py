@@ -17,6 +17,7 @@ from echostream.engine import LivePlace, Samples, VadState
 from echostream.engine.vad import FRAME_SAMPLES
 from echostream.errors import AudioTooLong, LiveError, NothingToCommit
 from echostream.streaming.events import Event, Final, Partial
+from echostream.streaming.forms import PCM
 from echostream.streaming.session import LiveSession
 from echostream.streaming.shared_place import SharedPlace, Turn
 from echostream.streaming.turn_detection import Change, TurnDetection, TurnDetector
@@ -101,8 +102,9 @@ class Items:
         """`vocabulary` are names and terms that are likely in any session. `observe` gets the
         events of all items' sessions."""
         self._turn = Turn()
-        self._place = SharedPlace(place, self._turn)
-        self._speech_place = SharedPlace(place, self._turn, all_is_speech=True)
+        self._detecting = Turn()
+        self._place = SharedPlace(place, self._turn, self._detecting)
+        self._speech_place = SharedPlace(place, self._turn, self._detecting, all_is_speech=True)
         self.tell: Tell = _tell_nobody
         """Gets the events, in order for each item. It must not raise."""
         self._vocabulary = vocabulary
@@ -180,7 +182,7 @@ class Items:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(item.session.aclose() for item in items))
-        await self._turn.aclose()
+        await asyncio.gather(self._turn.aclose(), self._detecting.aclose())
 
     def _restart_detector(self) -> None:
         is_speaking = self._open is not None
@@ -243,7 +245,7 @@ class Items:
         while len(self._concluding) >= _MOST_UNREAD:
             await asyncio.wait(self._concluding.values(), return_when=asyncio.FIRST_COMPLETED)
         self._open = item = _Item(self._new_session())
-        item.session.listener = lambda event: self._tell_text(item, event)
+        item.session.told.listener = lambda event: self._tell_text(item, event)
         kept, self._tail = self._tail, _NOTHING
         await self._feed(item, kept)
         return item
@@ -256,7 +258,7 @@ class Items:
             None,
             options=replace(self._options, expected_language=expected),
             max_audio_s=self._max_samples / SAMPLE_RATE_HZ,
-            raw_rate_hz=SAMPLE_RATE_HZ,
+            form=PCM,
             patience_s=_PATIENCE_S,
             observe=self._observe,
         )

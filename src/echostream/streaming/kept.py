@@ -1,7 +1,6 @@
 """The audio of one live session, kept on disk until the session ends."""
 
 import os
-import struct
 import tempfile
 from contextlib import suppress
 from typing import BinaryIO, cast
@@ -15,26 +14,25 @@ from echostream.errors import AudioError, AudioTooLong, EchoStreamError, Invalid
 
 log = structlog.get_logger(__name__)
 
-_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _SAMPLE_BYTES = 2
-LONGEST_S = 86_400
-"""Longer audio would not fit in a WAV file."""
 
 
 class KeptAudio:
-    """An unlinked WAV file: it has no name under which others could open it, and is gone when it is
-    closed or the process ends, however it ends."""
+    """An unlinked file of PCM16: it has no name under which others could open it, and is gone when
+    it is closed or the process ends, however it ends."""
 
-    def __init__(self, most_s: float) -> None:
+    def __init__(self, most_s: float, channels: int = 1) -> None:
         """Audio that gets longer than `most_s` is not kept at all."""
         self._most_s = most_s
+        self.channels = channels
         self._count = 0
         self._file: BinaryIO | None = None
         self._fault: EchoStreamError | None = None
 
     def append(self, samples: Samples) -> None:
-        """Takes the next samples. Never raises: a full disk only costs what needs the file."""
-        self._count += len(samples)
+        """Takes the next samples, `(channels, samples)` if there are several channels. Never
+        raises: a full disk only costs what needs the file."""
+        self._count += samples.shape[-1]
         if self._fault is not None:
             return
         if self._count > self._most_s * SAMPLE_RATE_HZ:
@@ -42,22 +40,23 @@ class KeptAudio:
             return
         try:
             # Some kilobytes, which the system takes without waiting for the disk.
-            self._opened().write(samples.astype("<i2", copy=False).tobytes())
+            self._opened().write(samples.T.astype("<i2", copy=False).tobytes())
         except OSError as error:
             log.warning("live_audio_not_kept", reason=str(error))
             self._lose(StorageFull("the server had no room for it"))
 
-    def file(self) -> BinaryIO:
-        """The audio so far as a WAV file, which stays ours. Raises AudioError or StorageFull."""
-        file = self._flushed()
-        os.pwrite(file.fileno(), _head(self._count), 0)
-        return file
-
     def samples(self, start: int = 0, end: int | None = None) -> Samples:
-        """A copy of the samples from `start` to before `end`. Raises AudioError or StorageFull."""
+        """A copy of the samples from `start` to before `end`, `(channels, samples)` if there are
+        several channels. Raises AudioError or StorageFull."""
         end = self._count if end is None else end
-        size, at = (end - start) * _SAMPLE_BYTES, _HEAD.size + start * _SAMPLE_BYTES
-        return np.frombuffer(os.pread(self._flushed().fileno(), size, at), "<i2")
+        sample_bytes = self.channels * _SAMPLE_BYTES
+        data = os.pread(
+            self._flushed().fileno(), (end - start) * sample_bytes, start * sample_bytes
+        )
+        samples = np.frombuffer(data, "<i2")
+        if self.channels == 1:
+            return samples
+        return np.ascontiguousarray(samples.reshape(-1, self.channels).T)
 
     def close(self) -> None:
         """Removes the audio."""
@@ -66,7 +65,6 @@ class KeptAudio:
     def _opened(self) -> BinaryIO:
         if self._file is None:
             self._file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - until `close`
-            self._file.write(_head(0))
         return self._file
 
     def _flushed(self) -> BinaryIO:
@@ -86,11 +84,3 @@ class KeptAudio:
             with suppress(OSError):  # it may still hold what the disk had no room for
                 self._file.close()
             self._file = None
-
-
-def _head(samples: int) -> bytes:
-    """The header of a WAV file with so many samples."""
-    size, rate_bytes = samples * _SAMPLE_BYTES, SAMPLE_RATE_HZ * _SAMPLE_BYTES
-    form = (16, 1, 1, SAMPLE_RATE_HZ, rate_bytes, _SAMPLE_BYTES, 8 * _SAMPLE_BYTES)
-    riff = (b"RIFF", size + _HEAD.size - 8, b"WAVE", b"fmt ")
-    return _HEAD.pack(*riff, *form, b"data", size)

@@ -12,6 +12,7 @@ from echostream.engine import Samples
 from echostream.errors import EchoStreamError
 from echostream.streaming.events import Label, Partial
 from echostream.streaming.kept import KeptAudio
+from echostream.streaming.told import Told
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,14 @@ class SpeakerLabels:
         """Takes a partial with text."""
         self._waiting.append(partial)
         self._has_some.set()
+
+    async def tell(self, told: Told) -> None:
+        """Tells the client who spoke, without an end."""
+        try:
+            async for label in self.found():
+                await told.tell_label(label)
+        except Exception as error:
+            log.error("speaker_labels_crashed", exc_info=error)
 
     async def found(self) -> AsyncIterator[Label]:
         """Yields labels as they become known, without an end."""

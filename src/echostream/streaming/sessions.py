@@ -3,8 +3,8 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -17,13 +17,18 @@ from echostream.domain import (
     Transcript,
 )
 from echostream.engine import Engine, LivePlace
-from echostream.errors import AudioIdTaken, ResumeFailed, ServerBusy
+from echostream.errors import AudioIdTaken, InvalidRequest, ResumeFailed, ServerBusy
 from echostream.speakers import SpeakerFinder
-from echostream.streaming.ending import Ending, ReadAgain
-from echostream.streaming.events import Event, Final, Listener, Partial
-from echostream.streaming.insights import LiveInsights
-from echostream.streaming.kept import LONGEST_S, KeptAudio
+from echostream.streaming.channels import ChannelSession
+from echostream.streaming.client_session import ClientSession
+from echostream.streaming.ending import Ending
+from echostream.streaming.events import Event
+from echostream.streaming.final_pass import FinalPass
+from echostream.streaming.forms import IN_CONTAINERS, AudioForm
+from echostream.streaming.insights import Analyse, LiveInsights
+from echostream.streaming.kept import KeptAudio
 from echostream.streaming.labels import SpeakerLabels
+from echostream.streaming.live import Live
 from echostream.streaming.session import LiveSession
 
 log = structlog.get_logger(__name__)
@@ -45,53 +50,8 @@ class Limits:
     audio_s: float
     resume_s: float
     idle_s: float
-    kept_s: float = LONGEST_S
+    kept_s: float = 86_400.0
     insights_every_s: float = 30.0
-
-
-@dataclass(slots=True, eq=False)
-class Live:
-    """A session, with what a client needs to resume it."""
-
-    owner: str
-    audio_id: str
-    name: str
-    secret: str
-    session: LiveSession
-    told_seq: int = 0
-    told_end_to: Listener | None = None
-    left_at: float | None = None
-    ended_at: float | None = None
-    taking_turns: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a piece is taken, so that a client that resumes learns of everything received."""
-    telling: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def attach(self, listener: Listener, last_seq: int | None = None) -> None:
-        """Sends events to `listener` from now on, in place of the previous one. First it gets the
-        partials it has missed: those after `last_seq`, or after the last one that was sent."""
-        async with self.telling:
-            missed = self.session.partials[self.told_seq if last_seq is None else last_seq :]
-            self.left_at = None
-            self.session.listener = lambda event: self._tell(listener, event)
-            for partial in missed:
-                await listener(partial)
-                self.told_seq = partial.seq
-            if self.session.final.done() and not self.session.final.cancelled():
-                self.told_end_to = listener
-                await listener(self.session.final.result())
-
-    def detach(self) -> None:
-        """Called when the client disconnects. The session continues without it."""
-        self.session.listener = None
-        self.left_at = time.monotonic()
-
-    async def _tell(self, listener: Listener, event: Event) -> None:
-        async with self.telling:
-            if isinstance(event, Partial):
-                self.told_seq = max(self.told_seq, event.seq)
-            elif isinstance(event, Final) and self.told_end_to is listener:
-                return  # it attached while the session ended, and has the end already
-            await listener(event)
 
 
 class LiveSessions:
@@ -104,19 +64,17 @@ class LiveSessions:
         finder: SpeakerFinder,
         limits: Limits,
         *,
-        read_again: ReadAgain | None = None,
         vocabulary: tuple[str, ...] = (),
         new_secret: Callable[[], str] = secrets.token_urlsafe,
         observe: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """Without `read_again` there are no final passes. `vocabulary` are names and terms that are
-        likely in any session. `new_secret` makes the secret that a client needs to resume; it may
-        encode which process has the session. `observe` gets all events of all sessions."""
+        """`vocabulary` are names and terms that are likely in any session. `new_secret` makes the
+        secret that a client needs to resume; it may encode which process has the session. `observe`
+        gets all events of all sessions."""
         self._engine = engine
         self._analyse = analyse
         self._finder = finder
         self._limits = limits
-        self._read_again = read_again
         self._vocabulary = vocabulary
         self._new_secret = new_secret
         self._observe = observe
@@ -129,6 +87,16 @@ class LiveSessions:
         """Sessions that have not ended."""
         return [live for live in self._lives.values() if not live.session.final.done()]
 
+    @property
+    def speaking(self) -> list[Live]:
+        """Sessions whose live text is not complete."""
+        return [live for live in self._lives.values() if not live.session.said.done()]
+
+    @property
+    def places(self) -> int:
+        """How many places in the engine they take."""
+        return sum(live.places for live in self.speaking)
+
     async def start(
         self,
         audio_id: str | None,
@@ -139,26 +107,28 @@ class LiveSessions:
         speakers: SpeakerOptions | None = None,
         insights: bool,
         insights_options: InsightsOptions = AS_USUAL,
-        raw_rate_hz: int | None,
+        form: AudioForm = IN_CONTAINERS,
         final_pass: bool = False,
         live_insights: bool = False,
     ) -> Live:
         """Starts a session of the client `owner` without a listener; other clients may use the same
-        `audio_id`. It tells who speaks unless `speakers` is None. With
-        `final_pass` its audio is read once more at the end. `insights` are those of the end,
-        `live_insights` those of what was said so far.
+        `audio_id`. It tells who speaks unless `speakers` is None. With `final_pass` its audio is
+        read once more at the end. `insights` are those of the end, `live_insights` those of what
+        was said so far. Channels that are read apart take a place each, as if they were sessions.
 
-        Raises ServerBusy, AudioIdTaken, or InvalidRequest if `raw_rate_hz` is out of range or known
-        voices are of another model."""
-        if len(self.active) >= self._limits.sessions:
-            raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
+        Raises ServerBusy, AudioIdTaken, or InvalidRequest if there are more channels than places,
+        or known voices are of another model."""
+        count = form.channels if form.apart else 1
+        self._check_room(count)
         audio_id = audio_id or f"live-{secrets.token_hex(8)}"
         if (owner, audio_id) in self._lives:
             raise AudioIdTaken(_TAKEN)
-        place = await self._engine.live(options)
+        places: list[LivePlace] = []
         try:
+            while len(places) < count:
+                places.append(await self._engine.live(options))
             if speakers is not None:
-                await self._finder.check(place, speakers)
+                await self._finder.check(places[0], speakers)
             if (owner, audio_id) in self._lives:  # started by somebody else while we waited
                 raise AudioIdTaken(_TAKEN)
             options = options.with_vocabulary(self._vocabulary)
@@ -167,23 +137,22 @@ class LiveSessions:
                 return await self._analyse(said, insights_options)
 
             every_s = self._limits.insights_every_s
-            kept = KeptAudio(self._limits.kept_s)
-            session = LiveSession(
-                place,
+            kept = KeptAudio(self._limits.kept_s, count)
+            session = self._session(
+                places,
                 analyse if insights else None,
-                options=options,
-                max_audio_s=self._limits.audio_s,
-                ending=self._ending(kept, options, speakers, final_pass=final_pass),
-                labels=SpeakerLabels(kept, self._engine.voice, speakers) if speakers else None,
-                live_insights=LiveInsights(analyse, every_s=every_s) if live_insights else None,
-                raw_rate_hz=raw_rate_hz,
-                observe=self._observe,
+                options,
+                form,
+                self._ending(kept, options, speakers, final_pass=final_pass),
+                SpeakerLabels(kept, self._engine.voice, speakers) if speakers else None,
+                LiveInsights(analyse, every_s=every_s) if live_insights else None,
             )
         except BaseException:
-            place.close()
+            _close(places)
             raise
-        live = Live(owner, audio_id, name or audio_id, self._new_secret(), session)
-        session.final.add_done_callback(lambda _: self._note_end(live, place))
+        live = Live(owner, audio_id, name or audio_id, self._new_secret(), session, places=count)
+        session.said.add_done_callback(lambda _: _close(places))
+        session.final.add_done_callback(lambda _: self._note_end(live))
         self._lives[owner, audio_id] = live
         return live
 
@@ -212,6 +181,49 @@ class LiveSessions:
         await asyncio.gather(*(live.session.aclose() for live in self._lives.values()))
         self._lives.clear()
 
+    def _check_room(self, places: int) -> None:
+        """Raises ServerBusy, or InvalidRequest if there are never so many places."""
+        most = self._limits.sessions
+        if places > most:
+            raise InvalidRequest(
+                f"each separate channel takes a place for live audio; this server has {most}"
+            )
+        if self.places + places > most:
+            raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
+
+    def _session(
+        self,
+        places: list[LivePlace],
+        analyse: Analyse | None,
+        options: TranscribeOptions,
+        form: AudioForm,
+        ending: Ending | None,
+        labels: SpeakerLabels | None,
+        live_insights: LiveInsights | None,
+    ) -> ClientSession:
+        if form.apart:  # the channels tell who speaks
+            return ChannelSession(
+                places,
+                analyse,
+                options=options,
+                max_audio_s=self._limits.audio_s,
+                form=form,
+                ending=ending,
+                live_insights=live_insights,
+                observe=self._observe,
+            )
+        return LiveSession(
+            places[0],
+            analyse,
+            options=options,
+            max_audio_s=self._limits.audio_s,
+            form=form,
+            ending=ending,
+            labels=labels,
+            live_insights=live_insights,
+            observe=self._observe,
+        )
+
     def _ending(
         self,
         kept: KeptAudio,
@@ -221,19 +233,17 @@ class LiveSessions:
         final_pass: bool,
     ) -> Ending | None:
         """What keeps a session's audio and reads it; None if nobody needs the audio."""
-        read_again = self._read_again if final_pass else None
-        if read_again is None and speakers is None:
+        if speakers is None and not final_pass:
             return None
         return Ending(
+            self._engine,
             kept,
-            options,
-            read_again=read_again,
+            final_pass=FinalPass(self._engine, kept, options) if final_pass else None,
             speakers=speakers,
             finder=self._finder,
         )
 
-    def _note_end(self, live: Live, place: LivePlace) -> None:
-        place.close()
+    def _note_end(self, live: Live) -> None:
         live.ended_at = time.monotonic()
 
     async def _tidy(self) -> None:
@@ -257,3 +267,8 @@ class LiveSessions:
         if live.left_at is not None and now - live.left_at > self._limits.resume_s:
             return True
         return now - live.session.last_heard > self._limits.idle_s
+
+
+def _close(places: Sequence[LivePlace]) -> None:
+    for place in places:
+        place.close()

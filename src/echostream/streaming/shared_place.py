@@ -40,12 +40,16 @@ class Turn:
 
 
 class SharedPlace:
-    """A `LivePlace` whose users take turns."""
+    """A `LivePlace` whose users take turns. Whoever looks for speech waits for no reading."""
 
-    def __init__(self, place: LivePlace, turn: Turn, *, all_is_speech: bool = False) -> None:
-        """With `all_is_speech`, the engine is not asked where speech is: it was found before."""
+    def __init__(
+        self, place: LivePlace, turn: Turn, detecting: Turn, *, all_is_speech: bool = False
+    ) -> None:
+        """`detecting` is the turn of those who look for speech. With `all_is_speech`, the engine is
+        not asked where speech is: it was found before."""
         self._place = place
         self._turn = turn
+        self._detecting = detecting
         self._all_is_speech = all_is_speech
 
     @property
@@ -60,7 +64,7 @@ class SharedPlace:
     async def detect(self, samples: Samples, state: VadState) -> Detected:
         if self._all_is_speech:
             return Detected([1.0] * (len(samples) // FRAME_SAMPLES), state)
-        return await self._turn.take(lambda: self._place.detect(samples, state))
+        return await self._detecting.take(lambda: self._place.detect(samples, state))
 
     async def load_diarizer(self) -> str:
         return await self._turn.take(self._place.load_diarizer)

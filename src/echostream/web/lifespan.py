@@ -44,7 +44,10 @@ async def running_services(
                 log.warning("api_open", hint="set API_BEARER_TOKEN to require a token")
             realtime = Connections()
             live = _live_sessions(settings, pipeline, metrics, peers)
-            metrics.watch_live(lambda: len(live.active) + len(realtime))
+            metrics.watch_live(
+                lambda: live.places + len(realtime),
+                lambda: len(live.active) - len(live.speaking),
+            )
             services = Services(
                 settings=settings,
                 keyring=keyring,
@@ -89,7 +92,6 @@ def _live_sessions(
         pipeline.analyse,
         pipeline.speakers,
         limits,
-        read_again=pipeline.read_again,
         vocabulary=settings.vocabulary,
         new_secret=peers.new_id if peers else secrets.token_urlsafe,
         observe=metrics.observe_live,

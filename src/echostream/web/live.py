@@ -4,20 +4,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from echostream.domain import Stage, Step
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
 from echostream.options import LiveOptions, validated
 from echostream.schema import InsightsShape, SegmentShape, SpeakerShape, WarningShape
-from echostream.streaming import Event, Final, InsightsSoFar, Live, Partial
+from echostream.streaming import AudioForm, Event, Final, InsightsSoFar, Live, Partial
 from echostream.web.deps import Services
 from echostream.web.peers import Peers
 from echostream.web.relay import Relay
 
 log = structlog.get_logger(__name__)
 
-_RAW_RATE_HZ = 16_000
 _OF_FINAL_PASS: dict[Stage, tuple[int, int]] = {"transcribing": (0, 90), "diarizing": (90, 10)}
 """Start and size of each stage, in percent of the final pass."""
 
@@ -26,22 +25,34 @@ Handler = Callable[[str, dict[str, Any]], Awaitable[Answer]]
 
 
 class StartAudio(LiveOptions):
-    """The data of `start_audio`. `resumeSecret` resumes the session of `audioId`; `lastSeq` is the
-    `seq` of the last `partial_transcript` the client has."""
+    """The data of `start_audio`. `channelCount` is for audio that does not say it itself.
+    `resumeSecret` resumes the session of `audioId`; `lastSeq` is the `seq` of the last
+    `partial_transcript` the client has."""
 
     audio_id: str | None = Field(None, min_length=1, max_length=200)
     audio_name: str | None = Field(None, max_length=500)
     ext: str | None = Field(None, max_length=20)
     sample_rate: int | None = None
+    channel_count: int | None = None
     resume_secret: str | None = Field(None, max_length=200)
     last_seq: int | None = Field(None, ge=0)
 
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _channels_are_no_number(cls, given: object) -> object:
+        if isinstance(given, int):
+            raise ValueError("must be 'mix' or 'separate'; channelCount says how many there are")
+        return given
+
     @property
-    def raw_rate_hz(self) -> int | None:
-        """The sample rate of raw PCM16; None for audio in a container."""
-        if (self.ext or "").lower().lstrip(".") != "pcm":
-            return None
-        return self.sample_rate or _RAW_RATE_HZ
+    def form(self) -> AudioForm:
+        """Raises InvalidRequest if there is no such form."""
+        return AudioForm.named(
+            self.ext,
+            rate_hz=self.sample_rate,
+            channels=self.channel_count,
+            apart=self.channels == "separate",
+        )
 
 
 class AudioChunk(BaseModel):
@@ -113,7 +124,7 @@ class LiveHandlers:
             speakers=wanted.speaker_options(by_default=self._diarizes_by_default),
             insights=wanted.insights,
             insights_options=wanted.insights_options,
-            raw_rate_hz=wanted.raw_rate_hz,
+            form=wanted.form,
             final_pass=wanted.final_pass,
             live_insights=wanted.live_insights,
         )
@@ -231,6 +242,7 @@ def _named(given: tuple[Any, ...]) -> str | None:
 
 
 def _partial(audio_id: str | None, partial: Partial) -> Answer:
+    of_channel = {"channel": partial.channel, "speaker": partial.speaker}
     return {
         "text": partial.text,
         "audioId": audio_id,
@@ -240,6 +252,7 @@ def _partial(audio_id: str | None, partial: Partial) -> Answer:
         "tentative": partial.tentative,
         "lagMs": partial.lag_ms,
         "labels": [{"seq": each.seq, "speaker": each.speaker} for each in partial.labels],
+        **(of_channel if partial.channel is not None else {}),
     }
 
 

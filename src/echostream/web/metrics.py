@@ -107,7 +107,12 @@ class Metrics:
         )
         self._live = Gauge(
             "echostream_live_sessions",
-            "Live sessions that have not ended.",
+            "Live sessions whose text is not complete; each channel that is read apart counts.",
+            registry=self._registry,
+        )
+        self._live_endings = Gauge(
+            "echostream_live_endings",
+            "Live sessions whose text is complete, and whose final pass goes on.",
             registry=self._registry,
         )
         self._live_ended = Counter(
@@ -157,9 +162,11 @@ class Metrics:
             meta = insights.details.meta
             self._insights.labels(meta.provider, str(meta.degraded).lower()).inc()
 
-    def watch_live(self, sessions: Callable[[], int]) -> None:
-        """Shows how many live sessions there are."""
+    def watch_live(self, sessions: Callable[[], int], endings: Callable[[], int]) -> None:
+        """Shows how many places live sessions take, and how many sessions are only in their final
+        pass."""
         self._live.set_function(sessions)
+        self._live_endings.set_function(endings)
 
     def observe_live(self, event: Event) -> None:
         """Counts an event of a live session."""

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Generator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx2 as httpx
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
-from conftest import sample_pcm, sample_turns
+from conftest import running, sample_pcm, sample_turns
 from echostream.domain import SAMPLE_RATE_HZ, Segment, Word
 from echostream.engine import Report
-from fakes import FakeTranscriber
+from fakes import FakeTranscriber, fake_pipeline
+from web.support import metric, settings_of, wait_until
 
 Event = dict[str, Any]
 
@@ -130,3 +132,38 @@ def transcripts(events: Iterable[Event]) -> list[str]:
     for item in order:
         assert completed[item] == deltas.get(item, "")
     return [completed[item] for item in order]
+
+
+SECOND = bytes(48_000)
+TONE = at_24_khz((np.sin(np.arange(16_000) / 10) * 8000).astype(np.int16))
+SPEECH = at_24_khz(sample_pcm()[: 4 * 16_000])
+
+
+@asynccontextmanager
+async def serving(transcriber: Counter | None = None, **settings: Any) -> AsyncIterator[str]:
+    """A server around a fake engine."""
+    server = running(settings_of(**settings), fake_pipeline(transcriber or Counter()))
+    url = await asyncio.to_thread(server.__enter__)
+    try:
+        yield url
+    finally:
+        await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+async def assert_it_goes_on(client: Client) -> None:
+    """A turn can still be transcribed."""
+    assert (await client.update(turn_detection=None))["type"] == "session.updated"
+    await client.append(SPEECH)
+    await client.commit()
+    await client.hear(COMPLETED)
+    assert transcripts(client.events)[-1].startswith("one two three")
+
+
+async def until_there_is_room(url: str) -> None:
+    """A connection that has just been closed may hold its place for another moment."""
+    await asyncio.to_thread(wait_until, lambda: sessions_of(url) == 0, "no session is left")
+
+
+def sessions_of(url: str) -> float:
+    with httpx.Client(base_url=url) as client:
+        return metric(client, "echostream_live_sessions")
