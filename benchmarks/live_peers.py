@@ -1,14 +1,14 @@
 """Compares live text with WhisperLiveKit's: the same model, audio and machine, in turn.
 
-Both servers get a recording in real time, in pieces of 100 ms. A word's lag is the time from its end
-to the moment when the client has it as confirmed text. Neither side times the words: a file reading
-by bare faster-whisper does, and the words of both are aligned with it. What was never said has no
-lag, so the table also has the word error rate and the share of words that came.
+Both servers get a recording in real time, in pieces of 100 ms. A word's lag is the time from its
+end to the moment when the client has it as confirmed text. Neither side times the words: a file
+reading by bare faster-whisper does, and the words of both are aligned with it. A word that never
+came has no lag, so the table also has the word error rate and the share of words that came.
 
 WhisperLiveKit needs torch, so it is installed apart: `pip install whisperlivekit faster-whisper` in
 an environment whose `python` is given as `--peer`.
 
-    python -m benchmarks.live_peers --model DIR --peer ENV/bin/python [--speech DIR] [--sessions 1 2 3]
+    python -m benchmarks.live_peers --model DIR --peer ENV/bin/python [--sessions 1 2 3]
 """
 
 import argparse
@@ -88,9 +88,9 @@ def report(
             "## Live beside WhisperLiveKit\n",
             "`python -m benchmarks.live_peers`\n",
             f"{runs.name_of(model)}, int8, of {recording.name}, LocalAgreement with faster-whisper",
-            f"on the other side, {rounds} rounds in turn: medians, and the range of p95. The lag is",
-            "from the end of a word to its confirmed text at the client; `words` is the share of the",
-            "words of a file reading that came; CPU is the server's for a second of audio.\n",
+            f"on the other side, {rounds} rounds in turn: medians, and the range of p95. The lag",
+            "is from the end of a word to its confirmed text at the client; `words` is the share",
+            "of a file reading's words that came; CPU is the server's for a second of audio.\n",
             "| | sessions | p50 s | p95 s | words | WER | CPU |",
             "|---|---|---|---|---|---|---|",
             *rows,

@@ -15,6 +15,9 @@ _TRIM_AFTER_S = 14.0
 """If an utterance is longer than this, confirmed segments at its start are cut off."""
 _TRIM_ANYWHERE_AFTER_S = 22.0
 """If it is longer than this, all confirmed words are cut off, even in the middle of a segment."""
+_PAUSE_S = 0.2
+"""In a longer pause nothing is read: either the utterance ends soon, and its last reading confirms
+everything, or it goes on."""
 _UNSURE_S = 1.0
 """Where audio is cut in the middle of speech, the last words are unreliable."""
 
@@ -70,6 +73,8 @@ class SpeechReader:
         if first.end is not None:
             return Window(first.start, end, is_final=True)
         if end - max(first.start, self._read_until) < step_s * SAMPLE_RATE_HZ:
+            return None
+        if self.speech.pause > _PAUSE_S * SAMPLE_RATE_HZ:
             return None
         return Window(first.start, end)
 

@@ -21,14 +21,10 @@ from echostream.streaming.events import Event
 from echostream.streaming.forms import IN_CONTAINERS, AudioForm
 from echostream.streaming.insights import Analyse, LiveInsights
 from echostream.streaming.labels import SpeakerLabels
+from echostream.streaming.pace import Pace
 from echostream.streaming.reader import Reading, SpeechReader, Window
 from echostream.streaming.window_reader import WindowReader
 
-_MIN_STEP_S = 0.8
-"""The least new audio that is worth another reading."""
-_STEP_TURNS = 1.5
-"""The least new audio relative to the duration of the last turn, including the wait. This leaves a
-third of the engine's time for irregular load."""
 _MOST_HELD_S = 60.0
 """How much audio may wait for the engine; with more, the client has to wait."""
 
@@ -73,7 +69,7 @@ class LiveSession(ClientSession):
         self._input_ended = False
         self._is_broken = False
         self._is_waiting = False
-        self._turn_s = 0.0
+        self._pace = Pace()
         self._reading = asyncio.create_task(self._read_all())
         if labels is not None:
             self._do_beside(labels.tell(self.told))
@@ -187,14 +183,13 @@ class LiveSession(ClientSession):
             self._changed.notify_all()
 
     def _window(self) -> Window | None:
-        # Steps that are shorter than turns would only pile up.
-        return self._reader.window(max(_MIN_STEP_S, _STEP_TURNS * self._turn_s))
+        return self._reader.window(self._pace.step_s)
 
     async def _read(self, window: Window) -> None:
         started = time.monotonic()
         samples = self._reader.speech.samples(window.start, window.end)
         segments = await self._windows.read(samples, window, self._reader.text)
-        self._turn_s = time.monotonic() - started
+        self._pace.note(time.monotonic() - started)
         async with self._changed:
             reading = self._reader.take_in(window, segments)
             self._changed.notify_all()

@@ -49,6 +49,11 @@ class SpeechBuffer:
         """The number of samples in memory."""
         return len(self._pcm) // _SAMPLE_BYTES
 
+    @property
+    def pause(self) -> int:
+        """The number of samples without speech at the end of those that were looked at."""
+        return self.seen - self._last_speech
+
     def append(self, samples: Samples) -> None:
         """Takes the next samples; speech is detected in them later."""
         self._pcm += samples.astype("<i2", copy=False).tobytes()
