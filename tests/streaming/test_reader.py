@@ -22,10 +22,12 @@ def test_a_pause_is_not_read_before_it_is_clear_what_it_is() -> None:
     assert reader.window(1.0) is None
     hear(reader, 0.1, is_speech=True)
     window = reader.window(1.0)
-    assert window is not None and not window.is_final, "it goes on"
+    assert window is not None
+    assert not window.is_final, "it goes on"
     hear(reader, 0.7, is_speech=False)
     window = reader.window(1.0)
-    assert window is not None and window.is_final
+    assert window is not None
+    assert window.is_final
 
 
 def test_breaths_delay_nothing() -> None:
