@@ -80,9 +80,9 @@ def report(
     for count in sessions:
         found: dict[str, list[Measured]] = {"EchoStream": [], "WhisperLiveKit": []}
         for _round in range(rounds):
-            for name, side in (("EchoStream", _ours), ("WhisperLiveKit", _peer(peer))):
-                found[name].append(asyncio.run(_measure(side, model, recording, count, reference)))
-        rows += [_row(name, count, found[name]) for name in found]
+            for name, side in (("EchoStream", ours()), ("WhisperLiveKit", _peer(peer))):
+                found[name].append(asyncio.run(measure(side, model, recording, count, reference)))
+        rows += [row(name, count, found[name]) for name in found]
     return "\n".join(
         [
             "## Live beside WhisperLiveKit\n",
@@ -99,7 +99,7 @@ def report(
     )
 
 
-def _row(name: str, sessions: int, found: Sequence[Measured]) -> str:
+def row(name: str, sessions: int, found: Sequence[Measured]) -> str:
     def middle(of: Callable[[Measured], float]) -> float:
         return statistics.median(map(of, found))
 
@@ -147,27 +147,32 @@ Talk = Callable[[Heard, bytes], Awaitable[None]]
 Side = Callable[[str, int], AbstractAsyncContextManager[Talk]]
 
 
-@asynccontextmanager
-async def _ours(model: str, sessions: int) -> AsyncIterator[Talk]:
-    async with live.server(model, "whisper", sessions, INSIGHTS_PROVIDER="none") as url:
+def ours(**settings: str) -> Side:
+    """Our server, with `settings` as environment variables."""
 
-        async def talk(heard: Heard, pcm: bytes) -> None:
-            final: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
-            client.on("partial_transcript", lambda told: heard.note(heard.text + told["text"]))
-            client.on("audio_final", final.set_result)
-            await client.connect(url, transports=["websocket"])
-            answer = await client.call(
-                "start_audio", {"ext": "pcm", "language": "en", "finalPass": False}
-            )
-            if not answer["ok"]:
-                raise RuntimeError(answer["message"])
-            await _speak(heard, pcm, lambda piece: client.emit("audio_chunk", {"buffer": piece}))
-            await client.emit("end_audio", {})
-            await asyncio.wait_for(final, _PATIENCE_S)
-            await client.disconnect()
+    @asynccontextmanager
+    async def side(model: str, sessions: int) -> AsyncIterator[Talk]:
+        more = {"INSIGHTS_PROVIDER": "none", **settings}
+        async with live.server(model, "whisper", sessions, **more) as url:
 
-        yield talk
+            async def talk(heard: Heard, pcm: bytes) -> None:
+                final: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+                client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+                client.on("partial_transcript", lambda told: heard.note(heard.text + told["text"]))
+                client.on("audio_final", final.set_result)
+                await client.connect(url, transports=["websocket"])
+                asked = {"ext": "pcm", "language": "en", "finalPass": False}
+                answer = await client.call("start_audio", asked)
+                if not answer["ok"]:
+                    raise RuntimeError(answer["message"])
+                await _speak(heard, pcm, lambda one: client.emit("audio_chunk", {"buffer": one}))
+                await client.emit("end_audio", {})
+                await asyncio.wait_for(final, _PATIENCE_S)
+                await client.disconnect()
+
+            yield talk
+
+    return side
 
 
 def _peer(python: Path) -> Side:
@@ -209,7 +214,7 @@ def _peer(python: Path) -> Side:
     return peer
 
 
-async def _measure(
+async def measure(
     side: Side,
     model: str,
     recording: Recording,
