@@ -25,6 +25,7 @@ from echostream.domain import (
 )
 from echostream.engine import Capabilities, LocalEngine, Registry, Report, Samples, Transcription
 from echostream.engine.diarizer import SharedDiarizer
+from echostream.engine.vad import Region
 from echostream.errors import EchoStreamError
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -35,13 +36,15 @@ class FakeTranscriber:
     """Says its `texts`, one a segment, spread evenly over the audio.
 
     `hold`, where given, is waited for before each segment but the first, so that a test can look
-    at work under way. `calls` keeps the options of every call.
+    at work under way. `calls` keeps the options of every call,
+    `speech` where it was told that speech is.
     """
 
     texts: tuple[str, ...] = ("we will ship on friday", "sarah will call the client")
     error: EchoStreamError | None = None
     hold: threading.Event | None = None
     calls: list[TranscribeOptions] = field(default_factory=list)
+    speech: list[Sequence[Region] | None] = field(default_factory=list)
     started: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
     engine: str = "fake"
@@ -49,9 +52,15 @@ class FakeTranscriber:
     capabilities: Capabilities = field(default_factory=Capabilities)
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        *,
+        live: bool = False,
+        speech: Sequence[Region] | None = None,
     ) -> Transcription:
         self.calls.append(options)
+        self.speech.append(speech)
         if self.error:
             raise self.error
         report = Report()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 
 from echostream.domain import (
@@ -15,6 +15,7 @@ from echostream.domain import (
     joined,
 )
 from echostream.engine import Heard, ModelState, Place, Report, Samples
+from echostream.engine.vad import Region
 from echostream.merging import merged_channels
 
 _TELL_EVERY_S = 1.0
@@ -34,7 +35,10 @@ class EngineRun:
         options: TranscribeOptions,
         on_segment: OnSegment | None,
         progress: Progress,
+        *,
+        speech: Sequence[Region] | None = None,
     ) -> None:
+        """`speech` is where speech is in the only channel, if that is known."""
         self._place = place
         self._model = model
         self._progress = progress
@@ -42,6 +46,7 @@ class EngineRun:
         self._share = 0.0
         self._channels = channels
         self._options = options
+        self._speech = speech
         self._on_segment = on_segment
         self._shown_s = 0.0
         self._done: list[Transcript] = []
@@ -57,7 +62,8 @@ class EngineRun:
     async def _read(self) -> Transcript:
         for samples in self._channels:
             self._shown_s = 0.0
-            async with aclosing(self._place.transcribe(samples, self._options)) as found:
+            heard_in = self._place.transcribe(samples, self._options, self._speech)
+            async with aclosing(heard_in) as found:
                 async for heard in found:
                     self._take(heard)
             self._done.append(self._transcript())

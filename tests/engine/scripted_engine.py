@@ -62,7 +62,7 @@ class ScriptedTranscriber:
     capabilities = Capabilities()
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False, **_: object
     ) -> Transcription:
         report = Report()
         report.spoken("en", 1.0)

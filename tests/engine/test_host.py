@@ -22,7 +22,7 @@ from echostream.engine.client import RemoteEngine
 from echostream.engine.host import EngineHost
 from echostream.engine.host_cache import HostCache
 from echostream.engine.process import OwnEngine
-from echostream.engine.vad import FRAME_SAMPLES, VadState, detect_speech
+from echostream.engine.vad import FRAME_SAMPLES, Region, VadState, detect_speech
 from echostream.errors import (
     EngineError,
     EngineRestarted,
@@ -38,6 +38,7 @@ from web.support import EndlessTranscriber
 
 OPTIONS = TranscribeOptions()
 ANYBODY = SpeakerOptions()
+SPEECH = [Region(0, SAMPLE_RATE_HZ), Region(2 * SAMPLE_RATE_HZ, 3 * SAMPLE_RATE_HZ)]
 SECONDS = np.zeros(6 * SAMPLE_RATE_HZ, np.int16)
 SCRIPT = Path(__file__).parent / "scripted_engine.py"
 COMMAND = (sys.executable, str(SCRIPT))
@@ -98,7 +99,8 @@ async def test_says_what_the_engine_says(tmp_path: Path) -> None:
     async with hosted(lambda: fake, tmp_path) as engine, engine.take() as place:
         state = await place.load(OPTIONS)
         heard = [one async for one in place.transcribe(SECONDS, OPTIONS)]
-        again = [one async for one in place.transcribe(SECONDS, OPTIONS)]
+        again = [one async for one in place.transcribe(SECONDS, OPTIONS, SPEECH)]
+    assert fake.speech == [None, SPEECH]
     assert (state.engine, state.model) == ("fake", "fake-1")
     segments = [segment for one in heard for segment in one.segments]
     assert joined(segments) == " ".join(fake.texts)

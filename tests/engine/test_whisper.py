@@ -7,6 +7,7 @@ import pytest
 
 from conftest import TINY_WHISPER, sample_pcm, sample_text, sample_turns, word_error_rate
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, joined
+from echostream.engine.vad import Region
 from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.errors import ModelUnavailable
 from echostream.settings import Settings
@@ -37,6 +38,19 @@ def test_language_is_known_by_the_first_segment(whisper):
     next(work.segments)
     assert work.report.language == "en"
     work.segments.close()
+
+
+def test_reads_only_the_speech_that_it_is_told_of(whisper):
+    second, last = sample_turns()[1], sample_turns()[-1]
+    speech = [
+        Region(*(int(turn[edge] * SAMPLE_RATE_HZ) for edge in ("start_s", "end_s")))
+        for turn in (second, last)
+    ]
+    found = whisper.transcribe(sample_pcm(), TranscribeOptions(), speech=speech)
+    said = joined(list(found.segments))
+    assert word_error_rate(f"{second['text']} {last['text']}", said) <= 0.05
+    nothing = whisper.transcribe(sample_pcm(), TranscribeOptions(), speech=())
+    assert list(nothing.segments) == []
 
 
 def test_segments_start_where_turns_do(sample_segments):

@@ -56,7 +56,7 @@ class TimedTranscriber:
         self._batch = batch
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False, **_: object
     ) -> Transcription:
         note("transcribing", options.prompt)
         if options.prompt == "poison":

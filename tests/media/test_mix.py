@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from echostream.media.mix import Mixer
+from echostream.media.mix import LIVE_STEP_S, Mixer
 
 RATE_HZ = 16_000
 Samples = NDArray[np.int16]
@@ -31,9 +31,12 @@ def noise(seed: int, level: float, seconds: float = 12) -> NDArray[np.float64]:
     return level * np.random.default_rng(seed).standard_normal(int(seconds * RATE_HZ))
 
 
-def mixed(*channels: NDArray[np.float64], sizes: Sequence[int] = (16_000,)) -> Samples:
+def mixed(
+    *channels: NDArray[np.float64], sizes: Sequence[int] = (16_000,), step_s: float = 1.0
+) -> Samples:
     together = np.stack(channels).round().clip(-32_768, 32_767).astype(np.int16)
-    mixer, parts, at, turn = Mixer(len(together), rate_hz=RATE_HZ), [], 0, 0
+    mixer = Mixer(len(together), rate_hz=RATE_HZ, step_s=step_s)
+    parts, at, turn = [], 0, 0
     while at < together.shape[1]:
         size = sizes[turn % len(sizes)]
         parts.append(mixer.mix(together[:, at : at + size]))
@@ -69,6 +72,23 @@ def test_one_voice_beside_silent_channels_keeps_its_level(channels: int, at: int
     silent = [np.zeros(len(sound))] * channels
     silent[at % channels] = sound
     assert np.array_equal(mixed(*silent), sound.clip(-32_768, 32_767))
+
+
+@pytest.mark.parametrize("step_s", [LIVE_STEP_S, 1.0])
+@pytest.mark.parametrize("level", [0.5, 1, 3, 30, 300])
+@pytest.mark.parametrize("quiet_at_s", [0, 5])
+def test_near_silence_does_not_decide_the_level(
+    quiet_at_s: int, level: float, step_s: float
+) -> None:
+    """The same faint noise in all channels for two seconds, and a voice in one of them."""
+    sound = voice(1).round()
+    quiet = slice(quiet_at_s * RATE_HZ, (quiet_at_s + 2) * RATE_HZ)
+    sound[quiet] = faint = noise(2, level, 2).round()
+    others = np.zeros((3, len(sound)))
+    others[:, quiet] = faint
+    said = slice(-4 * RATE_HZ, None)
+    result = mixed(sound, *others, step_s=step_s)
+    assert decibels(result[said], sound[said]) == pytest.approx(0, abs=0.5)
 
 
 @pytest.mark.parametrize("gain", [-1.0, -0.8, -0.5, -0.2])

@@ -32,7 +32,7 @@ class SecondThoughts(OracleTranscriber):
         self.files_s: list[float] = []
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False, **_: object
     ) -> Transcription:
         found = super().transcribe(samples, options)
         if live:

@@ -4,12 +4,13 @@ It finds the samples it is given in the sample, and says the words that lie whol
 """
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 from conftest import sample_pcm, sample_turns
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions, Word
 from echostream.engine import Capabilities, Report, Samples, Transcription
+from echostream.engine.vad import Region
 from echostream.errors import EchoStreamError
 
 
@@ -34,6 +35,7 @@ class OracleTranscriber:
     errors: list[EchoStreamError] = field(default_factory=list)
     calls: list[TranscribeOptions] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    speech: list[Sequence[Region] | None] = field(default_factory=list)
     asked: threading.Event = field(default_factory=threading.Event)
     engine: str = "oracle"
     model: str = "meeting"
@@ -49,9 +51,15 @@ class OracleTranscriber:
         ]
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        *,
+        live: bool = False,
+        speech: Sequence[Region] | None = None,
     ) -> Transcription:
         self.calls.append(options)
+        self.speech.append(speech)
         self.seconds.append(len(samples) / SAMPLE_RATE_HZ)
         self.asked.set()
         if self.hold:

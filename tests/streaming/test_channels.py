@@ -303,6 +303,7 @@ class TestFinalPass:
     ) -> None:
         transcript = (await self.ended(local, engine)).transcript
         assert oracle.seconds[-2:] == [15, 15]
+        assert oracle.speech[-2:] == [None, None]
         assert [each.prompt for each in oracle.calls[-2:]] == ["budget", "budget"]
         for number in (0, 1):
             mine = [one for one in transcript.segments if one.channel == number]

@@ -72,6 +72,9 @@ async def test_the_rest_is_all_that_is_left_at_the_end(
     assert sum(oracle.seconds) == pytest.approx(SAMPLE_S, abs=0.1)
     assert oracle.seconds[-1] < 10
     assert {each.prompt for each in oracle.calls} == {"Anouk"}
+    for seconds, speech in zip(oracle.seconds, oracle.speech, strict=True):
+        assert speech
+        assert 0 <= speech[0].start < speech[-1].end <= seconds * SAMPLE_RATE_HZ
     assert [each.expected_language for each in oracle.calls] == [None, "en", "en"]
     assert session.steps[0].share == pytest.approx(1 - oracle.seconds[-1] / SAMPLE_S)
     assert " ".join(sample_text().split()).startswith(session.steps[0].text)

@@ -184,7 +184,7 @@ class Spy:
         self.calls: list[tuple[str, str]] = []
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+        self, samples: Samples, options: TranscribeOptions, *, live: bool = False, **_: object
     ) -> Transcription:
         found = self._transcriber.transcribe(samples, options)
         segments = list(found.segments)

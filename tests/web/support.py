@@ -20,13 +20,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import MakePipeline, running
-from echostream.domain import Segment, TranscribeOptions
+from echostream.domain import Segment
 from echostream.engine import (
     Capabilities,
     LocalEngine,
     Registry,
     Report,
-    Samples,
     Transcriber,
     Transcription,
 )
@@ -84,7 +83,7 @@ class EndlessTranscriber:
     model: str = "endless-1"
     capabilities: Capabilities = field(default_factory=Capabilities)
 
-    def transcribe(self, _samples: Samples, _options: TranscribeOptions) -> Transcription:
+    def transcribe(self, *_: object, **__: object) -> Transcription:
         return Transcription(self._segments(), Report("en"))
 
     def _segments(self) -> Generator[Segment]:
@@ -111,7 +110,7 @@ class BrokenTranscriber:
     model: str = "broken-1"
     capabilities: Capabilities = field(default_factory=Capabilities)
 
-    def transcribe(self, _samples: Samples, _options: TranscribeOptions) -> Transcription:
+    def transcribe(self, *_: object, **__: object) -> Transcription:
         return Transcription(self._segments(), Report("en"))
 
     def _segments(self) -> Generator[Segment]:

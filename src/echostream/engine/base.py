@@ -3,15 +3,18 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echostream.domain import Caution, Segment, TranscribeOptions
 from echostream.errors import InvalidRequest
+
+if TYPE_CHECKING:  # it needs our samples
+    from echostream.engine.vad import Region
 
 Samples = NDArray[np.int16]
 """Mono audio at 16 kHz, shape (n,)."""
@@ -125,10 +128,16 @@ class Transcriber(Protocol):
     """Whoever calls `transcribe` checks its options against them first."""
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        *,
+        live: bool = False,
+        speech: "Sequence[Region] | None" = None,
     ) -> Transcription:
         """Starts work on `samples`. Thread-safe; blocks the thread that reads the segments. Audio
-        of a live session is read before that of files.
+        of a live session is read before that of files. `speech` says where speech is, none of it
+        longer than LONGEST_SPEECH_S, if that is known; an engine may look for it all the same.
 
         Raises EngineError if it fails.
         """

@@ -130,8 +130,9 @@ class EngineHost:
             match await link.receive():
                 case Prepare(options):
                     await link.send(await unless_gone(link, place.load(options)))
-                case Transcribe(samples, options):
-                    await unless_gone(link, _tell_all(link, place.transcribe(samples, options)))
+                case Transcribe(samples, options, speech):
+                    heard = place.transcribe(samples, options, speech)
+                    await unless_gone(link, _tell_all(link, heard))
                     await link.send(Done())
                 case Embed(samples):
                     await link.send(Embedded(await unless_gone(link, place.voice(samples))))

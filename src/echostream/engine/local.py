@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -16,7 +16,7 @@ from echostream.engine.registry import Registry
 from echostream.engine.service import EngineState, Heard, LivePlace, ModelState, Place
 from echostream.engine.speech_only import load_diarizer
 from echostream.engine.turns import Turns
-from echostream.engine.vad import Detected, VadState, detect_speech
+from echostream.engine.vad import Detected, Region, VadState, detect_speech
 from echostream.errors import EchoStreamError, ServerBusy
 from echostream.settings import Settings
 
@@ -183,7 +183,10 @@ class LocalEngine:
         self._models.close()
 
     async def transcribe(
-        self, samples: Samples, options: TranscribeOptions
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        speech: Sequence[Region] | None = None,
     ) -> AsyncGenerator[Heard, None]:
         """See `Place.transcribe`. If the caller stops early, this ends only when the engine has
         stopped, so that nobody gets the place while the engine still works for it."""
@@ -196,7 +199,7 @@ class LocalEngine:
 
         def work() -> None:
             try:
-                self._read(samples, options, cancelled, tell)
+                self._read(samples, options, speech, cancelled, tell)
             finally:
                 tell(None)
 
@@ -214,11 +217,13 @@ class LocalEngine:
         self,
         samples: Samples,
         options: TranscribeOptions,
+        speech: Sequence[Region] | None,
         cancelled: threading.Event,
         tell: Callable[[Heard], None],
     ) -> None:
         with self._models.use(options) as transcriber:
-            self._tell_all(transcriber.transcribe(samples, options), cancelled, tell)
+            work = transcriber.transcribe(samples, options, speech=speech)
+            self._tell_all(work, cancelled, tell)
 
     def _tell_all(
         self, work: Transcription, cancelled: threading.Event, tell: Callable[[Heard], None]
@@ -258,9 +263,12 @@ class _LocalPlace:
         return await self._engine.load_for(options)
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        speech: Sequence[Region] | None = None,
     ) -> AsyncGenerator[Heard, None]:
-        return self._engine.transcribe(samples, options)
+        return self._engine.transcribe(samples, options, speech)
 
     async def load_diarizer(self) -> str:
         return await self._engine.diarizer.load()

@@ -1,6 +1,6 @@
 """Places in an engine of another process. Each lasts as long as its connection."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -9,7 +9,7 @@ from echostream.diarization.base import Diarization
 from echostream.domain import Segment, SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Report, Samples
 from echostream.engine.service import EngineState, Heard, ModelState
-from echostream.engine.vad import Detected, VadState
+from echostream.engine.vad import Detected, Region, VadState
 from echostream.engine.wire import (
     Detect,
     Diarize,
@@ -103,11 +103,14 @@ class RemotePlace(_Connected):
         return state
 
     async def transcribe(
-        self, samples: Samples, options: TranscribeOptions
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        speech: Sequence[Region] | None = None,
     ) -> AsyncGenerator[Heard, None]:
         for _ in range(self.attempts):
             try:
-                await self._link.send(Transcribe(samples, options))
+                await self._link.send(Transcribe(samples, options, speech))
                 while not isinstance(heard := answered(await self._link.receive()), Done):
                     yield heard
             except OSError:

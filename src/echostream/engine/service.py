@@ -13,7 +13,7 @@ from typing import Protocol
 from echostream.diarization.base import Diarization
 from echostream.domain import Segment, SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Capabilities, Report, Samples
-from echostream.engine.vad import Detected, VadState
+from echostream.engine.vad import Detected, Region, VadState
 from echostream.errors import EchoStreamError, InvalidRequest, ModelUnavailable
 
 NOT_LOADED = "none"
@@ -117,9 +117,13 @@ class Place(Speakers, Protocol):
         cannot be loaded."""
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        speech: Sequence[Region] | None = None,
     ) -> AsyncGenerator[Heard, None]:
-        """Yields what is heard in `samples`, in order of time. Closing it stops the work.
+        """Yields what is heard in `samples`, in order of time. Closing it stops the work. `speech`
+        is explained at `Transcriber.transcribe`.
 
         Raises the same errors as `load`, and EngineError if the engine fails.
         """

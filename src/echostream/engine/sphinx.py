@@ -5,7 +5,7 @@ import queue
 import struct
 import subprocess
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from echostream.children import PYTHON
@@ -38,8 +38,14 @@ class SphinxTranscriber:
         self._one_live = threading.Lock()
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        *,
+        live: bool = False,
+        speech: Sequence[Region] | None = None,
     ) -> Transcription:
+        # What is speech for other engines may be too long for this one.
         report = Report("en")
         # A child needs 100 MB, so all live sessions share one.
         turn = self._one_live if live else nullcontext()

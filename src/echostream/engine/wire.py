@@ -4,12 +4,13 @@ A connection stands for a place: it starts with `Take`, `Spare` or `Live`, follo
 answers in turn, until it closes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from echostream.domain import Segment, SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Report, Samples
 from echostream.engine.service import ModelState
-from echostream.engine.vad import VadState
+from echostream.engine.vad import Region, VadState
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Transcribe:
 
     samples: Samples
     options: TranscribeOptions
+    speech: Sequence[Region] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ class Mixer:
     microphones makes some frequencies opposite and others not, and because they may separate two
     voices of a mid-side recording. If nothing is opposite, the samples are added up unchanged.
 
-    Level: the sum is scaled so that its peak is no higher than that of the loudest channel, by a
-    factor that starts at 1 and only decreases. So nothing clips, two equal channels give the same
-    samples again, and one voice beside silent channels keeps its level.
+    Level: the sum is scaled so that its peak is no higher than that of the loudest channel, both
+    since the beginning. So nothing clips, two equal channels give the same samples again, one voice
+    beside silent channels keeps its level, and near-silence decides nothing that lasts.
     """
 
     def __init__(self, channels: int, *, rate_hz: int, step_s: float = 1.0) -> None:
@@ -50,7 +50,8 @@ class Mixer:
         bands = -(-(self._hop + 1) // _BAND_BINS)
         self._is_opposite = np.zeros((channels, bands), bool)
         self._tail = np.zeros(self._hop, np.float32)
-        self._gain = 1.0
+        self._peak = 0.0
+        self._loudest = 0.0
         self._taken = 0
         self._given = 0
 
@@ -156,10 +157,10 @@ class Mixer:
         return out[:-1].reshape(-1)
 
     def _scaled(self, total: Floats, loudest: float) -> NDArray[np.int16]:
-        peak = float(np.abs(total).max())
-        if peak * self._gain > loudest:
-            self._gain = loudest / peak
-        whole = np.rint(total * self._gain).clip(-_FULL_SCALE - 1, _FULL_SCALE)
+        self._peak = max(self._peak, float(np.abs(total).max()))
+        self._loudest = max(self._loudest, loudest)
+        gain = self._loudest / self._peak if self._peak > self._loudest else 1.0
+        whole = np.rint(total * gain).clip(-_FULL_SCALE - 1, _FULL_SCALE)
         return cast(NDArray[np.int16], whole.astype(np.int16))
 
 

@@ -18,13 +18,12 @@ from echostream.domain import (
     joined,
 )
 from echostream.engine import Engine, Place, Samples
-from echostream.engine.vad import Region
 from echostream.engine_run import EngineRun
 from echostream.errors import EchoStreamError
 from echostream.scripts import space_between
 from echostream.streaming.kept import KeptAudio
 from echostream.streaming.parts import moved, whole
-from echostream.streaming.stretches import Stretches
+from echostream.streaming.stretches import Stretch, Stretches
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +52,9 @@ class FinalPass:
     async def read_rest(self, place: Place, progress: Progress) -> Transcript:
         """The transcript of all audio. Raises EchoStreamError. Call it once, after the end."""
         await self._stop_reading_ahead()
-        start = self._stretches.rest_start
-        samples = await asyncio.to_thread(self._kept.samples, start)
-        done = start / (start + samples.shape[-1])
+        rest = self._stretches.rest(self._kept.count)
+        samples = await asyncio.to_thread(self._kept.samples, rest.audio.start, rest.audio.end)
+        done = rest.audio.start / rest.audio.end
         before = joined(chain.from_iterable(part.segments for part in self._parts))
 
         def tell(step: Step) -> None:
@@ -64,7 +63,7 @@ class FinalPass:
             progress(replace(step, share=share, text=f"{before}{space}{step.text}"))
 
         progress(Step("transcribing", done, before))
-        await self._read(place, samples, tell, at=start)
+        await self._read(place, samples, rest, tell)
         return whole(self._parts)
 
     async def aclose(self) -> None:
@@ -93,23 +92,26 @@ class FinalPass:
             self._may_begin = False
             log.error("reading_ahead_crashed", exc_info=error)
 
-    async def _read_when_idle(self, stretch: Region) -> None:
+    async def _read_when_idle(self, stretch: Stretch) -> None:
         async with self._engine.spare() as place:
             self._is_reading = True
             try:
-                samples = self._kept.samples(stretch.start, stretch.end)
-                await self._read(place, samples, lambda _step: None, at=stretch.start)
+                samples = self._kept.samples(stretch.audio.start, stretch.audio.end)
+                await self._read(place, samples, stretch, lambda _step: None)
                 self._stretches.finished.popleft()
             finally:
                 self._is_reading = False
 
-    async def _read(self, place: Place, samples: Samples, progress: Progress, *, at: int) -> None:
-        """Adds the transcript of samples that begin `at` this one of the session. Those of several
-        channels are read one after the other, as those of a file."""
+    async def _read(
+        self, place: Place, samples: Samples, stretch: Stretch, progress: Progress
+    ) -> None:
+        """Adds the transcript of a stretch. Several channels are read one after the other, as those
+        of a file."""
         language = whole(self._parts).language if self._parts else "und"
         options = self._options
         if language != "und":
             options = replace(options, expected_language=language)
         model = await place.load(options)
-        run = EngineRun(place, model, list(np.atleast_2d(samples)), options, None, progress)
-        self._parts.append(moved(await run.transcript(), at / SAMPLE_RATE_HZ))
+        channels = list(np.atleast_2d(samples))
+        run = EngineRun(place, model, channels, options, None, progress, speech=stretch.speech)
+        self._parts.append(moved(await run.transcript(), stretch.audio.start / SAMPLE_RATE_HZ))

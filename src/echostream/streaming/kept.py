@@ -25,17 +25,18 @@ class KeptAudio:
         """Audio that gets longer than `most_s` is not kept at all."""
         self._most_s = most_s
         self.channels = channels
-        self._count = 0
+        self.count = 0
+        """How many samples of each channel it has got."""
         self._file: BinaryIO | None = None
         self._fault: EchoStreamError | None = None
 
     def append(self, samples: Samples) -> None:
         """Takes the next samples, `(channels, samples)` if there are several channels. Never
         raises: a full disk only costs what needs the file."""
-        self._count += samples.shape[-1]
+        self.count += samples.shape[-1]
         if self._fault is not None:
             return
-        if self._count > self._most_s * SAMPLE_RATE_HZ:
+        if self.count > self._most_s * SAMPLE_RATE_HZ:
             self._lose(AudioTooLong(f"it is longer than the {self._most_s:g} s that are kept"))
             return
         try:
@@ -48,12 +49,13 @@ class KeptAudio:
     def samples(self, start: int = 0, end: int | None = None) -> Samples:
         """A copy of the samples from `start` to before `end`, `(channels, samples)` if there are
         several channels. Raises AudioError or StorageFull."""
-        end = self._count if end is None else end
+        end = self.count if end is None else end
         sample_bytes = self.channels * _SAMPLE_BYTES
-        data = os.pread(
-            self._flushed().fileno(), (end - start) * sample_bytes, start * sample_bytes
-        )
-        samples = np.frombuffer(data, "<i2")
+        samples = np.empty((end - start) * self.channels, "<i2")
+        rest, at = samples.view(np.uint8).data, start * sample_bytes
+        file = self._flushed().fileno()
+        while len(rest) and (count := os.preadv(file, [rest], at)):
+            rest, at = rest[count:], at + count  # the system gives at most 2 GiB at once
         if self.channels == 1:
             return samples
         return np.ascontiguousarray(samples.reshape(-1, self.channels).T)

@@ -1,6 +1,6 @@
 """Whisper through faster-whisper (CTranslate2), EchoStream's main engine."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import structlog
 from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions
 from echostream.engine.base import ENGLISH, Capabilities, Report, Samples, Transcription
 from echostream.engine.segments import Segmenter
-from echostream.engine.vad import speech_regions
+from echostream.engine.vad import Region, speech_regions
 from echostream.engine.whisper.decoder import Decoder, WhisperDecoder
 from echostream.engine.whisper.defaults import (
     best_batch_size,
@@ -49,25 +49,30 @@ class WhisperTranscriber:
         self._batch_size = batch_size
 
     def transcribe(
-        self, samples: Samples, options: TranscribeOptions, *, live: bool = False
+        self,
+        samples: Samples,
+        options: TranscribeOptions,
+        *,
+        live: bool = False,
+        speech: Sequence[Region] | None = None,
     ) -> Transcription:
         report = Report()
         reader = RecordingReader(self._decoder.seat(live=live), samples, options, report)
-        return Transcription(self._segments(samples, reader, report), report)
+        found = speech_regions(samples, max_region_s=LONGEST_SPEECH_S) if speech is None else speech
+        return Transcription(self._segments(samples, found, reader, report), report)
 
     def _segments(
-        self, samples: Samples, reader: RecordingReader, report: Report
+        self, samples: Samples, speech: Iterable[Region], reader: RecordingReader, report: Report
     ) -> Generator[Segment]:
         segmenter = Segmenter(len(samples) / SAMPLE_RATE_HZ)
-        for batch in self._batches(samples):
+        for batch in self._batches(windows(speech, len(samples))):
             report.begin(batch[-1].pieces[-1].end / SAMPLE_RATE_HZ)
             words = reader.read(batch)
             report.end()
             yield from segmenter.add(words)
         yield from segmenter.close()
 
-    def _batches(self, samples: Samples) -> Iterator[list[Window]]:
-        found = windows(speech_regions(samples, max_region_s=LONGEST_SPEECH_S), len(samples))
+    def _batches(self, found: Iterator[Window]) -> Iterator[list[Window]]:
         while batch := list(islice(found, self._batch_size)):
             yield batch
 
