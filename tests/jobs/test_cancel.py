@@ -1,12 +1,18 @@
 """Jobs that are cancelled, at each point of their way."""
 
+import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
-from echostream.errors import JobNotFound
+from echostream.errors import JobNotFound, StorageFull
+from echostream.jobs import new_job_id
+from echostream.jobs.active import ActiveJob, JobEnd
+from echostream.jobs.faults import Patience
+from echostream.jobs.worker import JobWorker, WorkerOptions
 from jobs.place import LOCK_S, Jobs, Place
 from redis_server import RedisServer
 
@@ -104,6 +110,28 @@ async def test_a_job_cancelled_as_its_worker_died_is_not_done_by_the_next(jobs: 
     status = await jobs.ended(job_id, LOCK_S + 15)
 
     assert (status.state, status.error) == ("failed", "job_cancelled")
+
+
+async def test_a_job_cancelled_as_it_meets_a_fault_does_not_wait(jobs: Jobs) -> None:
+    async def meet_a_fault(job: ActiveJob) -> dict[str, Any]:
+        assert await jobs.queue.cancel(job.job_id) == "active"
+        raise StorageFull("no room")
+
+    async def on_end(end: JobEnd) -> None:
+        ends.append(end.error)
+
+    ends: list[str | None] = []
+    options = WorkerOptions(1, patience=Patience(first_s=LONG_S))
+    worker = JobWorker(jobs.queue, jobs.place.redis_url, meet_a_fault, options, on_end=on_end)
+    working = asyncio.create_task(worker.run())
+    await jobs.add_data(job_id := new_job_id(), {})
+
+    status = await jobs.reached(job_id, "failed", "delayed")
+
+    await worker.close(0)
+    await working
+    assert (status.state, status.error) == ("failed", "job_cancelled")
+    assert ends == ["job_cancelled"]
 
 
 async def test_cancelling_an_unknown_job(jobs: Jobs) -> None:

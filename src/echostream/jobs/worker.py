@@ -202,7 +202,7 @@ class JobWorker:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
             if cancelled.done():
-                raise UnrecoverableError(f"{CANCELLED}: the job was cancelled")
+                raise _cancelled()
             if stopping.done():
                 log.info("job_handed_back")
                 await self._put_back(job, token, 0.0)
@@ -242,6 +242,9 @@ class JobWorker:
         if error is None:
             log.error("job_crashed", exc_info=fault)
             error = EchoStreamError("the job could not be processed")
+        # Whoever is told that it is being stopped must not see it wait for minutes.
+        if error.fault != "input" and await self._queue.is_cancelled(job.id):
+            raise _cancelled() from fault
         if error.fault == "ours":
             await self._wait(job, token, error)
         log.warning("job_failed", code=error.code, reason=str(error))
@@ -305,3 +308,7 @@ class JobWorker:
         task = asyncio.ensure_future(what)
         self._after.add(task)
         task.add_done_callback(self._after.discard)
+
+
+def _cancelled() -> UnrecoverableError:
+    return UnrecoverableError(f"{CANCELLED}: the job was cancelled")

@@ -144,12 +144,14 @@ class LiveHandlers:
         relay = Relay(lambda event, message: self._emit(event, message, sid))
         token = self._server.caller(sid).token
         await relay.open(peers, owner, token.get_secret_value() if token else None)
-        answer = await relay.call("start_audio", data)
-        if answer["ok"]:
-            self._hold(sid, None)
-            self._relays[sid] = relay
-        else:
-            await relay.aclose()
+        try:
+            answer = await relay.call("start_audio", data)
+            if answer["ok"] and self._server.manager.is_connected(sid, "/"):
+                self._hold(sid, None)
+                self._relays[sid] = relay
+        finally:
+            if self._relays.get(sid) is not relay:  # refused, or a polling client has left
+                await relay.aclose()
         return answer
 
     def _hold(self, sid: str, live: Live | None) -> None:
