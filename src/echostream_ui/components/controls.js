@@ -74,7 +74,6 @@ class Controls {
     for (const name of ["timeupdate", "seeking", "play"]) media.addEventListener(name, this.onTime);
     media.playbackRate = this.tastes.speed ?? 1;
     this.show();
-    this.follow();
   }
 
   /** Pauses in which nobody speaks, `[from, to]` in seconds. */
@@ -119,9 +118,10 @@ class Controls {
 
   /** Look more often than the browser tells of the time, so that no word is marked late. */
   follow() {
+    cancelAnimationFrame(this.frame);
     if (!this.media || this.media.paused) return;
     this.player.onTime();
-    requestAnimationFrame(() => this.follow());
+    this.frame = requestAnimationFrame(() => this.follow());
   }
 
   skipSilence() {

@@ -6,6 +6,7 @@ class Edits {
   constructor(root, player) {
     this.player = player;
     this.pending = null;
+    this.waiting = [];
     this.asked = 0;
     this.undoButton = root.querySelector(".undo");
     this.undoButton.addEventListener("click", () => this.undo());
@@ -18,8 +19,9 @@ class Edits {
   }
 
   /** Ask the server for changes, `{id, text}` each, of which a text of null is the original one.
-   * `settle` is called with its error, null if all is well. */
+   * `settle` is called with its error, null if all is well. The server answers one after the other. */
   ask(changes, settle, { canBeUndone = true } = {}) {
+    if (this.pending) return void this.waiting.push([changes, settle, { canBeUndone }]);
     const nonce = `${Date.now()}-${++this.asked}`;
     const lines = new Map(this.player.lines.map((line) => [line.id, line]));
     const before = changes.map(({ id }) => ({ id, text: lines.get(id).isEdited ? lines.get(id).text : null }));
@@ -39,6 +41,8 @@ class Edits {
     const { settle } = this.pending;
     this.pending = null;
     settle(reply.error);
+    const next = this.waiting.shift();
+    if (next) this.ask(...next);
   }
 
   undo() {

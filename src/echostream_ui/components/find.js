@@ -54,8 +54,13 @@ class Find {
     this.show(go);
   }
 
+  /** Whether another query has been typed since. */
+  get isStale() {
+    return this.input.value.trim() !== this.query;
+  }
+
   step(by) {
-    if (this.input.value.trim() !== this.query) {
+    if (this.isStale) {
       clearTimeout(this.timer);
       this.run(true);
     } else if (this.matches.length) {

@@ -104,6 +104,11 @@ def _rows(lines: Sequence[Line], words: Mapping[int, Sequence[TimedWord]]) -> li
     speaker is followed by its number, which gives the colour; a word is its first character, the
     one after its last, milliseconds, and per cent."""
     voices = voices_of(lines)
+
+    def word(text: str, each: TimedWord) -> list[int]:
+        ends = (_units(text, each.begin), _units(text, each.end))
+        return [*ends, round(each.start_s * 1000), round(each.probability * 100)]
+
     return [
         [
             line.id,
@@ -113,13 +118,15 @@ def _rows(lines: Sequence[Line], words: Mapping[int, Sequence[TimedWord]]) -> li
             line.original if line.is_edited else None,
             line.speaker,
             voices.get(line.speaker or ""),
-            [
-                [each.begin, each.end, round(each.start_s * 1000), round(each.probability * 100)]
-                for each in words.get(line.id, ())
-            ],
+            [word(line.text, each) for each in words.get(line.id, ())],
         ]
         for line in lines
     ]
+
+
+def _units(text: str, place: int) -> int:
+    """The same place as JavaScript counts it, for which an emoji is two characters."""
+    return place + sum(sign > "\uffff" for sign in text[:place])
 
 
 def voices_of(lines: Iterable[Line]) -> dict[str, int]:

@@ -59,7 +59,7 @@ class Recording extends EventTarget {
     this.text = this.tentative = this.notice = this.problem = "";
     this.lagMs = null;
     this.told = "";
-    this.isQuiet = false;
+    this.isQuiet = this.isLeft = false;
     this.number = (this.number ?? 0) + 1;
   }
 
@@ -123,6 +123,15 @@ class Recording extends EventTarget {
     this.microphone?.stop(); // gives its last piece, then calls `silent`
   }
 
+  /** The user has signed out: it ends, and whoever signs in next sees nothing of it. */
+  leave() {
+    if (this.state === "idle") this.clear();
+    if (this.state !== "recording" && this.state !== "finishing") return;
+    this.isLeft = true;
+    this.text = this.tentative = "";
+    this.stop();
+  }
+
   silent() {
     removeEventListener("beforeunload", this.warn);
     if (this.state !== "recording") return;
@@ -140,8 +149,9 @@ class Recording extends EventTarget {
     this.lagMs = null;
     this.notice = how ? ENDED[how] : "";
     if (!how) this.problem = whyEnded(id, code);
+    if (this.isLeft) this.id = null;
     this.enter("idle");
-    this.tell("ended", { id });
+    this.tell("ended", { id: this.isLeft ? null : id });
   }
 
   fail(message) {
@@ -156,6 +166,7 @@ class Recording extends EventTarget {
 
   hear(news, isFirst) {
     this.id = news.id ?? this.id;
+    if (this.isLeft) return;
     this.text = isFirst ? news.text : this.text + news.text;
     this.tentative = news.tentative;
     this.lagMs = news.lagMs;

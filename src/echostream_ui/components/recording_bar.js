@@ -32,10 +32,10 @@ class Bar {
   }
 
   update({ ticket, isHere, isAllowed }, tell) {
-    Object.assign(this, { isHere, tell });
+    Object.assign(this, { isHere, isAllowed, tell });
     this.recording.server = tell;
     this.recording.takeTicket(ticket);
-    if (!isAllowed && this.recording.state === "recording") this.recording.stop();
+    if (!isAllowed) this.recording.leave();
     this.show();
   }
 
@@ -59,7 +59,7 @@ class Bar {
     if (this.barPart.hidden) return clearInterval(this.ticking);
     this.barPart.classList.toggle("recording", state === "recording");
     say(this.wordsPart, this.words(state, problem));
-    this.textPart.hidden = hasEnded;
+    this.textPart.hidden = hasEnded || !this.isAllowed;
     this.stopPart.hidden = state !== "recording";
     this.openPart.hidden = !(hasEnded && this.recording.id);
     this.closePart.hidden = !hasEnded;

@@ -35,6 +35,7 @@ class Replace {
   }
 
   replace(matches) {
+    if (this.find.isStale) return this.find.step(1); // show first what would be replaced
     if (!matches.length) return;
     const texts = new Map();
     // From the last to the first, so that what comes before keeps its place.

@@ -47,9 +47,12 @@ class ProgressBoard:
         if found is None or found.stage not in _IN_LINE or found.ahead is not None:
             return found
         # Without a queue the API has no line of its own: each waits for those that came before.
-        others = list(self._known.items())
-        before = others[: [name for name, _ in others].index(media_id)]
-        return replace(found, ahead=sum(other.stage in _IN_LINE for _, other in before))
+        ahead = 0
+        for name, other in list(self._known.items()):
+            if name == media_id:
+                return replace(found, ahead=ahead)
+            ahead += other.stage in _IN_LINE
+        return found  # it has ended meanwhile
 
     def begin(self, media_id: str) -> None:
         """Adds a recording unless it is there already."""

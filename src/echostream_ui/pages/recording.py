@@ -24,7 +24,8 @@ _STYLE = """<style>
 }
 [data-testid=stTabs] { scroll-margin-top: 4.5rem; }
 </style>"""
-_NUMBER = re.compile(r"\d{1,7}(\.\d{1,3})?")
+_LINE = re.compile(r"\d{1,7}")
+_TIME = re.compile(r"\d{1,7}(\.\d{1,3})?")
 
 
 @told
@@ -79,8 +80,8 @@ def _start() -> Start:
     """Returns what the page was opened for: `?line=4`, or `?t=192&q=price`."""
     line, at = st.query_params.get("line", ""), st.query_params.get("t", "")
     return Start(
-        int(line) if line.isdecimal() else None,
-        float(at) if _NUMBER.fullmatch(at) else None,
+        int(line) if _LINE.fullmatch(line) else None,
+        float(at) if _TIME.fullmatch(at) else None,
         st.query_params.get("q", ""),
     )
 

@@ -186,6 +186,16 @@ def test_a_signed_url_is_good_by_itself_for_an_hour_and_for_one_object(shared_pr
         shared_project.clock_ahead_s = 0
 
 
+def test_a_player_gets_the_same_url_again(mine, monkeypatch):
+    run, asked = mine._session.run, []
+    monkeypatch.setattr(mine._session, "run", lambda ask: asked.append(ask) or run(ask))
+    assert mine.audio("m1") == mine.audio("m1")
+    assert len(asked) == 3  # the name twice, the URL once
+    monkeypatch.setattr("echostream_ui.library.supabase.store._GIVEN_AGAIN_FOR_S", -1)
+    mine.audio("m1")
+    assert len(asked) == 5
+
+
 def test_audio_that_was_deleted_meanwhile_is_none(shared_project, mine, tmp_path):
     shared_project.rows("delete from storage.objects where name = %s", f"{mine.user_id}/m1.wav")
     assert mine.audio("m1") is None

@@ -164,6 +164,23 @@ def test_all_that_is_found_is_replaced_and_undone(
     expect(page.locator(".count")).to_have_text(f"1 of {count - 1}")
 
 
+def test_lines_that_are_saved_at_once_are_all_kept(
+    page: Page, opened: Open, store: SqliteStore
+) -> None:
+    media_id = opened()
+    for number, text in enumerate(("\N{GRINNING FACE} one two", "three")):
+        line(page, number).get_by_role("button", name=re.compile("Edit the text")).click()
+        line(page, number).locator("textarea").fill(text)
+    page.locator(".save").evaluate_all("buttons => buttons.forEach((each) => each.click())")
+    expect(page.locator("textarea")).to_have_count(0)
+    assert sorted(analysis_of(store, media_id).edits.values()) == [
+        "three",
+        "\N{GRINNING FACE} one two",
+    ]
+    words = line(page, 0).locator(".word")
+    expect(words).to_have_text(["\N{GRINNING FACE}", "one", "two"])
+
+
 def test_the_keyboard_moves_and_plays(page: Page, opened: Open, answer: dict[str, Any]) -> None:
     opened()
     line(page, 0).locator(".line").focus()

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from conftest import SAMPLE
 from postgres_server import PostgresServer
 from supabase_standin.project import Project, prepare, supabase_project
-from ui.site import Site, site
+from ui.site import Site, chromium, site
 from web.process import ServerProcess
 
 PASSWORD = "a long password"
@@ -66,6 +66,32 @@ def test_each_has_their_own_library_and_stays_signed_in(
     expect(page.get_by_label("Password").first).to_be_visible()
     page.goto(frontend.url)
     expect(page.get_by_label("Password").first).to_be_visible()
+
+
+def test_who_signs_in_next_sees_nothing_of_a_recording(frontend: Site) -> None:
+    with chromium(
+        "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
+    ) as browser:
+        page = browser.new_page()
+        sign_in(page, frontend, "ada@example.com")
+        page.get_by_role("link", name="Live").click()
+        page.get_by_role("button", name="Start recording").click()
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        page.evaluate("window.echostreamRecording.hear({ text: 'secret', tentative: '' }, true)")
+        expect(page.get_by_text("secret")).to_be_visible()
+        page.get_by_role("button", name="ada@example.com").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Password").first).to_be_visible()
+        bar = page.get_by_role("region", name="Recording", exact=True)
+        expect(bar.get_by_role("button", name="Show the text")).to_be_hidden()
+        page.evaluate("window.echostreamRecording.hear({ text: 'late', tentative: '' }, true)")
+
+        page.get_by_label("E-mail").first.fill("grace@example.com")
+        page.get_by_label("Password").first.fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("link", name="Live").click()
+        expect(page.get_by_text("What is said appears here.")).to_be_visible()
+        assert page.locator(".confirmed").inner_text() == ""
 
 
 def test_a_wrong_password_and_a_page_for_nobody(frontend: Site, page: Page) -> None:

@@ -7,6 +7,7 @@ sentiment), so that it is up to date however a row was changed.
 
 import mimetypes
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
@@ -52,6 +53,7 @@ BUCKET = "audio"
 
 _AT_ONCE = 100  # ids in a request's query; the length of a URL is limited
 _SIGNED_FOR_S = 6 * 3600
+_GIVEN_AGAIN_FOR_S = _SIGNED_FOR_S / 2
 
 
 class SupabaseStore:
@@ -61,6 +63,7 @@ class SupabaseStore:
         """Sends no request; `check` does."""
         self._session = session
         self.user_id, self.email = session.user_id, session.email
+        self._signed: dict[str, tuple[str, float]] = {}  # URLs of audio, and when they were signed
 
     @property
     def refresh_token(self) -> str:
@@ -204,20 +207,30 @@ class SupabaseStore:
             suffix = path.suffix.lower() if re.fullmatch(r"\.\w{1,8}", path.suffix, re.A) else ""
             name, old = f"{media_id}{suffix}", kept[0]["audio_name"]
             self._upload(name, path)
+            self._signed.pop(name, None)
             self._update("media", "id", media_id, {"audio_name": name})
             if old not in (None, name):
                 self._remove([old])
         path.unlink(missing_ok=True)
 
     def audio(self, media_id: str) -> str | None:
+        """Gives the same URL for hours: a player begins again when it gets another one."""
         names = self._audio_names([media_id])
         if not names:
             return None
+        now_s = time.monotonic()
+        url, signed_s = self._signed.get(names[0], (None, 0.0))
+        if url is None or now_s - signed_s > _GIVEN_AGAIN_FOR_S:
+            url = self._signed_url(names[0])
+            if url is not None:
+                self._signed[names[0]] = url, now_s
+        return url
 
+    def _signed_url(self, name: str) -> str | None:
         def ask(access: Access) -> str | None:
             bucket = access.storage.from_(BUCKET)
             try:
-                return bucket.create_signed_url(self._object(names[0]), _SIGNED_FOR_S)["signedUrl"]
+                return bucket.create_signed_url(self._object(name), _SIGNED_FOR_S)["signedUrl"]
             except FOREIGN as error:
                 if is_missing_object(error):
                     return None
