@@ -164,6 +164,8 @@ class Place:
         self.hold_decoding = folder / "hold"
         self._events = folder / "events"
         self._events.touch()
+        self._decoding = folder / "decoding"
+        self._decoding.mkdir()
         self._workers: list[WorkerProcess] = []
         self._wrap_ffmpeg()
 
@@ -219,11 +221,12 @@ class Place:
         """What has begun so far: `decoding`, `transcribing` or `analysing`; only that of the jobs
         with this prompt where one is given, and all else has none."""
         found = []
-        for line in self._events.read_text().splitlines():
+        decoding = (f"decoding {each.name} " for each in self._decoding.iterdir())
+        for line in [*decoding, *self._events.read_text().splitlines()]:
             kind, pid, at_s, said = line.split(" ", 3)
             if kind == what and said == (prompt or said):
                 found.append(Event(kind, int(pid), float(at_s), said))
-        return found
+        return sorted(found, key=lambda event: event.at_s)
 
     def staged(self) -> list[str]:
         return self._names("staged")
@@ -242,8 +245,8 @@ class Place:
         script.write_text(
             f"#!{sys.executable} -IS\n"
             "import os, sys, time\n"
-            f"with open({str(self._events)!r}, 'a') as file:\n"
-            "    file.write(f'decoding {os.getppid()} {time.time()} \\n')\n"
+            # The name says it all, since what starts as ffmpeg may not write to files.
+            f"open(f'{self._decoding}/{{os.getppid()}} {{time.time()}}', 'w').close()\n"
             f"while os.path.exists({str(self.hold_decoding)!r}):\n"
             "    time.sleep(0.02)\n"
             f"os.execv({shutil.which('ffmpeg')!r}, sys.argv)\n"
