@@ -141,6 +141,19 @@ async def test_a_name_with_few_jobs_among_many_finds_them(service: Service) -> N
     assert found == ["job_1099", "job_550", "job_0"]
 
 
+async def test_a_list_does_not_hold_the_texts_of_its_jobs(service: Service) -> None:
+    """Each may have 16 MiB."""
+    settings = service.settings
+    queue = JobQueue(settings.queue_name, settings.redis_url, retention_s=60)
+    for number in range(50):
+        await queue.add(f"job_{number}", "transcribe", {"transcript": "hello", OWNER: "alice"})
+    page, _cursor = await queue.page(("waiting",), 45, None)
+    whole = await queue.status("job_0")
+    await queue.aclose()
+    assert [job.data for job in page] == [{OWNER: "alice"}] * 45
+    assert whole.data["transcript"] == "hello"
+
+
 def test_an_idempotency_key_is_the_names_own(api: httpx.Client) -> None:
     key = {"Idempotency-Key": "order 7"}
     ids = {name: note(api, name, **key) for name in TOKENS}

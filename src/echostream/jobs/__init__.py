@@ -1,7 +1,7 @@
 """Background jobs. The only package that knows BullMQ and its keys in Redis.
 
 Names on the wire are those of BullMQ for Node, so that Node programs and Bull Board can read the
-queue, add jobs and work on them. Jobs are small: audio and results are in the storage. The
+queue, add jobs and work on them. Audio and results are in the storage, not in jobs. The
 consumer's side is in `jobs.worker`.
 """
 

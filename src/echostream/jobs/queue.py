@@ -41,7 +41,9 @@ if redis.call("EXISTS", KEYS[1]) == 1 then redis.call("HSET", KEYS[1], "stc", 0)
 _TICKS_A_MS = 4096
 """BullMQ's scores of delayed jobs are times in these units."""
 _MOST_READ = 1000
-_READ_AT_ONCE = 100
+_READ_AT_ONCE = 20
+"""A job that was given a transcript has up to 16 MiB of it."""
+_TEXT = "transcript"
 
 
 def no_such_job(job_id: str) -> JobNotFound:
@@ -157,15 +159,16 @@ class JobQueue:
     ) -> tuple[list[JobStatus], str | None]:
         """Jobs, state by state and newest first, and the cursor of the next page or None.
 
-        Jobs that change state between two pages may appear twice or not at all. With `shown` only
-        those for which it is true; if they are few among many, a page may have less than `limit`.
+        Their data lacks a transcript that was given. Jobs that change state between two pages may
+        appear twice or not at all. With `shown` only those for which it is true; if they are few
+        among many, a page may have less than `limit`.
         """
         places = [(state, name) for state in states for name in BULLMQ_STATES[state]]
         place, offset = _read_cursor(cursor, len(places))
         found: list[JobStatus] = []
         read = 0
         while place < len(places) and len(found) < limit and read < _MOST_READ:
-            wanted = _READ_AT_ONCE if shown else limit - len(found)
+            wanted = _READ_AT_ONCE if shown else min(_READ_AT_ONCE, limit - len(found))
             state, name = places[place]
             async with available():
                 jobs = await self._queue.getJobs([name], offset, offset + wanted - 1)
@@ -174,7 +177,7 @@ class JobQueue:
                 offset += 1
                 status = status_of(job, state)
                 if shown is None or shown(status):
-                    found.append(status)
+                    found.append(_without_text(status))
                 if len(found) == limit:
                     break
             else:
@@ -284,6 +287,10 @@ class JobQueue:
 
     def _so_far_key(self, job_id: str) -> str:
         return f"{PREFIX}:{self.name}:so-far:{job_id}"
+
+
+def _without_text(status: JobStatus) -> JobStatus:
+    return replace(status, data={name: each for name, each in status.data.items() if name != _TEXT})
 
 
 def _read_cursor(cursor: str | None, states: int) -> tuple[int, int]:
