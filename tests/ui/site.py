@@ -25,6 +25,7 @@ _CHROMIUM = (
     "--disable-dev-shm-usage",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing outside this machine
 )
+_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,18 @@ def chromium(*more: str, asks: bool = False) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def with_microphone(browser: Browser) -> Iterator[Browser]:
+    """Another one like `browser`, with a microphone that pages may use. Playwright starts only once
+    in a thread."""
+    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    heard = browser.browser_type.launch(executable_path=program, args=[*_CHROMIUM, *_MICROPHONE])
+    try:
+        yield heard
+    finally:
+        heard.close()
 
 
 def settle(page: Page) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx2 as httpx
 import pytest
@@ -44,7 +45,7 @@ def test_nobody_waits_for_rude_texts(client: httpx.Client, url: str) -> None:
 @pytest.mark.parametrize("name", ["dots", "short words", "one word", "empty lines", "Chinese"])
 def test_nobody_waits_for_the_longest_text(client: httpx.Client, url: str, name: str) -> None:
     body = json.dumps({"transcript": long(name, 5_000_000)}, ensure_ascii=False)
-    with probing(url), pytest.raises(httpx.ReadTimeout):
+    with probing(url), suppress(httpx.ReadTimeout):
         client.post("/insights", content=body, timeout=3)
 
 

@@ -22,6 +22,7 @@ COMPLAINT = RUDE.replace("`c` ", "")  # errors may quote a command
 _STILL = """document.getAnimations().every(
     (one) => one.playState !== 'running' || one.effect.getComputedTiming().iterations === Infinity
 )"""
+_LOOKS = 5
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -81,6 +82,15 @@ def frontend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
+def violations(page: Page, within: str) -> list[tuple[str, list[str]]]:
+    found = page.evaluate("part => axe.run(part, { resultTypes: ['violations'] })", within)
+    return [
+        (each["id"], [node["html"][:200] for node in each["nodes"][:3]])
+        for each in found["violations"]
+        if each["impact"] != "minor"  # those are in Streamlit's own parts
+    ]
+
+
 def look(page: Page, axe: str, *, within: str = "html") -> None:
     """axe-core finds nothing, as a page is and on a dark phone; and no markup has become any."""
     for scheme, size in (("light", WIDE), ("dark", PHONE)):
@@ -90,12 +100,10 @@ def look(page: Page, axe: str, *, within: str = "html") -> None:
         expect(app).to_have_css("color-scheme", scheme)
         page.wait_for_function(_STILL)
         page.evaluate(axe)
-        found = page.evaluate("part => axe.run(part, { resultTypes: ['violations'] })", within)
-        serious = [
-            (each["id"], [node["html"][:200] for node in each["nodes"][:3]])
-            for each in found["violations"]
-            if each["impact"] != "minor"  # those are in Streamlit's own parts
-        ]
+        for _look in range(_LOOKS):  # a part that is drawn anew is pale for a moment
+            if not (serious := violations(page, within)):
+                break
+            page.wait_for_function(_STILL)
         assert serious == [], f"{page.url} in a {scheme} window"
         main = page.get_by_test_id("stMain")
         assert main.evaluate("main => main.scrollWidth <= main.clientWidth"), page.url

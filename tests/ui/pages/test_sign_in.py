@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from conftest import SAMPLE
 from postgres_server import PostgresServer
 from supabase_standin.project import Project, prepare, supabase_project
-from ui.site import Site, chromium, site
+from ui.site import Site, site, with_microphone
 from web.process import ServerProcess
 
 PASSWORD = "a long password"
@@ -68,11 +68,9 @@ def test_each_has_their_own_library_and_stays_signed_in(
     expect(page.get_by_label("Password").first).to_be_visible()
 
 
-def test_who_signs_in_next_sees_nothing_of_a_recording(frontend: Site) -> None:
-    with chromium(
-        "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
-    ) as browser:
-        page = browser.new_page()
+def test_who_signs_in_next_sees_nothing_of_a_recording(frontend: Site, browser: Browser) -> None:
+    with with_microphone(browser) as heard:
+        page = heard.new_page()
         sign_in(page, frontend, "ada@example.com")
         page.get_by_role("link", name="Live").click()
         page.get_by_role("button", name="Start recording").click()
