@@ -56,9 +56,9 @@ def test_live(tmp_path: Path) -> None:
             page.get_by_role("button", name="Record").click()
             certain = page.locator("#certain")
             # The microphone may come on in the middle of the question, of which the tests' small
-            # model then is not sure but for the end.
+            # model then is not sure but for the end, and of that not of the first letter.
             said = spoken(QUESTION)[:-1].split()[-1]
-            expect(certain).to_contain_text(said, timeout=WAIT_MS)
+            expect(certain).to_contain_text(said[1:], timeout=WAIT_MS)
             page.get_by_role("button", name="Stop").click()
             expect(page.get_by_role("button", name="Record")).to_be_enabled(timeout=WAIT_MS)
             expect(certain).to_contain_text(said)
