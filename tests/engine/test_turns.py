@@ -79,6 +79,17 @@ async def test_it_is_quiet_some_time_after_live_work(turns: Turns) -> None:
     assert time.monotonic() - ended_s > 0.4
 
 
+async def test_a_short_turn_among_long_ones_is_no_rest(turns: Turns) -> None:
+    """The next one comes as usual."""
+    for turn_s in (0.3, 0.3, 0.0):
+        await turns.live(lambda turn_s=turn_s: time.sleep(turn_s))
+    ended_s = time.monotonic()
+    async with asyncio.timeout(30):
+        while not turns.are_quiet:  # noqa: ASYNC110 - that time passes is no event
+            await asyncio.sleep(0.02)
+    assert time.monotonic() - ended_s > 0.4
+
+
 async def test_a_file_waits_while_there_is_live_work(turns: Turns) -> None:
     gate, passed = threading.Event(), threading.Event()
     live = asyncio.ensure_future(turns.live(lambda: gate.wait(30)))

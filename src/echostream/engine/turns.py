@@ -1,8 +1,10 @@
 """Shares one engine: live audio is read before files."""
 
 import asyncio
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -11,9 +13,10 @@ T = TypeVar("T")
 
 _LONGEST_WAIT_S = 10.0
 _QUIET_TURNS = 2.0
-"""After so much time without live work, relative to the last turn, nobody seems to speak. While
-somebody does, turns follow each other sooner if they are long. Where they are short, work beside
-them delays them by little."""
+"""After so much time without live work, relative to the usual and to the last turn, nobody seems to
+speak. While somebody does, a session lets no more than that pass (`streaming.pace`). Where turns
+are short, work beside them delays them by little."""
+_REMEMBERED = 9
 
 
 class Turns:
@@ -30,7 +33,7 @@ class Turns:
         self._short = ThreadPoolExecutor(1, thread_name_prefix="short")
         self._changed = threading.Condition()
         self._live = 0
-        self._turn_s = 0.0
+        self._turns_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._quiet_since_s = 0.0
 
     async def live(self, work: Callable[[], T]) -> T:
@@ -49,8 +52,11 @@ class Turns:
     @property
     def are_quiet(self) -> bool:
         """Whether live work is unlikely to come in the next moment."""
-        quiet_s = time.monotonic() - self._quiet_since_s
-        return self._live == 0 and quiet_s >= _QUIET_TURNS * self._turn_s
+        with self._changed:
+            if self._live or not self._turns_s:
+                return not self._live
+            turn_s = max(statistics.median(self._turns_s), self._turns_s[-1])
+            return time.monotonic() - self._quiet_since_s >= _QUIET_TURNS * turn_s
 
     async def short(self, work: Callable[[], T]) -> T:
         """Runs `work` of about a millisecond in a thread, without a turn."""
@@ -67,7 +73,8 @@ class Turns:
         try:
             return work()
         finally:
-            self._turn_s = time.monotonic() - began_s
+            with self._changed:
+                self._turns_s.append(time.monotonic() - began_s)
 
     def close(self) -> None:
         """Waits for the work that has started; drops the rest."""
