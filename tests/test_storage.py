@@ -4,7 +4,6 @@ import asyncio
 import errno
 import io
 import os
-import resource
 import socket
 import subprocess
 import tempfile
@@ -21,6 +20,7 @@ import pytest
 
 from echostream.errors import EchoStreamError, InvalidRequest, StorageFull
 from echostream.storage import StagedAudioMissing, Storage, StorageUnavailable
+from full_disk import small_files
 from moto_server import PAGE_KEYS, moto_server, point_aws_at
 
 MIB = 1024 * 1024
@@ -528,17 +528,6 @@ def _small_disk(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@contextmanager
-def _small_files() -> Iterator[None]:
-    """No file of this process may grow over 128 KiB; the kernel says so with another error."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (128 * 1024, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def _may_mount(folder: Path) -> bool:
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "tmpfs", str(folder)]
@@ -555,7 +544,7 @@ class TestFullDisk:
     ) -> AsyncIterator[FolderPlace]:
         """No room for 300 KiB: on a full disk where we may mount one, and under a file limit."""
         disk = request.param == "disk" and _may_mount(tmp_path / "probe")
-        with _small_disk(folder.folder) if disk else _small_files():
+        with _small_disk(folder.folder) if disk else small_files():
             yield folder
 
     async def test_nothing_half_written_is_left(self, full: FolderPlace) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.api_support import Service
 from jobs.place import Jobs, Place
 from redis_server import RedisServer
 
@@ -13,6 +14,13 @@ from redis_server import RedisServer
 def redis() -> Iterator[RedisServer]:
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture
+def service(redis: RedisServer, tmp_path: Path) -> Service:
+    """An API and workers of the test's own, with a queue that nobody has used."""
+    redis.flush()
+    return Service(redis, tmp_path / "data")
 
 
 @pytest.fixture

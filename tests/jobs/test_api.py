@@ -68,11 +68,6 @@ def redis(redis_process: RedisServer) -> RedisServer:
 
 
 @pytest.fixture
-def service(redis: RedisServer, tmp_path: Path) -> Service:
-    return Service(redis, tmp_path / "data")
-
-
-@pytest.fixture
 def site() -> Iterator[Receiver]:
     """Serves `/talk.wav`."""
     with receiver() as server:

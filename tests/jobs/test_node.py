@@ -39,12 +39,6 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def service(redis: RedisServer, tmp_path: Path) -> Service:
-    redis.flush()
-    return Service(redis, tmp_path / "data")
-
-
-@pytest.fixture
 def site() -> Iterator[Receiver]:
     with receiver() as server:
         server.files["/talk.wav"] = wav()

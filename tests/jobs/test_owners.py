@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
@@ -28,12 +27,6 @@ SETTINGS = {
 def redis() -> Iterator[RedisServer]:
     with RedisServer() as server:
         yield server
-
-
-@pytest.fixture
-def service(redis: RedisServer, tmp_path: Path) -> Service:
-    redis.flush()
-    return Service(redis, tmp_path / "data")
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Over REST: jobs that are tried again, jobs with a priority, a Redis that cannot be relied on."""
 
 import asyncio
-import resource
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.web import preflight
 from fakes import FakeInsights, FakeTranscriber
+from full_disk import small_files
 from jobs.api_support import Service, caching, ended, in_state, job_of, queued
 from redis_server import RedisServer
 from web.support import EndlessTranscriber, around, audio, error_of, metric, wait_until
@@ -33,12 +32,6 @@ USE_QUEUE = {"useQueue": "true"}
 def redis() -> Iterator[RedisServer]:
     with RedisServer() as server:
         yield server
-
-
-@pytest.fixture
-def service(redis: RedisServer, tmp_path: Path) -> Service:
-    redis.flush()
-    return Service(redis, tmp_path / "data")
 
 
 def upload(client: httpx.Client, content: bytes | None = None) -> str:
@@ -134,17 +127,6 @@ def test_the_openapi_page_knows_of_it(service: Service) -> None:
 
 
 # --- a full disk, an engine that is gone ----------------------------------------------------------
-
-
-@contextmanager
-def small_files() -> Iterator[None]:
-    """No file of this process may grow over 128 KiB; the kernel says so as of a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (128 * 1024, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_job_waits_for_room_on_the_disk(service: Service) -> None:

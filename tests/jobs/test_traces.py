@@ -1,7 +1,6 @@
 """One trace leads from an upload through the queue to the insights, over processes."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,12 +19,6 @@ TRACEPARENT = f"00-{CALLER}-b7ad6b7169203331-01"
 def redis() -> Iterator[RedisServer]:
     with RedisServer() as server:
         yield server
-
-
-@pytest.fixture
-def service(redis: RedisServer, tmp_path: Path) -> Service:
-    redis.flush()
-    return Service(redis, tmp_path / "data")
 
 
 def parents_of(spans: list[Seen], span: Seen) -> list[str]:
