@@ -171,6 +171,13 @@ def test_a_flood_hides_nothing_else(timed_logs):
     assert len(lines) == 50 + 5 + 4
 
 
+def test_events_of_one_line_of_code_are_counted_apart(timed_logs):
+    log = structlog.get_logger("ours")
+    for name in ["engine_lost_live"] * 5 + ["engine_lost"]:
+        log.warning(name)
+    assert [line["event"] for line in timed_logs()] == ["engine_lost_live"] * 5 + ["engine_lost"]
+
+
 def test_floods_that_are_over_take_no_memory(timed_logs, clock):
     handler = logging.getLogger().handlers[0]
     for number in range(1_000):

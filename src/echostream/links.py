@@ -98,7 +98,7 @@ async def told_of_faults(
     except EchoStreamError as error:
         with suppress(OSError):
             await link.send(Fault(error))
-    except (OSError, Gone):
+    except (ConnectionError, Gone):
         pass
     except Exception as error:
         log.error(event, exc_info=error)

@@ -114,7 +114,8 @@ class _Flood:
 
 class FloodProofHandler(logging.StreamHandler[TextIO]):
     """Writes a few warnings and errors of one kind, and after some seconds how many more there
-    were. Of one kind are those that the same line of code logs for the same kind of exception.
+    were. Of one kind are those that the same line of code logs as the same event, for the same kind
+    of exception.
 
     A count is written with the next line of any kind, so nothing has to wait for it.
     """
@@ -140,7 +141,8 @@ class FloodProofHandler(logging.StreamHandler[TextIO]):
         event = record.msg if isinstance(record.msg, dict) else {}
         raised = record.exc_info or event.get("exc_info")
         error = sys.exc_info()[0] if raised is True else _type_of(raised)
-        kind = (record.name, record.pathname, record.lineno, error, event.get("code"))
+        told = event.get("event"), event.get("code")
+        kind = (record.name, record.pathname, record.lineno, error, *told)
         if (flood := self._floods.get(kind)) is None:
             flood = self._floods[kind] = _Flood.starting(record, now_s + _FLOOD_S)
         flood.lines += 1

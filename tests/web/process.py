@@ -65,6 +65,7 @@ def server_process(*command: str, **environment: str) -> Iterator[ServerProcess]
             popen.wait()
             if reader.ident is not None:
                 reader.join(WAIT_S)  # all processes that write to it have ended then
+            print("".join(server.log))  # shown if the test fails
 
 
 def _start(command: tuple[str, ...], env: dict[str, str], stderr: int) -> Process:
