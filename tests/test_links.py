@@ -19,6 +19,6 @@ async def test_a_fault_of_the_work_is_told_and_not_taken_for_a_client_that_left(
 
     async with await asyncio.start_unix_server(fail, tmp_path / "socket"):
         link = Link(*await asyncio.open_unix_connection(tmp_path / "socket"))
-        with pytest.raises(EngineError, match="^it failed$"):
+        with pytest.raises(EngineError, match=r"^it failed$"):
             answered(await link.receive())
         link.close()
