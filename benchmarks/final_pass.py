@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from benchmarks import runs
+from benchmarks import results, runs
 from benchmarks.live import server
 from benchmarks.recordings import (
     Recording,
@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--speech", type=Path, help="folder with references.tsv")
     parser.add_argument("--recording", choices=["sample", "voices", "real"], help="this one alone")
+    parser.add_argument("--write", action="store_true", help="put it into RESULTS.md")
     args = parser.parse_args()
     if args.recording == "real" and args.speech is None:
         parser.error("--recording real needs --speech")
@@ -141,7 +142,10 @@ def main() -> None:
         "voices": lambda: [voices()],
         "real": lambda: [joined_english(args.speech)],
     }.get(args.recording, lambda: None)
-    print(report(args.model, args.speech, one()))
+    part = report(args.model, args.speech, one())
+    print(part)
+    if args.write:
+        results.put(part)
 
 
 if __name__ == "__main__":

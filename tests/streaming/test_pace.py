@@ -15,10 +15,10 @@ def test_the_first_reading_comes_soon() -> None:
 
 
 def test_it_follows_the_usual_turn() -> None:
-    assert paced(*[0.5] * 9) == pytest.approx(1.0)
-    assert paced(*[0.5] * 9, *[2.0] * 9) == pytest.approx(4.0)
+    assert paced(*[0.5] * 9) == pytest.approx(1.125)
+    assert paced(*[0.5] * 9, *[2.0] * 9) == pytest.approx(4.5)
 
 
 def test_one_slow_turn_delays_the_next_only_a_little() -> None:
     assert paced(0.4, 0.4, 0.4, 2.0) == pytest.approx(2.5)
-    assert paced(0.4, 0.4, 0.4, 2.0, 0.4) == pytest.approx(0.8)
+    assert paced(0.4, 0.4, 0.4, 2.0, 0.4) == pytest.approx(0.9)

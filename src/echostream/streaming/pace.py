@@ -5,9 +5,9 @@ from collections import deque
 
 _LEAST_S = 0.6
 """The least new audio that is worth another reading."""
-_USUAL_TURNS = 2.0
-"""The least new audio relative to the usual duration of a turn. It leaves half of the engine's time
-to other sessions and to irregular load."""
+_USUAL_TURNS = 2.25
+"""The least new audio relative to the usual duration of a turn. It leaves more than half of the
+engine's time to other sessions and to irregular load."""
 _LAST_TURNS = 1.25
 """The same relative to the last turn: steps that are shorter than turns would only pile up."""
 _REMEMBERED = 9
