@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WATCH_S = 3.0
+_TIDY_S = 3600.0
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class Services:
         """What insights can look for. Empty until it is known."""
         self.live_tickets: Tickets[Wanted] = Tickets()
         self._seen = threading.Event()
+        self._tidying: asyncio.Task[None] | None = None
         self.run(self._begin())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -70,6 +72,12 @@ class Services:
         found = answers(self.api, store, media_ids, question, before)
         self.background.start(f"ask {uuid.uuid4()}", lambda: writing.follow(found))
         return writing
+
+    def tidy(self, store: Store) -> None:
+        """Deletes in the background what has been in a library's bin for long enough."""
+        self.background.start(
+            f"tidy {id(store)}", lambda: asyncio.to_thread(self.intake.empty_bin, store)
+        )
 
     def api_seen(self, timeout_s: float = 1.0) -> ApiState:
         """Returns the API's state, checked every few seconds. Waits for the first check."""
@@ -98,12 +106,21 @@ class Services:
         self._watching = asyncio.create_task(self._watch())
         if self.library is not None:
             await asyncio.to_thread(self.intake.resume, self.library)
+            self._tidying = asyncio.create_task(self._tidy_often(self.library))
 
     async def _end(self) -> None:
         self._watching.cancel()
+        if self._tidying:
+            self._tidying.cancel()
         await self.background.aclose()
         await self.intake.aclose()
         await self.api.aclose()
+
+    async def _tidy_often(self, library: Store) -> None:
+        """Also a library that nobody looks at holds nothing longer than its bin says."""
+        while True:
+            self.tidy(library)
+            await asyncio.sleep(_TIDY_S)
 
     async def _watch(self) -> None:
         while True:

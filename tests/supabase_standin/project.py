@@ -91,9 +91,11 @@ class Project:
         )
         return str(self.rows(sql, email, auth.hashed(password), is_confirmed)[0][0])
 
-    def migrate(self) -> None:
+    def migrate(self, *, until: str = "~") -> None:
+        """Runs the migrations whose names come before `until`."""
         for migration in MIGRATIONS:
-            _run(self._server, self._database, migration)
+            if migration.name < until:
+                _run(self._server, self._database, migration)
 
     def app(self) -> Starlette:
         return Starlette(

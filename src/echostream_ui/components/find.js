@@ -31,10 +31,16 @@ class Find {
     }
   }
 
-  /** Look for what the page was opened with. */
-  begin(query) {
+  /** Look for what the page was opened with, from a time on if there is one. */
+  begin(query, from_s) {
     this.input.value = query;
     this.run(true);
+    const { lines } = this.player;
+    const at = this.matches.findIndex(([index]) => lines[index].end > (from_s ?? 0));
+    if (at > 0) {
+      this.at = at;
+      this.show(true);
+    }
   }
 
   /** Look again, since the query or the lines have changed; `go` to the first match. */

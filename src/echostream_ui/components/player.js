@@ -132,7 +132,7 @@ class Player {
     if (this.begun === place || !this.lines.length) return;
     this.begun = place;
     const index = this.lines.findIndex((line) => line.id === start);
-    if (query) this.find.begin(query);
+    if (query) this.find.begin(query, at);
     if (index >= 0) this.goto(index);
     else if (at !== null) this.controls.go(at);
     else if (this.media?.paused && this.media.currentTime === 0) {

@@ -1,5 +1,8 @@
 // The library's list: a table, and cards on a phone. Titles are links like any others, so that they
-// open in another tab too; nothing but Enter or a click opens one. Texts are only ever set as text.
+// open in another tab too; nothing but Enter or a click opens one. Below a title are the lines that a
+// search has found, with links to their places. Texts are only ever set as text.
+
+const CAN_FOCUS = "a, input, button";
 
 const lists = new WeakMap();
 
@@ -9,8 +12,8 @@ export default function ({ parentElement, data, setTriggerValue, setStateValue }
     list = new List(parentElement);
     lists.set(parentElement, list);
   }
-  Object.assign(list, { open: setTriggerValue, keep: setStateValue });
-  list.show(data.rows);
+  Object.assign(list, { send: setTriggerValue, keep: setStateValue });
+  list.show(data.rows, data.some);
   return () => lists.delete(parentElement);
 }
 
@@ -25,14 +28,31 @@ class List {
     this.body.addEventListener("keydown", (event) => this.onKey(event));
   }
 
-  show(rows) {
+  show(rows, some) {
     const shown = JSON.stringify(rows);
     if (shown === this.shown) return;
     this.shown = shown;
+    this.some = some;
+    const focus = this.focus();
     this.rows = new Map(rows.map((row) => [row.id, row]));
     this.selected = new Set([...this.selected].filter((id) => this.rows.has(id)));
     this.body.replaceChildren(...rows.map((row) => this.row(row)));
     this.showAll();
+    if (focus) this.refocus(focus);
+  }
+
+  /** Which element of which row has the focus. */
+  focus() {
+    const active = this.body.getRootNode().activeElement;
+    const row = this.body.contains(active) && active.closest("tr");
+    return row ? { id: row.dataset.id, place: [...row.querySelectorAll(CAN_FOCUS)].indexOf(active) } : null;
+  }
+
+  /** Give it to the element in the same place, which after *Show all* is the first new match. */
+  refocus({ id, place }) {
+    const row = [...this.body.rows].find((each) => each.dataset.id === id);
+    const all = [...(row?.querySelectorAll(CAN_FOCUS) ?? [])];
+    (all[place] ?? all.at(-1))?.focus();
   }
 
   row(row) {
@@ -45,10 +65,8 @@ class List {
     const title = part("th", "title", [this.link(row)]);
     title.scope = "row";
     if (row.source) title.append(part("div", "source", [row.source]));
-    if (row.excerpt) {
-      const words = row.excerpt.map(([text, isHit]) => (isHit ? part("mark", "", [text]) : text));
-      title.append(part("div", "excerpt", words));
-    }
+    if (row.folder) title.append(part("div", "folder", [`In ${row.folder}`]));
+    if (row.matches.length) title.append(this.matches(row));
     made.append(
       part("td", "pick", [box]),
       title,
@@ -64,11 +82,28 @@ class List {
   }
 
   link(row) {
-    const made = part("a", "", [row.title]);
-    const query = new URLSearchParams({ id: row.id, ...(row.query ? { q: row.query } : {}) });
-    // Beside this page, under whatever path both are served.
-    const folder = location.pathname.replace(/\/+$/, "").replace(/[^/]*$/, "") || "/";
-    made.href = `${folder}recording?${query}`;
+    const made = part("a", "open", [row.title]);
+    made.href = addressOf({ id: row.id, q: row.query });
+    return made;
+  }
+
+  /** The lines that were found, each a link to its place. */
+  matches(row) {
+    const lines = row.matches.map(({ clock, at, parts, query }) => {
+      const words = parts.map(([text, isHit]) => (isHit ? part("mark", "", [text]) : text));
+      const place = part("a", "match", [part("span", "clock", [clock]), part("span", "", words)]);
+      place.href = addressOf({ id: row.id, t: at, q: query });
+      return part("li", "", [place]);
+    });
+    const made = part("div", "found", [part("ul", "", lines)]);
+    if (row.allMatches > this.some) {
+      const isAll = row.matches.length > this.some;
+      const words = isAll ? "Show fewer passages" : `Show all ${row.allMatches.toLocaleString("en")} passages`;
+      const more = part("button", "more", [words]);
+      more.type = "button";
+      more.setAttribute("aria-label", `${words} of ${row.title}`);
+      made.append(more);
+    }
     return made;
   }
 
@@ -76,19 +111,24 @@ class List {
 
   onClick(event) {
     if (event.target.closest(".pick")) return;
-    const isLink = event.target.closest("a");
-    if (isLink && (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)) return;
-    if (!isLink && String(document.getSelection())) return;
+    const row = event.target.closest("tr");
+    if (event.target.closest(".more")) {
+      this.send("more", row.dataset.id);
+      return;
+    }
+    const clicked = event.target.closest("a");
+    if (clicked && (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)) return;
+    if (!clicked && String(document.getSelection())) return;
     event.preventDefault();
-    const row = this.rows.get(event.target.closest("tr").dataset.id);
-    this.open("open", { id: row.id, query: row.query });
+    const { searchParams } = new URL((clicked ?? row.querySelector(".open")).href);
+    this.send("open", Object.fromEntries(searchParams));
   }
 
   /** Arrow keys move from title to title, or from box to box, and open nothing. */
   onKey(event) {
     const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
     if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
-    const kind = event.target.matches(".one") ? ".one" : "a";
+    const kind = event.target.matches(".one") ? ".one" : ".open";
     event.target.closest("tr")[step]?.querySelector(kind).focus();
     event.preventDefault();
   }
@@ -115,6 +155,13 @@ class List {
     this.all.checked = this.rows.size > 0 && this.selected.size === this.rows.size;
     this.all.indeterminate = this.selected.size > 0 && !this.all.checked;
   }
+}
+
+/** The recording's page, beside this one, under whatever path both are served. */
+function addressOf(query) {
+  const given = Object.entries(query).filter(([, value]) => value);
+  const folder = location.pathname.replace(/\/+$/, "").replace(/[^/]*$/, "") || "/";
+  return `${folder}recording?${new URLSearchParams(given)}`;
 }
 
 function part(name, className, children = []) {

@@ -1,21 +1,34 @@
 """The library's list of recordings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+import streamlit as st
+
 from echostream_ui.components.player import component
-from echostream_ui.library.store import Json
+from echostream_ui.library.store import SHOWN_MATCHES, Json
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMatch:
+    """A line that was found. `parts` are those of its text, each with whether it is what was
+    searched for. The recording is opened at the time `at`, in seconds, with `query` looked for."""
+
+    clock: str
+    at: str
+    parts: tuple[tuple[str, bool], ...]
+    query: str
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A row as it is shown. `excerpt` has parts of the text, each with whether it is what was
-    searched for; the recording is opened at `query`. `source` is the source's name if it is not
-    the title."""
+    """A row as it is shown. `source` is the source's name if it is not the title. `matches` are
+    some of `all_matches`, or all; the title opens the recording at `query`."""
 
     id: str
     title: str
     source: str | None
+    folder: str | None
     date: str
     length: str
     language: str
@@ -24,22 +37,32 @@ class Shown:
     tags: tuple[str, ...]
     state: str
     is_done: bool
-    excerpt: tuple[tuple[str, bool], ...] = ()
+    matches: tuple[ShownMatch, ...] = ()
+    all_matches: int = 0
     query: str = ""
 
     def as_json(self) -> Json:
         row = asdict(self)
-        return row | {"isDone": row.pop("is_done")}
+        return row | {"isDone": row.pop("is_done"), "allMatches": row.pop("all_matches")}
 
 
-def recordings(rows: Sequence[Shown], *, key: str) -> tuple[Json | None, list[str]]:
-    """Shows the rows, with a link and a box to select each. Returns the one to open, if there is
-    one, by its `id` and its `query`, and the ids of those that are selected."""
+def recordings(
+    rows: Sequence[Shown], *, key: str, on_more: Callable[[str], None]
+) -> tuple[Json | None, list[str]]:
+    """Shows the rows, with links and a box to select each. Returns the one to open, if there is
+    one, as the recording page's `id`, `t` and `q`, and the ids of those that are selected.
+    `on_more` is called with the id of a row that is to show all of its matches, or some again."""
+
+    def more() -> None:
+        if wanted := st.session_state[key].more:
+            on_more(wanted)
+
     found = component("recordings")(
         key=key,
-        data={"rows": [row.as_json() for row in rows]},
+        data={"rows": [row.as_json() for row in rows], "some": SHOWN_MATCHES},
         default={"selected": []},
         on_selected_change=lambda: None,
         on_open_change=lambda: None,
+        on_more_change=more,
     )
     return found.open, list(found.selected or ())

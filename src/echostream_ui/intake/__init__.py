@@ -6,6 +6,7 @@ what an earlier run left unfinished.
 """
 
 import asyncio
+import os
 import shutil
 import threading
 import uuid
@@ -13,7 +14,7 @@ from collections.abc import Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -24,9 +25,18 @@ from echostream_ui.intake.patience import Patience
 from echostream_ui.intake.progress import Progress, ProgressBoard
 from echostream_ui.intake.remux import make_seekable
 from echostream_ui.intake.staging import Staging
-from echostream_ui.library.store import UNFINISHED, Json, Media, Source, Store
+from echostream_ui.library.contents import digest_of
+from echostream_ui.library.store import BIN_DAYS, UNFINISHED, Json, Media, Source, Store, StoreError
 
 T = TypeVar("T")
+
+
+class AlreadyThere(Exception):
+    """The library has the same audio already, in `media`."""
+
+    def __init__(self, media: Media) -> None:
+        super().__init__(media.title)
+        self.media = media
 
 
 class Intake:
@@ -67,16 +77,22 @@ class Intake:
         source: Source = "file",
         *,
         title: str | None = None,
+        again: bool = False,
     ) -> str:
         """Adds a copy of a file and returns the recording's id. The title defaults to `name`.
-        Raises OSError if the file cannot be staged, or StoreError."""
+        Raises AlreadyThere unless it may be added `again`, OSError if the file cannot be staged,
+        or StoreError."""
+        digest = digest_of(audio)
+        if not again and (there := _same_audio(store, digest, audio)):
+            raise AlreadyThere(there)
         media_id = str(uuid.uuid4())
         path = self.staging.place(media_id, name)
         try:
+            audio.seek(0)
             with open_private(path, "wb") as staged:
                 shutil.copyfileobj(audio, staged)
             size = path.stat().st_size
-            media = self._media(media_id, name, source, size_bytes=size)
+            media = self._media(media_id, name, source, size_bytes=size, sha256=digest)
             store.add(replace(media, title=title or name), request)
         except BaseException:
             self.staging.discard(media_id)
@@ -102,16 +118,36 @@ class Intake:
         store.update_media(media_id, state="waiting", error=None, message=None, job_id=None)
         self._call(self._begin_again(store, media_id)).result()
 
-    def delete(self, store: Store, media_ids: Iterable[str]) -> None:
-        """Deletes recordings with all their data, also those in progress."""
+    def to_bin(self, store: Store, media_ids: Iterable[str]) -> None:
+        """Puts recordings into the bin. Work on those in progress is cancelled, except that a live
+        recording goes on, as its user does."""
         wanted = list(media_ids)
-        for media_id in wanted:
-            if media_id in self._tasks:
-                self.cancel(store, media_id)
+        self._cancel_all(store, wanted)
+        store.to_bin(wanted)
+
+    def restore(self, store: Store, media_ids: Iterable[str]) -> None:
+        """Takes recordings out of the bin."""
+        store.restore(list(media_ids))
+        self.resume(store)
+
+    def empty_bin(self, store: Store) -> None:
+        """Deletes what has been in the bin for `BIN_DAYS`."""
+        if old := store.in_bin_since(datetime.now(UTC) - timedelta(days=BIN_DAYS)):
+            self.delete(store, old)
+
+    def delete(self, store: Store, media_ids: Iterable[str]) -> None:
+        """Deletes recordings for good with all their data, also those in progress."""
+        wanted = list(media_ids)
+        self._cancel_all(store, wanted)
         store.delete(wanted)
         for media_id in wanted:
             self._live.discard(media_id)
             self.staging.discard(media_id)
+
+    def _cancel_all(self, store: Store, media_ids: Iterable[str]) -> None:
+        for media_id in media_ids:
+            if media_id in self._tasks:
+                self.cancel(store, media_id)
 
     def resume(self, store: Store) -> None:
         """Continues everything in the store that is unfinished and not in progress."""
@@ -208,6 +244,8 @@ class Intake:
         if audio := self.staging.audio(media_id):
             if media.source == "live":
                 await make_seekable(audio)
+                digest = await asyncio.to_thread(_digest_of, audio)
+                await self._change(store, media_id, sha256=digest)
             await self._patience.with_store_or_not(
                 media_id, lambda: store.keep_audio(media_id, audio)
             )
@@ -234,3 +272,15 @@ class Intake:
 
     async def _change(self, store: Store, media_id: str, **changes: Any) -> None:
         await self._patience.with_store(media_id, lambda: store.update_media(media_id, **changes))
+
+
+def _same_audio(store: Store, digest: str, audio: BinaryIO) -> Media | None:
+    """The recording with the same audio. A store that cannot tell keeps nobody from adding."""
+    with suppress(StoreError):
+        return store.same_audio(digest, audio.seek(0, os.SEEK_END))
+    return None
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as audio:
+        return digest_of(audio)

@@ -2,23 +2,30 @@
 
 One protocol with two implementations: SQLite in a local folder (`sqlite`), and Supabase
 (`supabase`). Both have two tables: `media` holds facts about a recording; `analysis` holds the
-options of its request, the API's answer and the user's changes.
+options of its request, the API's answer and the user's changes. Beside them they keep the user's
+folders and saved filters.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
+
+from echostream_ui.library.folders import Folders, SavedFilters
 
 State = Literal["waiting", "active", "completed", "failed", "cancelled"]
 Source = Literal["file", "url", "microphone", "live"]
 SentimentLabel = Literal["positive", "neutral", "negative"]
-Sort = Literal["created_at", "title", "duration_s", "relevance"]
+Sort = Literal["created_at", "title", "duration_s", "relevance", "deleted_at"]
 
 STATES: tuple[State, ...] = get_args(State)
 UNFINISHED: tuple[State, ...] = ("waiting", "active")
 SENTIMENTS: tuple[SentimentLabel, ...] = get_args(SentimentLabel)
+BIN_DAYS = 30
+"""How long a recording stays in the bin."""
+SHOWN_MATCHES = 3
+"""Matches of a recording that a search gives; `Store.matches` gives all."""
 
 Json = dict[str, Any]
 
@@ -36,7 +43,9 @@ class StoreError(Exception):
 @dataclass(frozen=True, slots=True)
 class Media:
     """A recording: a row of `media`. `source_name` is a file name or a URL, `job_id` the API's job
-    while there is one. If the recording failed, `error` is a code and `message` a sentence."""
+    while there is one. If the recording failed, `error` is a code and `message` a sentence.
+    `folder` is a folder's id. A recording with `deleted_at` is in the bin. `sha256` is the digest
+    of the audio as it was added, in hexadecimal; None if it is not known."""
 
     id: str
     title: str
@@ -51,6 +60,9 @@ class Media:
     job_id: str | None = None
     error: str | None = None
     message: str | None = None
+    folder: str | None = None
+    deleted_at: datetime | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +98,17 @@ class Analysis:
     action_items: tuple[ActionItem, ...] = ()
 
 
+NO_FOLDER = ""
+"""In a query: recordings that are in no folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """The library's search and filters. Every word of `text` must occur in the title, the
     source's name or the transcript, in full or as the beginning of a word. An empty tuple does not
-    filter; one matching tag or topic is enough. Without `text`, `relevance` sorts by date."""
+    filter; one matching tag or topic is enough. `folder` is an id, `NO_FOLDER`, or None for all.
+    `since` and `until` are the first and the last day, in `timezone`. Without `text`, `relevance`
+    sorts by date. What is in the bin is found only if `in_bin`, and then nothing else is."""
 
     text: str = ""
     languages: tuple[str, ...] = ()
@@ -98,25 +116,51 @@ class Query:
     sentiments: tuple[SentimentLabel, ...] = ()
     tags: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    folder: str | None = None
     since: date | None = None
     until: date | None = None
+    timezone: tzinfo = UTC
+    in_bin: bool = False
     sort: Sort = "created_at"
     descending: bool = True
     limit: int = 50
     offset: int = 0
 
+    @property
+    def begin(self) -> datetime | None:
+        """The first moment of `since`."""
+        return self._midnight(self.since) if self.since else None
+
+    @property
+    def end(self) -> datetime | None:
+        """The first moment after `until`."""
+        return self._midnight(self.until + timedelta(days=1)) if self.until else None
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A line of a transcript in which words were found, with `MARK_START` and `MARK_END` around
+    each. `start_s` is when the line begins."""
+
+    start_s: float
+    text: str
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the library's list. `excerpt` is the passage that matches the search, with
-    `MARK_START` and `MARK_END` around each hit; None without a search or if only the title or the
-    source's name matches."""
+    """A row of the library's list. `matches` are some lines that match the search, in order of
+    time, those with the most different words of it; `all_matches` is how many there are. A search
+    finds none of them if only the title or the source's name matches."""
 
     media: Media
     topics: tuple[str, ...] = ()
     sentiment: SentimentLabel | None = None
     sentiment_score: float | None = None
-    excerpt: str | None = None
+    matches: tuple[Match, ...] = ()
+    all_matches: int = 0
 
 
 MARK_START, MARK_END = "\ue000", "\ue001"
@@ -185,7 +229,14 @@ class OpenItem:
 
 class Store(Protocol):
     """The library of one user. Every method blocks, may be called from any thread, and may raise
-    StoreError. Methods that change or delete ignore ids that do not exist."""
+    StoreError. Methods that change or delete ignore ids that do not exist. What is in the bin is
+    still found by its id, and otherwise only where that is said."""
+
+    @property
+    def folders(self) -> Folders: ...
+
+    @property
+    def filters(self) -> SavedFilters: ...
 
     def add(self, media: Media, request: Json) -> None:
         """Adds a recording with the options of its request. Adding an id again changes nothing."""
@@ -208,6 +259,10 @@ class Store(Protocol):
 
     def search(self, query: Query) -> Page: ...
 
+    def matches(self, media_id: str, text: str) -> tuple[Match, ...]:
+        """Returns the lines of a recording in which words of `text` occur, in order of time. The
+        recording is one that a search for `text` finds. A thousand lines are enough."""
+
     def facets(self) -> Facets: ...
 
     def unfinished(self) -> list[Media]:
@@ -215,8 +270,17 @@ class Store(Protocol):
 
     def tag(self, media_ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None: ...
 
+    def to_bin(self, media_ids: Sequence[str]) -> None:
+        """Those that are in the bin already stay there as they are."""
+
+    def restore(self, media_ids: Sequence[str]) -> None:
+        """Takes recordings out of the bin."""
+
+    def in_bin_since(self, moment: datetime) -> list[str]:
+        """Returns the ids of recordings that have been in the bin at least since then."""
+
     def delete(self, media_ids: Sequence[str]) -> None:
-        """Deletes recordings with their analyses and audio."""
+        """Deletes recordings for good, with their analyses and audio."""
 
     def overview(self, since: date | None, topics: int = 8) -> Overview: ...
 
@@ -228,3 +292,7 @@ class Store(Protocol):
 
     def audio(self, media_id: str) -> Path | str | None:
         """Returns the audio: a local file, a URL valid for at least an hour, or None."""
+
+    def same_audio(self, sha256: str, size_bytes: int) -> Media | None:
+        """Returns the newest recording with this audio, None if there is none. Recordings whose
+        digest is not known yet get theirs now, from the stored audio, if that is as large."""

@@ -8,8 +8,9 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from echostream_ui.api_client import Options
+from echostream_ui.intake import AlreadyThere
 from echostream_ui.library.store import UNFINISHED, Json, Media, Query, Store, StoreError
-from echostream_ui.pages import opening, speakers
+from echostream_ui.pages import duplicates, opening, speakers
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import template_choice
 from echostream_ui.recording.insights_again import Wanted
@@ -36,6 +37,7 @@ def main() -> None:
         add_addresses(store, request)
     with microphone:
         add_clip(store, request)
+    duplicates.show(take)
     show_items(store)
 
 
@@ -102,7 +104,12 @@ def add_files(store: Store, request: Json) -> None:
             "Audio or video, one or several files", accept_multiple_files=True, key="add_uploader"
         )
         if st.form_submit_button("Add", type="primary") and chosen:
-            take(chosen, lambda file: services().intake.add_file(store, file.name, file, request))
+            take(
+                chosen,
+                lambda file, **more: services().intake.add_file(
+                    store, file.name, file, request, **more
+                ),
+            )
 
 
 def add_addresses(store: Store, request: Json) -> None:
@@ -129,8 +136,8 @@ def add_clip(store: Store, request: Json) -> None:
             now = request | {"recordedAt": today().isoformat()}
             take(
                 [clip],
-                lambda file: services().intake.add_file(
-                    store, f"{title or 'Note'}.wav", file, now, "microphone", title=title
+                lambda file, **more: services().intake.add_file(
+                    store, f"{title or 'Note'}.wav", file, now, "microphone", title=title, **more
                 ),
             )
 
@@ -141,6 +148,8 @@ def take(things: list[UploadedFile] | list[str], add: Callable[..., str]) -> Non
     for thing in things:
         try:
             added.append(add(thing))
+        except AlreadyThere as twice:
+            duplicates.hold(thing, twice.media, add)
         except (StoreError, OSError) as error:
             name = thing if isinstance(thing, str) else thing.name
             why = words(error) if isinstance(error, StoreError) else f"{error.strerror}."
@@ -206,7 +215,7 @@ def show_ended(store: Store, media: Media) -> None:
         intake.retry(store, media.id)
         st.rerun(scope="fragment")
     if st.button("Remove", key=f"remove_{media.id}", icon=":material/delete:"):
-        intake.delete(store, [media.id])
+        intake.to_bin(store, [media.id])
         st.rerun(scope="fragment")
 
 

@@ -1,4 +1,4 @@
-"""Actions on several recordings at once: ask, tag, export, delete."""
+"""Actions on several recordings at once: ask, tag, move, export, delete."""
 
 import io
 import zipfile
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from echostream_ui.documents import FORMATS, LABELS, Format, export, file_name
+from echostream_ui.finding import folder_choice
 from echostream_ui.library.store import Media, Store
 from echostream_ui.pages import about
-from echostream_ui.recording import tag_choice
-from echostream_ui.services import services
-from echostream_ui.words.wording import count, plain
+from echostream_ui.recording import tag_choice, undo
+from echostream_ui.words.wording import count
 
 
 def show(store: Store, chosen: Sequence[Media], known_tags: Sequence[str]) -> None:
@@ -21,10 +21,13 @@ def show(store: Store, chosen: Sequence[Media], known_tags: Sequence[str]) -> No
         about.ask(about.selected(chosen))
     if st.button("Tag", icon=":material/label:"):
         ask_tags(store, chosen, known_tags)
+    if st.button("Move", icon=":material/drive_file_move:"):
+        folder_choice.move(store, chosen)
     if st.button("Export", icon=":material/download:"):
         ask_format(store, chosen)
     if st.button("Delete", icon=":material/delete:"):
-        ask_delete(store, chosen)
+        undo.delete(store, chosen)
+        st.rerun()
 
 
 @st.dialog("Tag recordings", dismissible=False)
@@ -83,20 +86,3 @@ def unused(name: str, names: set[str]) -> str:
         name = f"{stem} ({number}){dot}{suffix}"
     names.add(name)
     return name
-
-
-@st.dialog("Delete recordings?")
-def ask_delete(store: Store, chosen: Sequence[Media]) -> None:
-    st.write(
-        f"{count(len(chosen), 'recording')} with audio, transcript and insights will be gone for"
-        " good:"
-    )
-    st.markdown("\n".join(f"- {plain(media.title)}" for media in chosen[:5]))
-    if len(chosen) > 5:
-        st.caption(f"and {len(chosen) - 5:,} more")
-    with st.container(horizontal=True):
-        if st.button("Delete", type="primary"):
-            services().intake.delete(store, [media.id for media in chosen])
-            st.rerun()
-        if st.button("Keep"):
-            st.rerun()

@@ -36,6 +36,9 @@ def main() -> None:
         states.missing()
         return
     st.set_page_config(page_title=f"{media.title} · EchoStream")
+    if media.deleted_at is not None:
+        states.in_bin(store, media, media.deleted_at)
+        return
     if media.state in UNFINISHED:
         states.under_way(store, media)
         return

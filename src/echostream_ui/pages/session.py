@@ -29,6 +29,8 @@ def signed_in() -> Store | None:
     if store is None:
         store = shared.visits.find(st.context.cookies.get(COOKIE))
         st.session_state["store"] = store
+        if store is not None:
+            shared.tidy(store)
     return store
 
 
@@ -46,6 +48,7 @@ def sign_in(store: "SupabaseStore") -> None:
     st.session_state["store"] = store
     st.session_state["ticket"] = shared.visits.tickets.issue(store)
     shared.intake.resume(store)
+    shared.tidy(store)
 
 
 def keep_signed_in() -> None:

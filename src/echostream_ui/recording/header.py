@@ -10,9 +10,8 @@ from echostream.exports import CueOptions
 from echostream_ui import documents
 from echostream_ui.library.names import changes, renamed_owner, speakers_of
 from echostream_ui.library.store import Analysis, Json, Media, Store, StoreError
-from echostream_ui.recording import tag_choice
+from echostream_ui.recording import tag_choice, undo
 from echostream_ui.recording.told import told
-from echostream_ui.services import services
 from echostream_ui.words import wording
 from echostream_ui.words.languages import language_name
 
@@ -47,7 +46,8 @@ def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
     if analysis and speakers and st.button("Name speakers", icon=":material/group:"):
         _name_speakers(store, analysis, speakers)
     if st.button("Delete", icon=":material/delete:"):
-        _delete(store, media)
+        undo.delete(store, [media])
+        st.switch_page("library.py")
 
 
 def _facts(media: Media, response: Json | None) -> list[str]:
@@ -150,20 +150,3 @@ def _keep_names(store: Store, media_id: str, names: Mapping[str, str]) -> None:
         replace(item, owner=renamed_owner(item, changed)) for item in analysis.action_items
     )
     store.update_analysis(media_id, speakers=names, action_items=items)
-
-
-@st.dialog("Delete this recording?")
-@told
-def _delete(store: Store, media: Media) -> None:
-    st.write(
-        f"“{wording.plain(media.title)}” is deleted with its audio, its transcript and its"
-        " insights. This cannot be undone."
-    )
-    with st.container(horizontal=True):
-        wanted = st.button("Delete for good", type="primary", icon=":material/delete:")
-        if st.button("Keep it"):
-            st.rerun()
-    if not wanted:
-        return
-    services().intake.delete(store, [media.id])
-    st.switch_page("library.py")

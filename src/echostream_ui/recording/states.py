@@ -1,10 +1,11 @@
-"""Recordings without a transcript: missing, in progress, failed or cancelled."""
+"""Recordings that are not shown: missing, in the bin, in progress, failed or cancelled."""
 
 import time
+from datetime import datetime, timedelta
 
 import streamlit as st
 
-from echostream_ui.library.store import UNFINISHED, Media, Store
+from echostream_ui.library.store import BIN_DAYS, UNFINISHED, Media, Store
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording
@@ -21,6 +22,20 @@ def missing() -> None:
     )
     if st.button("Go to the library", type="primary"):
         st.switch_page("library.py")
+
+
+def in_bin(store: Store, media: Media, deleted_at: datetime) -> None:
+    st.title(plain(media.title), anchor=False)
+    last = wording.day(deleted_at + timedelta(days=BIN_DAYS), st.context.timezone)
+    st.info(
+        f"This recording is in the bin. It is deleted for good on {last}.", icon=":material/delete:"
+    )
+    with st.container(horizontal=True):
+        if st.button("Restore", type="primary", icon=":material/restore_from_trash:"):
+            services().intake.restore(store, [media.id])
+            st.rerun()
+        if st.button("Go to the bin"):
+            st.switch_page("bin.py")
 
 
 def under_way(store: Store, media: Media) -> None:

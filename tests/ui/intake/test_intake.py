@@ -1,15 +1,19 @@
 """Recordings on their way into the library: whatever breaks, none is lost."""
 
 import asyncio
+import hashlib
 import io
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from echostream_ui.api_client import ApiError
-from echostream_ui.intake import Intake
+from echostream_ui.intake import AlreadyThere, Intake
 from echostream_ui.intake.staging import Staging
+from echostream_ui.library.store import StoreError
 from ui.standins import ANSWER, FullStore, ScriptedApi, gone
 from web.support import WAIT_S, wait_until
 
@@ -37,9 +41,11 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         await intake.aclose()
 
 
-async def add(intake: Intake, store: FullStore, text: str = "sound") -> str:
-    file = io.BytesIO(text.encode())
-    return await asyncio.to_thread(intake.add_file, store, "talk.mp3", file, {"language": "en"})
+async def add(intake: Intake, store: FullStore, text: str = "sound", *, again: bool = True) -> str:
+    work = partial(
+        intake.add_file, store, "talk.mp3", io.BytesIO(text.encode()), {"language": "en"}
+    )
+    return await asyncio.to_thread(work, again=again)
 
 
 async def until(condition: Callable[[], object], what: str = "it happens") -> None:
@@ -208,6 +214,69 @@ async def test_deleting_one_under_way_leaves_nothing(start, store, tmp_path):
     assert store.media(media_id) is None
     assert intake.progress(media_id) is None
     assert staged(tmp_path) == []
+
+
+async def test_what_is_there_already_is_added_only_if_its_user_wants(start, store, tmp_path):
+    intake = start(ScriptedApi(ANSWER))
+    first = await add(intake, store, again=False)
+    await ended(intake, first)
+    with pytest.raises(AlreadyThere) as caught:
+        await add(intake, store, again=False)
+    assert caught.value.media.id == first
+    assert staged(tmp_path) == []
+    assert await add(intake, store, "another sound", again=False) != first
+    assert await add(intake, store) != first
+
+
+async def test_a_store_that_cannot_compare_keeps_nobody_from_adding(start, store, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise StoreError("The audio cannot be fetched.")
+
+    monkeypatch.setattr(store, "same_audio", refuse)
+    intake = start(ScriptedApi(ANSWER))
+    await ended(intake, media_id := await add(intake, store, again=False))
+    assert store.media(media_id).state == "completed"
+
+
+async def test_one_under_way_stops_in_the_bin_and_can_go_on_after_it(start, store, tmp_path):
+    intake = start(api := ScriptedApi())
+    media_id = await add(intake, store)
+    await asyncio.wait_for(api.at_work.wait(), WAIT_S)
+    await asyncio.to_thread(intake.to_bin, store, [media_id])
+    assert intake.progress(media_id) is None
+    assert len(staged(tmp_path)) == 1
+    await asyncio.to_thread(intake.resume, store)
+    assert intake.progress(media_id) is None
+    await asyncio.to_thread(intake.restore, store, [media_id])
+    assert store.media(media_id).state == "cancelled"
+    api.answers.append(ANSWER)
+    await asyncio.to_thread(intake.retry, store, media_id)
+    await ended(intake, media_id)
+    assert store.media(media_id).state == "completed"
+
+
+async def test_the_bin_is_emptied_after_thirty_days_with_all_audio(start, store, tmp_path):
+    intake = start(ScriptedApi(ANSWER, ANSWER))
+    for text in ("old", "new"):
+        await ended(intake, media_id := await add(intake, store, text))
+        age = timedelta(days=30 if text == "old" else 29)
+        store.update_media(media_id, deleted_at=datetime.now(UTC) - age)
+    await asyncio.to_thread(intake.empty_bin, store)
+    [kept] = store.in_bin_since(datetime.now(UTC))
+    assert kept == media_id
+    assert [path.stem for path in (tmp_path / "library" / "audio").iterdir()] == [media_id]
+
+
+async def test_a_live_recording_is_known_by_the_audio_that_is_kept(start, store):
+    intake = start(ScriptedApi())
+    media_id, path = await asyncio.to_thread(
+        intake.add_live, store, "Live recording", None, ".webm", {}
+    )
+    path.write_bytes(b"live sound")
+    await asyncio.to_thread(intake.save, store, media_id, ANSWER)
+    await ended(intake, media_id)
+    digest = hashlib.sha256(store.audio(media_id).read_bytes()).hexdigest()
+    assert store.media(media_id).sha256 == digest
 
 
 async def test_a_full_disk_delays_the_answer_and_does_not_lose_it(start, store):

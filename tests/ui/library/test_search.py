@@ -1,10 +1,11 @@
 """Searching, filtering and paging, in every store alike."""
 
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from echostream_ui.library.store import MARK_END, MARK_START, Query
+from echostream_ui.library.store import MARK_END, MARK_START, NO_FOLDER, Match, Query
 from recordings import MONDAY, answer, fill, found, ids, media
 
 
@@ -68,29 +69,59 @@ def test_words_are_found(talks, text, expected):
     assert page.total == len(expected)
 
 
-def test_excerpts_mark_what_was_found(store):
-    long = "Lorem ipsum dolor sit amet. " * 40
-    fill(store, "m1", f"{long}Then the Café opened, and cafes closed. {long}", name="talk.mp3")
-    (row,) = store.search(Query("cafe clos")).rows
-    assert f"{MARK_START}Café{MARK_END} opened, and {MARK_START}cafes{MARK_END}" in row.excerpt
-    assert f"{MARK_START}closed{MARK_END}." in row.excerpt
-    assert row.excerpt.startswith("…")
-    assert row.excerpt.endswith("…")
-    assert len(row.excerpt) < 300
-    assert row.excerpt.count(MARK_START) == row.excerpt.count(MARK_END) == 3
+def mark(text: str) -> str:
+    return text.replace("[", MARK_START).replace("]", MARK_END)
 
 
-def test_an_excerpt_of_a_short_text_is_all_of_it(store):
-    fill(store, "m1", "<b>Bold</b> & brave_new", name="talk.mp3")
-    (row,) = store.search(Query("b")).rows
-    mark = f"{MARK_START}{{}}{MARK_END}".format
-    assert row.excerpt == f"<{mark('b')}>{mark('Bold')}</{mark('b')}> & {mark('brave')}_new"
+def test_every_line_that_matches_has_its_time_and_marks(store):
+    lines = (
+        "Then the Café opened.",
+        "Nobody came.",
+        "Two cafes closed.",
+        "<b>Cafés</b> & more_cafe",
+    )
+    fill(store, "m1", *lines, name="talk.mp3")
+    (row,) = store.search(Query("cafe")).rows
+    assert row.matches == store.matches("m1", "cafe")
+    assert row.matches == (
+        Match(0.0, mark("Then the [Café] opened.")),
+        Match(4.0, mark("Two [cafes] closed.")),
+        Match(6.0, mark("<b>[Cafés]</b> & more_[cafe]")),
+    )
+    assert row.all_matches == 3
 
 
-def test_what_only_the_title_has_gives_no_excerpt(store):
+def test_a_search_gives_the_lines_with_the_most_of_its_words(store):
+    few = ("The plan.", "The budget of the year", "The end", "the the the", "A Budget, the new one")
+    fill(store, "m1", *few, name="talk.mp3")
+    (row,) = store.search(Query("the budg")).rows
+    assert [match.start_s for match in row.matches] == [0.0, 2.0, 8.0]
+    assert row.all_matches == 5
+    assert [match.start_s for match in store.matches("m1", "the budg")] == [0.0, 2.0, 4.0, 6.0, 8.0]
+
+
+def test_matches_follow_the_users_edits(store):
+    fill(store, "m1", "one", "two", "three", "four", name="talk.mp3")
+    store.update_analysis("m1", edits={0: " ", 1: "zwei\nword", 3: "word"})
+    assert store.matches("m1", "word") == (Match(2.0, mark("[word]")), Match(6.0, mark("[word]")))
+    store.update_analysis("m1", edits={})
+    assert store.matches("m1", "word") == ()
+    assert store.matches("m1", "two four") == (
+        Match(2.0, mark("[two]")),
+        Match(6.0, mark("[four]")),
+    )
+
+
+def test_what_only_the_title_has_gives_no_match(store):
     fill(store, "m1", "other words", name="budget.mp3")
     (row,) = store.search(Query("budget")).rows
-    assert row.excerpt is None
+    assert (row.matches, row.all_matches) == ((), 0)
+    assert (
+        store.matches("m1", "budget")
+        == store.matches("gone", "x")
+        == store.matches("m1", "%")
+        == ()
+    )
 
 
 def test_relevance_puts_titles_first_then_what_is_said_more(store):
@@ -129,6 +160,32 @@ def test_filters_are_applied_together(meetings, filters, expected):
     page = meetings.search(Query(**filters))
     assert "".join(ids(page)) == expected
     assert page.total == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("zone", "days", "expected"),
+    [
+        ("UTC", (2, 2), "a"),
+        ("Asia/Tokyo", (2, 2), "a"),  # Monday 9:30 in London is Monday evening there
+        ("Pacific/Honolulu", (1, 1), "a"),  # and late on Sunday there
+        ("Pacific/Honolulu", (2, 2), "b"),
+        ("Pacific/Honolulu", (2, None), "bcd"),
+        ("Asia/Tokyo", (None, 2), "a"),
+    ],
+)
+def test_a_day_is_one_of_the_users(meetings, zone, days, expected):
+    since, until = (date(2026, 11, day) if day else None for day in days)
+    query = Query(since=since, until=until, timezone=ZoneInfo(zone), descending=False)
+    assert "".join(ids(meetings.search(query))) == expected
+
+
+def test_a_folder_is_a_filter_like_the_others(meetings):
+    folder = meetings.folders.add("Team")
+    meetings.folders.move(["a", "b"], folder)
+    assert found(meetings, "", folder=folder) == ["b", "a"]
+    assert found(meetings, "", folder=folder, tags=("y",)) == ["b"]
+    assert found(meetings, "morning", folder=NO_FOLDER) == ["c"]
+    assert found(meetings, "", folder="gone") == []
 
 
 def test_the_order_has_nothing_last_and_ids_where_all_else_is_equal(store):
@@ -176,6 +233,6 @@ def test_a_recording_with_a_title_is_found_by_its_source_too(store):
     store.complete("named", answer("Good morning."))
     for text in ("interview", "interview 07 ada", "m4a", "interview morning"):
         assert found(store, text) == ["named"]
-    assert store.search(Query("interview")).rows[0].excerpt is None
+    assert store.search(Query("interview")).rows[0].matches == ()
     store.update_analysis("named", edits={0: "Good evening."})
     assert found(store, "interview evening") == ["named"]

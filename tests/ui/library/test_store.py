@@ -1,14 +1,11 @@
 """What every store does, be it SQLite or Supabase."""
 
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import httpx2 as httpx
 import pytest
 
-from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.library.store import (
     ActionItem,
     Page,
@@ -110,7 +107,7 @@ def test_an_answer_is_kept_with_all_that_follows_from_it(store):
     assert analysis.action_items == (ActionItem("Write", "Ada", None, False, (0,)),)
     (row,) = store.search(Query()).rows
     assert (row.topics, row.sentiment, row.sentiment_score) == (("budget",), "positive", 0.25)
-    assert row.excerpt is None
+    assert row.matches == ()
 
 
 def test_completing_again_keeps_what_the_user_did(store):
@@ -141,33 +138,6 @@ def test_only_a_language_model_gives_a_file_another_title(store):
         store.complete(media_id, made)
     assert store.media("offline").title == "talk.mp3"
     assert store.media("model").title == "Suggested"
-
-
-def test_a_local_library_of_before_is_brought_up_to_date(tmp_path):
-    folder = tmp_path / "library"
-    with closing(SqliteStore(folder)) as store:
-        store.add(media("m1", source_name="Interview_07.m4a"), {"n": 1})
-        store.complete("m1", answer("one", items=("Write",)))
-        store.update_analysis("m1", edits={0: "two"}, speakers={"A": "Ada"})
-        before = (store.media("m1"), store.analysis("m1"))
-    with closing(sqlite3.connect(folder / "library.db", isolation_level=None)) as db:
-        db.executescript(
-            """BEGIN;
-            ALTER TABLE search RENAME TO newer;
-            CREATE VIRTUAL TABLE search USING fts5 (
-              title, text, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3'
-            );
-            INSERT INTO search (rowid, title, text) SELECT rowid, title, text FROM newer;
-            DROP TABLE newer;
-            PRAGMA user_version = 1;
-            COMMIT;"""
-        )
-    with ThreadPoolExecutor(2) as pool:  # as two processes that start together
-        stores = list(pool.map(lambda _: SqliteStore(folder), range(2)))
-    for store in stores:
-        assert (store.media("m1"), store.analysis("m1")) == before
-        assert found(store, "interview two") == found(store, "talk") == ["m1"]
-        store.close()
 
 
 def test_a_failed_recording_that_completes_has_no_error_left(store):

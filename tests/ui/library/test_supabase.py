@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import httpx2 as httpx
 import pytest
 
-from echostream_ui.library.store import Facets, Page, Query
+from echostream_ui.library.store import Facets, Page, Query, StoreError
 from echostream_ui.library.supabase.store import SupabaseStore
-from recordings import answer, fill
+from recordings import answer, fill, media
 from supabase_standin.project import Project
 
 PASSWORD = "a long password"
@@ -65,6 +66,32 @@ def test_another_user_changes_and_deletes_nothing(mine, other):
     other.delete(["m1"])
     assert state_of(mine)[:3] == before[:3]
     assert state_of(mine)[3] == before[3]
+
+
+def test_folders_filters_and_the_bin_are_each_users_own(mine, other):
+    folder = mine.folders.add("Plans")
+    mine.folders.move(["m1"], folder)
+    mine.filters.save("plans", {"text": "secret"})
+    mine.update_media("m1", sha256="0" * 64)
+    before = mine.media("m1"), mine.folders.all(), mine.filters.all()
+    assert other.folders.all() == other.filters.all() == []
+    assert other.same_audio("0" * 64, 12) is None
+    assert other.matches("m1", "secret") == ()
+    other.folders.rename(folder, "x")
+    other.folders.delete(folder)
+    other.filters.delete("plans")
+    other.folders.move(["m1"], None)
+    other.to_bin(["m1"])
+    other.add(media("m2"), {})
+    with pytest.raises(StoreError, match="deleted meanwhile"):
+        other.folders.move(["m2"], folder)
+    own = other.folders.add("Plans")  # names are each user's own too
+    assert own != folder
+    assert (mine.media("m1"), mine.folders.all(), mine.filters.all()) == before
+    mine.to_bin(["m1"])
+    other.restore(["m1"])
+    assert other.in_bin_since(datetime.now(UTC)) == []
+    assert mine.media("m1").deleted_at is not None
 
 
 def test_ids_are_each_users_own(mine, other, tmp_path):
@@ -133,12 +160,13 @@ def test_audio_of_another_user_cannot_be_reached(shared_project, mine, other, is
     assert httpx.get(mine.audio("m1")).content == b"secret sound"
 
 
-@pytest.mark.parametrize("table", ["media", "analysis"])
+@pytest.mark.parametrize("table", ["media", "analysis", "folder", "saved_filter"])
 def test_nobody_gets_an_error_and_not_an_empty_list(shared_project, table):
     with calling(shared_project, None) as client:
         place = f"/rest/v1/{table}"
         assert refused(client.get(place), 401, "42501")
-        assert refused(client.post(place, json={"title": "x"} if table == "media" else {"request": {}}), 401, "42501")  # fmt: skip # noqa: E501
+        row = {"analysis": {"request": {}}, "media": {"title": "x"}}.get(table, {"name": "x"})
+        assert refused(client.post(place, json=row), 401, "42501")
         assert refused(client.delete(f"{place}?user_id=is.null"), 401, "42501")
 
 

@@ -39,6 +39,12 @@ def refusal(work) -> StoreError:
     return caught.value
 
 
+_OF_BEFORE = (
+    "id", "title", "created_at", "source", "source_name", "size_bytes", "duration_s", "language",
+    "tags", "state", "audio_name", "transcript", "document", "request", "response", "insights",
+    "edits", "speakers", "action_items", "topics",
+)  # fmt: skip
+
 BROKEN = {
     "grant on a table": (
         "revoke update on public.media from authenticated",
@@ -118,6 +124,30 @@ def test_a_project_of_before_is_brought_up_to_date(project, library):
         project.migrate()
         assert library.search(Query("interview mine another")).total == 1
     assert (library.media("m1"), library.analysis("m1")) == before
+
+
+def test_a_project_without_folders_is_brought_up_to_date(postgres, tmp_path):
+    with supabase_project(postgres, "folderless", "bare") as project:
+        project.migrate(until="20261126000005")
+        project.add_user(EMAIL, PASSWORD)
+        with accounts_of(project) as accounts:
+            library = accounts.sign_in(EMAIL, PASSWORD)
+            for media_id in ("m1", "m2"):
+                fill(library, media_id, "one", "two", name="Interview_07.m4a", tags=("x",))
+            library.update_analysis("m1", edits={1: "zwei"}, speakers={"A": "Ada"})
+            (path := tmp_path / "talk.wav").write_bytes(b"sound")
+            library.keep_audio("m1", path)
+            names = ", ".join(f"{each}::text" for each in _OF_BEFORE)
+            everything = f"select {names} from public.media join public.analysis on media_id = id"  # noqa: S608
+            before = project.rows(f"{everything} order by id")
+            for _ in range(2):  # running them again changes nothing
+                project.migrate()
+                assert project.rows(f"{everything} order by id") == before
+                assert library.media("m1").tags == ("x",)
+                found = library.search(Query("zwei interview")).rows
+                assert [match.start_s for row in found for match in row.matches] == [2.0]
+                assert library.audio("m1") is not None
+                library.check()
 
 
 def test_migrations_do_in_a_project_that_grants_nothing_by_itself(postgres):

@@ -71,6 +71,9 @@ def recordings(frontend: Site) -> dict[str, str]:
             "failed": add_recording(
                 store, None, audio=None, title=RUDE, state="failed", message=COMPLAINT
             ),
+            "in the bin": add_recording(
+                store, answer(), title=RUDE, tags=(RUDE,), deleted_at=now["created_at"]
+            ),
             "under way": add_recording(store, None, audio=None, title=RUDE, state="active"),
         }
 
@@ -114,18 +117,18 @@ def look(page: Page, axe: str, *, within: str = "html") -> None:
     assert set(links) <= {"http://x.test"}
 
 
-@pytest.mark.parametrize("path", ["", "add", "live", "dashboard", "ask"])
+@pytest.mark.parametrize("path", ["", "bin", "add", "live", "dashboard", "ask"])
 def test_a_page(
     page: Page, frontend: Site, recordings: dict[str, str], axe: str, path: str
 ) -> None:
     page.goto(f"{frontend.url}/{path}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    if path in ("", "add", "dashboard"):
+    if path in ("", "bin", "add", "dashboard"):
         expect(page.get_by_text(RUDE.replace("  ", " ")).first).to_be_visible()
     look(page, axe)
 
 
-@pytest.mark.parametrize("state", ["done", "failed", "under way"])
+@pytest.mark.parametrize("state", ["done", "failed", "under way", "in the bin"])
 def test_a_recording(
     page: Page, frontend: Site, recordings: dict[str, str], axe: str, state: str
 ) -> None:

@@ -73,9 +73,10 @@ def test_a_search_shows_where_the_words_are(opened, app_services):
     app = opened("library")
     app.text_input(key="library_text").set_value("talked about the").run()
     first = rows_of(app)[0]
-    hits = [text for text, is_hit in first["excerpt"] if is_hit]
-    assert hits == ["talked", "about", "the"]
-    assert "".join(text for text, _ in first["excerpt"]) == "We talked about the budget."
+    [match] = first["matches"]
+    assert [text for text, is_hit in match["parts"] if is_hit] == ["talked", "about", "the"]
+    assert "".join(text for text, _ in match["parts"]) == "We talked about the budget."
+    assert (match["clock"], match["at"], match["query"]) == ("0:00", "0", "talked")
     assert first["query"] == "talked"
 
 
@@ -86,6 +87,69 @@ def test_an_order_by_length(opened, app_services):
     shortest = min(row.media.duration_s for row in app_services.library.search(_everything()).rows)
     minutes, seconds = divmod(int(shortest), 60)
     assert rows_of(app)[0]["length"] == f"{minutes}:{seconds:02}"
+
+
+def test_what_is_in_the_bin_does_not_make_a_library_full(opened, app_services):
+    [media] = seed(app_services.library, 1)
+    app_services.library.to_bin([media.id])
+    app = opened("library")
+    assert "Nothing here yet" in said(app)
+    assert "Bin" in {button.label for button in app.button}
+
+
+def test_a_period_is_counted_from_the_users_day(opened, app_services):
+    seed(app_services.library, 200)  # seven hours apart
+    app = opened("library")
+    app.selectbox(key="library_period").set_value("last_7").run()
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    expected = Query(since=(midnight - timedelta(days=6)).date(), limit=200)
+    assert f"{app_services.library.search(expected).total} recordings." in said(app)
+    app.selectbox(key="library_period").set_value("range").run()
+    assert "200 recordings." in said(app)
+    app.date_input(key="library_until").set_value(midnight.date() - timedelta(days=7)).run()
+    assert f"{200 - app_services.library.search(expected).total} recordings." in said(app)
+
+
+def test_a_saved_filter_sets_what_it_says_and_nothing_else(opened, app_services):
+    seed(app_services.library, 60)
+    library = app_services.library
+    kept = {
+        "text": "budget",
+        "tags": ["team", "nobody has this any more"],
+        "period": "last_30",
+        "order": "Title",
+        "folder": "a folder that is gone",
+        "sentiments": ["positive", "of a newer version"],
+        "unheard of": "x",
+    }
+    library.filters.save("Mine", kept)
+    app = opened("library")
+    app.multiselect(key="library_languages").set_value(["de"]).run()
+    app.selectbox(key="library_saved").set_value("Mine").run()
+    assert not app.exception
+    assert app.text_input(key="library_text_1").value == "budget"
+    assert app.multiselect(key="library_tags_1").value == kept["tags"]
+    assert app.multiselect(key="library_sentiments_1").value == ["positive"]
+    assert app.multiselect(key="library_languages_1").value == []
+    assert app.selectbox(key="library_period_1").value == "last_30"
+    assert app.selectbox(key="library_order_1").value == "Title"
+    next(button for button in app.button if button.label == "Overwrite").click().run()
+    del kept["folder"], kept["unheard of"]
+    assert library.filters.all()[0].choice == kept | {"sentiments": ["positive"]}
+
+
+def test_a_folder_that_is_deleted_elsewhere_is_chosen_no_more(opened, app_services):
+    made = seed(app_services.library, 3)
+    folders = app_services.library.folders
+    gone, _kept = folders.add("Gone"), folders.add("Kept")
+    folders.move([made[0].id], gone)
+    app = opened("library")
+    app.selectbox(key="library_folder").set_value(gone).run()
+    assert "1 recording." in said(app)
+    folders.delete(gone)
+    app.run()
+    assert not app.exception
+    assert "3 recordings." in said(app)
 
 
 def test_a_dashboard_without_recordings_says_so(opened):

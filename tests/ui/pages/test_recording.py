@@ -399,13 +399,19 @@ def test_every_document_can_be_taken_away(page: Page, opened: Open, answer: dict
     assert document.paragraphs[0].text == "Launch: week 1"
 
 
-def test_a_recording_is_deleted_for_good(page: Page, opened: Open, store: SqliteStore) -> None:
+def test_a_recording_that_is_deleted_can_be_brought_back(
+    page: Page, opened: Open, store: SqliteStore
+) -> None:
     media_id = opened()
+    address = page.url
     page.get_by_role("button", name="Delete").click()
-    page.get_by_role("button", name="Delete for good").click()
-    page.wait_for_url(lambda url: "recording" not in url)
-    assert store.media(media_id) is None
-    assert store.audio(media_id) is None
+    expect(page.get_by_text("moved to the bin")).to_be_visible()
+    assert store.audio(media_id) is not None
+    page.goto(address)
+    expect(page.get_by_text("This recording is in the bin")).to_be_visible()
+    page.get_by_role("button", name="Restore").click()
+    expect(page.locator(".lines > li").first).to_be_visible()
+    assert store.media(media_id).deleted_at is None
 
 
 def test_a_long_transcript_stays_quick(page: Page, opened: Open) -> None:

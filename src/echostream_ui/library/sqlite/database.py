@@ -70,7 +70,35 @@ ALTER TABLE search_2 RENAME TO search;
 PRAGMA user_version = 2;
 """
 
-_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES)
+# Folders, saved filters, the bin, the digest of the audio, and when each line of the text begins.
+# Every list asks for what is in the bin or is not, so its index begins with that. The times of the
+# lines have a table of their own: at the end of `analysis`, SQLite would read through the answer to
+# get there. Those of older recordings are filled in when somebody searches.
+_FOLDERS = """
+CREATE TABLE folder (id TEXT PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE saved_filter (name TEXT PRIMARY KEY, choice TEXT NOT NULL);
+CREATE TABLE line_starts (
+  number INTEGER PRIMARY KEY REFERENCES media (number) ON DELETE CASCADE,
+  starts TEXT NOT NULL
+);
+ALTER TABLE media ADD COLUMN folder TEXT REFERENCES folder (id) ON DELETE SET NULL;
+ALTER TABLE media ADD COLUMN deleted_at TEXT;
+ALTER TABLE media ADD COLUMN sha256 TEXT;
+DROP INDEX media_by_date;
+DROP INDEX media_by_title;
+DROP INDEX media_by_duration;
+DROP INDEX media_by_state;
+CREATE INDEX media_by_date ON media (deleted_at, created_at DESC, id);
+CREATE INDEX media_by_title ON media (deleted_at, title COLLATE NOCASE);
+CREATE INDEX media_by_duration ON media (deleted_at, duration_s);
+CREATE INDEX media_by_state ON media (deleted_at, state);
+CREATE INDEX media_in_folder ON media (folder, deleted_at, created_at DESC, id);
+CREATE INDEX media_by_sha256 ON media (sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX media_without_sha256 ON media (size_bytes) WHERE sha256 IS NULL;
+PRAGMA user_version = 3;
+"""
+
+_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _FOLDERS)
 """Each is run once, in order; `user_version` says how many have been."""
 
 
@@ -111,6 +139,7 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # with WAL only a power cut can lose data
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)
         _migrate(connection)
         return connection
 

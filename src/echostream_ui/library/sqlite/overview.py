@@ -8,7 +8,10 @@ from echostream_ui.library.sqlite.rows import action_item, week_of
 from echostream_ui.library.store import OpenItem, Overview, TopicInWeek
 
 _MONDAY = "date(substr(created_at, 1, 10), '-6 days', 'weekday 1')"  # SQLite rounds up seconds
-_COUNTED = "FROM media JOIN analysis ON media_id = media.id WHERE state = 'completed'"
+_COUNTED = (
+    "FROM media JOIN analysis ON media_id = media.id"
+    " WHERE deleted_at IS NULL AND state = 'completed'"
+)
 
 
 def overview(db: Database, since: date | None, topics: int) -> Overview:
@@ -65,7 +68,8 @@ def open_items(db: Database, limit: int) -> list[OpenItem]:
     found = db.rows(
         "SELECT media.id, title, created_at, each.key AS place, each.value AS item"
         " FROM media JOIN analysis ON media_id = media.id, json_each(action_items) AS each"
-        " WHERE state = 'completed' AND NOT json_extract(each.value, '$.done')"
+        " WHERE deleted_at IS NULL AND state = 'completed'"
+        " AND NOT json_extract(each.value, '$.done')"
         " ORDER BY created_at DESC, media.id, place LIMIT ?",
         limit,
     )

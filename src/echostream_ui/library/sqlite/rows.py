@@ -6,7 +6,6 @@ from dataclasses import asdict, fields
 from datetime import UTC, date, datetime
 
 from echostream_ui.library.store import (
-    MARK_START,
     ActionItem,
     Analysis,
     Json,
@@ -19,17 +18,25 @@ from echostream_ui.library.values import storable
 MEDIA = ", ".join(f"media.{field.name}" for field in fields(Media))
 """The columns that `media_of` needs."""
 
+_MOMENTS = ("created_at", "deleted_at")
+
 
 def action_item(found: Json) -> ActionItem:
     """Returns an action item from its JSON."""
     return ActionItem(**found | {"evidence": tuple(found.get("evidence", ()))})
 
 
+def moment_column(moment: datetime) -> str:
+    """All of them are in UTC, so that they sort as text."""
+    return moment.astimezone(UTC).isoformat()
+
+
 def media_columns(changes: Json) -> Json:
     """Returns fields of `Media` as columns."""
     columns: Json = storable(changes)
-    if "created_at" in changes:  # all in UTC, so that they sort as text
-        columns["created_at"] = changes["created_at"].astimezone(UTC).isoformat()
+    for name in _MOMENTS:
+        if changes.get(name):
+            columns[name] = moment_column(changes[name])
     if "tags" in changes:
         columns["tags"] = json.dumps(columns["tags"], ensure_ascii=False)
     return columns
@@ -55,7 +62,8 @@ def analysis_columns(changes: Json) -> Json:
 
 def media_of(row: sqlite3.Row) -> Media:
     values = {field.name: row[field.name] for field in fields(Media)}
-    values["created_at"] = datetime.fromisoformat(values["created_at"])
+    for name in _MOMENTS:
+        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["tags"] = tuple(json.loads(values["tags"]))
     return Media(**values)
 
@@ -71,13 +79,11 @@ _ANALYSIS = ("request", "response", "insights", "edits", "speakers", "action_ite
 
 
 def row_of(row: sqlite3.Row) -> Row:
-    excerpt = row["excerpt"]
     return Row(
         media=media_of(row),
         topics=tuple(json.loads(row["topics"])),
         sentiment=row["sentiment"],
         sentiment_score=row["sentiment_score"],
-        excerpt=excerpt if excerpt and MARK_START in excerpt else None,
     )
 
 

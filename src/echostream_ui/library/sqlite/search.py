@@ -1,49 +1,127 @@
-"""Finds the recordings that match a query."""
+"""Finds the recordings that match a query, and the lines of them that do."""
 
+import json
 import re
+import sqlite3
 import unicodedata
 from collections.abc import Sequence
-from datetime import timedelta
+from contextlib import suppress
+from dataclasses import replace
 
+from echostream_ui.library.matches import line_starts, matches_in, telling
 from echostream_ui.library.sqlite.database import Database
-from echostream_ui.library.sqlite.rows import MEDIA, row_of
-from echostream_ui.library.store import MARK_END, MARK_START, Page, Query
+from echostream_ui.library.sqlite.rows import MEDIA, moment_column, row_of
+from echostream_ui.library.store import (
+    MARK_END,
+    MARK_START,
+    NO_FOLDER,
+    SHOWN_MATCHES,
+    Match,
+    Page,
+    Query,
+    Row,
+)
 
 _ORDER = {
     "created_at": "media.created_at",
     "title": "media.title COLLATE NOCASE",
     "duration_s": "media.duration_s",
+    "deleted_at": "media.deleted_at",
 }
-_EXCERPT_WORDS = 16
+_MOST_MATCHES = 1000
 
 
 def search(db: Database, query: Query) -> Page:
-    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", query.text))
-    where, values = _conditions(query)
-    tables = "media JOIN analysis ON analysis.media_id = media.id"
-    excerpt = "NULL"
-    if words:
-        tables += " JOIN search ON search.rowid = media.number"
-        where.append("search MATCH ?")
-        values.append(" ".join(f'"{word}"*' for word in words))
-        excerpt = f"snippet(search, 1, '{MARK_START}', '{MARK_END}', '…', {_EXCERPT_WORDS})"
-    elif query.text.strip():
+    wanted = _fts_query(query.text)
+    if query.text.strip() and not wanted:
         return Page((), 0)  # only punctuation, which is not indexed
-    condition = " AND ".join(where) or "TRUE"
-    total = db.rows(f"SELECT count(*) FROM {tables} WHERE {condition}", *values)[0][0]
+    tables = "media JOIN analysis ON analysis.media_id = media.id"
+    counted = tables if query.sentiments or query.topics else "media"
+    where, values = _conditions(query)
+    if wanted:
+        tables, counted = (
+            f"{each} JOIN search ON search.rowid = number" for each in (tables, counted)
+        )
+        where.append("search MATCH ?")
+        values.append(wanted)
+    condition = " AND ".join(where)
+    total = db.rows(f"SELECT count(*) FROM {counted} WHERE {condition}", *values)[0][0]
     found = db.rows(
-        f"SELECT {MEDIA}, topics, sentiment, sentiment_score, {excerpt} AS excerpt"
-        f" FROM {tables} WHERE {condition} ORDER BY {_order(query, bool(words))}"
+        f"SELECT number, {MEDIA}, topics, sentiment, sentiment_score"
+        f" FROM {tables} WHERE {condition} ORDER BY {_order(query, bool(wanted))}"
         " LIMIT ? OFFSET ?",
         *values,
         query.limit,
         query.offset,
     )
-    return Page(tuple(row_of(row) for row in found), total)
+    if not wanted:
+        return Page(tuple(row_of(row) for row in found), total)
+    lines = _matches(db, wanted, [row["number"] for row in found])
+    return Page(tuple(_with_matches(row_of(row), lines[row["number"]]) for row in found), total)
+
+
+def matches(db: Database, media_id: str, text: str) -> tuple[Match, ...]:
+    found = db.rows("SELECT number FROM media WHERE id = ?", media_id)
+    wanted = _fts_query(text)
+    if not found or not wanted:
+        return ()
+    number = found[0]["number"]
+    return tuple(_matches(db, wanted, [number])[number][:_MOST_MATCHES])
+
+
+def _fts_query(text: str) -> str:
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text))
+    return " ".join(f'"{word}"*' for word in words)
+
+
+def _with_matches(row: Row, matches: Sequence[Match]) -> Row:
+    return replace(row, matches=telling(matches, SHOWN_MATCHES), all_matches=len(matches))
+
+
+def _matches(db: Database, wanted: str, numbers: Sequence[int]) -> dict[int, list[Match]]:
+    """Returns the matches of some recordings. They are marked after the page of recordings has been
+    found: SQLite would mark the texts of all that match before it sorts them."""
+    places = ", ".join("?" * len(numbers))
+    marked = db.rows(
+        f"SELECT rowid, highlight(search, 1, '{MARK_START}', '{MARK_END}') AS said FROM search"
+        f" WHERE search MATCH ? AND rowid IN ({places})",
+        wanted,
+        *numbers,
+    )
+    said = {row["rowid"]: row["said"] for row in marked if MARK_START in row["said"]}
+    starts = _starts(db, list(said))
+    found = {number: matches_in(text, starts[number]) for number, text in said.items()}
+    return {number: found.get(number, []) for number in numbers}
+
+
+def _starts(db: Database, numbers: Sequence[int]) -> dict[int, list[float]]:
+    """Returns when the lines of some recordings begin. Those that nobody has searched since the
+    times are kept are read from their answers now."""
+    sql = (
+        f"SELECT number, starts FROM line_starts WHERE number IN ({', '.join('?' * len(numbers))})"
+    )
+    found = {row["number"]: json.loads(row["starts"]) for row in db.rows(sql, *numbers)}
+    for number in numbers:
+        if number not in found:
+            found[number] = _read_starts(db, number)
+            kept = json.dumps(found[number])
+            # A disk that is full keeps nobody from searching. If there are times now, the user has
+            # just edited the text, and they are newer.
+            with suppress(sqlite3.OperationalError), db.transaction() as connection:
+                sql = "INSERT OR IGNORE INTO line_starts (number, starts) VALUES (?, ?)"
+                connection.execute(sql, (number, kept))
+    return found
+
+
+def _read_starts(db: Database, number: int) -> list[float]:
+    sql = "SELECT response, edits FROM analysis JOIN media ON media.id = media_id WHERE number = ?"
+    row = db.rows(sql, number)[0]
+    edits = {int(segment): text for segment, text in json.loads(row["edits"]).items()}
+    return line_starts(json.loads(row["response"] or "{}"), edits)
 
 
 def _conditions(query: Query) -> tuple[list[str], list[object]]:
-    where: list[str] = []
+    where = [f"media.deleted_at IS {'NOT NULL' if query.in_bin else 'NULL'}"]
     values: list[object] = []
 
     def one_of(column: str, wanted: Sequence[str]) -> None:
@@ -62,12 +140,16 @@ def _conditions(query: Query) -> tuple[list[str], list[object]]:
     one_of("analysis.sentiment", query.sentiments)
     any_of("media.tags", query.tags)
     any_of("analysis.topics", query.topics)
-    if query.since:
+    if query.folder == NO_FOLDER:
+        where.append("media.folder IS NULL")
+    elif query.folder is not None:
+        one_of("media.folder", [query.folder])
+    if query.begin:
         where.append("media.created_at >= ?")
-        values.append(query.since.isoformat())
-    if query.until:
+        values.append(moment_column(query.begin))
+    if query.end:
         where.append("media.created_at < ?")
-        values.append((query.until + timedelta(days=1)).isoformat())
+        values.append(moment_column(query.end))
     return where, values
 
 

@@ -5,12 +5,15 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from echostream.private_files import make_private_folder
+from echostream_ui.library.contents import digest_of
+from echostream_ui.library.matches import line_starts
 from echostream_ui.library.sqlite.database import Database, translated
+from echostream_ui.library.sqlite.folders import SqliteFolders, SqliteSavedFilters
 from echostream_ui.library.sqlite.overview import open_items, overview
 from echostream_ui.library.sqlite.rows import (
     MEDIA,
@@ -18,12 +21,14 @@ from echostream_ui.library.sqlite.rows import (
     analysis_of,
     media_columns,
     media_of,
+    moment_column,
 )
-from echostream_ui.library.sqlite.search import search
+from echostream_ui.library.sqlite.search import matches, search
 from echostream_ui.library.store import (
     Analysis,
     Facets,
     Json,
+    Match,
     Media,
     OpenItem,
     Overview,
@@ -44,6 +49,8 @@ class SqliteStore:
         self._audio = folder / "audio"
         self._make_folder()
         self._db = Database(folder / "library.db")
+        self.folders = SqliteFolders(self._db)
+        self.filters = SqliteSavedFilters(self._db)
 
     @translated
     def _make_folder(self) -> None:
@@ -109,6 +116,7 @@ class SqliteStore:
             }
             _update(db, "analysis", "media_id", media_id, columns)
             _index(db, media_id, title, text_of(response, {}))
+            _keep_line_starts(db, media_id, line_starts(response, {}))
 
     @translated
     def update_analysis(self, media_id: str, **changes: Any) -> None:
@@ -118,32 +126,46 @@ class SqliteStore:
                 return
             row = db.execute("SELECT response FROM analysis WHERE media_id = ?", (media_id,))
             if found := row.fetchone():
-                text = text_of(json.loads(found["response"] or "{}"), changes["edits"])
-                text = storable(text)
+                response = json.loads(found["response"] or "{}")
+                text = storable(text_of(response, changes["edits"]))
                 db.execute(f"UPDATE search SET text = ? WHERE {_ITS_ROW}", (text, media_id))
+                _keep_line_starts(db, media_id, line_starts(response, changes["edits"]))
 
     @translated
     def search(self, query: Query) -> Page:
         return search(self._db, query)
 
     @translated
+    def matches(self, media_id: str, text: str) -> tuple[Match, ...]:
+        return matches(self._db, media_id, text)
+
+    @translated
     def facets(self) -> Facets:
         def most(column: str, source: str) -> tuple[str, ...]:
             sql = (
-                f"SELECT {column} AS name FROM {source} WHERE name <> ''"
+                f"SELECT {column} AS name FROM {source} AND name <> ''"
                 " GROUP BY name ORDER BY count(*) DESC, name"
             )
             return tuple(row["name"] for row in self._db.rows(sql))
 
         return Facets(
-            languages=most("language", "media"),
-            tags=most("each.value", "media, json_each(media.tags) AS each"),
-            topics=most("each.value", "analysis, json_each(analysis.topics) AS each"),
+            languages=most("language", "media WHERE deleted_at IS NULL"),
+            tags=most(
+                "each.value", "media, json_each(media.tags) AS each WHERE deleted_at IS NULL"
+            ),
+            topics=most(
+                "each.value",
+                "analysis, json_each(analysis.topics) AS each WHERE media_id NOT IN"
+                " (SELECT id FROM media WHERE deleted_at IS NOT NULL)",
+            ),
         )
 
     @translated
     def unfinished(self) -> list[Media]:
-        sql = f"SELECT {MEDIA} FROM media WHERE state IN ('waiting', 'active') ORDER BY created_at"
+        sql = (
+            f"SELECT {MEDIA} FROM media WHERE deleted_at IS NULL"
+            " AND state IN ('waiting', 'active') ORDER BY created_at"
+        )
         return [media_of(row) for row in self._db.rows(sql)]
 
     @translated
@@ -156,6 +178,24 @@ class SqliteStore:
                     left = [tag for tag in tags if tag not in remove]
                     changes = {"tags": json.dumps(left, ensure_ascii=False)}
                     _update(db, "media", "id", media_id, changes)
+
+    @translated
+    def to_bin(self, media_ids: Sequence[str]) -> None:
+        sql = "UPDATE media SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL"
+        now = moment_column(datetime.now(UTC))
+        with self._db.transaction() as db:
+            db.executemany(sql, [(now, media_id) for media_id in media_ids])
+
+    @translated
+    def restore(self, media_ids: Sequence[str]) -> None:
+        sql = "UPDATE media SET deleted_at = NULL WHERE id = ?"
+        with self._db.transaction() as db:
+            db.executemany(sql, [(media_id,) for media_id in media_ids])
+
+    @translated
+    def in_bin_since(self, moment: datetime) -> list[str]:
+        sql = "SELECT id FROM media WHERE deleted_at <= ?"
+        return [row["id"] for row in self._db.rows(sql, moment_column(moment))]
 
     @translated
     def delete(self, media_ids: Sequence[str]) -> None:
@@ -189,10 +229,38 @@ class SqliteStore:
         found = self._audio.glob(f"{media_id}*")
         return next((path for path in found if path.stem == media_id), None)
 
+    @translated
+    def same_audio(self, sha256: str, size_bytes: int) -> Media | None:
+        # A live recording has another size than its file, which was made seekable.
+        unknown = self._db.rows(
+            "SELECT id FROM media WHERE sha256 IS NULL AND state = 'completed'"
+            " AND (size_bytes = ? OR source = 'live')",
+            size_bytes,
+        )
+        for row in unknown:
+            audio = self.audio(row["id"])
+            if audio is not None and audio.stat().st_size == size_bytes:
+                with audio.open("rb") as file:
+                    self.update_media(row["id"], sha256=digest_of(file))
+        found = self._db.rows(
+            f"SELECT {MEDIA} FROM media WHERE sha256 = ? AND deleted_at IS NULL"
+            " ORDER BY created_at DESC LIMIT 1",
+            sha256,
+        )
+        return media_of(found[0]) if found else None
+
 
 def _update(db: sqlite3.Connection, table: str, key: str, media_id: str, changes: Json) -> None:
     names = ", ".join(f"{name} = ?" for name in changes)
     db.execute(f"UPDATE {table} SET {names} WHERE {key} = ?", (*changes.values(), media_id))
+
+
+def _keep_line_starts(db: sqlite3.Connection, media_id: str, starts: Sequence[float]) -> None:
+    sql = (
+        "INSERT OR REPLACE INTO line_starts (number, starts)"
+        " SELECT number, ? FROM media WHERE id = ?"
+    )
+    db.execute(sql, (json.dumps(starts), media_id))
 
 
 def _index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None:

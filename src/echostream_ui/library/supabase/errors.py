@@ -203,6 +203,10 @@ _UNREADY = {
     "PGRST205": "table", "PGRST202": "function", "PGRST204": "column",
     "42P01": "table", "42883": "function", "42703": "column",
 }  # fmt: skip
+_BROKEN_RULES = {
+    "folder_by_name": ("There is a folder with this name.", "Choose another name."),
+    "media_in_folder": ("The folder has been deleted meanwhile.",),
+}
 _PASSING = ("08", "40", "53", "57", "PGRST000", "PGRST001", "PGRST002", "PGRST003")
 
 
@@ -218,6 +222,9 @@ def _of_database(fault: _Fault) -> StoreError | None:
         return grant_missing(fault.message)
     if code.startswith(_PASSING):
         return StoreError("Supabase's database is busy.", _TRY_LATER, retryable=True)
+    for rule, told in _BROKEN_RULES.items():
+        if code.startswith("23") and f'"{rule}"' in fault.message:
+            return StoreError(*told)
     if code.startswith(("22", "23")):
         return StoreError(f"Supabase's database does not take this: {fault.message}.")
     return None

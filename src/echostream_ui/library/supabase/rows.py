@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from echostream_ui.library.store import ActionItem, Analysis, Json, Media, Row
+from echostream_ui.library.store import ActionItem, Analysis, Json, Match, Media, Row
 
 MEDIA = tuple(field.name for field in fields(Media))
 ANALYSIS = tuple(field.name for field in fields(Analysis))
@@ -18,8 +18,9 @@ def rows_of(found: Any) -> list[Json]:
 
 def media_of(row: Json) -> Media:
     values = {name: row[name] for name in MEDIA}
-    created_at = datetime.fromisoformat(row["created_at"])
-    return Media(**values | {"created_at": created_at, "tags": tuple(row["tags"])})
+    for name in ("created_at", "deleted_at"):
+        values[name] = datetime.fromisoformat(row[name]) if row[name] else None
+    return Media(**values | {"tags": tuple(row["tags"])})
 
 
 def analysis_of(row: Json) -> Analysis:
@@ -38,5 +39,10 @@ def row_of(row: Json) -> Row:
         topics=tuple(row["topics"]),
         sentiment=row["sentiment"],
         sentiment_score=row["sentiment_score"],
-        excerpt=row["excerpt"],
+        matches=matches_of(row["matches"]),
+        all_matches=row["all_matches"],
     )
+
+
+def matches_of(found: Any) -> tuple[Match, ...]:
+    return tuple(Match(start_s or 0.0, text) for start_s, text in found)

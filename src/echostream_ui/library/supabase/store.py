@@ -1,5 +1,5 @@
-"""The library in a Supabase project: two tables, functions that use both, and a bucket with an
-audio folder for each user. The `migrations` beside this file create them.
+"""The library in a Supabase project: tables, functions that use them, and a bucket with an audio
+folder for each user. The `migrations` beside this file create them.
 
 The database itself derives what follows from an answer or an edit (searchable text, topics,
 sentiment), so that it is up to date however a row was changed.
@@ -14,10 +14,15 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
+
+from echostream_ui.library.contents import digest_of_parts
 from echostream_ui.library.store import (
+    SHOWN_MATCHES,
     Analysis,
     Facets,
     Json,
+    Match,
     Media,
     OpenItem,
     Overview,
@@ -27,32 +32,27 @@ from echostream_ui.library.store import (
     TopicInWeek,
     Week,
 )
-from echostream_ui.library.supabase.errors import (
-    FOREIGN,
-    MIGRATE,
-    bucket_missing,
-    grant_missing,
-    is_duplicate,
-    is_missing_object,
-    policy_missing,
-)
+from echostream_ui.library.supabase.errors import FOREIGN, is_duplicate, is_missing_object
+from echostream_ui.library.supabase.folders import SupabaseFolders, SupabaseSavedFilters
 from echostream_ui.library.supabase.rows import (
     ANALYSIS,
     MEDIA,
     action_item_of,
     analysis_of,
+    matches_of,
     media_of,
     row_of,
     rows_of,
 )
 from echostream_ui.library.supabase.session import Access, Session
+from echostream_ui.library.supabase.tables import Tables
 from echostream_ui.library.transcript import action_items_of, title_of
-from echostream_ui.library.values import storable
 
 BUCKET = "audio"
 
 _AT_ONCE = 100  # ids in a request's query; the length of a URL is limited
 _SIGNED_FOR_S = 6 * 3600
+_TIMEOUT_S = 60.0
 _GIVEN_AGAIN_FOR_S = _SIGNED_FOR_S / 2
 
 
@@ -62,6 +62,9 @@ class SupabaseStore:
     def __init__(self, session: Session) -> None:
         """Sends no request; `check` does."""
         self._session = session
+        self._tables = Tables(session)
+        self.folders = SupabaseFolders(self._tables)
+        self.filters = SupabaseSavedFilters(self._tables)
         self.user_id, self.email = session.user_id, session.email
         self._signed: dict[str, tuple[str, float]] = {}  # URLs of audio, and when they were signed
 
@@ -75,44 +78,27 @@ class SupabaseStore:
         self._session.sign_out()
 
     def check(self) -> None:
-        """Raises StoreError if the project is not set up for the library. Without this check, a
-        missing policy would only look like missing rows."""
-        found = self._call("library_check")
-        if found["unprotected"]:
-            raise StoreError(
-                "The Supabase project is open: row level security is off for"
-                f" {_listed(found['unprotected'])}, so that all users see everything.",
-                MIGRATE,
-            )
-        if found["grants"]:
-            raise grant_missing(_listed(found["grants"]))
-        if found["policies"]:
-            raise policy_missing(_listed(found["policies"]))
-        if not found["bucket"]:
-            raise bucket_missing()
-        if found["bucket"]["public"]:
-            raise StoreError(
-                "The Supabase project is open: its bucket for audio is public.", MIGRATE
-            )
+        """Raises StoreError if the project is not set up for the library."""
+        self._tables.check()
 
     def add(self, media: Media, request: Json) -> None:
         recording = asdict(media) | {"created_at": media.created_at.isoformat()}
-        self._call("library_add", recording=recording, request=request)
+        self._tables.call("library_add", recording=recording, request=request)
 
     def media(self, media_id: str) -> Media | None:
-        found = self._select("media", MEDIA, "id", media_id)
+        found = self._tables.select("media", MEDIA, "id", media_id)
         return media_of(found[0]) if found else None
 
     def analysis(self, media_id: str) -> Analysis | None:
-        found = self._select("analysis", ANALYSIS, "media_id", media_id)
+        found = self._tables.select("analysis", ANALYSIS, "media_id", media_id)
         return analysis_of(found[0]) if found else None
 
     def update_media(self, media_id: str, **changes: Any) -> None:
-        self._update("media", "id", media_id, changes)
+        self._tables.update("media", "id", media_id, changes)
 
     def complete(self, media_id: str, response: Json) -> None:
         insights = response.get("insights")
-        self._call(
+        self._tables.call(
             "library_complete",
             of_media=media_id,
             answer=response,
@@ -123,10 +109,10 @@ class SupabaseStore:
     def update_analysis(self, media_id: str, **changes: Any) -> None:
         if "action_items" in changes:
             changes["action_items"] = [asdict(item) for item in changes["action_items"]]
-        self._update("analysis", "media_id", media_id, changes)
+        self._tables.update("analysis", "media_id", media_id, changes)
 
     def search(self, query: Query) -> Page:
-        found = self._call(
+        found = self._tables.call(
             "library_search",
             search_text=query.text,
             of_languages=query.languages,
@@ -134,45 +120,56 @@ class SupabaseStore:
             of_sentiments=query.sentiments,
             of_tags=query.tags,
             of_topics=query.topics,
-            since=query.since.isoformat() if query.since else None,
-            until=query.until.isoformat() if query.until else None,
+            in_folder=query.folder,
+            begin_at=query.begin.isoformat() if query.begin else None,
+            end_at=query.end.isoformat() if query.end else None,
+            in_bin=query.in_bin,
             sort_by=query.sort,
             descending=query.descending,
             page_size=query.limit,
             skipped=query.offset,
+            most_matches=SHOWN_MATCHES,
         )
         return Page(tuple(row_of(row) for row in found["rows"]), found["total"])
 
+    def matches(self, media_id: str, text: str) -> tuple[Match, ...]:
+        found = self._tables.call("library_lines", of_media=media_id, search_text=text)
+        return matches_of(found)
+
     def facets(self) -> Facets:
-        found = self._call("library_facets")
+        found = self._tables.call("library_facets")
         return Facets(**{field.name: tuple(found.get(field.name, ())) for field in fields(Facets)})
 
     def unfinished(self) -> list[Media]:
         def ask(access: Access) -> list[Json]:
             wanted = access.rest.from_("media").select(",".join(MEDIA))
-            waiting = wanted.in_("state", ["waiting", "active"])
+            waiting = wanted.in_("state", ["waiting", "active"]).is_("deleted_at", "null")
             return rows_of(waiting.order("created_at").execute().data)
 
         return [media_of(row) for row in self._session.run(ask)]
 
     def tag(self, media_ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None:
-        self._call("library_tag", of_media=media_ids, added=add, removed=remove)
+        self._tables.call("library_tag", of_media=media_ids, added=add, removed=remove)
+
+    def to_bin(self, media_ids: Sequence[str]) -> None:
+        self._tables.call("library_bin", of_media=media_ids, is_deleted=True)
+
+    def restore(self, media_ids: Sequence[str]) -> None:
+        self._tables.call("library_bin", of_media=media_ids, is_deleted=False)
+
+    def in_bin_since(self, moment: datetime) -> list[str]:
+        return list(self._tables.call("library_in_bin", until_moment=moment.isoformat()))
 
     def delete(self, media_ids: Sequence[str]) -> None:
         # Audio goes first: if this fails half-way, the row is still there for another try.
         for some in _in_batches(media_ids):
             if names := self._audio_names(some):
                 self._remove(names)
-
-            def ask(access: Access, some: Sequence[str] = some) -> list[Json]:
-                return rows_of(access.rest.from_("media").delete().in_("id", some).execute().data)
-
-            if len(self._session.run(ask)) < len(some):
-                self.check()
+            self._tables.delete("media", "id", some)
 
     def overview(self, since: date | None, topics: int = 8) -> Overview:
         day = since.isoformat() if since else None
-        found = self._call("library_overview", since=day, topic_limit=topics)
+        found = self._tables.call("library_overview", since=day, topic_limit=topics)
         weeks = tuple(
             Week(**week | {"monday": date.fromisoformat(week["monday"])}) for week in found["weeks"]
         )
@@ -198,17 +195,17 @@ class SupabaseStore:
                 index=row["index"],
                 item=action_item_of(row["item"]),
             )
-            for row in self._call("library_open_items", most=limit)
+            for row in self._tables.call("library_open_items", most=limit)
         ]
 
     def keep_audio(self, media_id: str, path: Path) -> None:
-        kept = self._select("media", ("audio_name",), "id", media_id)
+        kept = self._tables.select("media", ("audio_name",), "id", media_id)
         if kept:  # otherwise it has been deleted meanwhile
             suffix = path.suffix.lower() if re.fullmatch(r"\.\w{1,8}", path.suffix, re.A) else ""
             name, old = f"{media_id}{suffix}", kept[0]["audio_name"]
             self._upload(name, path)
             self._signed.pop(name, None)
-            self._update("media", "id", media_id, {"audio_name": name})
+            self._tables.update("media", "id", media_id, {"audio_name": name})
             if old not in (None, name):
                 self._remove([old])
         path.unlink(missing_ok=True)
@@ -225,6 +222,23 @@ class SupabaseStore:
             if url is not None:
                 self._signed[names[0]] = url, now_s
         return url
+
+    def same_audio(self, sha256: str, size_bytes: int) -> Media | None:
+        """Does not look at live recordings of before digests were kept: their size is not that of
+        their audio."""
+        for media_id in self._tables.call("library_without_digest", of_size=size_bytes):
+            if (url := self.audio(media_id)) is not None:
+                self.update_media(media_id, sha256=self._digest_of(url))
+        found = self._tables.call("library_same_audio", digest=sha256)
+        return self.media(found[0]) if found else None
+
+    def _digest_of(self, url: str) -> str:
+        def ask(_access: Access) -> str:
+            with httpx.stream("GET", url, timeout=_TIMEOUT_S, follow_redirects=True) as audio:
+                audio.raise_for_status()
+                return digest_of_parts(audio.iter_bytes())
+
+        return self._session.run(ask)
 
     def _signed_url(self, name: str) -> str | None:
         def ask(access: Access) -> str | None:
@@ -271,37 +285,7 @@ class SupabaseStore:
         places = [self._object(name) for name in names]
         self._session.run(lambda access: access.storage.from_(BUCKET).remove(places))
 
-    def _select(self, table: str, columns: Sequence[str], key: str, value: str) -> list[Json]:
-        def ask(access: Access) -> list[Json]:
-            wanted = access.rest.from_(table).select(",".join(columns))
-            return rows_of(wanted.eq(key, value).execute().data)
-
-        return self._session.run(ask)
-
-    def _update(self, table: str, key: str, value: str, changes: Json) -> None:
-        def ask(access: Access) -> list[Json]:
-            update = access.rest.from_(table).update(storable(changes))
-            return rows_of(update.eq(key, value).select(key).execute().data)
-
-        if changes and not self._session.run(ask):
-            self.check()  # nothing changed: the row does not exist, or a policy hides it
-
-    def _call(self, function: str, **arguments: Any) -> Any:
-        """Returns the result of a database function that the migrations define."""
-
-        def ask(access: Access) -> Any:
-            found = access.rest.rpc(function, storable(arguments)).execute().data
-            if isinstance(found, str) and found:
-                raise ValueError("the answer is not JSON")
-            return found
-
-        return self._session.run(ask)
-
 
 def _in_batches(media_ids: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(media_ids), _AT_ONCE):
         yield list(media_ids[start : start + _AT_ONCE])
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

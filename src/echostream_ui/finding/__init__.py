@@ -1,0 +1,1 @@
+"""Parts of the pages that find recordings: the library and its bin."""
