@@ -13,6 +13,7 @@ from echostream_ui.library.store import (
     ActionItem,
     Page,
     Query,
+    StoreError,
 )
 from recordings import MONDAY, answer, fill, found, media
 
@@ -168,6 +169,15 @@ def test_a_local_library_of_before_is_brought_up_to_date(tmp_path):
         assert (store.media("m1"), store.analysis("m1")) == before
         assert found(store, "interview two") == found(store, "talk") == ["m1"]
         store.close()
+
+
+def test_a_library_of_a_newer_program_is_left_alone(tmp_path):
+    SqliteStore(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "library.db")) as db:
+        db.execute("PRAGMA user_version = 1000")
+    with pytest.raises(StoreError, match="newer EchoStream") as caught:
+        SqliteStore(tmp_path)
+    assert caught.value.advice
 
 
 def test_a_failed_recording_that_completes_has_no_error_left(store):

@@ -107,11 +107,16 @@ class Database:
         connection = sqlite3.connect(
             file, check_same_thread=False, isolation_level=None, timeout=10
         )
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # with WAL only a power cut can lose data
-        connection.execute("PRAGMA foreign_keys = ON")
-        _migrate(connection)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            # With WAL only a power cut can lose data.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            _migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def close(self) -> None:
@@ -136,7 +141,12 @@ class Database:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Brings the tables up to date. Two processes that open the library do it one after the
-    other, and a migration that fails leaves everything as it was."""
+    other, and a migration that fails leaves everything as it was. Raises StoreError for tables that
+    a newer program has made, which this one might spoil."""
+    if _version(connection) > len(_MIGRATIONS):
+        raise StoreError(
+            "The library was last used by a newer EchoStream.", "Start that version again."
+        )
     for version, migration in enumerate(_MIGRATIONS):
         if _version(connection) > version:
             continue
