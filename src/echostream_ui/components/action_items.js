@@ -69,12 +69,12 @@ class Items {
     box.addEventListener("change", () => this.change(item, { done: box.checked }, () => (box.checked = item.done)));
     label.append(box, element("span", "text", item.text));
     const facts = [item.owner, item.due, item.day].filter(Boolean).join(" · ");
-    const edit = button("edit", "Edit");
+    const edit = button("icon edit", "");
     Object.assign(edit, { name: "edit", title: "Edit, assign, set when it is due" });
     edit.setAttribute("aria-label", `Edit: ${item.text}`);
     edit.addEventListener("click", () => this.edit(item, row));
-    const remove = button("remove", "Delete");
-    remove.name = "remove";
+    const remove = button("icon remove", "");
+    Object.assign(remove, { name: "remove", title: "Delete" });
     remove.setAttribute("aria-label", `Delete: ${item.text}`);
     remove.addEventListener("click", () => this.remove(item));
     const places = item.places.map((place) => placeButton(place, () => goTo(place.line)));
@@ -97,7 +97,9 @@ class Items {
     const save = button("save", "Save");
     save.type = "submit";
     const cancel = button("cancel", "Cancel");
-    form.append(...inputs, save, cancel);
+    const buttons = element("div", "buttons");
+    buttons.append(save, cancel);
+    form.append(...inputs, buttons);
     const close = () => {
       this.editor = null;
       this.show();

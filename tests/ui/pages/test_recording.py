@@ -505,13 +505,13 @@ def test_action_items_are_changed_with_the_keyboard(
 
 def test_without_a_language_model_pages_say_how_to_add_one(page: Page, opened: Open) -> None:
     opened()
-    banner = page.get_by_role("alert").filter(has_text="Made offline, from quotes")
+    banner = page.get_by_test_id("stAlert").filter(has_text="Made offline, from quotes")
     expect(banner).to_contain_text("docs/how-to/insights.md")
     page.get_by_role("tab", name="Ask").click()
     settle(page)
     page.get_by_label("Your question").fill("Who is right?")
     page.get_by_label("Your question").press("Enter")
-    hint = page.get_by_role("alert").filter(has_text="LOCAL_LLM_MODEL").last
+    hint = page.get_by_test_id("stAlert").filter(has_text="Questions need").last
     expect(hint).to_be_visible()
     expect(page.locator("[data-testid=stAlertContentInfo]").last).to_contain_text("LOCAL_LLM_MODEL")
     expect(page.locator("[data-testid=stAlertContentError]")).to_have_count(0)
