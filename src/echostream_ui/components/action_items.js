@@ -79,7 +79,11 @@ class Items {
     remove.addEventListener("click", () => this.remove(item));
     const places = item.places.map((place) => placeButton(place, () => goTo(place.line)));
     places.forEach((each) => each.classList.add("place"));
-    row.append(label, ...(facts ? [element("span", "facts", facts)] : []), ...places, edit, remove);
+    const rest = element("div", "rest");
+    const tools = element("span", "tools");
+    tools.append(edit, remove);
+    rest.append(...(facts ? [element("span", "facts", facts)] : []), ...places, tools);
+    row.append(label, rest);
     return row;
   }
 
