@@ -36,7 +36,8 @@ _ADVICE = {
     "storage_unavailable": "Check the API's `STORAGE_URL`.",
     "storage_full": "Make room on the API's disk.",
     "job_not_found": "Try again: the job has been removed or has expired.",
-    "no_language_model": "Set the API's `GEMINI_API_KEY`, `OPENAI_BASE_URL` or `LOCAL_LLM_MODEL`.",
+    "no_language_model": "Set the API's `GEMINI_API_KEY`, `OPENAI_BASE_URL` or `LOCAL_LLM_MODEL`,"
+    " as `docs/how-to/insights.md` shows.",
     "answer_failed": "Ask again; if it fails again, look at the API's log.",
     "insights_off": "Set the API's `INSIGHTS_PROVIDER` to something but `none`.",
     "process_failed": "Try again; if it fails again, look at the API's log.",

@@ -73,8 +73,8 @@ class Player {
     this.setSource(data.audio ? address(data.audio) : null);
     if (data.notice !== this.notice) this.tell((this.notice = data.notice), { stays: true });
     this.hint.textContent = this.source
-      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits."
-      : "Keys: ↑ ↓ move in the transcript, E edits a line.";
+      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits, S changes the speaker."
+      : "Keys: ↑ ↓ move in the transcript, E edits a line, S changes its speaker.";
     this.setLines(data.lines);
     this.memory.hold(this);
     this.edits.restore(this.memory);
@@ -230,14 +230,21 @@ class Player {
 
   onClick(event) {
     const index = this.indexOf(event.target);
-    if (index < 0 || event.target.closest(".editor, .original")) return;
+    if (index < 0 || event.target.closest(".editor, .original, .naming")) return;
     const line = this.lines[index];
     this.setStop(index);
-    if (event.target.closest(".edit")) this.edits.open(line);
+    const opener = event.target.closest(".speaker, .whose");
+    if (opener) this.openNaming(line, opener);
+    else if (event.target.closest(".edit")) this.edits.open(line);
     else if (event.target.closest(".edited")) this.edits.toggleOriginal(line);
     else if (this.source && !this.isSelecting()) {
       this.goto(index, line.startOf(event.target.closest(".word")) ?? line.start);
     }
+  }
+
+  openNaming(line, opener) {
+    this.naming?.close();
+    this.naming = new Naming(this, line, opener);
   }
 
   isSelecting() {
@@ -253,6 +260,7 @@ class Player {
       this.follow(false);
       this.focus(Math.min(this.lines.length - 1, Math.max(0, steps[event.key])));
     } else if (event.key === "e" || event.key === "E") this.edits.open(this.lines[index]);
+    else if (event.key === "s" || event.key === "S") this.openNaming(this.lines[index], event.target);
     else if (event.key === "Enter" && this.source) this.goto(index);
     else return; // Space among others: the controls know it on the whole page
     event.preventDefault();
@@ -271,13 +279,6 @@ class Player {
     this.lines[index]?.body.focus({ preventScroll: true });
     this.scrollTo(index);
   }
-}
-
-/** Audio of the frontend's own lies beside the page, under whatever path both are served. */
-function address(audio) {
-  if (/^https?:/i.test(audio)) return audio;
-  const folder = window.location.pathname.replace(/\/+$/, "").replace(/[^/]*$/, "");
-  return new URL((folder || "/") + audio, window.location.origin).href;
 }
 
 export default function ({ parentElement, data, setTriggerValue }) {

@@ -56,7 +56,8 @@ class Media:
 @dataclass(frozen=True, slots=True)
 class ActionItem:
     """A task, with the user's changes. `evidence` holds ids of segments. `due_date` (ISO) is the
-    day that the API understood `due` to be; None after the user has changed that."""
+    day that the API understood `due` to be, or that the user chose. `found` is the text that the
+    insights gave it, None if it still has that one or if the user added the item."""
 
     text: str
     owner: str | None = None
@@ -64,6 +65,7 @@ class ActionItem:
     done: bool = False
     evidence: tuple[int, ...] = ()
     due_date: str | None = None
+    found: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,9 @@ class Analysis:
     `request` holds the options of the request, `response` the API's unchanged answer, or None until
     there is one. `insights` are the ones to show: the answer's, or newer ones, whose template and
     language `request` then has, and which hold the user's names of that time in `speakers`. `edits`
-    are the user's texts for segments, by segment id; `speakers` are the user's names for the
-    answer's speakers. `response` and its text are never changed.
+    are the user's texts for segments, by segment id. `speakers` are the user's names for speakers,
+    by the id of the speaker; `line_speakers` are the ids of those to whom the user gave segments,
+    by segment id: speakers of the answer, or new ones. `response` is never changed.
     """
 
     media_id: str
@@ -84,6 +87,7 @@ class Analysis:
     edits: Mapping[int, str] = field(default_factory=dict)
     speakers: Mapping[str, str] = field(default_factory=dict)
     action_items: tuple[ActionItem, ...] = ()
+    line_speakers: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +207,8 @@ class Store(Protocol):
         that a language model suggests replaces it. May be called again with the same answer."""
 
     def update_analysis(self, media_id: str, **changes: Any) -> None:
-        """Sets `request`, `insights`, `edits`, `speakers` or `action_items`, and what is derived
-        from them."""
+        """Sets fields of `Analysis` other than its id and `response`, and what is derived from
+        them."""
 
     def search(self, query: Query) -> Page: ...
 

@@ -1,16 +1,15 @@
 """The facts about a recording, and the actions on it as a whole."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 
 from echostream.exports import CueOptions
 from echostream_ui import documents
-from echostream_ui.library.names import changes, renamed_owner, speakers_of
-from echostream_ui.library.store import Analysis, Json, Media, Store, StoreError
-from echostream_ui.recording import tag_choice
+from echostream_ui.library.names import speaker_of, speakers_of
+from echostream_ui.library.store import Analysis, Json, Media, Store
+from echostream_ui.recording import edits, tag_choice
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording
@@ -40,10 +39,10 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
 
 def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
     if analysis is not None:
-        _exports(media, analysis)
+        _exports(store, media, analysis)
     if st.button("Edit details", icon=":material/edit:"):
         _edit_details(store, media)
-    speakers = speakers_of(analysis.response) if analysis else []
+    speakers = speakers_of(analysis) if analysis else []
     if analysis and speakers and st.button("Name speakers", icon=":material/group:"):
         _name_speakers(store, analysis, speakers)
     if st.button("Delete", icon=":material/delete:"):
@@ -64,8 +63,14 @@ def _facts(media: Media, response: Json | None) -> list[str]:
     return facts
 
 
-def _exports(media: Media, analysis: Analysis) -> None:
+def _exports(store: Store, media: Media, analysis: Analysis) -> None:
     timezone = st.context.timezone
+
+    def export(as_format: documents.Format, cue_options: CueOptions) -> bytes:
+        # A part of the page may have changed something since the page was drawn.
+        latest = store.analysis(media.id) or analysis
+        return documents.export(media, latest, as_format, timezone, cue_options)
+
     with st.popover("Export", icon=":material/download:"):
         line, seconds = st.columns(2)
         cue_options = CueOptions(
@@ -76,7 +81,7 @@ def _exports(media: Media, analysis: Analysis) -> None:
             st.download_button(
                 documents.LABELS[each],
                 # Made only on demand: nobody needs all six each time the page is shown.
-                partial(documents.export, media, analysis, each, timezone, cue_options),
+                partial(export, each, cue_options),
                 file_name=documents.file_name(media, each),
                 mime=documents.MEDIA_TYPES[each],
                 on_click="ignore",
@@ -129,27 +134,16 @@ def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) ->
         if not _is_saved():
             return
     kept = {speaker: " ".join(name.split()) for speaker, name in names.items() if name.strip()}
-    _keep_names(store, analysis.media_id, kept)
+    others = {each: name for each, name in analysis.speakers.items() if each not in names}
+    edits.keep_names(store, analysis.media_id, others | kept)
     st.rerun()
 
 
 def _first_words(analysis: Analysis, speaker: str) -> str:
     """What somebody says first, to recognise them by."""
     said = (analysis.response or {}).get("segments", ())
-    text = next((each["text"] for each in said if each.get("speaker") == speaker), "")
+    text = next((each["text"] for each in said if speaker_of(each, analysis) == speaker), "")
     return f"Says: {text.strip()[:_FIRST_WORDS_CHARS]}"
-
-
-def _keep_names(store: Store, media_id: str, names: Mapping[str, str]) -> None:
-    """Saves the names, also as those of the action items' owners."""
-    analysis = store.analysis(media_id)
-    if analysis is None:
-        raise StoreError("The recording has been deleted meanwhile.")
-    changed = changes(speakers_of(analysis.response), analysis.speakers, names)
-    items = tuple(
-        replace(item, owner=renamed_owner(item, changed)) for item in analysis.action_items
-    )
-    store.update_analysis(media_id, speakers=names, action_items=items)
 
 
 @st.dialog("Delete this recording?")

@@ -129,6 +129,29 @@ def test_speakers_as_data_have_the_users_names() -> None:
     assert {segment["speaker"] for segment in found["segments"]} == {"Ann"}
 
 
+def test_speakers_who_are_one_and_lines_of_others() -> None:
+    segments = [
+        segment | {"speaker": speaker}
+        for segment, speaker in zip(RESPONSE["segments"], "ABC", strict=True)
+    ]
+    voices = {name: Voice("fake", (float(at), 1.0 - at)).dump() for at, name in enumerate("AB")}
+    told = [
+        {"id": "A", "name": None, "seconds": 2.5, "voice": voices["A"]},
+        {"id": "B", "name": None, "seconds": 6.5, "voice": voices["B"]},
+        {"id": "C", "name": "Carl", "seconds": 5.0, "voice": None},
+    ]
+    response = RESPONSE | {"segments": segments, "speakers": told}
+    names = {"A": "Ann", "B": "Ann"}
+    analysis = replace(ANALYSIS, response=response, speakers=names, line_speakers={2: "Dan"})
+    found = json.loads(text("json", analysis))
+    assert [(each["id"], each["name"], each["seconds"]) for each in found["speakers"]] == [
+        ("Ann", "Ann", 9.0),
+        ("Dan", "Dan", 5.0),
+    ]
+    assert found["speakers"][0]["voice"] == voices["B"]
+    assert text("txt", analysis) == "Ann: we will ship it\nDan: on Friday\n"
+
+
 def test_insights_have_the_users_names_and_the_templates_sections() -> None:
     point = {"text": "Speaker S ships.", "evidence": [0]}
     section = {"key": "risks", "title": "Risks", "items": [point]}

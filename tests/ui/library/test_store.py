@@ -45,6 +45,7 @@ def test_a_recording_comes_back_as_it_was_added(store):
     assert list(analysis.request["nested"]) == ["z", "a"]
     assert analysis.response is analysis.insights is None
     assert (analysis.edits, analysis.speakers, analysis.action_items) == ({}, {}, ())
+    assert analysis.line_speakers == {}
 
 
 def test_what_is_not_there_is_none_and_is_passed_over(store, tmp_path):
@@ -160,6 +161,7 @@ def test_a_local_library_of_before_is_brought_up_to_date(tmp_path):
             );
             INSERT INTO search (rowid, title, text) SELECT rowid, title, text FROM newer;
             DROP TABLE newer;
+            ALTER TABLE analysis DROP COLUMN line_speakers;
             PRAGMA user_version = 1;
             COMMIT;"""
         )
@@ -202,13 +204,15 @@ def test_edits_speakers_and_action_items_are_kept(store):
     fill(store, "m1", "one", "two")
     items = (
         ActionItem(UNICODE, "Ada", "Friday", True, (1, 0)),
-        ActionItem("plain"),
+        ActionItem("plain", due_date="2026-11-27", found="as it was found"),
     )
     store.update_analysis("m1", edits={1: UNICODE}, speakers={"S2": "Bo", "S1": "Ada"})
+    store.update_analysis("m1", line_speakers={1: UNICODE, 0: "S2"})
     store.update_analysis("m1", action_items=items)
     analysis = store.analysis("m1")
     assert analysis.edits == {1: UNICODE}
     assert list(analysis.speakers.items()) == [("S2", "Bo"), ("S1", "Ada")]
+    assert analysis.line_speakers == {1: UNICODE, 0: "S2"}
     assert analysis.action_items == items
     assert analysis.response["segments"][1]["text"] == " two"
 

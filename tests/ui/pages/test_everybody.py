@@ -142,7 +142,10 @@ def test_a_recording(
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
         page.get_by_role("tab", name="Action items").click()
-        expect(page.get_by_placeholder("Owner").first).to_have_value(RUDE)
+        page.get_by_role("button", name="Edit: ").click()
+        expect(page.get_by_label("Person")).to_have_value(RUDE)
+        page.locator(".speaker").first.click()
+        expect(page.get_by_role("dialog", name="Speaker at 0:00")).to_be_visible()
         look(page, axe)
 
 

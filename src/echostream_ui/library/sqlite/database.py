@@ -70,7 +70,13 @@ ALTER TABLE search_2 RENAME TO search;
 PRAGMA user_version = 2;
 """
 
-_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES)
+# To whom the user gave lines.
+_LINE_SPEAKERS = """
+ALTER TABLE analysis ADD COLUMN line_speakers TEXT NOT NULL DEFAULT '{}';
+PRAGMA user_version = 3;
+"""
+
+_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _LINE_SPEAKERS)
 """Each is run once, in order; `user_version` says how many have been."""
 
 

@@ -62,12 +62,14 @@ def media_of(row: sqlite3.Row) -> Media:
 
 def analysis_of(row: sqlite3.Row) -> Analysis:
     values = {name: json.loads(row[name] or "null") for name in _ANALYSIS}
-    edits = {int(segment): text for segment, text in values["edits"].items()}
-    items = tuple(action_item(item) for item in values["action_items"])
-    return Analysis(**values | {"media_id": row["media_id"], "edits": edits, "action_items": items})
+    for name in _BY_SEGMENT:
+        values[name] = {int(segment): value for segment, value in values[name].items()}
+    values["action_items"] = tuple(action_item(item) for item in values["action_items"])
+    return Analysis(media_id=row["media_id"], **values)
 
 
-_ANALYSIS = ("request", "response", "insights", "edits", "speakers", "action_items")
+_ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name != "media_id")
+_BY_SEGMENT = ("edits", "line_speakers")
 
 
 def row_of(row: sqlite3.Row) -> Row:

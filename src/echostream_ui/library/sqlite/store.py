@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from echostream.private_files import make_private_folder
+from echostream_ui.library.action_items import action_items_of
 from echostream_ui.library.sqlite.database import Database, translated
 from echostream_ui.library.sqlite.overview import open_items, overview
 from echostream_ui.library.sqlite.rows import (
@@ -30,7 +31,7 @@ from echostream_ui.library.store import (
     Page,
     Query,
 )
-from echostream_ui.library.transcript import action_items_of, text_of, title_of
+from echostream_ui.library.transcript import text_of, title_of
 from echostream_ui.library.values import storable
 
 _ITS_ROW = "rowid = (SELECT number FROM media WHERE id = ?)"

@@ -23,9 +23,12 @@ def media_of(row: Json) -> Media:
 
 
 def analysis_of(row: Json) -> Analysis:
-    edits = {int(segment): text for segment, text in row["edits"].items()}
+    by_segment = {
+        name: {int(segment): value for segment, value in row[name].items()}
+        for name in ("edits", "line_speakers")
+    }
     items = tuple(action_item_of(item) for item in row["action_items"])
-    return Analysis(**row | {"edits": edits, "action_items": items})
+    return Analysis(**row | by_segment | {"action_items": items})
 
 
 def action_item_of(found: Json) -> ActionItem:

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from echostream_ui.library.action_items import action_items_of
 from echostream_ui.library.store import (
     Analysis,
     Facets,
@@ -46,7 +47,7 @@ from echostream_ui.library.supabase.rows import (
     rows_of,
 )
 from echostream_ui.library.supabase.session import Access, Session
-from echostream_ui.library.transcript import action_items_of, title_of
+from echostream_ui.library.transcript import title_of
 from echostream_ui.library.values import storable
 
 BUCKET = "audio"
