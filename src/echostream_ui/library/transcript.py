@@ -1,6 +1,6 @@
 """A recording's text as the user sees it: the API's segments with the user's edits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from echostream_ui.library.names import renamed_owner, since_insights
@@ -98,13 +98,25 @@ def merged_items(insights: Json, latest: Analysis) -> tuple[ActionItem, ...]:
     """Returns the action items of newer insights without losing the user's changes to the ones of
     `latest`. An item with the same text stays as the user left it; an item that the newer insights
     do not have stays if the user had changed it or ticked it off."""
+    merged, left = _merged(_named_items(replace(latest, insights=insights)), latest)
+    return (*merged, *left)
+
+
+def carried_items(before: Analysis, after: Analysis) -> tuple[ActionItem, ...]:
+    """The same for results that take the place of those of `before`. Items that only `before` has
+    lose their evidence: it is about the lines of another transcript."""
+    merged, left = _merged(_named_items(after), before)
+    return (*merged, *(replace(item, evidence=()) for item in left))
+
+
+def _merged(
+    newer: Iterable[ActionItem], latest: Analysis
+) -> tuple[list[ActionItem], list[ActionItem]]:
+    """Returns the newer items as the user left them, and the user's own that are not among them."""
     untouched = _named_items(latest)
     known = {_key(item.text): item for item in latest.action_items}
-    merged = [
-        replace(known.pop(_key(item.text), item), evidence=item.evidence)
-        for item in _named_items(replace(latest, insights=insights))
-    ]
-    return (*merged, *(item for item in known.values() if item not in untouched))
+    merged = [replace(known.pop(_key(item.text), item), evidence=item.evidence) for item in newer]
+    return merged, [item for item in known.values() if item not in untouched]
 
 
 def _named_items(analysis: Analysis) -> list[ActionItem]:

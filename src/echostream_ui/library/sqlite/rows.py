@@ -61,13 +61,20 @@ def media_of(row: sqlite3.Row) -> Media:
 
 
 def analysis_of(row: sqlite3.Row) -> Analysis:
-    values = {name: json.loads(row[name] or "null") for name in _ANALYSIS}
+    return analysis_from(
+        row["media_id"], {name: json.loads(row[name] or "null") for name in ANALYSIS}
+    )
+
+
+def analysis_from(media_id: str, found: Json) -> Analysis:
+    """Returns an analysis from its fields as JSON."""
+    values = {name: found[name] for name in ANALYSIS if name in found}
     edits = {int(segment): text for segment, text in values["edits"].items()}
     items = tuple(action_item(item) for item in values["action_items"])
-    return Analysis(**values | {"media_id": row["media_id"], "edits": edits, "action_items": items})
+    return Analysis(**values | {"media_id": media_id, "edits": edits, "action_items": items})
 
 
-_ANALYSIS = ("request", "response", "insights", "edits", "speakers", "action_items")
+ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name != "media_id")
 
 
 def row_of(row: sqlite3.Row) -> Row:
