@@ -13,7 +13,7 @@ from echostream_ui.words.wording import plain, sentences
 _ICON, _LOGO = (Path(__file__).parent.parent / name for name in ("icon.svg", "logo.svg"))
 
 st.set_page_config(page_icon=str(_ICON), layout="wide")
-st.logo(str(_LOGO), size="large", icon_image=str(_ICON))
+st.logo(str(_LOGO), size="large")
 # Streamlit leaves a third of a phone's screen empty above the title.
 # The bar of a recording lies above the page, and takes no room in it. Streamlit's captions are too
 # pale to be read by everybody, and so is white on the bright buttons that a dark page needs.

@@ -105,7 +105,8 @@ def test_a_file_is_dropped(frontend: Site, page: Page, tone: Path) -> None:
     place.dispatch_event("drop", {"dataTransfer": transfer})
     expect(page.get_by_text("dropped.wav").first).to_be_visible()
     page.get_by_role("button", name="Add", exact=True).first.click()
-    expect(item(page, "dropped.wav").get_by_role("button", name="Open")).to_be_visible()
+    expect(page.get_by_role("button", name="Open")).to_be_visible()
+    expect(item(page, "dropped.wav")).to_be_visible()
 
 
 def test_speakers_are_asked_for(frontend: Site, page: Page) -> None:
