@@ -37,6 +37,9 @@ async def lifespan(_app: App) -> AsyncIterator[dict[str, Any]]:
     address, port = get_option("server.address"), get_option("server.port")
     print(f"Web frontend  http://{address or '0.0.0.0'}:{port}")  # noqa: S104 - says what is
     print(f"API           {shared.settings.api_base_url}", flush=True)
+    if shared.settings.watch_folder is not None:
+        off = "" if shared.settings.watches else ", off: with Supabase its files would be nobody's"
+        print(f"Watch folder  {shared.settings.watch_folder}{off}", flush=True)
     token = shared.settings.api_bearer_token
     target = Target(
         shared.settings.api_base_url, token.get_secret_value() if token else None, shared.intake

@@ -20,6 +20,7 @@ from echostream_ui.settings import FrontendSettings
 from echostream_ui.supabase_client import accounts_of
 from echostream_ui.tickets import Tickets
 from echostream_ui.visits import Visits
+from echostream_ui.watching.folder import WatchedFolder
 
 if TYPE_CHECKING:
     from echostream_ui.live.session import Wanted
@@ -98,6 +99,19 @@ class Services:
         self._watching = asyncio.create_task(self._watch())
         if self.library is not None:
             await asyncio.to_thread(self.intake.resume, self.library)
+            self._watch_folder(self.library)
+
+    def _watch_folder(self, library: SqliteStore) -> None:
+        settings = self.settings
+        if settings.watch_folder is not None:
+            folder = WatchedFolder(
+                settings.watch_folder,
+                library,
+                self.intake,
+                preset=settings.watch_preset,
+                formats=settings.watch_export,
+            )
+            self.background.start("watched folder", folder.watch)
 
     async def _end(self) -> None:
         self._watching.cancel()

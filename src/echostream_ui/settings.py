@@ -1,13 +1,15 @@
 """The frontend's settings, from the environment and `.env`: read here and nowhere else."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from echostream.checks import check_token, check_url
 from echostream.hosts import ANY
+
+Export = Literal["txt", "srt", "vtt", "json", "md", "docx"]
 
 
 class FrontendSettings(BaseSettings):
@@ -50,7 +52,23 @@ class FrontendSettings(BaseSettings):
     frontend_uploads: int = Field(2, ge=1)
     """Recordings that are sent to the API at once."""
 
-    @field_validator("allowed_hosts", mode="before")
+    allow_private_urls: bool = False
+    """Let addresses of podcast feeds be private ones. For development only; the API has the same
+    setting for links to audio."""
+
+    watch_folder: Path | None = None
+    """A folder whose audio and video files are taken into the library, once each, as soon as they
+    are complete. Not with Supabase."""
+
+    watch_preset: str | None = None
+    """Name of the preset whose options the files of the watched folder get. Unset: the options that
+    *Add* begins with."""
+
+    watch_export: Annotated[tuple[Export, ...], NoDecode] = ()
+    """What is written beside each file of the watched folder when it is done: of `txt`, `srt`,
+    `vtt`, `json`, `md` and `docx`, separated by commas. No file is ever overwritten."""
+
+    @field_validator("allowed_hosts", "watch_export", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -73,6 +91,14 @@ class FrontendSettings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _check_watch_folder(self) -> Self:
+        if self.watch_folder is not None:
+            watched, library = self.watch_folder.resolve(), self.library_path.resolve()
+            if watched.is_relative_to(library) or library.is_relative_to(watched):
+                raise ValueError("WATCH_FOLDER and LIBRARY_PATH must not lie within each other")
+        return self
+
+    @model_validator(mode="after")
     def _check_supabase(self) -> Self:
         if (self.supabase_url is None) != (self.supabase_anon_key is None):
             raise ValueError("SUPABASE_URL and SUPABASE_ANON_KEY go together: set both or neither")
@@ -89,6 +115,11 @@ class FrontendSettings(BaseSettings):
     def staging_path(self) -> Path:
         """Folder of recordings that are under way."""
         return self.library_path / "staging"
+
+    @property
+    def watches(self) -> bool:
+        """Whether a folder is watched: without users only, since its files would be nobody's."""
+        return self.watch_folder is not None and not self.uses_supabase
 
     @property
     def uses_supabase(self) -> bool:

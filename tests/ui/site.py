@@ -1,13 +1,16 @@
 """The frontend as a process of its own, and a browser to look at it with."""
 
+import http.server
 import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx2 as httpx
@@ -94,6 +97,25 @@ def settle(page: Page) -> None:
     and a button moves aside for the next one."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A web server for the files of a folder."""
+    handler = partial(_QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing to say in a test's output."""
 
 
 def free_port() -> int:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from echostream.private_files import open_private
 from echostream_ui.api_client import ApiClient, ApiError
+from echostream_ui.intake.again import Again
 from echostream_ui.intake.answers import Answers
 from echostream_ui.intake.patience import Patience
 from echostream_ui.intake.progress import Progress, ProgressBoard
@@ -52,6 +53,7 @@ class Intake:
         self._answers = Answers(
             api, staging, self._board, self._patience, at_once=at_once, poll_s=poll_s
         )
+        self.again = Again(api, staging, self._board, self._patience, self._answers)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._live: set[str] = set()
         self._lock = threading.Lock()
@@ -67,10 +69,11 @@ class Intake:
         source: Source = "file",
         *,
         title: str | None = None,
+        media_id: str | None = None,
     ) -> str:
-        """Adds a copy of a file and returns the recording's id. The title defaults to `name`.
-        Raises OSError if the file cannot be staged, or StoreError."""
-        media_id = str(uuid.uuid4())
+        """Adds a copy of a file and returns the recording's id, a new one unless it is given. The
+        title defaults to `name`. Raises OSError if the file cannot be staged, or StoreError."""
+        media_id = media_id or str(uuid.uuid4())
         path = self.staging.place(media_id, name)
         try:
             with open_private(path, "wb") as staged:
@@ -84,9 +87,10 @@ class Intake:
         self._start(store, media_id)
         return media_id
 
-    def add_url(self, store: Store, url: str, request: Json) -> str:
+    def add_url(self, store: Store, url: str, request: Json, *, title: str | None = None) -> str:
+        """Adds a link and returns the recording's id. The title defaults to `url`."""
         media_id = str(uuid.uuid4())
-        store.add(self._media(media_id, url, "url"), request)
+        store.add(replace(self._media(media_id, url, "url"), title=title or url), request)
         self._start(store, media_id)
         return media_id
 
@@ -108,6 +112,7 @@ class Intake:
         for media_id in wanted:
             if media_id in self._tasks:
                 self.cancel(store, media_id)
+            self.again.cancel(media_id)
         store.delete(wanted)
         for media_id in wanted:
             self._live.discard(media_id)
@@ -118,6 +123,7 @@ class Intake:
         for media in store.unfinished():
             if media.id not in self._live:
                 self._start(store, media.id)
+        self.again.resume(store)
 
     # Live recordings
 
@@ -152,6 +158,7 @@ class Intake:
 
     async def aclose(self) -> None:
         """Stops. The next run resumes the work in progress."""
+        await self.again.aclose()
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -201,7 +208,9 @@ class Intake:
         answer = self.staging.answer(media_id)
         if answer is None:
             await self._change(store, media_id, state="active")
-            answer = await self._answers.of(store, media, analysis.request)
+            answer = await self._answers.of(
+                media, analysis.request, lambda job_id: store.update_media(media_id, job_id=job_id)
+            )
             await asyncio.to_thread(self.staging.write_answer, media_id, answer)
         self._board.tell(media_id, "saving")
         await self._patience.with_store(media_id, lambda: store.complete(media_id, answer))

@@ -1,7 +1,7 @@
 """Action items: as insights have them, as the user changed them, and after newer insights."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from echostream_ui.library.names import renamed, renamed_owner, since_insights
@@ -52,25 +52,15 @@ def merged_items(insights: Json, latest: Analysis) -> tuple[ActionItem, ...]:
     `latest`. An item with the same words stays as the user left it, or deleted if it was. An item
     that the newer insights do not have stays if the user had added it, changed it or ticked it
     off."""
-    before = _named_items(latest)
-    names = since_insights(latest)
-    left = list(latest.action_items)
-    kept = {words for item in left for words in _words_of(item, {})}
-    deleted = {
-        words
-        for item in before
-        if _words(item.text) not in kept
-        for words in _words_of(item, names)
-    }
-    merged = []
-    for item in _named_items(replace(latest, insights=insights)):
-        known = next((each for each in left if _words(item.text) in _words_of(each, names)), None)
-        if known is not None:
-            left.remove(known)
-            merged.append(replace(known, evidence=item.evidence))
-        elif _words(item.text) not in deleted:
-            merged.append(item)
-    return (*merged, *(item for item in left if item not in before))
+    merged, left = _merged(_named_items(replace(latest, insights=insights)), latest)
+    return (*merged, *left)
+
+
+def carried_items(before: Analysis, after: Analysis) -> tuple[ActionItem, ...]:
+    """The same for results that take the place of those of `before`. Items that only `before` has
+    lose their evidence: it is about the lines of another transcript."""
+    merged, left = _merged(_named_items(after), before)
+    return (*merged, *(replace(item, evidence=()) for item in left))
 
 
 def replaced(before: Sequence[ActionItem], after: Sequence[ActionItem]) -> str:
@@ -85,6 +75,31 @@ def replaced(before: Sequence[ActionItem], after: Sequence[ActionItem]) -> str:
     told = ", ".join(f"{count} {what}" for what, count in counts if count)
     quoted = ", ".join(f"“{text}”" for text in gone)
     return f"Action items: {told}{f' ({quoted})' if gone else ''}." if told else ""
+
+
+def _merged(
+    newer: Iterable[ActionItem], latest: Analysis
+) -> tuple[list[ActionItem], list[ActionItem]]:
+    """Returns the newer items as the user left them, and the user's own that are not among them."""
+    before = _named_items(latest)
+    names = since_insights(latest)
+    left = list(latest.action_items)
+    kept = {words for item in left for words in _words_of(item, {})}
+    deleted = {
+        words
+        for item in before
+        if _words(item.text) not in kept
+        for words in _words_of(item, names)
+    }
+    merged = []
+    for item in newer:
+        known = next((each for each in left if _words(item.text) in _words_of(each, names)), None)
+        if known is not None:
+            left.remove(known)
+            merged.append(replace(known, evidence=item.evidence))
+        elif _words(item.text) not in deleted:
+            merged.append(item)
+    return merged, [item for item in left if item not in before]
 
 
 def _named_items(analysis: Analysis) -> list[ActionItem]:

@@ -1,8 +1,9 @@
 """The storage of the library: recordings, their analyses and their audio.
 
 One protocol with two implementations: SQLite in a local folder (`sqlite`), and Supabase
-(`supabase`). Both have two tables: `media` holds facts about a recording; `analysis` holds the
-options of its request, the API's answer and the user's changes.
+(`supabase`). Both have the same tables: `media` holds facts about a recording; `analysis` holds the
+options of its request, the API's answer and the user's changes; `version` what `analysis` held
+before the recording was transcribed again; `preset` options that users keep under a name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -187,9 +188,61 @@ class OpenItem:
     item: ActionItem
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Options of a request, under the names of the API, that the user keeps under a name."""
+
+    name: str
+    options: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Earlier results of a recording, in short. `edits` is the number of lines that the user had
+    changed."""
+
+    id: str
+    replaced_at: datetime
+    engine: str | None
+    model: str | None
+    edits: int
+
+
+class Presets(Protocol):
+    """The presets of one user. Methods block and may raise StoreError, as `Store`'s do."""
+
+    def all(self) -> list[Preset]:
+        """Returns the presets, the last used one first."""
+
+    def keep(self, name: str, options: Json) -> None:
+        """Saves a preset, in place of another of this name. It becomes the last used one."""
+
+    def delete(self, name: str) -> None: ...
+
+
+class Versions(Protocol):
+    """Earlier results of recordings. Methods block and may raise StoreError, as `Store`'s do."""
+
+    def all(self, media_id: str) -> list[Version]:
+        """Returns the versions of a recording, the one that was replaced last first."""
+
+    def read(self, media_id: str, version_id: str) -> Analysis | None: ...
+
+    def replace(self, after: Analysis, version_id: str | None = None) -> None:
+        """Puts results in the place of a completed recording's present ones, which become a
+        version; both or neither. `version_id` is the version that `after` was, which goes. Title,
+        tags and audio stay."""
+
+
 class Store(Protocol):
     """The library of one user. Every method blocks, may be called from any thread, and may raise
     StoreError. Methods that change or delete ignore ids that do not exist."""
+
+    @property
+    def presets(self) -> Presets: ...
+
+    @property
+    def versions(self) -> Versions: ...
 
     def add(self, media: Media, request: Json) -> None:
         """Adds a recording with the options of its request. Adding an id again changes nothing."""

@@ -9,10 +9,11 @@ from echostream_ui.pages.session import keep_signed_in, sign_out, signed_in
 from echostream_ui.services import services
 from echostream_ui.words.wording import plain, sentences
 
-# Our own file: browsers would load any other icon from the internet.
-_ICON = Path(__file__).parent.parent / "icon.svg"
+# Our own files: browsers would load any other icon from the internet.
+_ICON, _LOGO = (Path(__file__).parent.parent / name for name in ("icon.svg", "logo.svg"))
 
 st.set_page_config(page_icon=str(_ICON), layout="wide")
+st.logo(str(_LOGO), size="large")
 # Streamlit leaves a third of a phone's screen empty above the title.
 # The bar of a recording lies above the page, and takes no room in it. Streamlit's captions are too
 # pale to be read by everybody, and so is white on the bright buttons that a dark page needs.

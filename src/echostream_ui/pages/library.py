@@ -19,7 +19,7 @@ from echostream_ui.library.store import (
     Sort,
     Store,
 )
-from echostream_ui.pages import about, bulk
+from echostream_ui.pages import about, bulk, sample
 from echostream_ui.pages.session import current_store
 from echostream_ui.words.languages import language_name
 from echostream_ui.words.wording import SENTIMENT_WORDS, STATE_WORDS, clock, count, day_and_time
@@ -43,7 +43,7 @@ def main() -> None:
     store = current_store()
     st.title("Library", anchor=False)
     if not store.search(Query(limit=1)).total:
-        show_empty_library()
+        show_empty_library(store)
         return
     facets = store.facets()
     query = ask(facets)
@@ -136,7 +136,7 @@ def clear() -> None:
         st.session_state.pop(f"library_{name}", None)
 
 
-def show_empty_library() -> None:
+def show_empty_library(store: Store) -> None:
     with st.container(border=True):
         st.header("Nothing here yet", anchor=False)
         st.write("Recordings you add appear here, with their transcript and insights.")
@@ -145,6 +145,7 @@ def show_empty_library() -> None:
                 st.switch_page("add.py")
             if st.button("Record live", icon=":material/mic:"):
                 st.switch_page("live.py")
+            sample.offer(store)
 
 
 def show_no_match() -> None:

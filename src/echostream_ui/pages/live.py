@@ -6,8 +6,9 @@ import streamlit as st
 
 from echostream_ui.components.recorder import recorder
 from echostream_ui.library.store import UNFINISHED, Analysis, Media
-from echostream_ui.pages import opening, speakers
+from echostream_ui.pages import opening
 from echostream_ui.pages.session import current_store
+from echostream_ui.recording import speakers
 from echostream_ui.services import services
 from echostream_ui.words import wording
 from echostream_ui.words.languages import NAMES, language_name

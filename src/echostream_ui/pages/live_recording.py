@@ -7,8 +7,8 @@ import streamlit as st
 from echostream_ui.api_client import Options
 from echostream_ui.components.recorder import recording_bar
 from echostream_ui.live.session import Wanted
-from echostream_ui.pages import speakers
 from echostream_ui.pages.session import current_store
+from echostream_ui.recording import speakers
 from echostream_ui.services import services
 from echostream_ui.words import wording
 

@@ -11,7 +11,7 @@ from echostream_ui.library.store import UNFINISHED, Analysis, Json, Media, Store
 from echostream_ui.library.timed_words import timed_words
 from echostream_ui.library.transcript import Line, lines_of
 from echostream_ui.pages.session import current_store
-from echostream_ui.recording import cautions, edits, header, insights, states, talk_time
+from echostream_ui.recording import again, cautions, edits, header, insights, states, talk_time
 from echostream_ui.recording.audio import copy_is_made, sound_of
 from echostream_ui.recording.told import told
 from echostream_ui.words.problems import words
@@ -51,6 +51,7 @@ def main() -> None:
 
 def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[Line]) -> None:
     st.html(_STYLE)
+    again.show(store, media)
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(key="transcript"):
         sound = sound_of(store, media)
@@ -59,7 +60,7 @@ def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[L
             sound = Sound(None, None, "")
         if not lines:
             st.info("No speech was found in this recording.", icon=":material/voice_over_off:")
-        key = f"player-{media.id}"
+        key = again.player_key(media.id)
         player(
             media.id,
             lines,

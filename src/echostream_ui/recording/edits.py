@@ -1,6 +1,6 @@
 """Keeps what the user changes in a transcript, beside the answer, and tells how to take it back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from echostream_ui.library.speakers import given, named, renamed_everywhere, undoing, undone
 from echostream_ui.library.store import Analysis, Json, Store, StoreError
@@ -15,13 +15,16 @@ def keep(store: Store, media_id: str, change: Json) -> Json:
     Raises StoreError."""
     before = _analysis(store, media_id)
     if "texts" in change:
-        return _keep_texts(store, before, {each["id"]: each["text"] for each in change["texts"]})
+        texts = {each["id"]: each["text"] for each in change["texts"]}
+        _check_lines(before, texts)
+        return _keep_texts(store, before, texts)
     if "undo" in change:
         return _keep_speakers(store, before, undone(before, change["undo"]))
     asked = change["speaker"]
     name = " ".join(asked["name"].split())[:_LONGEST_NAME]
     if not name:
         raise StoreError("A speaker needs a name.")
+    _check_lines(before, [asked["line"]])
     change_name = renamed_everywhere if asked["everywhere"] else given
     return _keep_speakers(store, before, change_name(before, asked["line"], name))
 
@@ -45,6 +48,12 @@ def _keep_speakers(store: Store, before: Analysis, after: Analysis) -> Json:
         action_items=after.action_items,
     )
     return {"undo": undoing(before, after)}
+
+
+def _check_lines(analysis: Analysis, line_ids: Iterable[int]) -> None:
+    known = {line["id"] for line in (analysis.response or {}).get("segments", ())}
+    if not known.issuperset(line_ids):
+        raise StoreError("The recording has another transcript by now. Load this page again.")
 
 
 def _analysis(store: Store, media_id: str) -> Analysis:

@@ -9,7 +9,7 @@ from echostream.exports import CueOptions
 from echostream_ui import documents
 from echostream_ui.library.names import speaker_of, speakers_of
 from echostream_ui.library.store import Analysis, Json, Media, Store
-from echostream_ui.recording import edits, tag_choice
+from echostream_ui.recording import again, edits, tag_choice
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording
@@ -45,6 +45,8 @@ def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
     speakers = speakers_of(analysis) if analysis else []
     if analysis and speakers and st.button("Name speakers", icon=":material/group:"):
         _name_speakers(store, analysis, speakers)
+    if analysis is not None:
+        again.button(store, media, analysis)
     if st.button("Delete", icon=":material/delete:"):
         _delete(store, media)
 

@@ -40,6 +40,8 @@ async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted
     insights = await api.insights({"segments": segments_of(analysis)} | asked)
     insights["speakers"] = dict(analysis.speakers)  # `library.names` needs what they were called
     latest = await _analysis(store, media_id)  # the user may have edited it meanwhile
+    if latest.response != analysis.response:
+        raise StoreError("The recording has another transcript by now, so these were not kept.")
     items = merged_items(insights, latest)
     request = latest.request | {"template": wanted.template, "insightsLanguage": wanted.language}
     await asyncio.to_thread(

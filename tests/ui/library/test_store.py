@@ -162,6 +162,9 @@ def test_a_local_library_of_before_is_brought_up_to_date(tmp_path):
             INSERT INTO search (rowid, title, text) SELECT rowid, title, text FROM newer;
             DROP TABLE newer;
             ALTER TABLE analysis DROP COLUMN line_speakers;
+            DROP TABLE preset;
+            DROP TABLE version;
+            DROP TABLE watched;
             PRAGMA user_version = 1;
             COMMIT;"""
         )
@@ -170,6 +173,8 @@ def test_a_local_library_of_before_is_brought_up_to_date(tmp_path):
     for store in stores:
         assert (store.media("m1"), store.analysis("m1")) == before
         assert found(store, "interview two") == found(store, "talk") == ["m1"]
+        assert store.presets.all() == store.versions.all("m1") == []
+        assert store.watched.all() == {}
         store.close()
 
 

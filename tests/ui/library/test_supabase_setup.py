@@ -114,10 +114,13 @@ def test_a_project_of_before_is_brought_up_to_date(project, library):
         "alter table public.media add column document tsvector"
         " generated always as (public.library_document(title, transcript)) stored",
     )
+    project.rows("drop table public.preset, public.version")
     assert library.search(Query("interview")).total == 0
     for _ in range(2):  # running them again changes nothing
         project.migrate()
         assert library.search(Query("interview mine another")).total == 1
+        library.presets.keep("Board", {})
+        assert library.versions.all("m1") == []
     assert (library.media("m1"), library.analysis("m1")) == before
 
 

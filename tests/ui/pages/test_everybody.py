@@ -3,6 +3,7 @@ light and a dark window and on a phone, while titles, tags and names are full of
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,21 @@ def recordings(frontend: Site) -> dict[str, str]:
     with closing(SqliteStore(frontend.library)) as store:
         now = {"created_at": datetime.now(UTC)}
         return {
-            "done": add_recording(store, answer(), title=RUDE, tags=(RUDE, "team"), **now),
+            "done": _done(store, now),
             "failed": add_recording(
                 store, None, audio=None, title=RUDE, state="failed", message=COMPLAINT
             ),
             "under way": add_recording(store, None, audio=None, title=RUDE, state="active"),
         }
+
+
+def _done(store: SqliteStore, now: dict[str, Any]) -> str:
+    media_id = add_recording(store, answer(), title=RUDE, tags=(RUDE, "team"), **now)
+    analysis = store.analysis(media_id)
+    assert analysis is not None
+    store.versions.replace(replace(analysis, response=answer() | {"engine": RUDE}))
+    store.versions.replace(analysis)
+    return media_id
 
 
 @pytest.fixture(scope="module")
@@ -141,12 +151,29 @@ def test_a_recording(
         look(page, axe, within="[role=dialog]")
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
+        page.get_by_role("button", name="Transcribe again").click()
+        expect(page.get_by_role("dialog").get_by_text("Earlier transcripts")).to_be_visible()
+        look(page, axe, within="[role=dialog]")
+        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
         page.get_by_role("tab", name="Action items").click()
         page.get_by_role("button", name="Edit: ").click()
         expect(page.get_by_label("Person")).to_have_value(RUDE)
         page.locator(".speaker").first.click()
         expect(page.get_by_role("dialog", name="Speaker at 0:00")).to_be_visible()
         look(page, axe)
+
+
+def test_options_presets_and_podcasts(page: Page, frontend: Site, axe: str) -> None:
+    with closing(SqliteStore(frontend.library)) as store:
+        store.presets.keep(RUDE[:100], {"prompt": RUDE})
+    page.goto(f"{frontend.url}/add")
+    page.get_by_text("Options", exact=True).click()
+    name = page.get_by_role("textbox", name="Keep these options as a preset")
+    expect(name).to_have_value(RUDE[:100])
+    page.get_by_role("tab", name="Podcasts").click()
+    expect(page.get_by_label("Address of a podcast's feed")).to_be_visible()
+    look(page, axe)
 
 
 def test_an_empty_library_and_a_recording_that_is_gone(
@@ -163,7 +190,10 @@ def test_an_empty_library_and_a_recording_that_is_gone(
 
 def test_the_page_to_sign_in(page: Page, axe: str, tmp_path: Path) -> None:
     supabase = {"SUPABASE_URL": NOWHERE, "SUPABASE_ANON_KEY": "a key"}
+    supabase["WATCH_FOLDER"] = str(tmp_path / "in")
     with site(NOWHERE, tmp_path / "library", **supabase) as frontend:
+        assert "Watch folder" in (said := (tmp_path / "library.log").read_text())
+        assert "off: with Supabase" in said
         page.goto(frontend.url)
         expect(page.get_by_label("Password").first).to_be_visible()
         look(page, axe)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from echostream.private_files import make_private_file
 from echostream_ui.library.store import StoreError
@@ -76,7 +76,34 @@ ALTER TABLE analysis ADD COLUMN line_speakers TEXT NOT NULL DEFAULT '{}';
 PRAGMA user_version = 3;
 """
 
-_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _LINE_SPEAKERS)
+# What users keep for the next recording, results that were replaced by newer ones, and files of the
+# watched folder. A file is known even after its recording is deleted: it is not taken in again.
+_INTAKE = """
+CREATE TABLE IF NOT EXISTS preset (
+  name TEXT PRIMARY KEY,
+  used_at TEXT NOT NULL,
+  options TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS version (
+  number INTEGER PRIMARY KEY,
+  media_id TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+  replaced_at TEXT NOT NULL,
+  analysis TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS version_by_media ON version (media_id);
+CREATE TABLE IF NOT EXISTS watched (
+  path TEXT PRIMARY KEY,
+  size_bytes INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  sha256 TEXT,
+  media_id TEXT NOT NULL,
+  is_exported INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS watched_by_content ON watched (sha256);
+PRAGMA user_version = 4;
+"""
+
+_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _LINE_SPEAKERS, _INTAKE)
 """Each is run once, in order; `user_version` says how many have been."""
 
 
@@ -143,6 +170,14 @@ class Database:
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:
             return self._connection.execute(sql, values).fetchall()
+
+
+def update(
+    db: sqlite3.Connection, table: str, key: str, media_id: str, changes: dict[str, Any]
+) -> None:
+    """Sets columns of a recording's row in a transaction."""
+    names = ", ".join(f"{name} = ?" for name in changes)
+    db.execute(f"UPDATE {table} SET {names} WHERE {key} = ?", (*changes.values(), media_id))
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

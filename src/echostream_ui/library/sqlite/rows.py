@@ -61,15 +61,22 @@ def media_of(row: sqlite3.Row) -> Media:
 
 
 def analysis_of(row: sqlite3.Row) -> Analysis:
-    values = {name: json.loads(row[name] or "null") for name in _ANALYSIS}
-    for name in _BY_SEGMENT:
+    return analysis_from(
+        row["media_id"], {name: json.loads(row[name] or "null") for name in ANALYSIS}
+    )
+
+
+def analysis_from(media_id: str, found: Json) -> Analysis:
+    """Returns an analysis from its fields as JSON."""
+    values = {name: found[name] for name in ANALYSIS if name in found}
+    for name in _BY_SEGMENT & values.keys():
         values[name] = {int(segment): value for segment, value in values[name].items()}
     values["action_items"] = tuple(action_item(item) for item in values["action_items"])
-    return Analysis(media_id=row["media_id"], **values)
+    return Analysis(**values | {"media_id": media_id})
 
 
-_ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name != "media_id")
-_BY_SEGMENT = ("edits", "line_speakers")
+ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name != "media_id")
+_BY_SEGMENT = {"edits", "line_speakers"}
 
 
 def row_of(row: sqlite3.Row) -> Row:

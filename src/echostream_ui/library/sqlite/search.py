@@ -1,6 +1,7 @@
-"""Finds the recordings that match a query."""
+"""Finds the recordings that match a query, and keeps the words to find them by."""
 
 import re
+import sqlite3
 import unicodedata
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,6 +16,18 @@ _ORDER = {
     "duration_s": "media.duration_s",
 }
 _EXCERPT_WORDS = 16
+
+ITS_ROW = "rowid = (SELECT number FROM media WHERE id = ?)"
+"""A condition for the row of `search` that belongs to a recording."""
+
+
+def index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None:
+    """Writes a recording's row of `search`."""
+    sql = (
+        "INSERT OR REPLACE INTO search (rowid, title, text, source_name)"
+        " SELECT number, ?, ?, source_name FROM media WHERE id = ?"
+    )
+    db.execute(sql, (title, text, media_id))
 
 
 def search(db: Database, query: Query) -> Page:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
@@ -11,8 +10,9 @@ from typing import Any
 
 from echostream.private_files import make_private_folder
 from echostream_ui.library.action_items import action_items_of
-from echostream_ui.library.sqlite.database import Database, translated
+from echostream_ui.library.sqlite.database import Database, translated, update
 from echostream_ui.library.sqlite.overview import open_items, overview
+from echostream_ui.library.sqlite.presets import SqlitePresets
 from echostream_ui.library.sqlite.rows import (
     MEDIA,
     analysis_columns,
@@ -20,7 +20,9 @@ from echostream_ui.library.sqlite.rows import (
     media_columns,
     media_of,
 )
-from echostream_ui.library.sqlite.search import search
+from echostream_ui.library.sqlite.search import ITS_ROW, index, search
+from echostream_ui.library.sqlite.versions import SqliteVersions
+from echostream_ui.library.sqlite.watched import WatchedFiles
 from echostream_ui.library.store import (
     Analysis,
     Facets,
@@ -34,8 +36,6 @@ from echostream_ui.library.store import (
 from echostream_ui.library.transcript import text_of, title_of
 from echostream_ui.library.values import storable
 
-_ITS_ROW = "rowid = (SELECT number FROM media WHERE id = ?)"
-
 
 class SqliteStore:
     """A `Store` in a folder. One connection serves all threads, one at a time."""
@@ -45,6 +45,9 @@ class SqliteStore:
         self._audio = folder / "audio"
         self._make_folder()
         self._db = Database(folder / "library.db")
+        self.presets = SqlitePresets(self._db)
+        self.versions = SqliteVersions(self._db)
+        self.watched = WatchedFiles(self._db)
 
     @translated
     def _make_folder(self) -> None:
@@ -63,7 +66,7 @@ class SqliteStore:
             if added.rowcount:
                 sql = "INSERT INTO analysis (media_id, request) VALUES (?, ?)"
                 db.execute(sql, (media.id, json.dumps(request)))
-                _index(db, media.id, row["title"], "")
+                index(db, media.id, row["title"], "")
 
     @translated
     def media(self, media_id: str) -> Media | None:
@@ -79,9 +82,9 @@ class SqliteStore:
     def update_media(self, media_id: str, **changes: Any) -> None:
         changes = media_columns(changes)
         with self._db.transaction() as db:
-            _update(db, "media", "id", media_id, changes)
+            update(db, "media", "id", media_id, changes)
             if "title" in changes:
-                sql = f"UPDATE search SET title = ? WHERE {_ITS_ROW}"
+                sql = f"UPDATE search SET title = ? WHERE {ITS_ROW}"
                 db.execute(sql, (changes["title"], media_id))
 
     @translated
@@ -103,25 +106,25 @@ class SqliteStore:
             "language": response.get("language"),
         }
         with self._db.transaction() as db:
-            _update(db, "media", "id", media_id, done)
+            update(db, "media", "id", media_id, done)
             found = {"insights": insights, "action_items": action_items_of(insights)}
             columns = analysis_columns(found) | {
                 "response": json.dumps(response, ensure_ascii=False)
             }
-            _update(db, "analysis", "media_id", media_id, columns)
-            _index(db, media_id, title, text_of(response, {}))
+            update(db, "analysis", "media_id", media_id, columns)
+            index(db, media_id, title, text_of(response, {}))
 
     @translated
     def update_analysis(self, media_id: str, **changes: Any) -> None:
         with self._db.transaction() as db:
-            _update(db, "analysis", "media_id", media_id, analysis_columns(changes))
+            update(db, "analysis", "media_id", media_id, analysis_columns(changes))
             if "edits" not in changes:
                 return
             row = db.execute("SELECT response FROM analysis WHERE media_id = ?", (media_id,))
             if found := row.fetchone():
                 text = text_of(json.loads(found["response"] or "{}"), changes["edits"])
                 text = storable(text)
-                db.execute(f"UPDATE search SET text = ? WHERE {_ITS_ROW}", (text, media_id))
+                db.execute(f"UPDATE search SET text = ? WHERE {ITS_ROW}", (text, media_id))
 
     @translated
     def search(self, query: Query) -> Page:
@@ -156,13 +159,13 @@ class SqliteStore:
                     tags = dict.fromkeys([*json.loads(row["tags"]), *storable(add)])
                     left = [tag for tag in tags if tag not in remove]
                     changes = {"tags": json.dumps(left, ensure_ascii=False)}
-                    _update(db, "media", "id", media_id, changes)
+                    update(db, "media", "id", media_id, changes)
 
     @translated
     def delete(self, media_ids: Sequence[str]) -> None:
         with self._db.transaction() as db:
             for media_id in media_ids:
-                db.execute(f"DELETE FROM search WHERE {_ITS_ROW}", (media_id,))
+                db.execute(f"DELETE FROM search WHERE {ITS_ROW}", (media_id,))
                 db.execute("DELETE FROM media WHERE id = ?", (media_id,))
         for media_id in media_ids:
             for path in self._audio.glob(f"{media_id}*"):
@@ -189,16 +192,3 @@ class SqliteStore:
         # Skip the playable copy, whose name has one more part.
         found = self._audio.glob(f"{media_id}*")
         return next((path for path in found if path.stem == media_id), None)
-
-
-def _update(db: sqlite3.Connection, table: str, key: str, media_id: str, changes: Json) -> None:
-    names = ", ".join(f"{name} = ?" for name in changes)
-    db.execute(f"UPDATE {table} SET {names} WHERE {key} = ?", (*changes.values(), media_id))
-
-
-def _index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None:
-    sql = (
-        "INSERT OR REPLACE INTO search (rowid, title, text, source_name)"
-        " SELECT number, ?, ?, source_name FROM media WHERE id = ?"
-    )
-    db.execute(sql, (title, text, media_id))

@@ -31,6 +31,13 @@ def analysis_of(row: Json) -> Analysis:
     return Analysis(**row | by_segment | {"action_items": items})
 
 
+def analysis_from(media_id: str, found: Json) -> Analysis:
+    """Returns an analysis that was kept as JSON, with or without fields that came later."""
+    return analysis_of(
+        {name: found[name] for name in ANALYSIS if name in found} | {"media_id": media_id}
+    )
+
+
 def action_item_of(found: Json) -> ActionItem:
     return ActionItem(**found | {"evidence": tuple(found.get("evidence", ()))})
 

@@ -1,4 +1,4 @@
-"""The library in a Supabase project: two tables, functions that use both, and a bucket with an
+"""The library in a Supabase project: its tables, functions that use them, and a bucket with an
 audio folder for each user. The `migrations` beside this file create them.
 
 The database itself derives what follows from an answer or an edit (searchable text, topics,
@@ -37,6 +37,7 @@ from echostream_ui.library.supabase.errors import (
     is_missing_object,
     policy_missing,
 )
+from echostream_ui.library.supabase.presets import SupabasePresets
 from echostream_ui.library.supabase.rows import (
     ANALYSIS,
     MEDIA,
@@ -47,6 +48,7 @@ from echostream_ui.library.supabase.rows import (
     rows_of,
 )
 from echostream_ui.library.supabase.session import Access, Session
+from echostream_ui.library.supabase.versions import SupabaseVersions
 from echostream_ui.library.transcript import title_of
 from echostream_ui.library.values import storable
 
@@ -64,6 +66,8 @@ class SupabaseStore:
         """Sends no request; `check` does."""
         self._session = session
         self.user_id, self.email = session.user_id, session.email
+        self.presets = SupabasePresets(self._call)
+        self.versions = SupabaseVersions(self._call)
         self._signed: dict[str, tuple[str, float]] = {}  # URLs of audio, and when they were signed
 
     @property
