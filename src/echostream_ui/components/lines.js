@@ -40,7 +40,11 @@ class Line {
     this.edit.tabIndex = -1;
     this.edit.title = "Edit the text (E)";
     this.edit.setAttribute("aria-label", `Edit the text at ${at}`);
-    this.item.append(this.body, this.edit);
+    this.copy = button("copy", "");
+    this.copy.tabIndex = -1;
+    this.copy.title = "Copy the line with its time (C)";
+    this.copy.setAttribute("aria-label", `Copy the line at ${at}`);
+    this.item.append(this.body, this.copy, this.edit);
     this.show();
   }
 
@@ -77,7 +81,7 @@ class Line {
     this.badge = button("edited", "Edited");
     this.badge.setAttribute("aria-expanded", "false");
     this.badge.setAttribute("aria-label", `Edited: show the original text at ${clock(this.start)}`);
-    this.item.insertBefore(this.badge, this.edit);
+    this.item.insertBefore(this.badge, this.copy);
   }
 
   /** Mark stretches of the text, `[start, end, isCurrent]` each. */
@@ -138,6 +142,11 @@ class Line {
     this.said = said;
   }
 
+  /** The line as it is written elsewhere: `[3:12] Ann: We ship on Friday.` */
+  get quote() {
+    return `[${clock(this.start)}] ${this.speaker ? `${this.speaker}: ` : ""}${this.text}`;
+  }
+
   /** When the word of this element begins, in seconds; null if it is none of ours. */
   startOf(span) {
     const place = this.spans.indexOf(span);
@@ -163,6 +172,6 @@ class Line {
   }
 
   setTabStop(isStop) {
-    this.body.tabIndex = this.edit.tabIndex = isStop ? 0 : -1;
+    this.body.tabIndex = this.copy.tabIndex = this.edit.tabIndex = isStop ? 0 : -1;
   }
 }

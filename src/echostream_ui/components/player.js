@@ -73,8 +73,8 @@ class Player {
     this.setSource(data.audio ? address(data.audio) : null);
     if (data.notice !== this.notice) this.tell((this.notice = data.notice), { stays: true });
     this.hint.textContent = this.source
-      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits."
-      : "Keys: ↑ ↓ move in the transcript, E edits a line.";
+      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits, C copies."
+      : "Keys: ↑ ↓ move in the transcript, E edits a line, C copies it.";
     this.setLines(data.lines);
     this.memory.hold(this);
     this.edits.restore(this.memory);
@@ -233,11 +233,17 @@ class Player {
     if (index < 0 || event.target.closest(".editor, .original")) return;
     const line = this.lines[index];
     this.setStop(index);
-    if (event.target.closest(".edit")) this.edits.open(line);
+    if (event.target.closest(".copy")) this.copy(line);
+    else if (event.target.closest(".edit")) this.edits.open(line);
     else if (event.target.closest(".edited")) this.edits.toggleOriginal(line);
     else if (this.source && !this.isSelecting()) {
       this.goto(index, line.startOf(event.target.closest(".word")) ?? line.start);
     }
+  }
+
+  async copy(line) {
+    const isCopied = await copied(line.quote);
+    this.tell(isCopied ? "The line is copied." : "This browser does not let pages copy.");
   }
 
   isSelecting() {
@@ -253,6 +259,7 @@ class Player {
       this.follow(false);
       this.focus(Math.min(this.lines.length - 1, Math.max(0, steps[event.key])));
     } else if (event.key === "e" || event.key === "E") this.edits.open(this.lines[index]);
+    else if (event.key === "c" || event.key === "C") this.copy(this.lines[index]);
     else if (event.key === "Enter" && this.source) this.goto(index);
     else return; // Space among others: the controls know it on the whole page
     event.preventDefault();

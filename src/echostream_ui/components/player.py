@@ -81,7 +81,9 @@ def player(
         if change:
             on_edit(change)
 
-    component("player", "lines", "memory", "controls", "find", "replace", "editor", "edit")(
+    component(
+        "player", "clipboard", "lines", "memory", "controls", "find", "replace", "editor", "edit"
+    )(
         key=key,
         data={
             "recording": recording,
