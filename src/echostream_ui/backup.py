@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from echostream.private_files import make_private_folder
 from echostream_ui.library.archive.form import ArchiveError
 from echostream_ui.library.archive.reading import read_into
 from echostream_ui.library.archive.writing import written
@@ -24,6 +25,7 @@ from echostream_ui.words.problems import words
 
 log = logging.getLogger(__name__)
 
+_TOO_OLD = "This page is too old. Reload it, and try again."
 _NO_ROOM = "There is not enough room on the server's disk for the archive."
 
 
@@ -46,29 +48,34 @@ async def export(request: Request) -> Response:
 
 async def take_back(request: Request) -> Response:
     """Reads an archive into the library for which the page has given a ticket. Answers with
-    `messages`, and `isDone`."""
-    store = services().import_tickets.redeem(request.query_params.get("ticket", ""))
+    `messages`, and a `ticket` for the next one."""
+    tickets = services().import_tickets
+    store = tickets.redeem(request.query_params.get("ticket", ""))
     if store is None:
-        return _failed("This page is too old. Reload it, and try again.", HTTPStatus.FORBIDDEN)
+        messages, status = [_TOO_OLD], HTTPStatus.FORBIDDEN
+        return JSONResponse({"messages": messages, "ticket": None}, status)
+    messages, status = await _taken(request, store)
+    return JSONResponse({"messages": messages, "ticket": tickets.issue(store)}, status)
+
+
+async def _taken(request: Request, store: Store) -> tuple[list[str], HTTPStatus]:
+    """Returns what to say, and the status of the answer."""
     folder = services().settings.staging_path
+    make_private_folder(folder)
     if int(request.headers.get("content-length", 0)) > shutil.disk_usage(folder).free:
-        return _failed(_NO_ROOM, HTTPStatus.INSUFFICIENT_STORAGE)
+        return [_NO_ROOM], HTTPStatus.INSUFFICIENT_STORAGE
     try:
         with tempfile.TemporaryFile(dir=folder) as archive:
             async for piece in request.stream():
                 await run_in_threadpool(archive.write, piece)
             imported = await run_in_threadpool(read_into, store, archive, folder)
     except ClientDisconnect:
-        return _failed("The upload was interrupted.", HTTPStatus.BAD_REQUEST)
+        return ["The upload was interrupted."], HTTPStatus.BAD_REQUEST
     except ArchiveError as error:
-        return _failed(str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return [str(error)], HTTPStatus.UNPROCESSABLE_ENTITY
     except StoreError as error:
-        return _failed(words(error), HTTPStatus.SERVICE_UNAVAILABLE)
+        return [words(error)], HTTPStatus.SERVICE_UNAVAILABLE
     except OSError:
         log.exception("an archive cannot be kept")
-        return _failed(_NO_ROOM, HTTPStatus.INSUFFICIENT_STORAGE)
-    return JSONResponse({"messages": list(told(imported)), "isDone": True})
-
-
-def _failed(message: str, status: HTTPStatus) -> Response:
-    return JSONResponse({"messages": [message], "isDone": False}, status)
+        return [_NO_ROOM], HTTPStatus.INSUFFICIENT_STORAGE
+    return list(told(imported)), HTTPStatus.OK

@@ -1,7 +1,7 @@
 // Downloads the library, and uploads one: in pieces, and not through Streamlit, which would hold
 // all of it in memory.
 
-const BROKEN = "The connection broke. Try again.";
+const BROKEN = { messages: ["The connection broke. Reload the page, and try again."], ticket: null };
 
 /** Our routes lie beside the page, under whatever path both are served. */
 function route(query = "") {
@@ -17,17 +17,17 @@ function send(file, ticket, onShare) {
     request.upload.onprogress = ({ loaded, total }) => onShare(loaded / total);
     request.onload = () => {
       try {
-        resolve(JSON.parse(request.responseText).messages);
+        resolve(JSON.parse(request.responseText));
       } catch {
-        resolve([BROKEN]);
+        resolve(BROKEN);
       }
     };
-    request.onerror = () => resolve([BROKEN]);
+    request.onerror = () => resolve(BROKEN);
     request.send(file);
   });
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data }) {
   const part = (selector) => parentElement.querySelector(selector);
   const [button, progress, input] = [part("button"), part("progress"), part("input")];
   const tell = (messages) => {
@@ -39,19 +39,20 @@ export default function ({ parentElement, data, setTriggerValue }) {
       }),
     );
   };
+  let { ticket } = data;
   part("a").href = route();
   part("form").onsubmit = async (event) => {
     event.preventDefault();
     button.disabled = true;
     progress.hidden = false;
     tell(["Uploading…"]);
-    const messages = await send(input.files[0], data.ticket, (share) => {
+    const answer = await send(input.files[0], ticket, (share) => {
       progress.value = share;
       if (share === 1) tell(["Reading the archive…"]);
     });
     progress.hidden = true;
     button.disabled = false;
-    tell(messages);
-    setTriggerValue("used", true); // a ticket works once: the page gives another one
+    tell(answer.messages);
+    ticket = answer.ticket;
   };
 }

@@ -3,7 +3,6 @@
 from echostream_ui.components.player import component
 
 
-def backup(ticket: str, *, key: str) -> bool:
-    """Shows the buttons; `ticket` is for one import. Returns whether it has been used."""
-    shown = component("backup")(key=key, data={"ticket": ticket}, on_used_change=lambda: None)
-    return bool(shown.used)
+def backup(ticket: str, *, key: str) -> None:
+    """Shows the buttons. `ticket` is for the first import; each answer has one for the next."""
+    component("backup")(key=key, data={"ticket": ticket})

@@ -45,7 +45,7 @@ def to_pdf(
     if not transcript.segments:
         pdf.text_block("No speech was found in this recording.")
     pdf.say_what_is_missing()
-    return bytes(pdf.output())
+    return pdf.content()
 
 
 def _spoken(transcript: Transcript, options: TextOptions) -> Iterator[tuple[str, str]]:
@@ -65,11 +65,11 @@ class _Pages(FPDF):  # type: ignore[misc] # its types are not read
         self.set_author("EchoStream")
         self.set_margin(_MARGIN_MM)
         self.set_auto_page_break(True, _MARGIN_MM)
-        for style, file in (("", "DejaVuSans.ttf"), ("B", "DejaVuSans-Bold.ttf")):
-            self.add_font(_FAMILY, style, _FONTS / file)
-        if more_letters is not None:
+        if more_letters is not None:  # first: it may be one that cannot be read
             self.add_font(_MORE, "", more_letters)
             self.set_fallback_fonts([_MORE], exact_match=False)
+        for style, file in (("", "DejaVuSans.ttf"), ("B", "DejaVuSans-Bold.ttf")):
+            self.add_font(_FAMILY, style, _FONTS / file)
         self.set_text_shaping(True)
         self._known = {letter for font in self.fonts.values() for letter in font.cmap}
         self._missing: set[str] = set()
@@ -110,6 +110,13 @@ class _Pages(FPDF):  # type: ignore[misc] # its types are not read
                 f"This file shows boxes for {number} that its font does not have. The other"
                 " formats, such as Word, have the whole text."
             )
+
+    def content(self) -> bytes:
+        """The file; nothing can be written to it after this."""
+        written = bytes(self.output())
+        for font in self.fonts.values():
+            font.ttfont.close()  # the library leaves its files open
+        return written
 
     def _write(self, text: str, style: str, size_pt: float) -> None:
         self.set_font(_FAMILY, style, size_pt)

@@ -6,8 +6,6 @@ from echostream_ui.components.backup import backup
 from echostream_ui.pages.session import current_store
 from echostream_ui.services import services
 
-_TICKET = "import-ticket"
-
 
 def main() -> None:
     store = current_store()
@@ -16,12 +14,7 @@ def main() -> None:
         "One file with everything: audio, transcripts, insights, your edits, names and tags."
         " Recordings that are under way and links to shared recordings are left out."
     )
-    state = st.session_state
-    if _TICKET not in state:
-        state[_TICKET] = services().import_tickets.issue(store)
-    if backup(state[_TICKET], key="backup"):
-        state[_TICKET] = services().import_tickets.issue(store)
-        st.rerun()
+    backup(services().import_tickets.issue(store), key="backup")
 
 
 main()

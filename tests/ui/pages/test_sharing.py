@@ -169,6 +169,6 @@ def test_the_library_is_downloaded_and_imported(
         media = store.media(media_id)
         assert media is not None
         assert media.title == RUDE
-    page.get_by_label("Archive").set_input_files(archive)  # the page has another ticket now
+    page.get_by_label("Archive").set_input_files(archive)
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("0 recordings were added.")).to_be_visible()
