@@ -46,7 +46,7 @@ def _share(media: Media, shares: Shares, public_url: str) -> None:
     secret = st.session_state.get(_SECRET)
     if secret and shares.find(secret):  # it may have been ended below
         link = f"{public_url}/share/{secret}"
-        st.success("Here is the link. It is not kept, and is only shown now.")
+        st.success("Here is the link. Copy it now: it is not kept.")
         st.code(link, language=None, wrap_lines=True)
         copies({"Copy the link": link}, key="copy-link")
     for share in shares.of(media.id):

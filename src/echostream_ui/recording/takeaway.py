@@ -61,7 +61,7 @@ def _export_options() -> documents.Options:
         help="As usual: plain text has none, other documents have them.",
     )
     speakers = st.checkbox("Names of the speakers", value=True, key="export-speakers")
-    line, lines, seconds = st.columns(3)
+    line, lines, seconds = st.columns(3, vertical_alignment="bottom")
     cue_options = CueOptions(
         line.number_input("Subtitles: characters a line", 10, 200, 42, key="cue-chars"),
         seconds.number_input("Subtitles: longest, in seconds", 1.0, 60.0, 7.0, key="cue-s"),
