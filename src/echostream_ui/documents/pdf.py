@@ -1,5 +1,6 @@
 """A recording as a PDF file."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ _MARGIN_MM = 20
 _LINE = 1.45
 """Height of a line, in heights of its letters."""
 _MM_PER_POINT = 25.4 / 72
+_SHAPED = re.compile("[\u0300-\u036f\u0590-\u1cff\ua800-\uabff\ufb1d-\ufeff]")
+"""Letters whose form depends on their neighbours: Arabic, Indian and others, and marks."""
 _TITLE_PT, _HEADING_PT, _TEXT_PT, _SMALL_PT = 20, 13, 10.5, 9
 
 
@@ -70,7 +73,6 @@ class _Pages(FPDF):  # type: ignore[misc] # its types are not read
             self.set_fallback_fonts([_MORE], exact_match=False)
         for style, file in (("", "DejaVuSans.ttf"), ("B", "DejaVuSans-Bold.ttf")):
             self.add_font(_FAMILY, style, _FONTS / file)
-        self.set_text_shaping(True)
         self._known = {letter for font in self.fonts.values() for letter in font.cmap}
         self._missing: set[str] = set()
         self._title = title
@@ -120,6 +122,8 @@ class _Pages(FPDF):  # type: ignore[misc] # its types are not read
 
     def _write(self, text: str, style: str, size_pt: float) -> None:
         self.set_font(_FAMILY, style, size_pt)
+        # Takes four times as long, and most texts need none.
+        self.set_text_shaping(_SHAPED.search(text) is not None)
         height_mm = size_pt * _LINE * _MM_PER_POINT
         self.multi_cell(0, height_mm, self._drawn(text), align="L", new_x="LMARGIN", new_y="NEXT")
 

@@ -67,6 +67,21 @@ def test_its_font_has_the_letters(text: str) -> None:
     assert "Missing letters" not in text_of(read(replace(ANALYSIS, edits={0: text})))
 
 
+def letter_forms(text: str) -> int:
+    """How many drawn letters the fonts of the file have."""
+    fonts = read(replace(ANALYSIS, edits={0: text})).pages[0]["/Resources"]["/Font"]
+    files = [
+        font["/DescendantFonts"][0]["/FontDescriptor"]["/FontFile2"].get_data()
+        for font in (each.get_object() for each in fonts.values())
+    ]
+    return sum(TTFont(io.BytesIO(file))["maxp"].numGlyphs for file in files)
+
+
+def test_arabic_letters_are_joined() -> None:
+    """One letter has a form for each place in a word."""
+    assert letter_forms("ببب") > letter_forms("ب")
+
+
 def test_it_says_that_letters_are_missing() -> None:
     text = text_of(read(replace(ANALYSIS, edits={0: "日本語 日本 🎙"})))
     assert "This file shows boxes for 4 different letters" in text
