@@ -16,14 +16,16 @@ from starlette.websockets import WebSocket
 from streamlit import get_option
 from streamlit.starlette import App
 
-from echostream.hosts import OnlyOurHosts
 from echostream.safe_headers import SafeHeaders
+from echostream_ui import backup
 from echostream_ui.library.playable import media_type_of, served
 from echostream_ui.live.session import Target
 from echostream_ui.live.sessions import LiveSessions
 from echostream_ui.live.socket import LiveSockets
 from echostream_ui.services import services
 from echostream_ui.settings import FrontendSettings
+from echostream_ui.sharing.public_name import NamesOfOurs
+from echostream_ui.sharing.routes import PATH, SharedRecordings
 from echostream_ui.words.problems import words
 from echostream_ui.words.wording import sentences
 
@@ -87,6 +89,7 @@ async def live(websocket: WebSocket) -> None:
 
 # Streamlit puts its own routes below this path, but does not move ours.
 _base = f"/{get_option('server.baseUrlPath').strip('/')}".rstrip("/")
+_settings = FrontendSettings()
 
 app = App(
     Path(__file__).parent / "pages" / "frame.py",
@@ -94,11 +97,19 @@ app = App(
     on_script_error=say,
     middleware=[
         Middleware(SafeHeaders),
-        Middleware(OnlyOurHosts, allowed=FrontendSettings().hosts),
+        Middleware(
+            NamesOfOurs,
+            allowed=_settings.hosts,
+            public_name=_settings.public_name,
+            shared_path=f"{_base}{PATH}/",
+        ),
     ],
     routes=[
         Route(f"{_base}/audio/{{media_id:uuid}}", audio),
         Route(f"{_base}/visit", visit, methods=["POST"]),
         WebSocketRoute(f"{_base}/live/socket", live),
+        SharedRecordings().mount(_base),
+        Route(f"{_base}/library.zip", backup.export, methods=["GET"]),
+        Route(f"{_base}/library.zip", backup.take_back, methods=["POST"]),
     ],
 )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WATCH_S = 3.0
+_PAGE_IS_OPEN_S = 24 * 3600.0
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class Services:
         self.templates = Templates()
         """What insights can look for. Empty until it is known."""
         self.live_tickets: Tickets[Wanted] = Tickets()
+        self.import_tickets: Tickets[Store] = Tickets(_PAGE_IS_OPEN_S)
         self._seen = threading.Event()
         self.run(self._begin())
 

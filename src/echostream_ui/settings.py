@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from echostream.checks import check_token, check_url
@@ -40,6 +41,15 @@ class FrontendSettings(BaseSettings):
     it, `*` any. Addresses and names without a dot always work. Unset: if people sign in any name,
     else no other."""
 
+    public_url: str | None = None
+    """Where links to recordings lead, such as `https://notes.example.com`. Under this name the
+    frontend answers for links alone, unless `ALLOWED_HOSTS` has it too. Unset, or with Supabase:
+    there are no links."""
+
+    pdf_font: FilePath | None = None
+    """A TrueType or OpenType font for letters that the font of our PDF files lacks, such as
+    Chinese, Japanese and Korean ones."""
+
     library_path: Path = Path("data/library")
     """Folder of the library when Supabase is not set, and of recordings that are under way."""
 
@@ -75,7 +85,7 @@ class FrontendSettings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("api_base_url", "supabase_url")
+    @field_validator("api_base_url", "supabase_url", "public_url")
     @classmethod
     def _check_url(cls, value: str | None) -> str | None:
         if value is None:
@@ -110,6 +120,11 @@ class FrontendSettings(BaseSettings):
         if self.uses_supabase and not self.allowed_hosts:
             return (ANY,)
         return (*self.allowed_hosts, self.frontend_host)
+
+    @property
+    def public_name(self) -> str | None:
+        """The name in `public_url`."""
+        return urlsplit(self.public_url).hostname if self.public_url else None
 
     @property
     def staging_path(self) -> Path:

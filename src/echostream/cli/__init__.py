@@ -1,4 +1,4 @@
-"""The command line: `echostream transcribe | live | up | serve | ui | worker | models`.
+"""The command line: `echostream transcribe | live | up | serve | ui | worker | models | library`.
 
 Heavy imports are inside the commands, so that `--help` answers at once.
 """
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from echostream import __version__
-from echostream.cli import live, models, transcribe
+from echostream.cli import library, live, models, transcribe
 from echostream.cli.common import FAILED, fail, given, settings_of
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("transcribe")(transcribe.transcribe)
 app.command("live")(live.live)
 app.add_typer(models.app, name="models")
+app.add_typer(library.app, name="library")
 
 _INTERRUPTED = 130
 

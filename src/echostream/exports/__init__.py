@@ -4,6 +4,7 @@ from echostream.exports.cues import CueOptions
 from echostream.exports.documents import (
     FORMATS,
     ExportFormat,
+    TextOptions,
     export,
     to_json,
     to_markdown,
@@ -19,6 +20,7 @@ __all__ = [
     "CueOptions",
     "ExportFormat",
     "Paragraph",
+    "TextOptions",
     "export",
     "legible",
     "paragraphs",

@@ -30,7 +30,11 @@ class Line {
       each.setAttribute("aria-haspopup", "dialog");
     }
     this.whose.setAttribute("aria-label", `Change the speaker at ${at}`);
-    this.item.append(this.who, this.body, this.whose, this.edit);
+    this.copy = button("copy", "");
+    this.copy.tabIndex = -1;
+    this.copy.title = "Copy the line with its time (C)";
+    this.copy.setAttribute("aria-label", `Copy the line at ${at}`);
+    this.item.append(this.who, this.body, this.whose, this.copy, this.edit);
     this.show();
   }
 
@@ -126,6 +130,11 @@ class Line {
     this.said = said;
   }
 
+  /** The line as it is written elsewhere: `[3:12] Ann: We ship on Friday.` */
+  get quote() {
+    return `[${clock(this.start)}] ${this.speaker ? `${this.speaker}: ` : ""}${this.text}`;
+  }
+
   /** When the word of this element begins, in seconds; null if it is none of ours. */
   startOf(span) {
     const place = this.spans.indexOf(span);
@@ -151,6 +160,7 @@ class Line {
   }
 
   setTabStop(isStop) {
-    for (const each of [this.name, this.body, this.whose, this.edit]) each.tabIndex = isStop ? 0 : -1;
+    for (const each of [this.name, this.body, this.whose, this.copy, this.edit])
+      each.tabIndex = isStop ? 0 : -1;
   }
 }

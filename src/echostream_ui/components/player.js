@@ -73,8 +73,8 @@ class Player {
     this.setSource(data.audio ? address(data.audio) : null);
     if (data.notice !== this.notice) this.tell((this.notice = data.notice), { stays: true });
     this.hint.textContent = this.source
-      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits, S changes the speaker."
-      : "Keys: ↑ ↓ move in the transcript, E edits a line, S changes its speaker.";
+      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits, S changes the speaker, C copies."
+      : "Keys: ↑ ↓ move in the transcript, E edits a line, S changes its speaker, C copies it.";
     this.setLines(data.lines);
     this.memory.hold(this);
     this.edits.restore(this.memory);
@@ -235,6 +235,7 @@ class Player {
     this.setStop(index);
     const opener = event.target.closest(".speaker, .whose");
     if (opener) this.openNaming(line, opener);
+    else if (event.target.closest(".copy")) this.copy(line);
     else if (event.target.closest(".edit")) this.edits.open(line);
     else if (event.target.closest(".edited")) this.edits.toggleOriginal(line);
     else if (this.source && !this.isSelecting()) {
@@ -245,6 +246,11 @@ class Player {
   openNaming(line, opener) {
     this.naming?.close();
     this.naming = new Naming(this, line, opener);
+  }
+
+  async copy(line) {
+    const isCopied = await copied(line.quote);
+    this.tell(isCopied ? "The line is copied." : "This browser does not let pages copy.");
   }
 
   isSelecting() {
@@ -261,6 +267,7 @@ class Player {
       this.focus(Math.min(this.lines.length - 1, Math.max(0, steps[event.key])));
     } else if (event.key === "e" || event.key === "E") this.edits.open(this.lines[index]);
     else if (event.key === "s" || event.key === "S") this.openNaming(this.lines[index], event.target);
+    else if (event.key === "c" || event.key === "C") this.copy(this.lines[index]);
     else if (event.key === "Enter" && this.source) this.goto(index);
     else return; // Space among others: the controls know it on the whole page
     event.preventDefault();

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 _SCRIPTS = (
     "elements",
+    "clipboard",
     "lines",
     "memory",
     "controls",

@@ -49,6 +49,7 @@ def pages() -> list[st.Page]:
         st.Page("add.py", title="Add", icon=":material/add_circle:"),
         st.Page("live.py", title="Live", icon=":material/mic:"),
         st.Page("dashboard.py", title="Dashboard", icon=":material/insights:"),
+        st.Page("backup.py", title="Backup", icon=":material/archive:"),
         st.Page("ask.py", title="Ask", visibility="hidden"),
         st.Page("recording.py", title="Recording", visibility="hidden"),
     ]

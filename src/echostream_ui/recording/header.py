@@ -1,15 +1,12 @@
 """The facts about a recording, and the actions on it as a whole."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import streamlit as st
 
-from echostream.exports import CueOptions
-from echostream_ui import documents
 from echostream_ui.library.names import speaker_of, speakers_of
 from echostream_ui.library.store import Analysis, Json, Media, Store
-from echostream_ui.recording import again, edits, tag_choice
+from echostream_ui.recording import again, edits, share, tag_choice, takeaway
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording
@@ -39,7 +36,8 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
 
 def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
     if analysis is not None:
-        _exports(store, media, analysis)
+        share.button(media)
+        takeaway.show(store, media, analysis)
     if st.button("Edit details", icon=":material/edit:"):
         _edit_details(store, media)
     speakers = speakers_of(analysis) if analysis else []
@@ -63,33 +61,6 @@ def _facts(media: Media, response: Json | None) -> list[str]:
     if response and response.get("engine"):
         facts.append(f"Transcribed by {response['engine']}")
     return facts
-
-
-def _exports(store: Store, media: Media, analysis: Analysis) -> None:
-    timezone = st.context.timezone
-
-    def export(as_format: documents.Format, cue_options: CueOptions) -> bytes:
-        # A part of the page may have changed something since the page was drawn.
-        latest = store.analysis(media.id) or analysis
-        return documents.export(media, latest, as_format, timezone, cue_options)
-
-    with st.popover("Export", icon=":material/download:"):
-        line, seconds = st.columns(2)
-        cue_options = CueOptions(
-            line.number_input("Subtitles: characters a line", 10, 200, 42, key="cue-chars"),
-            seconds.number_input("Subtitles: longest, in seconds", 1.0, 60.0, 7.0, key="cue-s"),
-        )
-        for each in documents.FORMATS:
-            st.download_button(
-                documents.LABELS[each],
-                # Made only on demand: nobody needs all six each time the page is shown.
-                partial(export, each, cue_options),
-                file_name=documents.file_name(media, each),
-                mime=documents.MEDIA_TYPES[each],
-                on_click="ignore",
-                width="stretch",
-                key=f"export-{each}",
-            )
 
 
 # A click beside a dialog must not lose what was typed in it: only its buttons close it.

@@ -176,7 +176,9 @@ def test_insights_have_the_users_names_and_the_templates_sections() -> None:
 
 
 def test_word_opens_the_document() -> None:
-    document = docx.Document(io.BytesIO(documents.export(MEDIA, ANALYSIS, "docx", "Europe/Berlin")))
+    document = docx.Document(
+        io.BytesIO(documents.export(MEDIA, ANALYSIS, "docx", documents.Options("Europe/Berlin")))
+    )
     paragraphs = [paragraph.text for paragraph in document.paragraphs]
     assert paragraphs[:3] == [
         MEDIA.title,

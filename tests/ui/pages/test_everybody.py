@@ -124,7 +124,7 @@ def look(page: Page, axe: str, *, within: str = "html") -> None:
     assert set(links) <= {"http://x.test"}
 
 
-@pytest.mark.parametrize("path", ["", "add", "live", "dashboard", "ask"])
+@pytest.mark.parametrize("path", ["", "add", "live", "dashboard", "ask", "backup"])
 def test_a_page(
     page: Page, frontend: Site, recordings: dict[str, str], axe: str, path: str
 ) -> None:

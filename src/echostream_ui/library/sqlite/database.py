@@ -103,7 +103,21 @@ CREATE INDEX IF NOT EXISTS watched_by_content ON watched (sha256);
 PRAGMA user_version = 4;
 """
 
-_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _LINE_SPEAKERS, _INTAKE)
+# Links by which others may read one recording. Their secrets are not kept, only SHA-256 of them.
+_SHARES = """
+CREATE TABLE IF NOT EXISTS share (
+  id INTEGER PRIMARY KEY,
+  digest TEXT NOT NULL UNIQUE,
+  media_id TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+  has_sound INTEGER NOT NULL,
+  created_at TEXT NOT NULL,
+  expires_at TEXT
+);
+CREATE INDEX IF NOT EXISTS share_by_media ON share (media_id);
+PRAGMA user_version = 5;
+"""
+
+_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _LINE_SPEAKERS, _INTAKE, _SHARES)
 """Each is run once, in order; `user_version` says how many have been."""
 
 

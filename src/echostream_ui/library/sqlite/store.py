@@ -21,6 +21,7 @@ from echostream_ui.library.sqlite.rows import (
     media_of,
 )
 from echostream_ui.library.sqlite.search import ITS_ROW, index, search
+from echostream_ui.library.sqlite.shares import Shares
 from echostream_ui.library.sqlite.versions import SqliteVersions
 from echostream_ui.library.sqlite.watched import WatchedFiles
 from echostream_ui.library.store import (
@@ -48,6 +49,7 @@ class SqliteStore:
         self.presets = SqlitePresets(self._db)
         self.versions = SqliteVersions(self._db)
         self.watched = WatchedFiles(self._db)
+        self.shares = Shares(self._db)
 
     @translated
     def _make_folder(self) -> None:
