@@ -10,7 +10,7 @@ from echostream.exports import CueOptions
 from echostream_ui import documents
 from echostream_ui.library.names import changes, renamed_owner, speakers_of
 from echostream_ui.library.store import Analysis, Json, Media, Store, StoreError
-from echostream_ui.recording import tag_choice
+from echostream_ui.recording import known_voices, tag_choice
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording
@@ -36,6 +36,9 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
         st.caption(wording.plain(facts), width="content")
         for tag in media.tags:
             st.badge(wording.in_badge(tag), color="gray", icon=":material/label:")
+    with st.container():
+        if analysis is not None:
+            known_voices.suggest(store, analysis, partial(_keep_names, store, media.id))
 
 
 def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
@@ -117,19 +120,20 @@ def _is_saved() -> bool:
 def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) -> None:
     st.write("Leave a name empty to restore the recognised one.")
     with st.form("speakers", border=False):
-        names = {
-            speaker: st.text_input(
+        names, to_remember = {}, {}
+        for speaker in speakers:
+            names[speaker] = st.text_input(
                 wording.plain(speaker),
                 analysis.speakers.get(speaker, ""),
                 max_chars=100,
                 placeholder=_first_words(analysis, speaker),
             )
-            for speaker in speakers
-        }
+            to_remember[speaker] = known_voices.ask_remember(store, analysis, speaker)
         if not _is_saved():
             return
     kept = {speaker: " ".join(name.split()) for speaker, name in names.items() if name.strip()}
     _keep_names(store, analysis.media_id, kept)
+    known_voices.keep(store, analysis, kept, to_remember)
     st.rerun()
 
 

@@ -159,6 +159,8 @@ def test_a_local_library_of_before_is_brought_up_to_date(tmp_path):
             );
             INSERT INTO search (rowid, title, text) SELECT rowid, title, text FROM newer;
             DROP TABLE newer;
+            DROP TABLE voice;
+            DROP TABLE voice_refused;
             PRAGMA user_version = 1;
             COMMIT;"""
         )

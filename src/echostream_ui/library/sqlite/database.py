@@ -70,7 +70,29 @@ ALTER TABLE search_2 RENAME TO search;
 PRAGMA user_version = 2;
 """
 
-_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES)
+# No foreign key to the recording of a known voice, which is known for others. A refused name goes
+# with its recording.
+_KNOWN_VOICES = """
+CREATE TABLE voice (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  voice TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  media_id TEXT NOT NULL,
+  speaker TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  UNIQUE (media_id, speaker)
+);
+CREATE TABLE voice_refused (
+  media_id TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+  speaker TEXT NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (media_id, speaker, name)
+);
+PRAGMA user_version = 3;
+"""
+
+_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _KNOWN_VOICES)
 """Each is run once, in order; `user_version` says how many have been."""
 
 
@@ -111,6 +133,7 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # with WAL only a power cut can lose data
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is in the file no longer
         _migrate(connection)
         return connection
 
@@ -128,6 +151,12 @@ class Database:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    def scrub(self) -> None:
+        """Leaves nothing of what was deleted in the log beside the database, unless another program
+        is just reading it."""
+        with self._lock:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:

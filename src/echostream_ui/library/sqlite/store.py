@@ -20,6 +20,7 @@ from echostream_ui.library.sqlite.rows import (
     media_of,
 )
 from echostream_ui.library.sqlite.search import search
+from echostream_ui.library.sqlite.voices import SqliteVoices
 from echostream_ui.library.store import (
     Analysis,
     Facets,
@@ -44,6 +45,7 @@ class SqliteStore:
         self._audio = folder / "audio"
         self._make_folder()
         self._db = Database(folder / "library.db")
+        self.voices = SqliteVoices(self._db)
 
     @translated
     def _make_folder(self) -> None:
