@@ -13,6 +13,8 @@ from ui.oidc_provider import CLIENT, SECRET, Provider, oidc_provider
 from ui.recordings import add_recording, long_answer
 from ui.site import Site, free_port, settle, site
 
+pytest.importorskip("authlib", reason="Streamlit signs in with it: install the extra `ui`")
+
 ANN = {"email": "ann@example.com", "email_verified": True}
 
 
