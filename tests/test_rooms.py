@@ -20,6 +20,7 @@ ROOMS = {
     "httpcore2": {"net"},
     "huggingface_hub": {"model_hub"},
     "imageio_ffmpeg": {"media"},
+    "itsdangerous": {"echostream_ui"},
     "jinja2": {"echostream_ui"},
     "onnxruntime": {"diarization"},
     "openai": {"llm"},

@@ -1,6 +1,8 @@
 """What all pages and users share: settings, the API client and the background work."""
 
 import asyncio
+import hmac
+import secrets
 import threading
 import uuid
 from collections.abc import Coroutine, Sequence
@@ -58,8 +60,22 @@ class Services:
         """What insights can look for. Empty until it is known."""
         self.live_tickets: Tickets[Wanted] = Tickets()
         self.import_tickets: Tickets[Store] = Tickets(_PAGE_IS_OPEN_S)
+        self._audio_key = secrets.token_bytes(32)
         self._seen = threading.Event()
         self.run(self._begin())
+
+    def audio_query(self, media_id: str) -> str:
+        """What the URL of a recording's audio needs: a key, if Streamlit knows who people are and
+        our own routes do not. It holds until the process ends."""
+        return f"key={self._key_to(media_id)}" if self.settings.uses_oidc else ""
+
+    def may_hear(self, media_id: str, key: str) -> bool:
+        if not self.settings.uses_oidc:
+            return True
+        return hmac.compare_digest(key.encode(), self._key_to(media_id).encode())
+
+    def _key_to(self, media_id: str) -> str:
+        return hmac.new(self._audio_key, media_id.encode(), "sha256").hexdigest()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs `work` in the background event loop and waits for its result."""

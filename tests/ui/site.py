@@ -41,9 +41,11 @@ class Site:
 
 
 @contextmanager
-def site(api_url: str, library: Path, **environment: str) -> Iterator[Site]:
+def site(
+    api_url: str, library: Path, *, port: int | None = None, **environment: str
+) -> Iterator[Site]:
     """A real frontend on a free port; ended on leaving, at the latest."""
-    port = free_port()
+    port = port or free_port()
     command = ["-m", "streamlit", "run", str(ROOT / "src" / "echostream_ui" / "app.py")]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     settings = {"API_BASE_URL": api_url, "LIBRARY_PATH": str(library), **environment}

@@ -1,4 +1,5 @@
-"""The command line: `echostream transcribe | live | up | serve | ui | worker | models | library`.
+"""The command line: `echostream transcribe | live | up | serve | ui | worker | models | library |
+password`.
 
 Heavy imports are inside the commands, so that `--help` answers at once.
 """
@@ -103,6 +104,22 @@ def ui() -> None:
     except EchoStreamError as error:
         fail(str(error))
     os.execv(frontend_process.COMMAND[0], frontend_process.COMMAND)  # noqa: S606 - our own program
+
+
+@app.command()
+def password() -> None:
+    """Read a password and print its hash, for FRONTEND_PASSWORD."""
+    from echostream.passwords import PasswordHash, check_password
+
+    if sys.stdin.isatty():
+        typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        typed = sys.stdin.readline().rstrip("\r\n")
+    try:
+        check_password(typed)
+    except ValueError as error:
+        fail(f"the password {error}")
+    typer.echo(PasswordHash.of(typed).dump())
 
 
 @app.command(hidden=True)

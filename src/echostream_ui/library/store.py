@@ -6,7 +6,7 @@ options of its request, the API's answer and the user's changes; `version` what 
 before the recording was transcribed again; `preset` options that users keep under a name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -234,6 +234,43 @@ class Versions(Protocol):
         tags and audio stay."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownVoice:
+    """How somebody sounds, whom the user wanted to be known again. `voice` is that of a speaker of
+    an answer, from so many seconds of speech; their recording may be gone since."""
+
+    name: str
+    voice: str
+    seconds: float
+    media_id: str
+    speaker: str
+    created_at: datetime
+
+
+class Voices(Protocol):
+    """Voices that are known by name. Methods behave like those of `Store`."""
+
+    def known(self) -> list[KnownVoice]:
+        """Returns them by name, each name's oldest first."""
+
+    def remember(self, voice: KnownVoice) -> None:
+        """Keeps a voice, instead of what was kept of the same speaker of its recording."""
+
+    def forget(self, media_id: str, speaker: str) -> None:
+        """Forgets what is kept of a recording's speaker."""
+
+    def forget_names(self, names: Collection[str]) -> None:
+        """Forgets all voices of these names, and that they were refused anywhere."""
+
+    def forget_all(self) -> None:
+        """Forgets everything about voices."""
+
+    def refused(self, media_id: str) -> frozenset[tuple[str, str]]:
+        """Returns the speakers of a recording with the names that the user refused for them."""
+
+    def refuse(self, media_id: str, speaker: str, name: str) -> None: ...
+
+
 class Store(Protocol):
     """The library of one user. Every method blocks, may be called from any thread, and may raise
     StoreError. Methods that change or delete ignore ids that do not exist."""
@@ -243,6 +280,10 @@ class Store(Protocol):
 
     @property
     def versions(self) -> Versions: ...
+
+    @property
+    def voices(self) -> Voices | None:
+        """None if this library knows no voices, because it would have to send them away."""
 
     def add(self, media: Media, request: Json) -> None:
         """Adds a recording with the options of its request. Adding an id again changes nothing."""

@@ -1,12 +1,13 @@
 """The facts about a recording, and the actions on it as a whole."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from echostream_ui.library.names import speaker_of, speakers_of
 from echostream_ui.library.store import Analysis, Json, Media, Store
-from echostream_ui.recording import again, edits, share, tag_choice, takeaway
+from echostream_ui.recording import again, edits, known_voices, share, tag_choice, takeaway
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording
@@ -32,6 +33,9 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
         st.caption(wording.plain(facts), width="content")
         for tag in media.tags:
             st.badge(wording.in_badge(tag), color="gray", icon=":material/label:")
+    with st.container():
+        if analysis is not None:
+            known_voices.suggest(store, analysis, partial(edits.keep_names, store, media.id))
 
 
 def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
@@ -95,20 +99,21 @@ def _is_saved() -> bool:
 def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) -> None:
     st.write("Leave a name empty to restore the recognised one.")
     with st.form("speakers", border=False):
-        names = {
-            speaker: st.text_input(
+        names, to_remember = {}, {}
+        for speaker in speakers:
+            names[speaker] = st.text_input(
                 wording.plain(speaker),
                 analysis.speakers.get(speaker, ""),
                 max_chars=100,
                 placeholder=_first_words(analysis, speaker),
             )
-            for speaker in speakers
-        }
+            to_remember[speaker] = known_voices.ask_remember(store, analysis, speaker)
         if not _is_saved():
             return
     kept = {speaker: " ".join(name.split()) for speaker, name in names.items() if name.strip()}
     others = {each: name for each, name in analysis.speakers.items() if each not in names}
     edits.keep_names(store, analysis.media_id, others | kept)
+    known_voices.keep(store, analysis, kept, to_remember)
     st.rerun()
 
 

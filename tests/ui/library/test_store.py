@@ -165,6 +165,8 @@ def test_a_local_library_of_before_is_brought_up_to_date(tmp_path):
             DROP TABLE preset;
             DROP TABLE version;
             DROP TABLE watched;
+            DROP TABLE voice;
+            DROP TABLE voice_refused;
             PRAGMA user_version = 1;
             COMMIT;"""
         )

@@ -44,6 +44,12 @@ def test_every_page_says_that_the_api_is_away(opened, name):
     assert "API_BASE_URL" in app.error[0].value
 
 
+@pytest.mark.parametrize("name", ["library", "voices"])
+def test_every_page_says_that_anybody_can_open_it(opened, name):
+    """This driver's frontend listens on all addresses, as Streamlit does by itself."""
+    assert "FRONTEND_PASSWORD" in opened(name).warning[0].value
+
+
 def test_an_empty_library_says_what_to_do(opened):
     app = opened("library")
     assert "Nothing here yet" in said(app)

@@ -117,7 +117,29 @@ CREATE INDEX IF NOT EXISTS share_by_media ON share (media_id);
 PRAGMA user_version = 5;
 """
 
-_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _LINE_SPEAKERS, _INTAKE, _SHARES)
+# No foreign key to the recording of a known voice, which is known for others. A refused name goes
+# with its recording.
+_KNOWN_VOICES = """
+CREATE TABLE voice (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  voice TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  media_id TEXT NOT NULL,
+  speaker TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  UNIQUE (media_id, speaker)
+);
+CREATE TABLE voice_refused (
+  media_id TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+  speaker TEXT NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (media_id, speaker, name)
+);
+PRAGMA user_version = 6;
+"""
+
+_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _LINE_SPEAKERS, _INTAKE, _SHARES, _KNOWN_VOICES)
 """Each is run once, in order; `user_version` says how many have been."""
 
 
@@ -160,6 +182,8 @@ class Database:
             # With WAL only a power cut can lose data.
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # What is deleted is in the file no longer.
+            connection.execute("PRAGMA secure_delete = ON")
             _migrate(connection)
         except BaseException:
             connection.close()
@@ -180,6 +204,12 @@ class Database:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    def scrub(self) -> None:
+        """Leaves nothing of what was deleted in the log beside the database, unless another program
+        is just reading it."""
+        with self._lock:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:

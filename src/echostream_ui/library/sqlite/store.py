@@ -23,6 +23,7 @@ from echostream_ui.library.sqlite.rows import (
 from echostream_ui.library.sqlite.search import ITS_ROW, index, search
 from echostream_ui.library.sqlite.shares import Shares
 from echostream_ui.library.sqlite.versions import SqliteVersions
+from echostream_ui.library.sqlite.voices import SqliteVoices
 from echostream_ui.library.sqlite.watched import WatchedFiles
 from echostream_ui.library.store import (
     Analysis,
@@ -50,6 +51,7 @@ class SqliteStore:
         self.versions = SqliteVersions(self._db)
         self.watched = WatchedFiles(self._db)
         self.shares = Shares(self._db)
+        self.voices = SqliteVoices(self._db)
 
     @translated
     def _make_folder(self) -> None:

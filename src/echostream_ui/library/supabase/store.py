@@ -71,6 +71,11 @@ class SupabaseStore:
         self._signed: dict[str, tuple[str, float]] = {}  # URLs of audio, and when they were signed
 
     @property
+    def voices(self) -> None:
+        """Voices tell people apart like fingerprints: none with a name leaves this machine."""
+        return None
+
+    @property
     def refresh_token(self) -> str:
         """The token for `Accounts.resume`. It works once and changes every hour."""
         return self._session.refresh_token
