@@ -160,6 +160,10 @@ class TestWholeSession:
         final = await client.first("audio_final")
         [told] = client.all("insights_update")
         assert [item.pop("id") for item in told["insights"]["details"]["action_items"]] == [1]
+        [evidence] = final["insights"]["details"]["action_items"][0]["evidence"]
+        places = {each.pop("id"): each for each in told.pop("segments")}
+        [segment] = [each for each in final["segments"] if each["id"] == evidence]
+        assert places[evidence] == {name: segment[name] for name in ("start", "end")}
         assert told == {"audioId": final["audioId"], "insights": final["insights"]}
         names = [name for name, _ in client.heard]
         assert names.index("insights_update") < names.index("audio_final")

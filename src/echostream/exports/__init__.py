@@ -11,7 +11,7 @@ from echostream.exports.documents import (
     to_txt,
     to_vtt,
 )
-from echostream.exports.escaping import legible
+from echostream.exports.escaping import in_markdown, legible
 from echostream.exports.paragraphs import Paragraph, paragraphs
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "ExportFormat",
     "Paragraph",
     "export",
+    "in_markdown",
     "legible",
     "paragraphs",
     "to_json",

@@ -33,6 +33,11 @@ def to_docx(
         document.add_paragraph(legible(f"Tags: {', '.join(media.tags)}"))
     if insights:
         _add_insights(document, insights, [item.done for item in analysis.action_items])
+    if analysis.bookmarks:
+        document.add_heading("Bookmarks", level=1)
+    for bookmark in analysis.bookmarks:
+        text = legible(f"{wording.clock(bookmark.at_s)}  {bookmark.note}".rstrip())
+        document.add_paragraph(text, style="List Bullet")
     document.add_heading("Transcript", level=1)
     for each in paragraphs(transcript.segments):
         paragraph = document.add_paragraph()

@@ -67,6 +67,14 @@ class ActionItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Bookmark:
+    """A place that the user marked, in seconds from the start of the audio."""
+
+    at_s: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """The results of a recording: a row of `analysis`.
 
@@ -74,7 +82,7 @@ class Analysis:
     there is one. `insights` are the ones to show: the answer's, or newer ones, whose template and
     language `request` then has, and which hold the user's names of that time in `speakers`. `edits`
     are the user's texts for segments, by segment id; `speakers` are the user's names for the
-    answer's speakers. `response` and its text are never changed.
+    answer's speakers. `bookmarks` are in order of time. `response` and its text are never changed.
     """
 
     media_id: str
@@ -84,6 +92,7 @@ class Analysis:
     edits: Mapping[int, str] = field(default_factory=dict)
     speakers: Mapping[str, str] = field(default_factory=dict)
     action_items: tuple[ActionItem, ...] = ()
+    bookmarks: tuple[Bookmark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +212,8 @@ class Store(Protocol):
         that a language model suggests replaces it. May be called again with the same answer."""
 
     def update_analysis(self, media_id: str, **changes: Any) -> None:
-        """Sets `request`, `insights`, `edits`, `speakers` or `action_items`, and what is derived
-        from them."""
+        """Sets `request`, `insights`, `edits`, `speakers`, `action_items` or `bookmarks`, and what
+        is derived from them."""
 
     def search(self, query: Query) -> Page: ...
 

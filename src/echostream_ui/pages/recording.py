@@ -11,7 +11,7 @@ from echostream_ui.library.store import UNFINISHED, Analysis, Json, Media, Store
 from echostream_ui.library.timed_words import timed_words
 from echostream_ui.library.transcript import Line, edited, lines_of
 from echostream_ui.pages.session import current_store
-from echostream_ui.recording import cautions, header, insights, states, talk_time
+from echostream_ui.recording import bookmarks, cautions, header, insights, states, talk_time
 from echostream_ui.recording.audio import copy_is_made, sound_of
 from echostream_ui.recording.told import told
 from echostream_ui.words.problems import words
@@ -72,6 +72,7 @@ def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[L
         )
         cautions.show(analysis.response or {}, lines, key=f"cautions-{media.id}")
     with right, st.container(key="panel"):
+        bookmarks.show(store, analysis)
         talk_time.show(analysis.response or {}, analysis.speakers, lines)
         insights.show(store, media, analysis, {line.id: line for line in lines})
 

@@ -70,7 +70,12 @@ ALTER TABLE search_2 RENAME TO search;
 PRAGMA user_version = 2;
 """
 
-_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES)
+_BOOKMARKS = """
+ALTER TABLE analysis ADD COLUMN bookmarks TEXT NOT NULL DEFAULT '[]';
+PRAGMA user_version = 3;
+"""
+
+_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _BOOKMARKS)
 """Each is run once, in order; `user_version` says how many have been."""
 
 

@@ -9,6 +9,7 @@ from echostream_ui.library.store import (
     MARK_START,
     ActionItem,
     Analysis,
+    Bookmark,
     Json,
     Media,
     Row,
@@ -38,8 +39,9 @@ def media_columns(changes: Json) -> Json:
 def analysis_columns(changes: Json) -> Json:
     """Returns fields of `Analysis` as columns, together with the columns derived from them."""
     columns = dict(changes)
-    if "action_items" in changes:
-        columns["action_items"] = [asdict(item) for item in changes["action_items"]]
+    for name in ("action_items", "bookmarks"):
+        if name in changes:
+            columns[name] = [asdict(each) for each in changes[name]]
     columns = storable(columns)
     columns = {name: json.dumps(value, ensure_ascii=False) for name, value in columns.items()}
     if "insights" in changes:
@@ -64,10 +66,12 @@ def analysis_of(row: sqlite3.Row) -> Analysis:
     values = {name: json.loads(row[name] or "null") for name in _ANALYSIS}
     edits = {int(segment): text for segment, text in values["edits"].items()}
     items = tuple(action_item(item) for item in values["action_items"])
-    return Analysis(**values | {"media_id": row["media_id"], "edits": edits, "action_items": items})
+    bookmarks = tuple(Bookmark(**each) for each in values["bookmarks"])
+    found = {"edits": edits, "action_items": items, "bookmarks": bookmarks}
+    return Analysis(**values | found | {"media_id": row["media_id"]})
 
 
-_ANALYSIS = ("request", "response", "insights", "edits", "speakers", "action_items")
+_ANALYSIS = ("request", "response", "insights", "edits", "speakers", "action_items", "bookmarks")
 
 
 def row_of(row: sqlite3.Row) -> Row:

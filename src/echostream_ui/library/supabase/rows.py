@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from echostream_ui.library.store import ActionItem, Analysis, Json, Media, Row
+from echostream_ui.library.store import ActionItem, Analysis, Bookmark, Json, Media, Row
 
 MEDIA = tuple(field.name for field in fields(Media))
 ANALYSIS = tuple(field.name for field in fields(Analysis))
@@ -25,7 +25,8 @@ def media_of(row: Json) -> Media:
 def analysis_of(row: Json) -> Analysis:
     edits = {int(segment): text for segment, text in row["edits"].items()}
     items = tuple(action_item_of(item) for item in row["action_items"])
-    return Analysis(**row | {"edits": edits, "action_items": items})
+    bookmarks = tuple(Bookmark(**each) for each in row["bookmarks"])
+    return Analysis(**row | {"edits": edits, "action_items": items, "bookmarks": bookmarks})
 
 
 def action_item_of(found: Json) -> ActionItem:
