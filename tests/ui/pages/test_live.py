@@ -62,6 +62,7 @@ def kept(library: Path) -> tuple[Media, str]:
 
         wait_until(lambda: newest().state not in UNFINISHED, "the recording is finished")
         media = newest()
+        wait_until(lambda: store.audio(media.id) is not None, "its audio is in the library")
         analysis = store.analysis(media.id)
     assert media.state == "completed", media.message
     assert analysis is not None

@@ -62,6 +62,12 @@ def opened(page: Page, store: SqliteStore) -> tuple[Media, Analysis]:
     return media, analysis
 
 
+def wait_for_audio(page: Page, store: SqliteStore) -> None:
+    """It is moved into the library after the text."""
+    media_id = page.evaluate("window.echostreamRecording.id")
+    wait_until(lambda: store.audio(media_id) is not None, "the audio is in the library")
+
+
 def marked(page: Page, store: SqliteStore) -> tuple[Bookmark, ...]:
     return opened(page, store)[1].bookmarks
 
@@ -111,6 +117,7 @@ def test_pause_bookmark_and_insights_by_mouse(
         assert live.text.startswith(text)
         assert any("is read once more: " in words for words in page.evaluate("window.told"))
 
+        wait_for_audio(page, store)
         page.get_by_role("button", name="Open the recording").click()
         media, analysis = opened(page, store)
         [mark] = analysis.bookmarks
@@ -145,6 +152,8 @@ def test_pause_and_bookmark_by_keyboard(frontend: Site, store: SqliteStore, tmp_
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")
+        page.get_by_role("button", name="Open the recording").wait_for()
+        wait_for_audio(page, store)
         page.get_by_role("button", name="Open the recording").focus()
         page.keyboard.press("Enter")
 
