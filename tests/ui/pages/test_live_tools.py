@@ -152,8 +152,9 @@ def test_pause_and_bookmark_by_keyboard(frontend: Site, store: SqliteStore, tmp_
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")
-        page.get_by_role("button", name="Open the recording").wait_for()
+        page.get_by_text("Topics: ").wait_for()  # before, the button is drawn anew
         wait_for_audio(page, store)
+        settle(page)
         page.get_by_role("button", name="Open the recording").focus()
         page.keyboard.press("Enter")
 
