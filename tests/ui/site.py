@@ -45,18 +45,27 @@ def site(
     api_url: str, library: Path, *, port: int | None = None, **environment: str
 ) -> Iterator[Site]:
     """A real frontend on a free port; ended on leaving, at the latest."""
-    port = port or free_port()
-    command = ["-m", "streamlit", "run", str(ROOT / "src" / "echostream_ui" / "app.py")]
-    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     settings = {"API_BASE_URL": api_url, "LIBRARY_PATH": str(library), **environment}
-    log = library.with_suffix(".log")
+    script, log = ROOT / "src" / "echostream_ui" / "app.py", library.with_suffix(".log")
+    with streamlit_site(script, log, port=port, **settings) as (url, popen):
+        yield Site(url, library, popen)
+
+
+@contextmanager
+def streamlit_site(
+    script: Path, log: Path, *, port: int | None = None, **environment: str
+) -> Iterator[tuple[str, forks.Forked]]:
+    """The address of any Streamlit script, by default on a free port, and its process."""
+    port = port or free_port()
+    command = ["-m", "streamlit", "run", str(script)]
+    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     with log.open("ab") as output:
         said = output.fileno()
-        popen = forks.start(command, {**os.environ, **settings}, stdout=said, stderr=said)
+        popen = forks.start(command, {**os.environ, **environment}, stdout=said, stderr=said)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_up(url, popen, log)
-        yield Site(url, library, popen)
+        yield url, popen
     finally:
         popen.terminate()
         try:

@@ -12,7 +12,7 @@ from echostream.exports.documents import (
     to_txt,
     to_vtt,
 )
-from echostream.exports.escaping import legible
+from echostream.exports.escaping import in_markdown, legible
 from echostream.exports.paragraphs import Paragraph, paragraphs
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Paragraph",
     "TextOptions",
     "export",
+    "in_markdown",
     "legible",
     "paragraphs",
     "to_json",

@@ -164,3 +164,14 @@ class Line {
       each.tabIndex = isStop ? 0 : -1;
   }
 }
+
+/** The place of the line that is said at this time, or was said last; -1 before the first. */
+function indexAt(lines, time_s) {
+  let [low, high] = [0, lines.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (lines[middle].start <= time_s) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}

@@ -47,9 +47,13 @@ class Player {
     for (const name of ["wheel", "touchmove", "pointerdown"]) {
       this.scroller.addEventListener(name, this.leaveOff, { passive: true });
     }
-    this.onGoto = ({ detail }) => {
-      const index = this.lines.findIndex((line) => line.id === detail.line);
-      if (index >= 0) this.goto(index);
+    this.onGoto = (event) => {
+      const { detail } = event;
+      event.preventDefault(); // so that its sender knows that there is a player
+      const isTime = detail.at !== undefined;
+      const of = isTime ? indexAt(this.lines, detail.at) : this.lines.findIndex(({ id }) => id === detail.line);
+      if (isTime) this.goto(Math.max(0, of), detail.at);
+      else if (of >= 0) this.goto(of);
     };
     window.addEventListener("echostream-goto", this.onGoto);
   }
@@ -151,7 +155,7 @@ class Player {
   // Playing
 
   /** Play from a line, or from a time in it. */
-  goto(index, time_s = this.lines[index].start) {
+  goto(index, time_s = this.lines[index]?.start ?? 0) {
     this.follow(true);
     this.setCurrent(index);
     this.scrollTo(index);
@@ -166,14 +170,9 @@ class Player {
     this.controls.skipSilence();
     const time = this.media.currentTime + EPSILON_S;
     if (this.media.paused && this.media.currentTime === 0) return;
-    let [low, high] = [0, this.lines.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.lines[middle].start <= time) low = middle + 1;
-      else high = middle;
-    }
-    this.setCurrent(low - 1);
-    this.lines[low - 1]?.say(time);
+    const index = indexAt(this.lines, time);
+    this.setCurrent(index);
+    this.lines[index]?.say(time);
   }
 
   setCurrent(index) {

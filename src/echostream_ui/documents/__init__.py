@@ -66,7 +66,7 @@ def export(media: Media, analysis: Analysis, as_format: Format, options: Options
     if as_format == "md":
         done = {place for place, item in enumerate(analysis.action_items) if item.done}
         text = exports.to_markdown(transcript, insights, done=done, options=options.text)
-        return text.encode()
+        return (text + _bookmarks_as_markdown(analysis)).encode()
     return exports.export(
         transcript, insights, as_format, cue_options=options.cues, text_options=options.text
     ).encode()
@@ -84,9 +84,19 @@ def file_name(media: Media, as_format: Format) -> str:
     return f"{wording.file_name(media.title)}.{as_format}"
 
 
+def _bookmarks_as_markdown(analysis: Analysis) -> str:
+    entries = (
+        f"- **{wording.clock(each.at_s)}** {exports.in_markdown(each.note)}".rstrip() + "\n"
+        for each in analysis.bookmarks
+    )
+    return "\n## Bookmarks\n\n" + "".join(entries) if analysis.bookmarks else ""
+
+
 def _json(analysis: Analysis, text: str) -> str:
-    """Adds what the API's format has no field for: whether an action item is done."""
+    """Adds what the API's format has no field for: bookmarks, and whether an action item is
+    done."""
     document: Json = json.loads(text)
+    document["bookmarks"] = [{"at": each.at_s, "note": each.note} for each in analysis.bookmarks]
     if document["insights"]:
         found = document["insights"]["details"]["action_items"]
         for shape, item in zip(found, analysis.action_items, strict=True):

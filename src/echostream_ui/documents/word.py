@@ -35,6 +35,11 @@ def to_docx(
     if insights:
         for section in sections(insights, [item.done for item in analysis.action_items]):
             _add_section(document, section)
+    if analysis.bookmarks:
+        document.add_heading("Bookmarks", level=1)
+    for bookmark in analysis.bookmarks:
+        text = legible(f"{wording.clock(bookmark.at_s)}  {bookmark.note}".rstrip())
+        document.add_paragraph(text, style="List Bullet")
     document.add_heading("Transcript", level=1)
     for each in paragraphs(transcript.segments):
         _add_paragraph(document, each, options)

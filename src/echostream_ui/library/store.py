@@ -70,6 +70,14 @@ class ActionItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Bookmark:
+    """A place that the user marked, in seconds from the start of the audio."""
+
+    at_s: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """The results of a recording: a row of `analysis`.
 
@@ -78,7 +86,8 @@ class Analysis:
     language `request` then has, and which hold the user's names of that time in `speakers`. `edits`
     are the user's texts for segments, by segment id. `speakers` are the user's names for speakers,
     by the id of the speaker; `line_speakers` are the ids of those to whom the user gave segments,
-    by segment id: speakers of the answer, or new ones. `response` is never changed.
+    by segment id: speakers of the answer, or new ones. `bookmarks` are in order of time. `response`
+    is never changed.
     """
 
     media_id: str
@@ -89,6 +98,7 @@ class Analysis:
     speakers: Mapping[str, str] = field(default_factory=dict)
     action_items: tuple[ActionItem, ...] = ()
     line_speakers: Mapping[int, str] = field(default_factory=dict)
+    bookmarks: tuple[Bookmark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +241,7 @@ class Versions(Protocol):
     def replace(self, after: Analysis, version_id: str | None = None) -> None:
         """Puts results in the place of a completed recording's present ones, which become a
         version; both or neither. `version_id` is the version that `after` was, which goes. Title,
-        tags and audio stay."""
+        tags, bookmarks and audio stay."""
 
 
 @dataclass(frozen=True, slots=True)

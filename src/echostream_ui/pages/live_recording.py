@@ -47,7 +47,13 @@ def _issue_ticket() -> None:
         **speakers.asked(state.get("live_speakers")),
     )
     title = (state.get("live_title") or "").strip() or None
-    wanted = Wanted(current_store(), name, title, options.as_json())
+    wanted = Wanted(
+        current_store(),
+        name,
+        title,
+        options.as_json(),
+        live_insights=bool(state.get("live_insights")),
+    )
     state.live_ticket = services().live_tickets.issue(wanted)
     state.live_is_on = True
     state.live_media_id = None

@@ -11,7 +11,16 @@ from echostream_ui.library.store import UNFINISHED, Analysis, Json, Media, Store
 from echostream_ui.library.timed_words import timed_words
 from echostream_ui.library.transcript import Line, lines_of
 from echostream_ui.pages.session import current_store
-from echostream_ui.recording import again, cautions, edits, header, insights, states, talk_time
+from echostream_ui.recording import (
+    again,
+    bookmarks,
+    cautions,
+    edits,
+    header,
+    insights,
+    states,
+    talk_time,
+)
 from echostream_ui.recording.audio import copy_is_made, sound_of
 from echostream_ui.recording.told import told
 from echostream_ui.words.problems import words
@@ -73,6 +82,7 @@ def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[L
         )
         cautions.show(analysis.response or {}, lines, key=f"cautions-{media.id}")
     with right, st.container(key="panel"):
+        bookmarks.show(store, analysis)
         with st.container():  # also without one, so that what follows keeps its place
             talk_time.show(analysis, lines)
         insights.show(store, media, analysis, {line.id: line for line in lines})

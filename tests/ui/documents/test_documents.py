@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from echostream.domain import Voice
 from echostream.exports.escaping import one_line
 from echostream_ui import documents
-from echostream_ui.library.store import ActionItem, Analysis, Media
+from echostream_ui.library.store import ActionItem, Analysis, Bookmark, Media
 
 MEDIA = Media(
     id="7",
@@ -187,6 +187,21 @@ def test_word_opens_the_document() -> None:
     ]
     assert "☑ Ship it (Ann, Friday, 2026-11-27)" in paragraphs
     assert paragraphs[-3:] == ["Transcript", "0:00  we will ship it", "0:04  on Friday"]
+
+
+def test_bookmarks_are_in_all_documents_that_have_room_for_them() -> None:
+    marked = replace(ANALYSIS, bookmarks=(Bookmark(3.5), Bookmark(61.0, "Ask *Ann*")))
+    assert json.loads(text("json", marked))["bookmarks"] == [
+        {"at": 3.5, "note": ""},
+        {"at": 61.0, "note": "Ask *Ann*"},
+    ]
+    assert "\n## Bookmarks\n\n- **0:03**\n- **1:01** Ask \\*Ann\\*\n" in text("md", marked)
+    document = docx.Document(io.BytesIO(documents.export(MEDIA, marked, "docx")))
+    paragraphs = [paragraph.text for paragraph in document.paragraphs]
+    start = paragraphs.index("Bookmarks")
+    assert paragraphs[start : start + 4] == ["Bookmarks", "0:03", "1:01  Ask *Ann*", "Transcript"]
+    assert "Bookmarks" not in text("md")
+    assert text("txt", marked) == text("txt")
 
 
 @pytest.mark.parametrize("as_format", documents.FORMATS)

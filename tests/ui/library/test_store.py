@@ -11,6 +11,7 @@ import pytest
 from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.library.store import (
     ActionItem,
+    Bookmark,
     Page,
     Query,
     StoreError,
@@ -161,6 +162,7 @@ def test_a_local_library_of_before_is_brought_up_to_date(tmp_path):
             );
             INSERT INTO search (rowid, title, text) SELECT rowid, title, text FROM newer;
             DROP TABLE newer;
+            ALTER TABLE analysis DROP COLUMN bookmarks;
             ALTER TABLE analysis DROP COLUMN line_speakers;
             DROP TABLE preset;
             DROP TABLE version;
@@ -222,6 +224,17 @@ def test_edits_speakers_and_action_items_are_kept(store):
     assert analysis.line_speakers == {1: UNICODE, 0: "S2"}
     assert analysis.action_items == items
     assert analysis.response["segments"][1]["text"] == " two"
+
+
+def test_bookmarks_are_kept_whatever_else_happens(store):
+    store.add(media(), {})
+    marked = (Bookmark(0.0), Bookmark(61.25, UNICODE))
+    store.update_analysis("m1", bookmarks=marked)
+    store.complete("m1", answer("one"))
+    store.update_analysis("m1", edits={0: "two"})
+    assert store.analysis("m1").bookmarks == marked
+    store.update_analysis("m1", bookmarks=())
+    assert store.analysis("m1").bookmarks == ()
 
 
 def test_newer_insights_take_their_topics_and_sentiment_along(store):

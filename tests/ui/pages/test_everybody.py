@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import Bookmark
 from node_packages import installed
 from ui.recordings import add_recording, long_answer
-from ui.site import Site, site
+from ui.site import Site, site, with_microphone
 
 NOWHERE = "http://127.0.0.1:1"
 RUDE = '<img src=x onerror="window.ran = 1"> **b** [l](http://x.test) :red[r] $x$ `c` 1. <script>'
@@ -67,8 +68,10 @@ def answer() -> dict[str, Any]:
 def recordings(frontend: Site) -> dict[str, str]:
     with closing(SqliteStore(frontend.library)) as store:
         now = {"created_at": datetime.now(UTC)}
+        done = _done(store, now)
+        store.update_analysis(done, bookmarks=(Bookmark(1.0, RUDE),))
         return {
-            "done": _done(store, now),
+            "done": done,
             "failed": add_recording(
                 store, None, audio=None, title=RUDE, state="failed", message=COMPLAINT
             ),
@@ -174,6 +177,38 @@ def test_options_presets_and_podcasts(page: Page, frontend: Site, axe: str) -> N
     page.get_by_role("tab", name="Podcasts").click()
     expect(page.get_by_label("Address of a podcast's feed")).to_be_visible()
     look(page, axe)
+
+
+# As a server tells it, so that all of the page is there at once.
+_HEAR = """(rude) => window.echostreamRecording.hear({
+    said: [[1, 0, 4000, ` ${rude}.`], [2, 9000, 9500, ' Yes.'], [3, 9500, 9900, ' No.']],
+    labels: [[1, rude], [2, 'B'], [3, rude]], tentative: rude, lagMs: 900, notice: rude,
+    finalPass: { stage: 'diarizing', progress: 95, secondsLeft: 4 },
+    insights: {
+        actionItems: [{ id: 1, text: rude, owner: rude, due: null, at: 9.2 }],
+        decisions: [{ id: 1, text: rude, owner: null, due: null, at: null }],
+    },
+}, true)"""
+
+
+def test_a_live_recording(browser: Browser, frontend: Site, axe: str) -> None:
+    with with_microphone(browser) as heard:
+        page = heard.new_page()
+        page.set_default_timeout(30_000)
+        page.goto(f"{frontend.url}/live")
+        page.get_by_role("button", name="Start recording").click()
+        page.get_by_role("button", name="Bookmark", exact=True).click()
+        page.keyboard.type(RUDE)
+        expect(page.get_by_text("There is no live text")).to_be_visible()
+        page.evaluate(_HEAR, RUDE)
+        lines = page.locator(".line .said")
+        expect(lines).to_have_text([f" {RUDE}.", " Yes.", " No."])
+        look(page, axe, within=".st-key-live_recorder")  # Streamlit's disabled controls are pale
+        page.get_by_role("button", name="Show the evidence at 0:09").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".line:focus .said")).to_have_text(" Yes.")
+        page.evaluate(_HEAR, RUDE)  # the whole again, as after a broken connection
+        expect(lines).to_have_count(3)
 
 
 def test_an_empty_library_and_a_recording_that_is_gone(

@@ -139,7 +139,20 @@ CREATE TABLE voice_refused (
 PRAGMA user_version = 6;
 """
 
-_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _LINE_SPEAKERS, _INTAKE, _SHARES, _KNOWN_VOICES)
+_BOOKMARKS = """
+ALTER TABLE analysis ADD COLUMN bookmarks TEXT NOT NULL DEFAULT '[]';
+PRAGMA user_version = 7;
+"""
+
+_MIGRATIONS = (
+    _SCHEMA,
+    _SOURCE_NAMES,
+    _LINE_SPEAKERS,
+    _INTAKE,
+    _SHARES,
+    _KNOWN_VOICES,
+    _BOOKMARKS,
+)
 """Each is run once, in order; `user_version` says how many have been."""
 
 

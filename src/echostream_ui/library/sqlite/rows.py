@@ -9,6 +9,7 @@ from echostream_ui.library.store import (
     MARK_START,
     ActionItem,
     Analysis,
+    Bookmark,
     Json,
     Media,
     Row,
@@ -38,8 +39,9 @@ def media_columns(changes: Json) -> Json:
 def analysis_columns(changes: Json) -> Json:
     """Returns fields of `Analysis` as columns, together with the columns derived from them."""
     columns = dict(changes)
-    if "action_items" in changes:
-        columns["action_items"] = [asdict(item) for item in changes["action_items"]]
+    for name in ("action_items", "bookmarks"):
+        if name in changes:
+            columns[name] = [asdict(each) for each in changes[name]]
     columns = storable(columns)
     columns = {name: json.dumps(value, ensure_ascii=False) for name, value in columns.items()}
     if "insights" in changes:
@@ -72,6 +74,7 @@ def analysis_from(media_id: str, found: Json) -> Analysis:
     for name in _BY_SEGMENT & values.keys():
         values[name] = {int(segment): value for segment, value in values[name].items()}
     values["action_items"] = tuple(action_item(item) for item in values["action_items"])
+    values["bookmarks"] = tuple(Bookmark(**each) for each in values.get("bookmarks", ()))
     return Analysis(**values | {"media_id": media_id})
 
 

@@ -11,6 +11,9 @@ from echostream_ui.library.store import Analysis, Json, Version
 from echostream_ui.library.transcript import text_of
 from echostream_ui.library.values import storable
 
+_STAY = ("media_id", "bookmarks")
+"""What is about the sound and not about its text."""
+
 
 class SqliteVersions:
     """A `Versions` in the library's database: each is an analysis as JSON."""
@@ -45,7 +48,7 @@ class SqliteVersions:
 
     @translated
     def replace(self, after: Analysis, version_id: str | None = None) -> None:
-        results = {name: value for name, value in asdict(after).items() if name != "media_id"}
+        results = {name: value for name, value in asdict(after).items() if name not in _STAY}
         response: Json = storable(after.response or {})
         columns = analysis_columns(results | {"action_items": after.action_items})
         facts = {"duration_s": response.get("duration"), "language": response.get("language")}

@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from echostream_ui.library.store import ActionItem, Analysis, Json, Media, Row
+from echostream_ui.library.store import ActionItem, Analysis, Bookmark, Json, Media, Row
 
 MEDIA = tuple(field.name for field in fields(Media))
 ANALYSIS = tuple(field.name for field in fields(Analysis))
@@ -28,7 +28,8 @@ def analysis_of(row: Json) -> Analysis:
         for name in ("edits", "line_speakers")
     }
     items = tuple(action_item_of(item) for item in row["action_items"])
-    return Analysis(**row | by_segment | {"action_items": items})
+    bookmarks = tuple(Bookmark(**each) for each in row.get("bookmarks", ()))
+    return Analysis(**row | by_segment | {"action_items": items, "bookmarks": bookmarks})
 
 
 def analysis_from(media_id: str, found: Json) -> Analysis:

@@ -131,8 +131,9 @@ class SupabaseStore:
         )
 
     def update_analysis(self, media_id: str, **changes: Any) -> None:
-        if "action_items" in changes:
-            changes["action_items"] = [asdict(item) for item in changes["action_items"]]
+        for name in ("action_items", "bookmarks"):
+            if name in changes:
+                changes[name] = [asdict(each) for each in changes[name]]
         self._update("analysis", "media_id", media_id, changes)
 
     def search(self, query: Query) -> Page:
