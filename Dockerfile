@@ -41,6 +41,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 # Our own code, laid out as it will lie: a layer of its own, so that a change to it costs little.
 FROM build AS code
 COPY pyproject.toml README.md LICENSE ./
+COPY samples/meeting.wav samples/
 COPY src src
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf \

@@ -34,8 +34,8 @@ _REFERENCE_S = 3.0
 _SNR_DB = 10.0
 
 
-def people_of(clips: Iterable[Clip]) -> dict[str, list[Samples]]:
-    """The turns of each person that nobody else speaks in."""
+def people_of(clips: Iterable[Clip], least_s: float = _LEAST_S) -> dict[str, list[Samples]]:
+    """The turns of each person that nobody else speaks in, if they last as long together."""
     found: dict[str, list[Samples]] = defaultdict(list)
     for clip in clips:
         for turn in clip.reference:
@@ -48,7 +48,7 @@ def people_of(clips: Iterable[Clip]) -> dict[str, list[Samples]]:
                 start, end = int(turn.start_s * RATE_HZ), int(turn.end_s * RATE_HZ)
                 found[turn.speaker].append(clip.samples[start:end])
     return {
-        name: turns for name, turns in found.items() if sum(map(len, turns)) >= _LEAST_S * RATE_HZ
+        name: turns for name, turns in found.items() if sum(map(len, turns)) >= least_s * RATE_HZ
     }
 
 

@@ -69,7 +69,7 @@ def take_live(browser: Browser, running: Site) -> None:
     page = browser.new_page(viewport=WIDE)
     live = LivePage(page, running)
     live.start_button.click()
-    live.confirmed.filter(has_text="survey").wait_for()
+    live.wait_for("survey")
     live.tentative.filter(has_text="mobile").wait_for()
     page.screenshot(path=IMAGES / "live.png")
     live.wait_for_end(SURVEY)

@@ -150,3 +150,19 @@ def test_whatever_is_said_fits(said, line_chars, cue_s):
         if not is_one_word:
             assert cue.end_s - cue.start_s <= max(cue_s, 1 + sum(map(len, cue.lines)) / 20) + 1e-6
         assert all(line == line.strip() != "" for line in cue.lines)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "said", [segment(ROLL_CALL, each_s=0.1), spaceless("字幕を読む" * 40, 0.05)]
+)
+def test_a_cue_has_no_more_lines_than_asked_for(said: Segment, most: int) -> None:
+    found = cues([said], CueOptions(20, 60.0, most))
+    assert "".join(text_of(found).split()) == "".join(said.text.split())
+    assert max(len(cue.lines) for cue in found) == most
+    assert all(columns(line) <= 20 for cue in found for line in cue.lines)
+
+
+def test_lines_of_a_cue_are_even() -> None:
+    (cue,) = cues([segment("aaaa bbbb cccc dddd eeee ffff", each_s=0.1)], CueOptions(13, 60.0, 3))
+    assert cue.lines == ("aaaa bbbb", "cccc dddd", "eeee ffff")

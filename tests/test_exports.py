@@ -19,7 +19,7 @@ from echostream.domain import (
     Sentiment,
     Transcript,
 )
-from echostream.exports import FORMATS, export
+from echostream.exports import FORMATS, TextOptions, export
 from echostream.insights.base import replace_details
 from echostream.schema import InsightsShape
 from echostream.show import show_insights
@@ -158,3 +158,42 @@ def test_no_speech_is_a_valid_document(as_format):
     assert export(NOTHING, None, as_format).strip() in ("", "WEBVTT", "# Transcript") or (
         as_format == "json"
     )
+
+
+SPOKEN = Transcript(
+    (
+        Segment(0, 0.0, 1.5, "We ship.", speaker="Ann"),
+        Segment(1, 62.0, 63.0, "When?", speaker="Bo"),
+    ),
+    "en",
+    64.0,
+    "whisper",
+    "base",
+)
+
+
+@pytest.mark.parametrize(
+    ("as_format", "times", "speakers", "expected"),
+    [
+        ("txt", None, True, "Ann: We ship.\nBo: When?\n"),
+        ("txt", True, True, "00:00:00 Ann: We ship.\n00:01:02 Bo: When?\n"),
+        ("txt", False, False, "We ship.\nWhen?\n"),
+        ("md", True, False, "# Transcript\n\n**00:00:00** We ship.\n\n**00:01:02** When?\n"),
+        ("md", False, True, "# Transcript\n\n**Ann:** We ship.\n\n**Bo:** When?\n"),
+    ],
+)
+def test_times_and_names_as_asked_for(as_format, times, speakers, expected):
+    options = TextOptions(times, speakers)
+    assert export(SPOKEN, None, as_format, text_options=options) == expected
+
+
+@pytest.mark.parametrize("as_format", ["srt", "vtt"])
+def test_subtitles_without_names(as_format):
+    named = export(SPOKEN, None, as_format)
+    bare = export(SPOKEN, None, as_format, text_options=TextOptions(False, False))
+    assert "Ann" in named
+    assert "Bo" in named
+    assert bare == named.replace("<v Ann>", "").replace("<v Bo>", "").replace("Ann: ", "").replace(
+        "Bo: ", ""
+    )
+    assert "-->" in bare

@@ -4,12 +4,12 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-_PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secret", "xxx"}
+PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secret", "xxx"}
 
 
 def check_token(token: str) -> None:
     """Raises ValueError if the token protects nothing. The message does not contain it."""
-    if token.lower() in _PLACEHOLDERS:
+    if token.lower() in PLACEHOLDERS:
         raise ValueError("is a placeholder; set a token of your own or leave it unset")
     # Headers cannot carry anything else, so no client could send it.
     if not token.isascii() or not token.isprintable() or token != token.strip() or not token:

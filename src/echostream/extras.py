@@ -16,7 +16,7 @@ LIBRARIES = MappingProxyType(
         "queue": ("bullmq", "redis"),
         "s3": ("fsspec", "s3fs"),
         "otel": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
-        "ui": ("docx", "streamlit", "supabase"),
+        "ui": ("docx", "fpdf", "itsdangerous", "jinja2", "streamlit", "supabase", "uharfbuzz"),
     }
 )
 """The libraries of each extra, by import name."""

@@ -64,6 +64,14 @@ class OnlyOurHosts:
         )
 
 
+def is_loopback(address: str | None) -> bool:
+    """Whether only this machine reaches a server that listens there. None or "" is everywhere."""
+    try:
+        return address == "localhost" or ipaddress.ip_address(address or "::").is_loopback
+    except ValueError:
+        return False
+
+
 def _name_of(host: str) -> str:
     """The name in a `Host` header, without the port. If the header makes no sense, it is a dot,
     which nobody is called."""

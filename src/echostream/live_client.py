@@ -79,8 +79,12 @@ async def pieces_of_stdin() -> AsyncIterator[bytes]:
 
 class LiveClient:
     """One live session. `on_partial` gets each `partial_transcript` once, `on_fault` the server's
-    message about audio that it could not read, and `on_progress` each `audio_progress`. Once the
-    session has started, `on_link` gets each change of the connection."""
+    message about audio that it could not read, `on_progress` each `audio_progress`, and
+    `on_insights` each `insights_update`. Once the session has started, `on_link` gets each change
+    of the connection.
+
+    With `touch_s`, the session is told that its client is still there whenever there was no audio
+    for so many seconds: a recording that pauses is not over."""
 
     def __init__(
         self,
@@ -91,7 +95,9 @@ class LiveClient:
         on_partial: Callable[[Message], None],
         on_fault: Callable[[str], None],
         on_progress: Callable[[Message], None] = lambda _message: None,
+        on_insights: Callable[[Message], None] = lambda _message: None,
         on_link: Callable[[bool], None] = lambda _is_up: None,
+        touch_s: float | None = None,
     ) -> None:
         """`start` has the fields of `start_audio`."""
         self._url = url
@@ -100,6 +106,8 @@ class LiveClient:
         self._on_partial = on_partial
         self._on_fault = on_fault
         self._on_progress = on_progress
+        self._on_insights = on_insights
+        self._touch_s = touch_s
         self._on_link = on_link
         self._last_seq = 0
         self._refusal: str | None = None
@@ -116,6 +124,7 @@ class LiveClient:
             ("connect_error", self._refused),
             ("disconnect", self._broken),
             ("partial_transcript", self._partial),
+            ("insights_update", self._insights),
             ("audio_progress", self._progress),
             ("audio_final", self._end),
             ("audio_error", self._fault),
@@ -141,7 +150,7 @@ class LiveClient:
             seq = 0
             while piece is not None and not self._final.done():
                 await self._until_done("audio_chunk", {"buffer": piece, "seq": seq})
-                piece, seq = await anext(pieces, None), seq + 1
+                piece, seq = await self._next(pieces, seq), seq + 1
             await self._until_done("end_audio", {})
             return await self._final
         finally:
@@ -151,6 +160,24 @@ class LiveClient:
                         "end_audio", {}
                     )  # otherwise the server would wait for us
             await self._socket.shutdown()  # also if it is reconnecting
+
+    async def _next(self, pieces: AsyncIterator[bytes], seq: int) -> bytes | None:
+        """Returns the next piece, None after the last. `seq` is that of the last one sent."""
+        following = asyncio.ensure_future(anext(pieces, None))
+        either: set[asyncio.Future[Any]] = {following, self._final}
+        try:
+            while not (following.done() or self._final.done()):
+                done, _ = await asyncio.wait(
+                    either, timeout=self._touch_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not done:
+                    # The server ignores a piece that it has had, but knows now that we are there.
+                    await self._until_done("audio_chunk", {"buffer": b"", "seq": seq})
+            return following.result() if following.done() else None
+        finally:
+            if not following.done():
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
 
     async def _until_done(self, event: str, data: Message) -> None:
         """Sends one event until the server has it, if necessary over several connections."""
@@ -200,6 +227,9 @@ class LiveClient:
         if not self._final.done():
             self._final.set_exception(error)
         self._started.set()
+
+    async def _insights(self, message: Message) -> None:
+        self._on_insights(message)
 
     async def _progress(self, message: Message) -> None:
         self._on_progress(message)

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -33,6 +34,8 @@ def main() -> int:
     except OSError as error:
         address = f"{settings.frontend_host}:{settings.frontend_port}"
         return fail(f"cannot listen on {address}: {error.strerror}")
+    if settings.uses_oidc and find_spec("authlib") is None:
+        return fail("signing in at OIDC_URL needs authlib: pip install 'echostream[ui]'")
     try:
         check_library(settings)
     except OSError as error:

@@ -1,8 +1,9 @@
 """The frontend's HTTP client for the API, with the API's errors as readable sentences."""
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from echostream_ui.library.store import Json
 _STATUS_TIMEOUT_S = 3.0
 _ANSWER_TIMEOUT_S = 6 * 3600.0
 """Without a queue, the answer comes only when the transcription is finished."""
+_SILENT_S = 60.0
+"""How long the API may say nothing at all about work that is watched. Without news it says the same
+again every 10 s."""
 
 _ADVICE = {
     "unreachable": "Start it with `echostream serve`, or set `API_BASE_URL` to where it is.",
@@ -32,7 +36,8 @@ _ADVICE = {
     "storage_unavailable": "Check the API's `STORAGE_URL`.",
     "storage_full": "Make room on the API's disk.",
     "job_not_found": "Try again: the job has been removed or has expired.",
-    "no_language_model": "Set the API's `GEMINI_API_KEY`, `OPENAI_BASE_URL` or `LOCAL_LLM_MODEL`.",
+    "no_language_model": "Set the API's `GEMINI_API_KEY`, `OPENAI_BASE_URL` or `LOCAL_LLM_MODEL`,"
+    " as `docs/how-to/insights.md` shows.",
     "answer_failed": "Ask again; if it fails again, look at the API's log.",
     "insights_off": "Set the API's `INSIGHTS_PROVIDER` to something but `none`.",
     "process_failed": "Try again; if it fails again, look at the API's log.",
@@ -174,7 +179,7 @@ class ApiClient:
                     raise _error(stream)
                 if "event-stream" not in stream.headers.get("content-type", ""):
                     raise _other(stream)
-                async for name, data in _events(stream):
+                async for name, data in _events(stream.aiter_text()):
                     if name == "error":
                         raise ApiError(str(data["error"]), str(data["message"]))
                     yield data if name == "done" else str(data["text"])
@@ -240,7 +245,7 @@ async def _watch(stream: httpx2.Response, on_progress: Callable[[Json], None]) -
     if "event-stream" not in stream.headers.get("content-type", ""):
         await stream.aread()
         return _json(stream)
-    async for name, data in _events(stream):
+    async for name, data in _events(_while_alive(stream.aiter_text())):
         if name == "error":
             raise ApiError(str(data["error"]), str(data["message"]))
         if name == "done":
@@ -249,11 +254,11 @@ async def _watch(stream: httpx2.Response, on_progress: Callable[[Json], None]) -
     raise ApiError("unreachable", "The API broke off its answer.")
 
 
-async def _events(response: httpx2.Response) -> AsyncGenerator[tuple[str, Json]]:
+async def _events(texts: AsyncIterator[str]) -> AsyncGenerator[tuple[str, Json]]:
     """Yields names and data of server-sent events, as our API writes them. They are not read line
     by line: the data may hold characters that httpx takes for the end of a line."""
     pieces: list[str] = []  # not one string, which a long event would copy with each piece
-    async for piece in response.aiter_text():
+    async for piece in texts:
         pieces.append(piece)
         if "\n" not in piece:
             continue
@@ -262,6 +267,19 @@ async def _events(response: httpx2.Response) -> AsyncGenerator[tuple[str, Json]]
         for event in whole:
             name, _, data = event.partition("\n")
             yield name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+async def _while_alive(texts: AsyncIterator[str]) -> AsyncGenerator[str]:
+    """Raises ReadTimeout if nothing comes for long."""
+    while True:
+        try:
+            async with asyncio.timeout(_SILENT_S):
+                text = await anext(texts, None)
+        except TimeoutError:
+            raise httpx2.ReadTimeout("the API is silent") from None
+        if text is None:
+            return
+        yield text
 
 
 def _json(response: httpx2.Response) -> Json:

@@ -1,6 +1,8 @@
 """What all pages and users share: settings, the API client and the background work."""
 
 import asyncio
+import hmac
+import secrets
 import threading
 import uuid
 from collections.abc import Coroutine, Sequence
@@ -20,6 +22,7 @@ from echostream_ui.settings import FrontendSettings
 from echostream_ui.supabase_client import accounts_of
 from echostream_ui.tickets import Tickets
 from echostream_ui.visits import Visits
+from echostream_ui.watching.folder import WatchedFolder
 
 if TYPE_CHECKING:
     from echostream_ui.live.session import Wanted
@@ -28,6 +31,7 @@ T = TypeVar("T")
 
 _WATCH_S = 3.0
 _TIDY_S = 3600.0
+_PAGE_IS_OPEN_S = 24 * 3600.0
 
 
 @dataclass(slots=True)
@@ -56,9 +60,24 @@ class Services:
         self.templates = Templates()
         """What insights can look for. Empty until it is known."""
         self.live_tickets: Tickets[Wanted] = Tickets()
+        self.import_tickets: Tickets[Store] = Tickets(_PAGE_IS_OPEN_S)
+        self._audio_key = secrets.token_bytes(32)
         self._seen = threading.Event()
         self._tidying: asyncio.Task[None] | None = None
         self.run(self._begin())
+
+    def audio_query(self, media_id: str) -> str:
+        """What the URL of a recording's audio needs: a key, if Streamlit knows who people are and
+        our own routes do not. It holds until the process ends."""
+        return f"key={self._key_to(media_id)}" if self.settings.uses_oidc else ""
+
+    def may_hear(self, media_id: str, key: str) -> bool:
+        if not self.settings.uses_oidc:
+            return True
+        return hmac.compare_digest(key.encode(), self._key_to(media_id).encode())
+
+    def _key_to(self, media_id: str) -> str:
+        return hmac.new(self._audio_key, media_id.encode(), "sha256").hexdigest()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs `work` in the background event loop and waits for its result."""
@@ -107,6 +126,19 @@ class Services:
         if self.library is not None:
             await asyncio.to_thread(self.intake.resume, self.library)
             self._tidying = asyncio.create_task(self._tidy_often(self.library))
+            self._watch_folder(self.library)
+
+    def _watch_folder(self, library: SqliteStore) -> None:
+        settings = self.settings
+        if settings.watch_folder is not None:
+            folder = WatchedFolder(
+                settings.watch_folder,
+                library,
+                self.intake,
+                preset=settings.watch_preset,
+                formats=settings.watch_export,
+            )
+            self.background.start("watched folder", folder.watch)
 
     async def _end(self) -> None:
         self._watching.cancel()

@@ -14,7 +14,7 @@ _VALID_S = 60.0
 
 
 class Tickets(Generic[T]):
-    """Each ticket works once, within a minute. May be used from any thread."""
+    """Each ticket works once, within `valid_s`. May be used from any thread."""
 
     def __init__(self, valid_s: float = _VALID_S) -> None:
         self._valid_s = valid_s

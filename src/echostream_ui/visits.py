@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from echostream_ui.cookies import set_cookie
 from echostream_ui.tickets import Tickets
 
 if TYPE_CHECKING:
@@ -52,8 +53,5 @@ class Visits:
             self._known = {name: one for name, one in self._known.items() if one[0] > now}
             self._known[name] = now + _LASTS_S, store
         response = Response(status_code=HTTPStatus.NO_CONTENT)
-        is_https = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
-        response.set_cookie(
-            COOKIE, name, max_age=_LASTS_S, httponly=True, samesite="lax", secure=is_https
-        )
+        set_cookie(response, request, COOKIE, name, lasts_s=_LASTS_S, samesite="lax")
         return response

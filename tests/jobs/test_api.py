@@ -516,6 +516,11 @@ def test_no_export_before_the_end(service: Service) -> None:
             engine.hold.set()
             ended(client, job_id)
         assert client.get(f"/job/{job_id}/transcript.srt").status_code == 200
+        usual = client.get(f"/job/{job_id}/transcript.txt").text
+        timed = client.get(f"/job/{job_id}/transcript.txt", params={"times": True}).text
+        assert [line[9:] for line in timed.splitlines()] == usual.splitlines()
+        assert timed.startswith("00:00:00 ")
+        assert client.get(f"/job/{job_id}/transcript.srt?maxCueLines=9").status_code == 422
 
 
 def test_a_result_that_is_gone_is_not_a_fault(service: Service) -> None:

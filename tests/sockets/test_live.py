@@ -43,6 +43,7 @@ async def client(url: str) -> AsyncIterator[Client]:
         yield found
 
 
+_STATEMENTS = ("key_points", "decisions", "questions", "action_items")
 PCM = sample_pcm().tobytes()
 
 
@@ -160,6 +161,14 @@ class TestWholeSession:
         final = await client.first("audio_final")
         [told] = client.all("insights_update")
         assert [item.pop("id") for item in told["insights"]["details"]["action_items"]] == [1]
+        details = final["insights"]["details"]
+        points = [each for name in _STATEMENTS for each in details[name]]
+        evidence = {number for each in points for number in each["evidence"]}
+        assert told.pop("segments") == [
+            {name: each[name] for name in ("id", "start", "end")}
+            for each in final["segments"]
+            if each["id"] in evidence
+        ]
         assert told == {"audioId": final["audioId"], "insights": final["insights"]}
         names = [name for name, _ in client.heard]
         assert names.index("insights_update") < names.index("audio_final")

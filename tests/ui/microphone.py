@@ -57,8 +57,9 @@ class LivePage:
         return self.page.get_by_role("button", name="Start recording")
 
     @property
-    def confirmed(self) -> Locator:
-        return self.page.locator(".confirmed")
+    def text(self) -> str:
+        """All that is confirmed."""
+        return "".join(self.page.locator(".confirmed .piece").all_text_contents())
 
     @property
     def tentative(self) -> Locator:
@@ -66,7 +67,7 @@ class LivePage:
 
     @property
     def notice(self) -> Locator:
-        return self.page.locator(".recorder").get_by_role("status")
+        return self.page.locator(".recorder .notice")
 
     def record_all(self, turns: slice, until: str) -> None:
         """Start, and wait until these words are confirmed, and all of the turns recorded."""
@@ -75,7 +76,7 @@ class LivePage:
         self.wait_for_end(turns)
 
     def wait_for(self, words: str) -> None:
-        self.confirmed.filter(has_text=words).wait_for()
+        self.page.locator(".confirmed .said").filter(has_text=words).first.wait_for()
 
     def wait_for_end(self, turns: slice) -> None:
         """Until the clock is past the last word, whatever was made of it."""

@@ -1,13 +1,16 @@
 """The frontend as a process of its own, and a browser to look at it with."""
 
+import http.server
 import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx2 as httpx
@@ -38,20 +41,31 @@ class Site:
 
 
 @contextmanager
-def site(api_url: str, library: Path, **environment: str) -> Iterator[Site]:
+def site(
+    api_url: str, library: Path, *, port: int | None = None, **environment: str
+) -> Iterator[Site]:
     """A real frontend on a free port; ended on leaving, at the latest."""
-    port = free_port()
-    command = ["-m", "streamlit", "run", str(ROOT / "src" / "echostream_ui" / "app.py")]
-    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     settings = {"API_BASE_URL": api_url, "LIBRARY_PATH": str(library), **environment}
-    log = library.with_suffix(".log")
+    script, log = ROOT / "src" / "echostream_ui" / "app.py", library.with_suffix(".log")
+    with streamlit_site(script, log, port=port, **settings) as (url, popen):
+        yield Site(url, library, popen)
+
+
+@contextmanager
+def streamlit_site(
+    script: Path, log: Path, *, port: int | None = None, **environment: str
+) -> Iterator[tuple[str, forks.Forked]]:
+    """The address of any Streamlit script, by default on a free port, and its process."""
+    port = port or free_port()
+    command = ["-m", "streamlit", "run", str(script)]
+    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     with log.open("ab") as output:
         said = output.fileno()
-        popen = forks.start(command, {**os.environ, **settings}, stdout=said, stderr=said)
+        popen = forks.start(command, {**os.environ, **environment}, stdout=said, stderr=said)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_up(url, popen, log)
-        yield Site(url, library, popen)
+        yield url, popen
     finally:
         popen.terminate()
         try:
@@ -94,6 +108,25 @@ def settle(page: Page) -> None:
     and a button moves aside for the next one."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A web server for the files of a folder."""
+    handler = partial(_QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing to say in a test's output."""
 
 
 def free_port() -> int:

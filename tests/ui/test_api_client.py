@@ -82,6 +82,17 @@ async def test_the_progress_is_told_and_who_waits_is_told_so(tone: Path) -> None
     assert engine.calls[1].language == "de"
 
 
+async def test_an_api_that_dies_without_a_word_is_noticed(
+    tone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("echostream_ui.api_client._SILENT_S", 0.1)  # an API says nothing for longer
+    hold = threading.Event()
+    with running(Settings(), around(FakeTranscriber(hold=hold))) as url:
+        async with client(url) as api:
+            with pytest.raises(ApiError, match="cannot be reached"):
+                await api.transcribe(tone, {}, ignore, ignore)
+
+
 async def test_the_token_is_sent_and_a_wrong_one_named(tone: Path) -> None:
     settings = Settings(api_bearer_token="right-token-1")
     with running(settings, around(FakeTranscriber())) as url:

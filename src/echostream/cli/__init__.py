@@ -1,4 +1,5 @@
-"""The command line: `echostream transcribe | live | up | serve | ui | worker | models`.
+"""The command line: `echostream transcribe | live | up | serve | ui | worker | models | library |
+password`.
 
 Heavy imports are inside the commands, so that `--help` answers at once.
 """
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from echostream import __version__
-from echostream.cli import live, models, transcribe
+from echostream.cli import library, live, models, transcribe
 from echostream.cli.common import FAILED, fail, given, settings_of
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command("transcribe")(transcribe.transcribe)
 app.command("live")(live.live)
 app.add_typer(models.app, name="models")
+app.add_typer(library.app, name="library")
 
 _INTERRUPTED = 130
 
@@ -102,6 +104,22 @@ def ui() -> None:
     except EchoStreamError as error:
         fail(str(error))
     os.execv(frontend_process.COMMAND[0], frontend_process.COMMAND)  # noqa: S606 - our own program
+
+
+@app.command()
+def password() -> None:
+    """Read a password and print its hash, for FRONTEND_PASSWORD."""
+    from echostream.passwords import PasswordHash, check_password
+
+    if sys.stdin.isatty():
+        typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        typed = sys.stdin.readline().rstrip("\r\n")
+    try:
+        check_password(typed)
+    except ValueError as error:
+        fail(f"the password {error}")
+    typer.echo(PasswordHash.of(typed).dump())
 
 
 @app.command(hidden=True)

@@ -41,13 +41,13 @@ def sizes() -> list[str]:
 
 def repo_id(model: str) -> str:
     """Returns the Hub id of a size such as `base`; Hub ids are returned unchanged."""
-    from faster_whisper.utils import _MODELS
+    from faster_whisper import utils  # not from `utils` at once; see `vad.detect_speech`
 
     if "/" in model:
         return model
-    if model not in _MODELS:
+    if model not in utils._MODELS:
         raise InvalidRequest(f"unknown Whisper model {model!r}; sizes are {', '.join(sizes())}")
-    return str(_MODELS[model])
+    return str(utils._MODELS[model])
 
 
 def download(model: str, *, timeout_s: float, output_dir: Path | None = None) -> Path:

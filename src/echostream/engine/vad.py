@@ -139,14 +139,16 @@ class Detected:
 def detect_speech(samples: Samples, state: VadState) -> Detected:
     """Checks samples that continue the audio before `state`; their number must be a multiple of
     FRAME_SAMPLES. The first call in a process loads Silero VAD."""
-    from faster_whisper.vad import get_vad_model
+    # The package first: if a thread asks for a part of it while another begins to import the whole,
+    # each waits for the other, and Python ends that in an error.
+    from faster_whisper import vad
 
     if not len(samples):
         return Detected([], state)
     frames = to_float32(samples).reshape(-1, FRAME_SAMPLES)
     ends = frames[:, -_CONTEXT_SAMPLES:]
     contexts = np.vstack([state.context, ends[:-1]])
-    found, *memory = get_vad_model().session.run(
+    found, *memory = vad.get_vad_model().session.run(
         None,
         {
             "input": np.concatenate([contexts, frames], axis=1),

@@ -4,6 +4,7 @@ from echostream.exports.cues import CueOptions
 from echostream.exports.documents import (
     FORMATS,
     ExportFormat,
+    TextOptions,
     export,
     to_json,
     to_markdown,
@@ -11,7 +12,7 @@ from echostream.exports.documents import (
     to_txt,
     to_vtt,
 )
-from echostream.exports.escaping import legible
+from echostream.exports.escaping import in_markdown, legible
 from echostream.exports.paragraphs import Paragraph, paragraphs
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "CueOptions",
     "ExportFormat",
     "Paragraph",
+    "TextOptions",
     "export",
+    "in_markdown",
     "legible",
     "paragraphs",
     "to_json",

@@ -12,7 +12,6 @@ from echostream.domain import Segment, Word
 from echostream.exports.escaping import one_line
 from echostream.scripts import is_unspaced
 
-_MAX_LINES = 2
 _PAUSE_S = 1.0
 """Words that are further apart are never in one cue."""
 _LEAST_S = 1.0
@@ -73,11 +72,12 @@ _NEVER_FIRST = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CueOptions:
-    """The longest line in columns and the longest cue in seconds. A cue has at most two lines. A
+    """The longest line in columns, the longest cue in seconds, and the most lines of a cue. A
     Chinese or Japanese letter takes two columns."""
 
     max_line_chars: int = 42
     max_cue_s: float = 7.0
+    max_lines: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ def _cues_of(pieces: list[_Piece], speaker: str | None, options: CueOptions) -> 
     while start < len(pieces):
         end = best[start][1]
         said = pieces[start:end]
-        lines = _lines(said, options.max_line_chars) or (_text(said),)
+        lines = _lines(said, options) or (_text(said),)
         found.append(Cue(said[0].start_s, said[-1].end_s, lines, speaker))
         start = end
     return found
@@ -203,7 +203,7 @@ def _cost(pieces: list[_Piece], start: int, end: int, options: CueOptions) -> fl
     """How far the pieces are from a good cue; None if they do not fit into one."""
     said = pieces[start:end]
     length_s = said[-1].end_s - said[0].start_s
-    if length_s > options.max_cue_s or _lines(said, options.max_line_chars) is None:
+    if length_s > options.max_cue_s or _lines(said, options) is None:
         return None
     cost = 1.0
     if end < len(pieces):
@@ -225,21 +225,38 @@ def _cost_of_break(before: _Piece, after: _Piece) -> float:
     return 1.5 if after.text.casefold() in _LINKS else 2.2
 
 
-def _lines(pieces: list[_Piece], widest: int) -> tuple[str, ...] | None:
-    """The pieces on one or two lines, as even as their clauses allow; None if they do not fit. A
-    single piece always fits."""
-    whole = _text(pieces)
-    if columns(whole) <= widest or len(pieces) == 1:
-        return (whole,)
+def _lines(pieces: list[_Piece], options: CueOptions) -> tuple[str, ...] | None:
+    """The pieces on as few lines as they need; None if they do not fit. A single piece always
+    fits."""
+    widest = options.max_line_chars
+    if len(pieces) == 1:
+        return (_text(pieces),)
+    if columns(_text(pieces)) > _room(widest, options.max_lines):
+        return None
+    tries = (_split(pieces, widest, count) for count in range(1, options.max_lines + 1))
+    return next((found for found in tries if found), None)
+
+
+def _split(pieces: list[_Piece], widest: int, count: int) -> tuple[str, ...] | None:
+    """The pieces on `count` lines, as even as their clauses allow; None if they do not fit."""
+    if count == 1:
+        whole = _text(pieces)
+        return (whole,) if columns(whole) <= widest else None
     choices = []
     for place in range(1, len(pieces)):
-        first, second = _text(pieces[:place]), _text(pieces[place:])
-        widths = columns(first), columns(second)
-        if max(widths) <= widest:
-            uneven = abs(widths[0] - widths[1]) / widest
-            broken = _cost_of_break(pieces[place - 1], pieces[place]) / 4
-            choices.append((uneven + broken, (first, second)))
-    return min(choices)[1] if choices else None
+        width, left = columns(_text(pieces[:place])), columns(_text(pieces[place:]))
+        if width <= widest and left <= _room(widest, count - 1):
+            uneven = abs(width * (count - 1) - left) / widest
+            choices.append((uneven + _cost_of_break(pieces[place - 1], pieces[place]) / 4, place))
+    for _cost_here, place in sorted(choices):
+        if rest := _split(pieces[place:], widest, count - 1):
+            return (_text(pieces[:place]), *rest)
+    return None
+
+
+def _room(widest: int, lines: int) -> int:
+    """The most columns of a text that may fit: each line break takes the place of a space."""
+    return widest * lines + lines - 1
 
 
 def _text(pieces: list[_Piece]) -> str:

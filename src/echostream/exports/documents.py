@@ -1,6 +1,7 @@
 """A transcript as text, subtitles, JSON or Markdown."""
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from echostream.domain import ActionItem, Insights, Point, Transcript
@@ -13,6 +14,18 @@ ExportFormat = Literal["txt", "srt", "vtt", "json", "md"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 
+@dataclass(frozen=True, slots=True)
+class TextOptions:
+    """What stands beside the text. `times` is None where each format has its usual: Markdown has
+    times, plain text has none. Subtitles always have times."""
+
+    times: bool | None = None
+    speakers: bool = True
+
+
+_PLAIN = TextOptions()
+
+
 def export(
     transcript: Transcript,
     insights: Insights | None,
@@ -20,48 +33,58 @@ def export(
     *,
     with_words: bool = True,
     cue_options: CueOptions = CueOptions(),  # noqa: B008 - frozen
+    text_options: TextOptions = _PLAIN,
 ) -> str:
     """The document in one format, with a newline at its end. Its readers show the text and do
     nothing else with it.
 
     Subtitles and text have no insights. `with_words` says whether JSON has word times;
-    `cue_options` apply to subtitles.
+    `cue_options` apply to subtitles, `text_options` to all but JSON.
     """
     writers: dict[ExportFormat, Callable[[], str]] = {
-        "txt": lambda: to_txt(transcript),
-        "srt": lambda: to_srt(transcript, cue_options),
-        "vtt": lambda: to_vtt(transcript, cue_options),
+        "txt": lambda: to_txt(transcript, text_options),
+        "srt": lambda: to_srt(transcript, cue_options, with_names=text_options.speakers),
+        "vtt": lambda: to_vtt(transcript, cue_options, with_names=text_options.speakers),
         "json": lambda: to_json(transcript, insights, with_words=with_words),
-        "md": lambda: to_markdown(transcript, insights),
+        "md": lambda: to_markdown(transcript, insights, options=text_options),
     }
     return writers[as_format]()
 
 
-def to_txt(transcript: Transcript) -> str:
-    """One line per paragraph, after the name of its speaker if that is known."""
-    return "".join(
-        one_line(f"{each.speaker}: {each.text}" if each.speaker else each.text) + "\n"
-        for each in paragraphs(transcript.segments)
-    )
+def to_txt(transcript: Transcript, options: TextOptions = _PLAIN) -> str:
+    """One line per paragraph, after its time if that is wanted, and the name of its speaker if that
+    is known."""
+    lines = []
+    for each in paragraphs(transcript.segments):
+        time = f"{_clock(each.start_s, '.')[:8]} " if options.times else ""
+        name = f"{each.speaker}: " if each.speaker and options.speakers else ""
+        lines.append(one_line(f"{time}{name}{each.text}") + "\n")
+    return "".join(lines)
 
 
 _DEFAULT = CueOptions()
 
 
-def to_srt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
+def to_srt(
+    transcript: Transcript, options: CueOptions = _DEFAULT, *, with_names: bool = True
+) -> str:
     """SubRip: numbered from 1, a comma before the milliseconds, a name when the speaker changes."""
-    found = cues(transcript.segments, options, duration_s=_end_of(transcript), with_names=True)
+    end_s = _end_of(transcript)
+    found = cues(transcript.segments, options, duration_s=end_s, with_names=with_names)
     return "\n".join(
         f"{number}\n{_times(cue, ',')}\n{in_srt(_text(cue))}\n"
         for number, cue in enumerate(found, start=1)
     )
 
 
-def to_vtt(transcript: Transcript, options: CueOptions = _DEFAULT) -> str:
+def to_vtt(
+    transcript: Transcript, options: CueOptions = _DEFAULT, *, with_names: bool = True
+) -> str:
     """WebVTT: `&` and `<` are escaped, speakers are its voices."""
     found = cues(transcript.segments, options, duration_s=_end_of(transcript))
     return "WEBVTT\n" + "".join(
-        f"\n{_times(cue, '.')}\n{_voice(cue)}{in_vtt(_text(cue))}\n" for cue in found
+        f"\n{_times(cue, '.')}\n{_voice(cue) if with_names else ''}{in_vtt(_text(cue))}\n"
+        for cue in found
     )
 
 
@@ -91,16 +114,23 @@ def to_json(transcript: Transcript, insights: Insights | None, *, with_words: bo
 
 
 def to_markdown(
-    transcript: Transcript, insights: Insights | None, *, done: Collection[int] = ()
+    transcript: Transcript,
+    insights: Insights | None,
+    *,
+    done: Collection[int] = (),
+    options: TextOptions = _PLAIN,
 ) -> str:
     """Insights first, then the transcript with a time before each paragraph. `done` has the indices
     of the action items that are ticked off."""
+    with_times = options.times is not False
     parts = [_insights_as_markdown(insights, done)] if insights else ["# Transcript\n"]
     if insights:
         parts.append("## Transcript\n")
     for each in paragraphs(transcript.segments):
-        name = f"**{in_markdown(each.speaker)}:** " if each.speaker else ""
-        parts.append(f"**{_clock(each.start_s, '.')[:8]}** {name}{in_markdown(each.text)}\n")
+        time = f"**{_clock(each.start_s, '.')[:8]}** " if with_times else ""
+        named = each.speaker and options.speakers
+        name = f"**{in_markdown(each.speaker or '')}:** " if named else ""
+        parts.append(f"{time}{name}{in_markdown(each.text)}\n")
     return "\n".join(parts)
 
 

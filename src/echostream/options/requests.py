@@ -29,9 +29,8 @@ _LONGEST_NAME = 60
 """How many characters of an unknown field's name are repeated to the sender."""
 
 WithInsights = Annotated[bool, Field(description="Generate insights from what was said.")]
-MaxLineChars = Annotated[
-    int, Field(ge=10, le=200, description="Columns of a line of subtitles, of which there are two.")
-]
+MaxLineChars = Annotated[int, Field(ge=10, le=200, description="Columns of a line of subtitles.")]
+MaxCueLines = Annotated[int, Field(ge=1, le=4, description="Most lines of a subtitle.")]
 MaxCueSeconds = Annotated[
     float, Field(ge=1, le=60, description="Longest time a subtitle is shown.")
 ]

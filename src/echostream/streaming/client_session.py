@@ -148,7 +148,7 @@ class ClientSession(ABC):
             insights = await attempt(self._analyse, transcript)
         await self.told.all_told()
         if self._live_insights is not None and insights is not None:
-            await self.told.tell(self._live_insights.with_ids(insights))
+            await self.told.tell(self._live_insights.with_ids(insights, transcript))
         self.final.set_result(final := Final(transcript, insights, error, self.told.text))
         await self.told.tell(final)
 

@@ -59,11 +59,13 @@ class Final:
 @dataclass(frozen=True, slots=True)
 class InsightsSoFar:
     """Insights into what was said so far. The ids are those of action items and decisions, in their
-    order; one that is found again keeps its id."""
+    order; one that is found again keeps its id. `said` is the transcript whose segments are their
+    evidence."""
 
     insights: Insights
     action_item_ids: tuple[int, ...]
     decision_ids: tuple[int, ...]
+    said: Transcript
 
 
 Event = Partial | InsightsSoFar | Step | Final | EchoStreamError

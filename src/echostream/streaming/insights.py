@@ -44,15 +44,16 @@ class LiveInsights:
             known = transcript.text
             found = await attempt(self._analyse, transcript)
             if found is not None:
-                yield self.with_ids(found)
+                yield self.with_ids(found, transcript)
 
-    def with_ids(self, insights: Insights) -> InsightsSoFar:
-        """The insights, with the ids that their statements had before."""
+    def with_ids(self, insights: Insights, said: Transcript) -> InsightsSoFar:
+        """The insights into what was `said`, with the ids that their statements had before."""
         details = insights.details
         return InsightsSoFar(
             insights,
             self._action_items.of(details.action_items),
             self._decisions.of(details.decisions),
+            said,
         )
 
 

@@ -6,10 +6,16 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from echostream.errors import InvalidRequest, JobCompleted, JobNotFound, StagedAudioMissing
-from echostream.exports import CueOptions, ExportFormat, export
+from echostream.exports import CueOptions, ExportFormat, TextOptions, export
 from echostream.jobs import STATES, JobQueue, JobState, JobStatus
 from echostream.jobs.awaited import delivery_id
-from echostream.options import JobData, MaxCueSeconds, MaxLineChars, RecordingOptions
+from echostream.options import (
+    JobData,
+    MaxCueLines,
+    MaxCueSeconds,
+    MaxLineChars,
+    RecordingOptions,
+)
 from echostream.schema import WarningShape
 from echostream.settings import Settings
 from echostream.storage import Storage
@@ -162,8 +168,15 @@ async def transcript(
     as_format: ExportFormat,
     max_line_chars: Annotated[MaxLineChars, Query(alias="maxLineChars")] = 42,
     max_cue_seconds: Annotated[MaxCueSeconds, Query(alias="maxCueSeconds")] = 7.0,
+    max_cue_lines: Annotated[MaxCueLines, Query(alias="maxCueLines")] = 2,
+    times: Annotated[
+        bool | None,
+        Query(description="Times before paragraphs; else `md` has them, and `txt` does not."),
+    ] = None,
+    speakers: Annotated[bool, Query(description="Names of the speakers.")] = True,
 ) -> Response:
-    """The transcript of a completed job as a document. The lengths are those of subtitles."""
+    """The transcript of a completed job as a document. The lengths are those of subtitles. `json`
+    always has everything, and subtitles their times."""
     jobs = services.require_jobs()
     status = await jobs.queue.status(job_id)
     if status.state != "completed":
@@ -175,7 +188,8 @@ async def transcript(
             stored.insights,
             as_format,
             with_words=stored.with_words,
-            cue_options=CueOptions(max_line_chars, max_cue_seconds),
+            cue_options=CueOptions(max_line_chars, max_cue_seconds, max_cue_lines),
+            text_options=TextOptions(times, speakers),
         ),
         media_type=_MEDIA_TYPES[as_format],
         headers={"Content-Disposition": f'attachment; filename="{job_id}.{as_format}"'},

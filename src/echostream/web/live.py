@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from echostream.domain import Stage, Step
+from echostream.domain import ActionItem, Details, Point, Stage, Step
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
 from echostream.options import LiveOptions, validated
 from echostream.schema import InsightsShape, SegmentShape, SpeakerShape, WarningShape
@@ -268,7 +268,25 @@ def _insights(audio_id: str | None, found: InsightsSoFar) -> Answer:
         details[name] = [
             {**item, "id": number} for item, number in zip(details[name], ids, strict=True)
         ]
-    return {"audioId": audio_id, "insights": insights}
+    evidence = _evidence(found.insights.details)
+    places = [
+        {"id": one.id, "start": round(one.start_s, 3), "end": round(one.end_s, 3)}
+        for one in found.said.segments
+        if one.id in evidence
+    ]
+    return {"audioId": audio_id, "insights": insights, "segments": places}
+
+
+def _evidence(details: Details) -> set[int]:
+    """The segments that statements refer to. A client has no other way to learn their times."""
+    statements: tuple[Point | ActionItem, ...] = (
+        *details.key_points,
+        *details.decisions,
+        *details.questions,
+        *details.action_items,
+        *(point for section in details.sections for point in section.items),
+    )
+    return {number for each in statements for number in each.evidence}
 
 
 def _progress(audio_id: str | None, step: Step) -> Answer:

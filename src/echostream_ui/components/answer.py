@@ -15,7 +15,7 @@ _LONGEST_TITLE = 40
 def answer(text: str, places: Sequence[Json], *, key: str) -> Json | None:
     """Shows the text, whose marks `[1]`, `[2]`, … become the buttons of `places`. Returns the place
     that was chosen in this run, with `media` and `line`, if its button does not play it here."""
-    shown = component("answer", "place", style="evidence")(
+    shown = component("answer", "place", styles=("evidence",))(
         key=key, data={"parts": parts_of(text, places)}, on_open_change=lambda: None
     )
     chosen: Json | None = shown.open

@@ -172,12 +172,8 @@ class Controls {
   async copyLink() {
     const link = new URL(location.href);
     link.search = new URLSearchParams({ id: this.player.id, t: String(Math.floor(this.media.currentTime)) });
-    try {
-      await navigator.clipboard.writeText(link.href);
-      this.player.tell("The link to this place is copied.");
-    } catch {
-      this.player.tell(link.href); // a page without https may not write there: to be copied by hand
-    }
+    // If the browser does not let pages copy, it can be copied by hand.
+    this.player.tell((await copied(link.href)) ? "The link to this place is copied." : link.href);
   }
 
   key(event) {

@@ -1,13 +1,10 @@
-// Editing lines' texts. The server is asked to keep them, and answers with the lines as they are
-// then, and with an error in words if it could not: what was typed is never lost before that, even if
-// the page is left.
+// Changing the transcript: texts of lines, and who speaks them. What was typed is never lost before the
+// server has kept it, even if the page is left.
 
 class Edits {
   constructor(root, player) {
     this.player = player;
-    this.pending = null;
-    this.waiting = [];
-    this.asked = 0;
+    this.requests = new Requests((change) => player.trigger("edit", change), () => this.showButtons());
     this.undoButton = root.querySelector(".undo");
     this.undoButton.addEventListener("click", () => this.undo());
     this.warn = (event) => this.memory?.drafts.size && event.preventDefault();
@@ -18,45 +15,36 @@ class Edits {
     window.removeEventListener("beforeunload", this.warn);
   }
 
-  /** Ask the server for changes, `{id, text}` each, of which a text of null is the original one.
-   * `settle` is called with its error, null if all is well. The server answers one after the other. */
-  ask(changes, settle, { canBeUndone = true } = {}) {
-    if (this.pending) return void this.waiting.push([changes, settle, { canBeUndone }]);
-    const nonce = `${Date.now()}-${++this.asked}`;
-    const lines = new Map(this.player.lines.map((line) => [line.id, line]));
-    const before = changes.map(({ id }) => ({ id, text: lines.get(id).isEdited ? lines.get(id).text : null }));
-    this.pending = {
-      nonce,
-      settle: (error) => {
-        if (!error && canBeUndone) this.memory.undo.push(before);
-        this.showButtons();
-        settle(error);
-      },
-    };
-    this.player.trigger("edit", { nonce, changes });
+  get isBusy() {
+    return Boolean(this.requests.pending);
+  }
+
+  /** Ask the server for a change at a line: `texts`, `{id, text}` each, of which a text of null is the
+   * original one, or a `speaker`. `settle` is called with its error, null if all is well. */
+  ask(line, change, settle) {
+    this.requests.ask(change, ({ error, undo }) => {
+      if (!error) this.memory.undo.push({ line, change: undo });
+      settle(error);
+    });
+  }
+
+  askTexts(texts, settle) {
+    this.ask(texts[0].id, { texts }, settle);
   }
 
   onReply(reply) {
-    if (!reply || reply.nonce !== this.pending?.nonce) return;
-    const { settle } = this.pending;
-    this.pending = null;
-    settle(reply.error);
-    const next = this.waiting.shift();
-    if (next) this.ask(...next);
+    this.requests.onReply(reply);
   }
 
   undo() {
-    const before = this.memory.undo.pop();
-    if (!before) return;
+    const step = this.memory.undo.pop();
+    if (!step) return;
     this.undoButton.disabled = true;
-    const settle = (error) => {
-      if (error) this.memory.undo.push(before);
-      this.showButtons();
+    this.requests.ask(step.change, ({ error }) => {
+      if (error) this.memory.undo.push(step);
       this.player.tell(error ?? "Undone.");
-      const index = this.player.lines.findIndex((line) => line.id === before[0].id);
-      if (!error) this.player.lookAt(index);
-    };
-    this.ask(before, settle, { canBeUndone: false });
+      if (!error) this.player.lookAt(this.player.lines.findIndex((line) => line.id === step.line));
+    });
   }
 
   showButtons() {
@@ -94,7 +82,7 @@ class Edits {
     note.append(revert, problem);
     revert.addEventListener("click", () => {
       revert.disabled = true;
-      this.ask([{ id: line.id, text: null }], (error) => {
+      this.askTexts([{ id: line.id, text: null }], (error) => {
         revert.disabled = false;
         problem.textContent = error ?? "";
         if (!error) this.player.focus(this.player.lines.indexOf(line));

@@ -68,7 +68,7 @@ class Editor {
     if (text === this.line.text) return this.close();
     this.stay();
     this.setBusy(true);
-    this.edits.ask([{ id: this.line.id, text }], (error) => {
+    this.edits.askTexts([{ id: this.line.id, text }], (error) => {
       if (!error) return this.close();
       this.setBusy(false);
       this.problem.textContent = error;

@@ -2,28 +2,8 @@
 
 const UNSURE = 60;
 
-function element(name, className, text = "") {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
-}
-
-function button(className, text) {
-  const made = element("button", className, text);
-  made.type = "button";
-  return made;
-}
-
-function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  const two = (number) => String(number).padStart(2, "0");
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  const rest = two(whole % 60);
-  return hours ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`;
-}
-
-/** One segment: `<li>` with the line itself, a button to edit it, and a badge if it was edited. Its
+/** One segment: `<li>` with its speaker, the line itself, buttons to change the speaker and the text,
+ * and a badge if the text was edited. The speaker is no part of the line, which is a button itself. Its
  * words are `[begin, end, milliseconds, percent]` each: characters of the text, when the word is
  * said, and how sure the engine was. */
 class Line {
@@ -40,7 +20,21 @@ class Line {
     this.edit.tabIndex = -1;
     this.edit.title = "Edit the text (E)";
     this.edit.setAttribute("aria-label", `Edit the text at ${at}`);
-    this.item.append(this.body, this.edit);
+    this.who = element("div", "who");
+    this.name = button("speaker", "");
+    this.who.append(this.name);
+    this.whose = button("whose", "");
+    for (const each of [this.name, this.whose]) {
+      each.tabIndex = -1;
+      each.title = "Change the speaker (S)";
+      each.setAttribute("aria-haspopup", "dialog");
+    }
+    this.whose.setAttribute("aria-label", `Change the speaker at ${at}`);
+    this.copy = button("copy", "");
+    this.copy.tabIndex = -1;
+    this.copy.title = "Copy the line with its time (C)";
+    this.copy.setAttribute("aria-label", `Copy the line at ${at}`);
+    this.item.append(this.who, this.body, this.whose, this.copy, this.edit);
     this.show();
   }
 
@@ -63,13 +57,11 @@ class Line {
   }
 
   show() {
-    this.body.replaceChildren(this.time);
-    if (this.speaker) {
-      const name = element("span", "speaker", this.speaker);
-      name.style.setProperty("--voice", this.voice);
-      this.body.append(name);
-    }
-    this.body.append(this.textPart);
+    this.body.replaceChildren(this.time, this.textPart);
+    this.item.classList.toggle("has-speaker", Boolean(this.speaker));
+    this.name.textContent = this.speaker ?? "";
+    this.name.style.setProperty("--voice", this.voice);
+    this.name.setAttribute("aria-label", `${this.speaker}: change the speaker at ${clock(this.start)}`);
     this.mark([]);
     this.badge?.remove();
     this.badge = null;
@@ -77,7 +69,7 @@ class Line {
     this.badge = button("edited", "Edited");
     this.badge.setAttribute("aria-expanded", "false");
     this.badge.setAttribute("aria-label", `Edited: show the original text at ${clock(this.start)}`);
-    this.item.insertBefore(this.badge, this.edit);
+    this.item.insertBefore(this.badge, this.whose);
   }
 
   /** Mark stretches of the text, `[start, end, isCurrent]` each. */
@@ -138,6 +130,11 @@ class Line {
     this.said = said;
   }
 
+  /** The line as it is written elsewhere: `[3:12] Ann: We ship on Friday.` */
+  get quote() {
+    return `[${clock(this.start)}] ${this.speaker ? `${this.speaker}: ` : ""}${this.text}`;
+  }
+
   /** When the word of this element begins, in seconds; null if it is none of ours. */
   startOf(span) {
     const place = this.spans.indexOf(span);
@@ -163,6 +160,18 @@ class Line {
   }
 
   setTabStop(isStop) {
-    this.body.tabIndex = this.edit.tabIndex = isStop ? 0 : -1;
+    for (const each of [this.name, this.body, this.whose, this.copy, this.edit])
+      each.tabIndex = isStop ? 0 : -1;
   }
+}
+
+/** The place of the line that is said at this time, or was said last; -1 before the first. */
+function indexAt(lines, time_s) {
+  let [low, high] = [0, lines.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (lines[middle].start <= time_s) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }

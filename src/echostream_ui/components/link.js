@@ -14,6 +14,7 @@ class Link {
     this.hello = hello;
     this.secret = null;
     this.pieces = [];
+    this.bookmarks = new Map();
     this.received = 0;
     this.sent = 0;
     this.heardAt = 0;
@@ -42,13 +43,14 @@ class Link {
       this.pause = FIRST_PAUSE_MS;
       this.sent = news.received;
       this.isOpen = true;
+      this.bookmarks.forEach((bookmark) => this.say({ bookmark }));
     }
     this.pieces.splice(0, news.received - this.received);
     this.received = news.received;
     this.onNews(news, isFirst);
     if (news.ended) {
       this.close();
-      this.onEnd(news.ended);
+      this.onEnd(news.ended, null, news.revised);
     } else {
       this.pump();
     }
@@ -59,6 +61,16 @@ class Link {
     this.pieces.push(piece);
     if (this.isOpen && performance.now() - this.heardAt > STUCK_MS) this.closed(0); // half open
     this.pump();
+  }
+
+  /** A bookmark is told again on each new connection: it may not have arrived on the one before. */
+  tell(bookmark) {
+    this.bookmarks.set(bookmark.id, bookmark);
+    if (this.isOpen) this.say({ bookmark });
+  }
+
+  say(message) {
+    this.socket.send(JSON.stringify(message));
   }
 
   stop() {
@@ -75,7 +87,7 @@ class Link {
     }
     if (this.hasStopped && !this.hasSaidSo) {
       this.hasSaidSo = true;
-      this.socket.send(JSON.stringify({ stop: true }));
+      this.say({ stop: true });
     }
   }
 

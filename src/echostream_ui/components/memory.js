@@ -78,3 +78,10 @@ function keep(name, value) {
     // A browser that keeps nothing does without.
   }
 }
+
+/** Audio of the frontend's own lies beside the page, under whatever path both are served. */
+function address(audio) {
+  if (/^https?:/i.test(audio)) return audio;
+  const folder = window.location.pathname.replace(/\/+$/, "").replace(/[^/]*$/, "");
+  return new URL((folder || "/") + audio, window.location.origin).href;
+}

@@ -47,9 +47,13 @@ class Player {
     for (const name of ["wheel", "touchmove", "pointerdown"]) {
       this.scroller.addEventListener(name, this.leaveOff, { passive: true });
     }
-    this.onGoto = ({ detail }) => {
-      const index = this.lines.findIndex((line) => line.id === detail.line);
-      if (index >= 0) this.goto(index);
+    this.onGoto = (event) => {
+      const { detail } = event;
+      event.preventDefault(); // so that its sender knows that there is a player
+      const isTime = detail.at !== undefined;
+      const of = isTime ? indexAt(this.lines, detail.at) : this.lines.findIndex(({ id }) => id === detail.line);
+      if (isTime) this.goto(Math.max(0, of), detail.at);
+      else if (of >= 0) this.goto(of);
     };
     window.addEventListener("echostream-goto", this.onGoto);
   }
@@ -73,8 +77,8 @@ class Player {
     this.setSource(data.audio ? address(data.audio) : null);
     if (data.notice !== this.notice) this.tell((this.notice = data.notice), { stays: true });
     this.hint.textContent = this.source
-      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits."
-      : "Keys: ↑ ↓ move in the transcript, E edits a line.";
+      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits, S changes the speaker, C copies."
+      : "Keys: ↑ ↓ move in the transcript, E edits a line, S changes its speaker, C copies it.";
     this.setLines(data.lines);
     this.memory.hold(this);
     this.edits.restore(this.memory);
@@ -151,7 +155,7 @@ class Player {
   // Playing
 
   /** Play from a line, or from a time in it. */
-  goto(index, time_s = this.lines[index].start) {
+  goto(index, time_s = this.lines[index]?.start ?? 0) {
     this.follow(true);
     this.setCurrent(index);
     this.scrollTo(index);
@@ -166,14 +170,9 @@ class Player {
     this.controls.skipSilence();
     const time = this.media.currentTime + EPSILON_S;
     if (this.media.paused && this.media.currentTime === 0) return;
-    let [low, high] = [0, this.lines.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.lines[middle].start <= time) low = middle + 1;
-      else high = middle;
-    }
-    this.setCurrent(low - 1);
-    this.lines[low - 1]?.say(time);
+    const index = indexAt(this.lines, time);
+    this.setCurrent(index);
+    this.lines[index]?.say(time);
   }
 
   setCurrent(index) {
@@ -230,14 +229,27 @@ class Player {
 
   onClick(event) {
     const index = this.indexOf(event.target);
-    if (index < 0 || event.target.closest(".editor, .original")) return;
+    if (index < 0 || event.target.closest(".editor, .original, .naming")) return;
     const line = this.lines[index];
     this.setStop(index);
-    if (event.target.closest(".edit")) this.edits.open(line);
+    const opener = event.target.closest(".speaker, .whose");
+    if (opener) this.openNaming(line, opener);
+    else if (event.target.closest(".copy")) this.copy(line);
+    else if (event.target.closest(".edit")) this.edits.open(line);
     else if (event.target.closest(".edited")) this.edits.toggleOriginal(line);
     else if (this.source && !this.isSelecting()) {
       this.goto(index, line.startOf(event.target.closest(".word")) ?? line.start);
     }
+  }
+
+  openNaming(line, opener) {
+    this.naming?.close();
+    this.naming = new Naming(this, line, opener);
+  }
+
+  async copy(line) {
+    const isCopied = await copied(line.quote);
+    this.tell(isCopied ? "The line is copied." : "This browser does not let pages copy.");
   }
 
   isSelecting() {
@@ -253,6 +265,8 @@ class Player {
       this.follow(false);
       this.focus(Math.min(this.lines.length - 1, Math.max(0, steps[event.key])));
     } else if (event.key === "e" || event.key === "E") this.edits.open(this.lines[index]);
+    else if (event.key === "s" || event.key === "S") this.openNaming(this.lines[index], event.target);
+    else if (event.key === "c" || event.key === "C") this.copy(this.lines[index]);
     else if (event.key === "Enter" && this.source) this.goto(index);
     else return; // Space among others: the controls know it on the whole page
     event.preventDefault();
@@ -271,13 +285,6 @@ class Player {
     this.lines[index]?.body.focus({ preventScroll: true });
     this.scrollTo(index);
   }
-}
-
-/** Audio of the frontend's own lies beside the page, under whatever path both are served. */
-function address(audio) {
-  if (/^https?:/i.test(audio)) return audio;
-  const folder = window.location.pathname.replace(/\/+$/, "").replace(/[^/]*$/, "");
-  return new URL((folder || "/") + audio, window.location.origin).href;
 }
 
 export default function ({ parentElement, data, setTriggerValue }) {

@@ -17,14 +17,27 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 _FOLDER = Path(__file__).parent
+_SCRIPTS = (
+    "elements",
+    "clipboard",
+    "lines",
+    "memory",
+    "controls",
+    "find",
+    "replace",
+    "editor",
+    "naming",
+    "requests",
+    "edit",
+)
 _MOST_PLACES = 4
 _LONGEST_WORDS = 160
 
 
 @cache
-def component(name: str, *scripts: str, style: str | None = None) -> "ComponentRenderer":
+def component(name: str, *scripts: str, styles: tuple[str, ...] = ()) -> "ComponentRenderer":
     """A component made from the files with its name. `scripts` come before its own script, and its
-    CSS may be that of another one, `style`."""
+    CSS may be in other files, `styles`."""
 
     def text(file: str) -> str | None:
         path = _FOLDER / file
@@ -33,8 +46,9 @@ def component(name: str, *scripts: str, style: str | None = None) -> "ComponentR
     js = "\n".join(
         (_FOLDER / f"{each}.js").read_text(encoding="utf-8") for each in (*scripts, name)
     )
+    css = "\n".join(text(f"{each}.css") or "" for each in styles or (name,)) or None
     return st.components.v2.component(
-        f"echostream_{name}", html=text(f"{name}.html"), css=text(f"{style or name}.css"), js=js
+        f"echostream_{name}", html=text(f"{name}.html"), css=css, js=js
     )
 
 
@@ -71,9 +85,10 @@ def player(
 ) -> None:
     """Shows player and transcript of a recording, by its id. `words` are those of the lines.
 
-    `on_edit` is called with `changes` of lines, an `id` and a `text` (None: the original) each, and
-    a `nonce`. The next run gives the outcome in `reply`: that nonce, and `error`, a sentence or
-    None.
+    `on_edit` is called with a change and its `nonce`: `texts` of lines, an `id` and a `text` (None:
+    the original) each; or a `speaker`, the `name` for the one of `line` `everywhere` or there
+    alone; or `undo`. The next run gives the outcome in `reply`: that nonce, and either `error`, a
+    sentence, or as `undo` the change that takes this one back.
     """
 
     def edited() -> None:
@@ -81,7 +96,7 @@ def player(
         if change:
             on_edit(change)
 
-    component("player", "lines", "memory", "controls", "find", "replace", "editor", "edit")(
+    component("player", *_SCRIPTS, styles=("player", "transcript"))(
         key=key,
         data={
             "recording": recording,
@@ -142,12 +157,12 @@ def points(
     statement without a text is shown as buttons only."""
     data = {
         "label": label,
-        "points": [{"text": text, "places": _places(ids, lines)} for text, ids in found],
+        "points": [{"text": text, "places": places(ids, lines)} for text, ids in found],
     }
     component("evidence", "place")(key=key, data=data)
 
 
-def _places(evidence: Sequence[int], lines: Mapping[int, Line]) -> list[Json]:
+def places(evidence: Sequence[int], lines: Mapping[int, Line]) -> list[Json]:
     """The places of the evidence. Neighbouring lines count as one place."""
     known = sorted(number for number in set(evidence) if number in lines)
     starts = [number for number in known if number - 1 not in known]

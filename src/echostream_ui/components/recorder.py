@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from echostream_ui.components.player import component
 
-_SCRIPTS = ("link", "microphone", "recording")
+_SCRIPTS = ("telling", "link", "sound", "recording")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class News:
 
 
 def recorder(key: str) -> None:
-    """Shows a button, the time and level, and the text as it grows."""
-    component("recorder", *_SCRIPTS)(key=key)
+    """Shows buttons, the time and level, the text as it grows, bookmarks, and insights so far."""
+    component("recorder", *_SCRIPTS, "live_text", "live_lists")(key=key)
 
 
 def recording_bar(

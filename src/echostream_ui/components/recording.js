@@ -1,5 +1,5 @@
-// The recording of this window: records the microphone, sends the sound to the frontend's own server,
-// and holds the text that comes back. It belongs to no page, so it goes on while other pages are
+// The recording of this window: records sound, sends it to the frontend's own server, and holds the
+// text that comes back, and the user's bookmarks. It belongs to no page, so it goes on while other pages are
 // shown. The recorder on the Live page and the bar on every page show it; each is a module with a
 // copy of this file, so the recording itself lies on the window.
 
@@ -13,11 +13,25 @@ const REFUSED = {
   NotAllowedError: `The browser does not let this page use the microphone. Allow it, in the settings beside the page's address. ${START_AGAIN}`,
   NotFoundError: `There is no microphone. Connect one. ${START_AGAIN}`,
   NotReadableError: `The microphone cannot be used, perhaps because another program has it. Close that program. ${START_AGAIN}`,
+  NotShared: "Nothing was shared. Press Start recording again, and choose a tab or a screen.",
+  NoSharedSound:
+    "What you shared has no sound. In Chrome or Edge choose a tab, or on Windows a screen, and switch on that its sound is shared. Firefox and Safari share pictures only.",
+  CannotShare: "This browser cannot share sound. Use Chrome or Edge, or record the microphone.",
+};
+const LOST_PART = {
+  shared: "The tab or screen is no longer shared. The microphone is still recorded.",
+  microphone: "The microphone is gone. What is shared is still recorded.",
 };
 const INSECURE =
   "The browser gives the microphone only to a page that comes over https, or from this computer. Open this page by its https address.";
 const TOO_OLD = "This browser cannot record sound. Use a current Firefox, Chrome, Edge or Safari.";
-const NO_SOUND = "No sound comes from the microphone. Is it switched off?";
+const NO_SOUND = {
+  microphone: "No sound comes from the microphone. Is it switched off?",
+  shared: "No sound comes from what you share. Is it playing, and is its sound shared?",
+  both: "There is no sound, neither from the microphone nor from what you share.",
+};
+const REVISED =
+  "The whole recording was read once more, and some words are others now. The recording in the library has the better text; here stands what was heard live.";
 const RECONNECTING =
   "The connection to this site broke. The recording goes on, and is sent when the connection is back.";
 const LOST =
@@ -28,8 +42,8 @@ const ENDED = {
   nothing: "There was no sound in this recording, so nothing was kept.",
 };
 
-/** States: idle, asking (for the microphone), recording, finishing (the text). Each change is told
- * by the event `change`. */
+/** States: idle, asking (for the sound), recording (which may be paused), finishing (the text). Each
+ * change is told by the event `change`. */
 class Recording extends EventTarget {
   /** The one of this window. */
   static ofWindow() {
@@ -39,6 +53,7 @@ class Recording extends EventTarget {
   constructor() {
     super();
     this.warn = (event) => event.preventDefault();
+    this.from = "microphone";
     this.clear();
     this.enter("idle");
   }
@@ -56,11 +71,22 @@ class Recording extends EventTarget {
   clear() {
     this.id = this.link = null;
     this.waiting = [];
-    this.text = this.tentative = this.notice = this.problem = "";
-    this.lagMs = null;
-    this.told = "";
-    this.isQuiet = this.isLeft = false;
+    this.forget();
+    this.notice = this.problem = "";
+    this.lagMs = this.finalPass = null;
+    this.told = this.lost = "";
+    this.isQuiet = this.isLeft = this.isPaused = this.isSettled = false;
+    this.recordedMs = 0;
     this.number = (this.number ?? 0) + 1;
+  }
+
+  /** All that was said and written. */
+  forget() {
+    this.said = [];
+    this.labels = [];
+    this.tentative = "";
+    this.insights = null;
+    this.bookmarks = [];
   }
 
   enter(state) {
@@ -80,12 +106,16 @@ class Recording extends EventTarget {
   async start() {
     this.clear();
     if (!window.isSecureContext) return this.fail(INSECURE);
-    if (!Microphone.isPossible()) return this.fail(TOO_OLD);
+    if (!Sound.isPossible()) return this.fail(TOO_OLD);
     this.enter("asking");
     try {
-      this.microphone = await Microphone.open((piece) => this.takePiece(piece), () => this.silent());
+      this.sound = await Sound.open(this.from, {
+        onPiece: (piece) => this.takePiece(piece),
+        onEnd: () => this.silent(),
+        onLost: (part) => this.note((this.lost = LOST_PART[part])),
+      });
     } catch (error) {
-      return this.fail(REFUSED[error.name] ?? `The microphone cannot be used: ${error.message}.`);
+      return this.fail(REFUSED[error.name] ?? `The sound cannot be recorded: ${error.message}.`);
     }
     this.startedAt = this.loudAt = performance.now();
     addEventListener("beforeunload", this.warn);
@@ -103,14 +133,15 @@ class Recording extends EventTarget {
     this.wantsTicket = false;
     clearTimeout(this.patience);
     this.link = new Link(
-      { ticket, ext: this.microphone.ext },
+      { ticket, ext: this.sound.ext },
       {
         onNews: (news, isFirst) => this.hear(news, isFirst),
         onBroken: () => this.note(RECONNECTING),
-        onEnd: (how, code) => this.end(how, code),
+        onEnd: (how, code, isRevised) => this.end(how, code, isRevised),
       },
     );
     this.waiting.splice(0).forEach((piece) => this.link.add(piece));
+    this.bookmarks.forEach((bookmark) => this.link.tell(bookmark));
     if (this.state === "finishing") this.link.stop();
   }
 
@@ -120,7 +151,42 @@ class Recording extends EventTarget {
   }
 
   stop() {
-    this.microphone?.stop(); // gives its last piece, then calls `silent`
+    this.sound?.stop(); // gives its last piece, then calls `silent`
+  }
+
+  /** What is said while it is paused is not recorded, and takes no time. */
+  pause() {
+    if (this.state !== "recording") return;
+    if (this.isPaused) {
+      this.sound.resume();
+      this.startedAt = this.loudAt = performance.now();
+    } else {
+      this.sound.pause();
+      this.recordedMs = this.ms;
+    }
+    this.isPaused = !this.isPaused;
+    this.isQuiet = false;
+    this.note(this.told);
+  }
+
+  /** Mark this moment; returns the bookmark. */
+  mark() {
+    const bookmark = { id: crypto.randomUUID(), at: Math.round(this.ms) / 1000, note: "" };
+    this.bookmarks.push(bookmark);
+    this.link?.tell(bookmark);
+    this.changed();
+    return bookmark;
+  }
+
+  annotate(bookmark, note) {
+    bookmark.note = note;
+    this.link?.tell(bookmark);
+  }
+
+  unmark(bookmark) {
+    this.bookmarks = this.bookmarks.filter((one) => one !== bookmark);
+    this.link?.tell({ id: bookmark.id, gone: true });
+    this.changed();
   }
 
   /** The user has signed out: it ends, and whoever signs in next sees nothing of it. */
@@ -128,26 +194,31 @@ class Recording extends EventTarget {
     if (this.state === "idle") this.clear();
     if (this.state !== "recording" && this.state !== "finishing") return;
     this.isLeft = true;
-    this.text = this.tentative = "";
+    this.forget();
     this.stop();
   }
 
   silent() {
     removeEventListener("beforeunload", this.warn);
     if (this.state !== "recording") return;
-    this.lastedMs = performance.now() - this.startedAt;
+    this.recordedMs = this.ms;
+    this.isPaused = false;
     this.enter("finishing");
     this.link?.stop();
   }
 
-  end(how, code) {
+  end(how, code, isRevised) {
     const id = how === "nothing" ? null : this.id;
+    this.recordedMs = this.ms;
+    this.isPaused = false;
     this.link = null;
     this.wantsTicket = false;
-    this.microphone.stop();
+    this.sound.stop();
     this.tentative = "";
-    this.lagMs = null;
+    this.lagMs = this.finalPass = null;
+    this.isSettled = how === "saved";
     this.notice = how ? ENDED[how] : "";
+    if (isRevised) this.notice = REVISED;
     if (!how) this.problem = whyEnded(id, code);
     if (this.isLeft) this.id = null;
     this.enter("idle");
@@ -167,29 +238,33 @@ class Recording extends EventTarget {
   hear(news, isFirst) {
     this.id = news.id ?? this.id;
     if (this.isLeft) return;
-    this.text = isFirst ? news.text : this.text + news.text;
+    if (isFirst) this.said = this.labels = null;
+    this.said = append(this.said, news.said);
+    this.labels = append(this.labels, news.labels);
+    this.insights = news.insights ?? this.insights;
+    this.finalPass = news.finalPass;
     this.tentative = news.tentative;
     this.lagMs = news.lagMs;
-    this.told = news.notice ?? (news.lagMs > SLOW_MS ? slow(news.lagMs) : "");
+    this.told = news.notice ?? (news.lagMs > SLOW_MS ? slow(news.lagMs) : this.lost);
     this.note(this.told);
   }
 
-  /** Its time so far. */
+  /** Its length so far: that of the sound, in which pauses take no time. */
   get ms() {
-    if (this.state === "recording") return performance.now() - this.startedAt;
-    return this.state === "finishing" ? this.lastedMs : 0;
+    const isRunning = this.state === "recording" && !this.isPaused;
+    return this.recordedMs + (isRunning ? performance.now() - this.startedAt : 0);
   }
 
   /** How loud it is, 0 to 1. Notices a silence that is too long, so call it again and again. */
   listen() {
-    if (this.state !== "recording") return 0;
-    const level = this.microphone.level();
+    if (this.state !== "recording" || this.isPaused) return 0;
+    const level = this.sound.level();
     const now = performance.now();
     if (level > LOUD) this.loudAt = now;
     const isQuiet = now - this.loudAt > QUIET_MS;
     if (isQuiet !== this.isQuiet) {
       this.isQuiet = isQuiet;
-      if (isQuiet && !this.told) this.note(NO_SOUND);
+      if (isQuiet && !this.told) this.note(NO_SOUND[this.from]);
       else if (!isQuiet) this.note(this.told);
     }
     return level;
@@ -202,24 +277,11 @@ function whyEnded(id, code) {
   return "This site cannot be reached for a recording. Reload the page, and press Start recording again.";
 }
 
+function append(all, more) {
+  all?.push(...more);
+  return all ?? more;
+}
+
 function slow(lagMs) {
   return `The text is ${inWords(lagMs)} behind. Nothing is lost: it goes on after you have stopped.`;
-}
-
-function inWords(ms) {
-  const seconds = ms / 1000;
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
-}
-
-function clock(ms) {
-  const total = Math.floor(ms / 1000);
-  const [hours, minutes] = [Math.floor(total / 3600), Math.floor(total / 60) % 60];
-  const seconds = String(total % 60).padStart(2, "0");
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${seconds}` : `${minutes}:${seconds}`;
-}
-
-/** Set a text only if it is another one: a screen reader says again what is set again. */
-function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

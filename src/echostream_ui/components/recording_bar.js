@@ -19,11 +19,12 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
 class Bar {
   constructor(root) {
-    for (const name of ["bar", "words", "time", "text", "stop", "open", "close"]) {
+    for (const name of ["bar", "words", "time", "text", "pause", "stop", "open", "close"]) {
       this[`${name}Part`] = root.querySelector(`.${name}`);
     }
     this.recording = Recording.ofWindow();
     this.textPart.onclick = () => this.tell("go", "live");
+    this.pausePart.onclick = () => this.recording.pause();
     this.stopPart.onclick = () => this.recording.stop();
     this.openPart.onclick = () => this.leaveFor("recording");
     this.closePart.onclick = () => this.leaveFor(null);
@@ -51,16 +52,17 @@ class Bar {
   }
 
   show() {
-    const { state, problem, isOn } = this.recording;
+    const { state, problem, isOn, isPaused } = this.recording;
     if (isOn) this.wasOn = true;
     else if (this.isHere) this.wasOn = false;
     const hasEnded = this.wasOn && !isOn;
     this.barPart.hidden = this.isHere || !(isOn || hasEnded);
     if (this.barPart.hidden) return clearInterval(this.ticking);
-    this.barPart.classList.toggle("recording", state === "recording");
+    this.barPart.classList.toggle("recording", state === "recording" && !isPaused);
     say(this.wordsPart, this.words(state, problem));
     this.textPart.hidden = hasEnded || !this.isAllowed;
-    this.stopPart.hidden = state !== "recording";
+    this.stopPart.hidden = this.pausePart.hidden = state !== "recording";
+    say(this.pausePart, isPaused ? "Resume" : "Pause");
     this.openPart.hidden = !(hasEnded && this.recording.id);
     this.closePart.hidden = !hasEnded;
     this.timePart.hidden = hasEnded;
@@ -72,12 +74,17 @@ class Bar {
   words(state, problem) {
     if (problem) return problem;
     if (state === "idle") return this.recording.notice || "The recording is in the library.";
-    if (state === "finishing") return "The text is being finished.";
-    return this.recording.notice || "The recording goes on.";
+    if (state === "finishing") return finishing(this.recording.finalPass);
+    return this.recording.notice || (this.recording.isPaused ? "The recording is paused." : "The recording goes on.");
   }
 
   tick() {
     this.recording.listen();
     say(this.timePart, clock(this.recording.ms));
   }
+}
+
+/** In tens: a screen reader reads out every change. */
+function finishing(pass) {
+  return `The text is being finished${pass ? `: ${Math.floor(pass.progress / 10) * 10}%` : "."}`;
 }

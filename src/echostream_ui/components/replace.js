@@ -30,7 +30,7 @@ class Replace {
   }
 
   show() {
-    const isBusy = Boolean(this.player.edits?.pending);
+    const isBusy = Boolean(this.player.edits?.isBusy);
     for (const each of this.buttons) each.disabled = isBusy || !this.find.matches.length;
   }
 
@@ -48,7 +48,7 @@ class Replace {
       text: text.split(/\s+/).filter(Boolean).join(" "),
     }));
     this.problem.textContent = "";
-    this.player.edits.ask(changes, (error) => {
+    this.player.edits.askTexts(changes, (error) => {
       this.problem.textContent = error ?? "";
       this.show();
       if (!error) this.player.tell(matches.length === 1 ? "Replaced once." : `Replaced ${matches.length} times.`);

@@ -1,15 +1,19 @@
-"""Exports a recording as text, subtitles, JSON, Markdown or Word."""
+"""Exports a recording as text, subtitles, JSON, Markdown, Word or PDF."""
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from echostream import exports
+from echostream.domain import Insights
+from echostream_ui.documents.contents import item_line
 from echostream_ui.documents.domain import insights_of, transcript_of
 from echostream_ui.documents.word import to_docx
 from echostream_ui.library.store import Analysis, Json, Media
 from echostream_ui.words import wording
 
-Format = Literal["txt", "srt", "vtt", "json", "md", "docx"]
+Format = Literal["txt", "srt", "vtt", "json", "md", "docx", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 LABELS: dict[Format, str] = {
@@ -19,6 +23,7 @@ LABELS: dict[Format, str] = {
     "json": "Data (.json)",
     "md": "Markdown (.md)",
     "docx": "Word document (.docx)",
+    "pdf": "PDF (.pdf)",
 }
 MEDIA_TYPES: dict[Format, str] = {
     "txt": "text/plain",
@@ -27,27 +32,51 @@ MEDIA_TYPES: dict[Format, str] = {
     "json": "application/json",
     "md": "text/markdown",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pdf": "application/pdf",
 }
 
 
-def export(
-    media: Media,
-    analysis: Analysis,
-    as_format: Format,
-    timezone: str | None = None,
-    cue_options: exports.CueOptions = exports.CueOptions(),  # noqa: B008 - frozen
-) -> bytes:
-    """Returns the document, with the user's edits and action items. Its dates are in `timezone`, a
-    name as in `st.context.timezone`; `cue_options` apply to subtitles."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How documents are written. Dates are in `timezone`, a name as in `st.context.timezone`;
+    `more_letters` is a font for letters that the PDF's own lacks."""
+
+    timezone: str | None = None
+    cues: exports.CueOptions = exports.CueOptions()  # noqa: RUF009 - frozen
+    text: exports.TextOptions = exports.TextOptions()  # noqa: RUF009 - frozen
+    more_letters: Path | None = None
+
+
+_USUAL = Options()
+
+
+def export(media: Media, analysis: Analysis, as_format: Format, options: Options = _USUAL) -> bytes:
+    """Returns the document, with the user's edits and action items. Raises OSError if the font for
+    more letters cannot be read."""
     transcript, insights = transcript_of(analysis), insights_of(analysis, media.title)
     if as_format == "docx":
-        return to_docx(media, analysis, transcript, insights, timezone)
+        return to_docx(media, analysis, transcript, insights, options.timezone, options.text)
+    if as_format == "pdf":
+        from echostream_ui.documents.pdf import to_pdf  # its library takes long to import
+
+        whole = (media, analysis, transcript, insights, options.timezone, options.text)
+        return to_pdf(*whole, options.more_letters)
     if as_format == "json":
         return _json(analysis, exports.to_json(transcript, insights)).encode()
     if as_format == "md":
         done = {place for place, item in enumerate(analysis.action_items) if item.done}
-        return exports.to_markdown(transcript, insights, done=done).encode()
-    return exports.export(transcript, insights, as_format, cue_options=cue_options).encode()
+        text = exports.to_markdown(transcript, insights, done=done, options=options.text)
+        return (text + _bookmarks_as_markdown(analysis)).encode()
+    return exports.export(
+        transcript, insights, as_format, cue_options=options.cues, text_options=options.text
+    ).encode()
+
+
+def action_items(analysis: Analysis, insights: Insights) -> str:
+    """The action items as plain text, one a line, each with a box that is ticked if it is done."""
+    done = [item.done for item in analysis.action_items]
+    items = map(item_line, insights.details.action_items, done)
+    return "".join(f"{exports.legible(item)}\n" for item in items)
 
 
 def file_name(media: Media, as_format: Format) -> str:
@@ -55,9 +84,19 @@ def file_name(media: Media, as_format: Format) -> str:
     return f"{wording.file_name(media.title)}.{as_format}"
 
 
+def _bookmarks_as_markdown(analysis: Analysis) -> str:
+    entries = (
+        f"- **{wording.clock(each.at_s)}** {exports.in_markdown(each.note)}".rstrip() + "\n"
+        for each in analysis.bookmarks
+    )
+    return "\n## Bookmarks\n\n" + "".join(entries) if analysis.bookmarks else ""
+
+
 def _json(analysis: Analysis, text: str) -> str:
-    """Adds what the API's format has no field for: whether an action item is done."""
+    """Adds what the API's format has no field for: bookmarks, and whether an action item is
+    done."""
     document: Json = json.loads(text)
+    document["bookmarks"] = [{"at": each.at_s, "note": each.note} for each in analysis.bookmarks]
     if document["insights"]:
         found = document["insights"]["details"]["action_items"]
         for shape, item in zip(found, analysis.action_items, strict=True):

@@ -21,6 +21,7 @@ from echostream.domain import (
     Word,
 )
 from echostream_ui.library.names import renamed, renamed_insights, since_insights
+from echostream_ui.library.speakers import TalkTime, talk_times
 from echostream_ui.library.store import Analysis, Json
 from echostream_ui.library.transcript import Line, lines_of
 
@@ -30,11 +31,7 @@ def transcript_of(analysis: Analysis) -> Transcript:
     response = analysis.response or {}
     told = {segment["id"]: segment for segment in response.get("segments", [])}
     return Transcript(
-        segments=tuple(
-            _segment(line, told[line.id])
-            for line in lines_of(response, analysis.edits, analysis.speakers)
-            if line.text
-        ),
+        segments=tuple(_segment(line, told[line.id]) for line in lines_of(analysis) if line.text),
         language=response.get("language", ""),
         duration_s=response.get("duration", 0.0),
         engine=response.get("engine", ""),
@@ -44,10 +41,7 @@ def transcript_of(analysis: Analysis) -> Transcript:
             Caution(each["code"], each["message"], each.get("start"), each.get("end"))
             for each in response.get("warnings") or ()
         ),
-        speakers=tuple(
-            _speaker(each, analysis.speakers.get(each["id"]))
-            for each in response.get("speakers") or ()
-        ),
+        speakers=_speakers(analysis),
     )
 
 
@@ -116,15 +110,23 @@ def _segment(line: Line, told: Json) -> Segment:
     )
 
 
-def _speaker(told: Json, name: str | None) -> Speaker:
-    """`name` is the user's. Segments have it instead of the id."""
-    return Speaker(
-        name or told["id"],
-        told["seconds"],
-        name or told.get("name"),
-        told.get("channel"),
-        Voice.load(told["voice"]) if told.get("voice") else None,
-    )
+def _speakers(analysis: Analysis) -> tuple[Speaker, ...]:
+    """Those of the segments, which have names of the user's instead of ids. Of several with the
+    same name, the one who speaks longest gives the voice."""
+    told = {each["id"]: each for each in (analysis.response or {}).get("speakers") or ()}
+
+    def speaker(found: TalkTime) -> Speaker:
+        first = told.get(found.ids[0], {})
+        is_named = found.name not in told or found.ids[0] in analysis.speakers
+        return Speaker(
+            found.name,
+            found.seconds,
+            found.name if is_named else first.get("name"),
+            first.get("channel"),
+            Voice.load(first["voice"]) if first.get("voice") else None,
+        )
+
+    return tuple(speaker(each) for each in talk_times(analysis))
 
 
 def _points(found: Iterable[Json]) -> tuple[Point, ...]:

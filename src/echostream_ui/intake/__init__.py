@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from echostream.private_files import open_private
 from echostream_ui.api_client import ApiClient, ApiError
+from echostream_ui.intake.again import Again
 from echostream_ui.intake.answers import Answers
 from echostream_ui.intake.patience import Patience
 from echostream_ui.intake.progress import Progress, ProgressBoard
@@ -62,6 +63,7 @@ class Intake:
         self._answers = Answers(
             api, staging, self._board, self._patience, at_once=at_once, poll_s=poll_s
         )
+        self.again = Again(api, staging, self._board, self._patience, self._answers)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._live: set[str] = set()
         self._lock = threading.Lock()
@@ -77,15 +79,16 @@ class Intake:
         source: Source = "file",
         *,
         title: str | None = None,
+        media_id: str | None = None,
         again: bool = False,
     ) -> str:
-        """Adds a copy of a file and returns the recording's id. The title defaults to `name`.
-        Raises AlreadyThere unless it may be added `again`, OSError if the file cannot be staged,
-        or StoreError."""
+        """Adds a copy of a file and returns the recording's id, a new one unless it is given. The
+        title defaults to `name`. Raises AlreadyThere unless it may be added `again`, OSError if the
+        file cannot be staged, or StoreError."""
         digest = digest_of(audio)
         if not again and (there := _same_audio(store, digest, audio)):
             raise AlreadyThere(there)
-        media_id = str(uuid.uuid4())
+        media_id = media_id or str(uuid.uuid4())
         path = self.staging.place(media_id, name)
         try:
             audio.seek(0)
@@ -100,9 +103,10 @@ class Intake:
         self._start(store, media_id)
         return media_id
 
-    def add_url(self, store: Store, url: str, request: Json) -> str:
+    def add_url(self, store: Store, url: str, request: Json, *, title: str | None = None) -> str:
+        """Adds a link and returns the recording's id. The title defaults to `url`."""
         media_id = str(uuid.uuid4())
-        store.add(self._media(media_id, url, "url"), request)
+        store.add(replace(self._media(media_id, url, "url"), title=title or url), request)
         self._start(store, media_id)
         return media_id
 
@@ -148,12 +152,14 @@ class Intake:
         for media_id in media_ids:
             if media_id in self._tasks:
                 self.cancel(store, media_id)
+            self.again.cancel(media_id)
 
     def resume(self, store: Store) -> None:
         """Continues everything in the store that is unfinished and not in progress."""
         for media in store.unfinished():
             if media.id not in self._live:
                 self._start(store, media.id)
+        self.again.resume(store)
 
     # Live recordings
 
@@ -188,6 +194,7 @@ class Intake:
 
     async def aclose(self) -> None:
         """Stops. The next run resumes the work in progress."""
+        await self.again.aclose()
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -237,7 +244,9 @@ class Intake:
         answer = self.staging.answer(media_id)
         if answer is None:
             await self._change(store, media_id, state="active")
-            answer = await self._answers.of(store, media, analysis.request)
+            answer = await self._answers.of(
+                media, analysis.request, lambda job_id: store.update_media(media_id, job_id=job_id)
+            )
             await asyncio.to_thread(self.staging.write_answer, media_id, answer)
         self._board.tell(media_id, "saving")
         await self._patience.with_store(media_id, lambda: store.complete(media_id, answer))

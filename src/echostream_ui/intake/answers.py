@@ -2,13 +2,14 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from echostream_ui.api_client import ApiClient, ApiError
 from echostream_ui.intake.patience import Patience
 from echostream_ui.intake.progress import ProgressBoard, Stage
 from echostream_ui.intake.staging import Staging
-from echostream_ui.library.store import Json, Media, Store
+from echostream_ui.library.store import Json, Media
 
 _MOST_BREAKS = 3
 _TEXT_CHARS_A_S = 100_000
@@ -45,13 +46,14 @@ class Answers:
         self._slots = asyncio.Semaphore(at_once)
         self._poll_s = poll_s
 
-    async def of(self, store: Store, media: Media, request: Json) -> Json:
-        """Returns the answer for one recording. Raises ApiError if a retry cannot help."""
+    async def of(self, media: Media, request: Json, keep_job: Callable[[str], None]) -> Json:
+        """Returns the answer for one recording. `keep_job` is called with the id of its job, if
+        there is a queue, in another thread. Raises ApiError if a retry cannot help."""
         job_id = media.job_id
         while True:
             if job_id is None:
                 async with self._slots:
-                    answer, job_id = await self._send(store, media, request)
+                    answer, job_id = await self._send(media, request, keep_job)
                 if answer is not None:
                     return answer
             assert job_id is not None  # noqa: S101 - for the type checker
@@ -63,7 +65,7 @@ class Answers:
                 job_id = None  # e.g. Redis was emptied: send the recording again
 
     async def _send(
-        self, store: Store, media: Media, request: Json
+        self, media: Media, request: Json, keep_job: Callable[[str], None]
     ) -> tuple[Json | None, str | None]:
         """Returns an answer, or the id of the queued job."""
         source = self._source(media)
@@ -97,9 +99,8 @@ class Answers:
 
         answer, job_id = await self._patience.with_api(media.id, attempt)
         if job_id is not None:
-            await self._patience.with_store(
-                media.id, lambda: store.update_media(media.id, job_id=job_id)
-            )
+            started = job_id
+            await self._patience.with_store(media.id, lambda: keep_job(started))
         return answer, job_id
 
     async def _follow(self, media_id: str, job_id: str) -> Json:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from echostream_ui.library.store import MARK_END, MARK_START, Json, Match
+from echostream_ui.library.store import MARK_END, MARK_START, Analysis, Json, Match
 from echostream_ui.library.transcript import lines_of
 
 _HIT = re.compile(f"{MARK_START}(.*?){MARK_END}")
@@ -14,7 +14,7 @@ def line_starts(response: Json, edits: Mapping[int, str]) -> list[float]:
     wrote several lines into has as many."""
     return [
         line.start_s
-        for line in lines_of(response, edits, {})
+        for line in lines_of(Analysis("", {}, response, edits=edits))
         if line.text
         for _each in line.text.split("\n")
     ]

@@ -8,6 +8,7 @@ insights stays as it was, so that names can be changed as often as anybody likes
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from echostream_ui.library.store import ActionItem, Analysis, Json
@@ -18,10 +19,24 @@ _LETTERS = re.compile(r"[A-Z]{1,2}")
 _TEXTS = ("key_points", "decisions", "questions", "action_items")
 
 
-def speakers_of(response: Json | None) -> list[str]:
-    """Returns the API's names for the speakers, in order of their first words."""
-    found = (response or {}).get("segments") or []
-    return list(dict.fromkeys(each["speaker"] for each in found if each.get("speaker")))
+def speaker_of(segment: Json, analysis: Analysis) -> str | None:
+    """Returns the id of the speaker of one of the answer's segments: the one that the user gave it
+    to, or the API's. None if nobody told who speaks."""
+    found: str | None = analysis.line_speakers.get(segment["id"], segment.get("speaker"))
+    return found
+
+
+def speakers_of(analysis: Analysis) -> list[str]:
+    """Returns the ids of those who have lines, in order of their first words."""
+    segments = (analysis.response or {}).get("segments") or []
+    found = (speaker_of(segment, analysis) for segment in segments)
+    return list(dict.fromkeys(each for each in found if each))
+
+
+def known_speakers(analysis: Analysis) -> list[str]:
+    """The same, and after them those of the answer whose lines the user gave to others."""
+    recognised = speakers_of(replace(analysis, line_speakers={}))
+    return list(dict.fromkeys([*speakers_of(analysis), *recognised]))
 
 
 def changes(
@@ -39,7 +54,7 @@ def changes(
 def since_insights(analysis: Analysis) -> dict[str, str]:
     """Returns the changes since the insights that are shown were made."""
     before = (analysis.insights or {}).get("speakers") or {}
-    return changes(speakers_of(analysis.response), before, analysis.speakers)
+    return changes(known_speakers(analysis), before, analysis.speakers)
 
 
 def renamed(text: str, changed: Mapping[str, str]) -> str:

@@ -1,12 +1,13 @@
 """The storage of the library: recordings, their analyses and their audio.
 
 One protocol with two implementations: SQLite in a local folder (`sqlite`), and Supabase
-(`supabase`). Both have two tables: `media` holds facts about a recording; `analysis` holds the
-options of its request, the API's answer and the user's changes. Beside them they keep the user's
-folders and saved filters.
+(`supabase`). Both have the same tables: `media` holds facts about a recording; `analysis` holds the
+options of its request, the API's answer and the user's changes; `version` what `analysis` held
+before the recording was transcribed again; `preset` options that users keep under a name;
+`folder` and `saved_filter` the order that they made in the library.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
@@ -68,7 +69,8 @@ class Media:
 @dataclass(frozen=True, slots=True)
 class ActionItem:
     """A task, with the user's changes. `evidence` holds ids of segments. `due_date` (ISO) is the
-    day that the API understood `due` to be; None after the user has changed that."""
+    day that the API understood `due` to be, or that the user chose. `found` is the text that the
+    insights gave it, None if it still has that one or if the user added the item."""
 
     text: str
     owner: str | None = None
@@ -76,6 +78,15 @@ class ActionItem:
     done: bool = False
     evidence: tuple[int, ...] = ()
     due_date: str | None = None
+    found: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """A place that the user marked, in seconds from the start of the audio."""
+
+    at_s: float
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +96,10 @@ class Analysis:
     `request` holds the options of the request, `response` the API's unchanged answer, or None until
     there is one. `insights` are the ones to show: the answer's, or newer ones, whose template and
     language `request` then has, and which hold the user's names of that time in `speakers`. `edits`
-    are the user's texts for segments, by segment id; `speakers` are the user's names for the
-    answer's speakers. `response` and its text are never changed.
+    are the user's texts for segments, by segment id. `speakers` are the user's names for speakers,
+    by the id of the speaker; `line_speakers` are the ids of those to whom the user gave segments,
+    by segment id: speakers of the answer, or new ones. `bookmarks` are in order of time. `response`
+    is never changed.
     """
 
     media_id: str
@@ -96,6 +109,8 @@ class Analysis:
     edits: Mapping[int, str] = field(default_factory=dict)
     speakers: Mapping[str, str] = field(default_factory=dict)
     action_items: tuple[ActionItem, ...] = ()
+    line_speakers: Mapping[int, str] = field(default_factory=dict)
+    bookmarks: tuple[Bookmark, ...] = ()
 
 
 NO_FOLDER = ""
@@ -227,6 +242,89 @@ class OpenItem:
     item: ActionItem
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Options of a request, under the names of the API, that the user keeps under a name."""
+
+    name: str
+    options: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Earlier results of a recording, in short. `edits` is the number of lines that the user had
+    changed."""
+
+    id: str
+    replaced_at: datetime
+    engine: str | None
+    model: str | None
+    edits: int
+
+
+class Presets(Protocol):
+    """The presets of one user. Methods block and may raise StoreError, as `Store`'s do."""
+
+    def all(self) -> list[Preset]:
+        """Returns the presets, the last used one first."""
+
+    def keep(self, name: str, options: Json) -> None:
+        """Saves a preset, in place of another of this name. It becomes the last used one."""
+
+    def delete(self, name: str) -> None: ...
+
+
+class Versions(Protocol):
+    """Earlier results of recordings. Methods block and may raise StoreError, as `Store`'s do."""
+
+    def all(self, media_id: str) -> list[Version]:
+        """Returns the versions of a recording, the one that was replaced last first."""
+
+    def read(self, media_id: str, version_id: str) -> Analysis | None: ...
+
+    def replace(self, after: Analysis, version_id: str | None = None) -> None:
+        """Puts results in the place of a completed recording's present ones, which become a
+        version; both or neither. `version_id` is the version that `after` was, which goes. Title,
+        tags, bookmarks and audio stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVoice:
+    """How somebody sounds, whom the user wanted to be known again. `voice` is that of a speaker of
+    an answer, from so many seconds of speech; their recording may be gone since."""
+
+    name: str
+    voice: str
+    seconds: float
+    media_id: str
+    speaker: str
+    created_at: datetime
+
+
+class Voices(Protocol):
+    """Voices that are known by name. Methods behave like those of `Store`."""
+
+    def known(self) -> list[KnownVoice]:
+        """Returns them by name, each name's oldest first."""
+
+    def remember(self, voice: KnownVoice) -> None:
+        """Keeps a voice, instead of what was kept of the same speaker of its recording."""
+
+    def forget(self, media_id: str, speaker: str) -> None:
+        """Forgets what is kept of a recording's speaker."""
+
+    def forget_names(self, names: Collection[str]) -> None:
+        """Forgets all voices of these names, and that they were refused anywhere."""
+
+    def forget_all(self) -> None:
+        """Forgets everything about voices."""
+
+    def refused(self, media_id: str) -> frozenset[tuple[str, str]]:
+        """Returns the speakers of a recording with the names that the user refused for them."""
+
+    def refuse(self, media_id: str, speaker: str, name: str) -> None: ...
+
+
 class Store(Protocol):
     """The library of one user. Every method blocks, may be called from any thread, and may raise
     StoreError. Methods that change or delete ignore ids that do not exist. What is in the bin is
@@ -237,6 +335,16 @@ class Store(Protocol):
 
     @property
     def filters(self) -> SavedFilters: ...
+
+    @property
+    def presets(self) -> Presets: ...
+
+    @property
+    def versions(self) -> Versions: ...
+
+    @property
+    def voices(self) -> Voices | None:
+        """None if this library knows no voices, because it would have to send them away."""
 
     def add(self, media: Media, request: Json) -> None:
         """Adds a recording with the options of its request. Adding an id again changes nothing."""
@@ -254,8 +362,8 @@ class Store(Protocol):
         that a language model suggests replaces it. May be called again with the same answer."""
 
     def update_analysis(self, media_id: str, **changes: Any) -> None:
-        """Sets `request`, `insights`, `edits`, `speakers` or `action_items`, and what is derived
-        from them."""
+        """Sets fields of `Analysis` other than its id and `response`, and what is derived from
+        them."""
 
     def search(self, query: Query) -> Page: ...
 

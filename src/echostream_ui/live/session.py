@@ -8,7 +8,7 @@ still ends in the library: with the live text, or else transcribed like any othe
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,17 @@ from echostream.options import LiveOptions
 from echostream.private_files import open_private
 from echostream_ui.intake import Intake
 from echostream_ui.library.store import Json, Store, StoreError
+from echostream_ui.live.bookmarks import LiveBookmarks
+from echostream_ui.live.said import Said
 
 log = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 _AWAY_S = 3.0
 """How long a stopped recording waits for the API if the connection to it broke."""
+_TOUCH_S = 30.0
+"""How often a paused recording tells the API that it goes on. After `LIVE_IDLE_S` without a sound
+the API would end it."""
 
 _ANSWERED = (
     *("transcript", "insights", "language", "duration", "segments", "speakers", "warnings"),
@@ -44,18 +49,18 @@ _LINK_BROKE = (
     "The connection to the API broke. The recording goes on, and the text when the API is back."
 )
 
-_ONCE_MORE = "The whole recording is read once more, for a better text"
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A request for a live recording: the library it goes to, its name, and the options of its
-    transcription. `title` is the user's; if it is None, the insights give one."""
+    transcription. `title` is the user's; if it is None, the insights give one. With `live_insights`
+    there are insights while somebody speaks."""
 
     store: Store
     name: str
     title: str | None
     request: Json
+    live_insights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,10 @@ class LiveSession:
         """`audio` is the file to write. Raises OSError if it cannot be written."""
         self.media_id = media_id
         self.secret = secrets.token_urlsafe()
-        self.confirmed = ""
-        """All text so far that will not change."""
-        self.tentative = ""
-        self.lag_ms: int | None = None
+        self.said = Said()
+        self.bookmarks = LiveBookmarks(
+            lambda all_: wanted.store.update_analysis(media_id, bookmarks=all_)
+        )
         self.pieces = 0
         """The number of pieces on the disk."""
         self.notice: str | None = None
@@ -186,11 +191,13 @@ class LiveSession:
         client = LiveClient(
             self._target.url,
             self._target.token,
-            {"audioName": self._wanted.name, **_asked(self._wanted.request)},
-            on_partial=self._take_text,
+            _asked(self._wanted),
+            on_partial=self._showing(self.said.take_partial),
             on_fault=self._note,
-            on_progress=self._take_progress,
+            on_progress=self._showing(self.said.take_progress),
+            on_insights=self._showing(self.said.take_insights),
             on_link=self._take_link,
+            touch_s=_TOUCH_S,
         )
         try:
             async with aclosing(self._read()) as pieces:
@@ -207,6 +214,7 @@ class LiveSession:
             self._is_linked = False
         if "error" in final:
             return None  # the whole file may succeed; if not, its error says why
+        self.said.settle(final)
         return {"success": True, "cached": False} | {name: final.get(name) for name in _ANSWERED}
 
     async def _read(self) -> AsyncGenerator[bytes, None]:
@@ -227,6 +235,7 @@ class LiveSession:
             await asyncio.to_thread(intake.delete, store, [self.media_id])
             return Ended("nothing")
         await asyncio.to_thread(self._keep_size, store)
+        await self.bookmarks.kept()
         if answer is None:
             await asyncio.to_thread(intake.reprocess, store, self.media_id)
             return Ended("later")
@@ -250,15 +259,12 @@ class LiveSession:
 
     # Called for what the API sends
 
-    def _take_text(self, message: Json) -> None:
-        self.confirmed += message["text"]
-        self.tentative = message["tentative"]
-        self.lag_ms = message["lagMs"]
-        self._tell()
+    def _showing(self, take: Callable[[Json], None]) -> Callable[[Json], None]:
+        def taken(message: Json) -> None:
+            take(message)
+            self._tell()
 
-    def _take_progress(self, message: Json) -> None:
-        # In tens, because a screen reader reads out every change.
-        self._note(f"{_ONCE_MORE}: {message['progress'] // 10 * 10:.0f}%")
+        return taken
 
     def _take_link(self, is_up: bool) -> None:
         self._is_linked = is_up
@@ -282,8 +288,9 @@ class LiveSession:
         changed.set()
 
 
-def _asked(request: Json) -> Json:
-    """Returns the options that the API's `start_audio` accepts too."""
-    options = LiveOptions.model_validate(request)
+def _asked(wanted: Wanted) -> Json:
+    """Returns the data of `start_audio`: those options of a recording that it accepts too."""
+    options = LiveOptions.model_validate(wanted.request)
     names = set(LiveOptions.model_fields)
-    return options.model_dump(mode="json", by_alias=True, include=names, exclude_defaults=True)
+    asked = options.model_dump(mode="json", by_alias=True, include=names, exclude_defaults=True)
+    return {"audioName": wanted.name, **asked, "liveInsights": wanted.live_insights}

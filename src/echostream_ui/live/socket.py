@@ -3,25 +3,31 @@
 From the browser: first `{"ticket", "ext"}` for a new recording, or `{"secret"}` to reconnect to it;
 then each piece of the container stream as a binary message, and `{"stop": true}` after the last.
 Pieces are not numbered: they come in order, and every message to the browser says how many are on
-the disk, so that a browser that reconnects continues after that many.
+the disk, so that a browser that reconnects continues after that many. A bookmark is `{"bookmark":
+{"id", "at", "note"}}` with a time in seconds; the same id again changes it, and `{"id", "gone":
+true}` removes it. All of them may be told again.
 
-To the browser: `{"secret", "id", "text", "tentative", "lagMs", "received", "notice"}` at once, then
-the same without the first two whenever something changes. The browser appends `text`; the first one
-after reconnecting is the whole text. The last message also has `ended`. The socket then closes with
-1000. It closes with 4401 if the ticket or the secret is not valid, 4400 if the first message makes
-no sense, 4409 if another connection took the recording over, 4500 if the recording cannot start.
+To the browser: `{"secret", "id", "said", "labels", "tentative", "lagMs", "received", "notice",
+"finalPass"}` at once, then the same without the first two whenever something changes, and with
+`insights` when there are newer ones. `said` is a list of `[seq, start, end, text]` with times in
+milliseconds, `labels` one of `[seq, speaker]`; the browser appends both, and the first ones after
+reconnecting are all of them. The last message also has `ended` and `revised`. The socket then
+closes with 1000. It closes with 4401 if the ticket or the secret is not valid, 4400 if the first
+message makes no sense, 4409 if another connection took the recording over, 4500 if the recording
+cannot start.
 """
 
 import asyncio
 import logging
 from collections.abc import MutableMapping
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from echostream.given_json import parse
-from echostream_ui.library.store import Json, StoreError
+from echostream_ui.library.store import Bookmark, Json, StoreError
 from echostream_ui.live.session import LiveSession, Wanted
 from echostream_ui.live.sessions import LiveSessions
 from echostream_ui.tickets import Tickets
@@ -29,6 +35,7 @@ from echostream_ui.tickets import Tickets
 log = logging.getLogger(__name__)
 
 _HELLO_S = 10.0
+_LONGEST_NOTE = 1000
 _SUFFIXES = {"webm": ".webm", "ogg": ".ogg", "mp4": ".m4a"}
 _LEFT = (1000, 1001)
 """Close codes if the browser itself ends the connection, for example on closing its window."""
@@ -113,31 +120,53 @@ class LiveSockets:
                 return int(message.get("code") or 1006)
             if (piece := message.get("bytes")) is not None:
                 await session.append(piece)
-            elif (_object(message) or {}).get("stop"):
-                session.stop()
+            elif said := _object(message):
+                _obey(said, session)
         return None
+
+
+def _obey(said: Json, session: LiveSession) -> None:
+    """Does what the browser says. What makes no sense is passed over."""
+    if said.get("stop"):
+        session.stop()
+    if not isinstance(told := said.get("bookmark"), dict):
+        return
+    key, at_s = str(told.get("id"))[:_LONGEST_NOTE], told.get("at")
+    if told.get("gone"):
+        session.bookmarks.remove(key)
+    elif isinstance(at_s, int | float) and 0 <= at_s < inf:
+        note = str(told.get("note") or "")[:_LONGEST_NOTE]
+        session.bookmarks.put(key, Bookmark(float(at_s), " ".join(note.split())))
 
 
 async def _tell(websocket: WebSocket, session: LiveSession) -> None:
     """Sends every change until the recording has ended. A slow browser gets fewer messages."""
-    told: int = 0
+    pieces = labels = 0
+    insights: Json | None = None
     first: Json = {"secret": session.secret, "id": session.media_id}
     with suppress(WebSocketDisconnect, RuntimeError):  # RuntimeError: it was closed meanwhile
         while True:
             changed = session.news
-            text, ended = session.confirmed[told:], session.ended
-            told += len(text)
-            await websocket.send_json(
-                first
-                | {
-                    "text": text,
-                    "tentative": session.tentative,
-                    "lagMs": session.lag_ms,
-                    "received": session.pieces,
-                    "notice": session.notice,
-                }
-                | ({"ended": ended.how} if ended else {})
-            )
+            all_ = session.said
+            said, names = all_.pieces[pieces:], all_.labels[labels:]
+            pieces, labels = pieces + len(said), labels + len(names)
+            news = first | {
+                "said": [
+                    (each.seq, round(1000 * each.start_s), round(1000 * each.end_s), each.text)
+                    for each in said
+                ],
+                "labels": [(each.seq, each.speaker) for each in names],
+                "tentative": all_.tentative,
+                "lagMs": all_.lag_ms,
+                "received": session.pieces,
+                "notice": session.notice,
+                "finalPass": all_.final_pass,
+            }
+            if all_.insights is not insights:
+                news["insights"] = insights = all_.insights
+            if ended := session.ended:
+                news |= {"ended": ended.how, "revised": all_.is_revised}
+            await websocket.send_json(news)
             first = {}
             if ended:
                 return

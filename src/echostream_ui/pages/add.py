@@ -7,90 +7,63 @@ from datetime import UTC, date, datetime
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from echostream_ui.api_client import Options
 from echostream_ui.intake import AlreadyThere
+from echostream_ui.intake.feeds import Episode
 from echostream_ui.library.store import UNFINISHED, Json, Media, Query, Store, StoreError
-from echostream_ui.pages import duplicates, opening, speakers
+from echostream_ui.pages import duplicates, opening, podcast, presets
 from echostream_ui.pages.session import current_store
-from echostream_ui.recording import template_choice
-from echostream_ui.recording.insights_again import Wanted
+from echostream_ui.recording import options
 from echostream_ui.services import services
-from echostream_ui.words.languages import NAMES
 from echostream_ui.words.problems import words
 from echostream_ui.words.wording import count, end_of, local, plain, progress, sentences
 
 _REFRESH_S = 1.0
 _SHOWN = 50
+FORMATS = (
+    "MP3, M4A, AAC, WAV, FLAC, OGG, Opus, WMA, AMR, MP4, MOV, MKV, WebM, AVI, and nearly everything"
+    " else that plays."
+)
 
 
 def main() -> None:
     opening.follow()
     store = current_store()
     st.title("Add recordings", anchor=False)
-    request = ask_options()
-    files, address, microphone = st.tabs(
-        [":material/upload_file: Files", ":material/link: Links", ":material/mic: Microphone"]
+    request = ask_options(store)
+    files, address, feed, microphone = st.tabs(
+        [
+            ":material/upload_file: Files",
+            ":material/link: Links",
+            ":material/podcasts: Podcasts",
+            ":material/mic: Microphone",
+        ]
     )
     with files:
         add_files(store, request)
     with address:
         add_addresses(store, request)
+    with feed:
+        podcast.show(lambda episodes: take(episodes, lambda one: add_episode(store, one, request)))
     with microphone:
         add_clip(store, request)
     duplicates.show(take)
     show_items(store)
 
 
-def ask_options() -> Json:
+def ask_options(store: Store) -> Json:
+    """Shows presets and options; returns what is asked of the API."""
+    presets.choose(store)
     with st.expander("Options", icon=":material/tune:"):
-        left, right = st.columns(2)
-        spoken = left.selectbox(
-            "Language",
-            sorted(NAMES, key=NAMES.__getitem__),
-            index=None,
-            format_func=NAMES.__getitem__,
-            placeholder="Detect",
-            key="add_language",
-            persist_state="session",
-        )
-        translate = right.toggle(
-            "Translate into English", key="add_translate", persist_state="session"
-        )
-        insights = right.toggle(
-            "Generate insights", True, key="add_insights", persist_state="session"
-        )
-        who = speakers.ask(left, "add_speakers")
-        wanted = Wanted()
-        if insights:
-            wanted = template_choice.ask(*st.columns(2), Wanted(), key="add")
-        recorded_at = left.date_input(
+        request = options.ask(presets.OPTIONS)
+        recorded_at = st.date_input(
             "Recorded on",
             None,
             max_value=today(),
             key="add_recorded_at",
             help="Due times such as “Friday” then get dates.",
         )
-        prompt = st.text_input(
-            "Names and terms that are likely to be said",
-            max_chars=2000,
-            key="add_prompt",
-            persist_state="session",
-            placeholder="EchoStream, Mrs Petrova, quarterly review",
-        )
-        model, offered = None, services().models
-        if len(offered) > 1:
-            model = st.selectbox("Model", offered, key="add_model", persist_state="session")
-    return Options(
-        language=spoken,
-        task="translate" if translate else "transcribe",
-        prompt=prompt or None,
-        insights=insights,
-        model=model,
-        template=wanted.template,
-        insights_language=wanted.language,
-        recorded_at=recorded_at,
-        **who,
-    ).as_json()
+        presets.show_keeping(store, request)
+    return request | ({"recordedAt": recorded_at.isoformat()} if recorded_at else {})
 
 
 def today() -> date:
@@ -101,8 +74,11 @@ def today() -> date:
 def add_files(store: Store, request: Json) -> None:
     with st.form("add_files", clear_on_submit=True, border=False):
         chosen = st.file_uploader(
-            "Audio or video, one or several files", accept_multiple_files=True, key="add_uploader"
+            "Drop audio or video here, one or several files",
+            accept_multiple_files=True,
+            key="add_uploader",
         )
+        st.caption(FORMATS)
         if st.form_submit_button("Add", type="primary") and chosen:
             take(
                 chosen,
@@ -127,6 +103,13 @@ def add_addresses(store: Store, request: Json) -> None:
             take(right, lambda one: services().intake.add_url(store, one, request))
 
 
+def add_episode(store: Store, episode: Episode, request: Json) -> str:
+    """Adds an episode of a podcast. It was recorded when it was published, unless the user knows
+    better."""
+    day = {"recordedAt": episode.published_at.date().isoformat()} if episode.published_at else {}
+    return services().intake.add_url(store, episode.url, day | request, title=episode.title)
+
+
 def add_clip(store: Store, request: Json) -> None:
     with st.form("add_clip", clear_on_submit=True, border=False):
         clip = st.audio_input("Record a note", sample_rate=16_000)
@@ -142,7 +125,7 @@ def add_clip(store: Store, request: Json) -> None:
             )
 
 
-def take(things: list[UploadedFile] | list[str], add: Callable[..., str]) -> None:
+def take(things: list[UploadedFile] | list[str] | list[Episode], add: Callable[..., str]) -> None:
     """Adds the things one by one. If one cannot be added, the others still are."""
     added: list[str] = st.session_state.setdefault("added", [])
     for thing in things:
@@ -151,9 +134,15 @@ def take(things: list[UploadedFile] | list[str], add: Callable[..., str]) -> Non
         except AlreadyThere as twice:
             duplicates.hold(thing, twice.media, add)
         except (StoreError, OSError) as error:
-            name = thing if isinstance(thing, str) else thing.name
+            name = name_of(thing)
             why = words(error) if isinstance(error, StoreError) else f"{error.strerror}."
             st.error(f"{plain(name)} could not be added: {sentences(why)}")
+
+
+def name_of(thing: UploadedFile | str | Episode) -> str:
+    if isinstance(thing, Episode):
+        return thing.title
+    return thing if isinstance(thing, str) else thing.name
 
 
 @st.fragment(run_every=_REFRESH_S)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from echostream_ui.documents import FORMATS, LABELS, Format, export, file_name
+from echostream_ui.documents import FORMATS, LABELS, Format, Options, export, file_name
 from echostream_ui.finding import folder_choice
 from echostream_ui.library.store import Media, Store
 from echostream_ui.pages import about
 from echostream_ui.recording import tag_choice, undo
+from echostream_ui.services import services
 from echostream_ui.words.wording import count
 
 
@@ -68,12 +69,13 @@ def ask_format(store: Store, chosen: Sequence[Media]) -> None:
 def archive(store: Store, media: Sequence[Media], as_format: Format) -> bytes:
     """Returns a zip file with a document for each recording, under unique names."""
     packed = io.BytesIO()
+    options = Options(st.context.timezone, more_letters=services().settings.pdf_font)
     names: set[str] = set()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for one in media:
             analysis = store.analysis(one.id)
             if analysis is not None and analysis.response is not None:
-                document = export(one, analysis, as_format, st.context.timezone)
+                document = export(one, analysis, as_format, options)
                 file.writestr(unused(file_name(one, as_format), names), document)
     return packed.getvalue()
 

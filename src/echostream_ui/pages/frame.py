@@ -1,18 +1,22 @@
 """The frame of every page: navigation, account, and the API's problems."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
+from echostream_ui.library.store import Store, StoreError
 from echostream_ui.pages import live_recording
-from echostream_ui.pages.session import keep_signed_in, sign_out, signed_in
+from echostream_ui.pages.session import keep_signed_in, leave, sign_out, signed_in
 from echostream_ui.services import services
+from echostream_ui.words.problems import open_to_all
 from echostream_ui.words.wording import plain, sentences
 
-# Our own file: browsers would load any other icon from the internet.
-_ICON = Path(__file__).parent.parent / "icon.svg"
+# Our own files: browsers would load any other icon from the internet.
+_ICON, _LOGO = (Path(__file__).parent.parent / name for name in ("icon.svg", "logo.svg"))
 
 st.set_page_config(page_icon=str(_ICON), layout="wide")
+st.logo(str(_LOGO), size="large")
 # Streamlit leaves a third of a phone's screen empty above the title.
 # The bar of a recording lies above the page, and takes no room in it. Streamlit's captions are too
 # pale to be read by everybody, and so is white on the bright buttons that a dark page needs.
@@ -28,6 +32,8 @@ st.html(
     </style>"""
 )
 
+_PATHS = ("add", "live", "dashboard", "voices", "ask", "recording")
+
 
 @st.fragment(run_every=3)
 def api_banner() -> None:
@@ -41,28 +47,68 @@ def api_banner() -> None:
 
 
 def pages() -> list[st.Page]:
-    if signed_in() is None:
-        return [st.Page("sign_in.py", title="Sign in", icon=":material/login:")]
+    store = signed_in()
+    if store is None:
+        page = "sign_in_elsewhere.py" if services().settings.uses_oidc else "sign_in.py"
+        here = st.Page(page, title="Sign in", icon=":material/login:", default=True)
+        # Links to any page lead here too; Streamlit would say that there is no such page.
+        return [
+            here,
+            *(
+                st.Page(page, title="Sign in", url_path=each, visibility="hidden")
+                for each in _PATHS
+            ),
+        ]
     return [
         st.Page("library.py", title="Library", icon=":material/library_music:", default=True),
         st.Page("add.py", title="Add", icon=":material/add_circle:"),
         st.Page("live.py", title="Live", icon=":material/mic:"),
         st.Page("dashboard.py", title="Dashboard", icon=":material/insights:"),
+        st.Page("backup.py", title="Backup", icon=":material/archive:"),
+        st.Page(
+            "voices.py",
+            title="Voices",
+            icon=":material/record_voice_over:",
+            visibility="visible" if are_voices_known(store) else "hidden",
+        ),
         st.Page("bin.py", title="Bin", visibility="hidden"),
         st.Page("ask.py", title="Ask", visibility="hidden"),
         st.Page("recording.py", title="Recording", visibility="hidden"),
     ]
 
 
+def open_banner() -> None:
+    """Says that anybody on the network sees the library, if that is so."""
+    if warning := open_to_all(services().settings, st.get_option("server.address")):
+        st.warning(sentences(warning), icon=":material/lock_open:")
+
+
+def are_voices_known(store: Store) -> bool:
+    try:
+        return store.voices is not None and bool(store.voices.known())
+    except StoreError:
+        return False  # whatever page this is says so
+
+
 def account() -> None:
-    """Shows who is signed in, if there are accounts."""
-    store = st.session_state.get("store")
-    if store is not None:
-        with (
-            st.container(horizontal=True, horizontal_alignment="right"),
-            st.popover(plain(store.email), icon=":material/person:"),
-        ):
-            st.button("Sign out", icon=":material/logout:", on_click=sign_out)
+    """Shows who is signed in, if there are accounts, and lets them out."""
+    settings, store = services().settings, st.session_state.get("store")
+    if settings.frontend_password is not None:
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            if st.button("Sign out", icon=":material/logout:"):
+                leave()
+    elif settings.uses_oidc and signed_in() is not None:
+        _person(str(st.user.get("email")), st.logout)
+    elif store is not None:
+        _person(store.email, sign_out)
+
+
+def _person(email: str, leave_it: Callable[[], None]) -> None:
+    with (
+        st.container(horizontal=True, horizontal_alignment="right"),
+        st.popover(plain(email), icon=":material/person:"),
+    ):
+        st.button("Sign out", icon=":material/logout:", on_click=leave_it)
 
 
 page = st.navigation(pages(), position="top")
@@ -70,5 +116,6 @@ st.set_page_config(page_title=f"{page.title} · EchoStream")
 keep_signed_in()
 live_recording.show_bar(is_live_page=page.url_path == "live", is_signed_in=signed_in() is not None)
 account()
+open_banner()
 api_banner()
 page.run()

@@ -10,7 +10,7 @@ from echostream_ui.finding import filters, folder_choice, saved
 from echostream_ui.finding.rows import row_of
 from echostream_ui.library.folders import Folder
 from echostream_ui.library.store import Match, Media, Query, Row, Store
-from echostream_ui.pages import about, bulk
+from echostream_ui.pages import about, bulk, sample
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import undo
 from echostream_ui.words.wording import count
@@ -65,6 +65,7 @@ def show_empty_library(store: Store) -> None:
                 st.switch_page("add.py")
             if st.button("Record live", icon=":material/mic:"):
                 st.switch_page("live.py")
+            sample.offer(store)
             if store.search(Query(limit=1, in_bin=True)).total:
                 show_bin_button()
 

@@ -6,8 +6,9 @@ import streamlit as st
 
 from echostream_ui.components.recorder import recorder
 from echostream_ui.library.store import UNFINISHED, Analysis, Media
-from echostream_ui.pages import opening, speakers
+from echostream_ui.pages import opening
 from echostream_ui.pages.session import current_store
+from echostream_ui.recording import speakers
 from echostream_ui.services import services
 from echostream_ui.words import wording
 from echostream_ui.words.languages import NAMES, language_name
@@ -16,7 +17,7 @@ _POLL_S = 1.0
 
 
 def show_form() -> None:
-    """Shows title, language, speakers and model, which cannot change during a recording."""
+    """Shows the options, which cannot change during a recording."""
     state = st.session_state
     is_on = state.setdefault("live_is_on", False)
     title, language, who = st.columns([3, 2, 2])
@@ -36,6 +37,14 @@ def show_form() -> None:
         disabled=is_on,
     )
     speakers.ask(who, "live_speakers", disabled=is_on)
+    st.toggle(
+        "Insights while I speak",
+        key="live_insights",
+        help="Action items and decisions so far, twice a minute. They take computing time, or"
+        " requests to a language model.",
+        persist_state="session",
+        disabled=is_on,
+    )
     if len(offered := services().models) > 1:
         st.selectbox("Model", offered, key="live_model", persist_state="session", disabled=is_on)
 

@@ -7,8 +7,8 @@ import streamlit as st
 from echostream_ui.api_client import Options
 from echostream_ui.components.recorder import recording_bar
 from echostream_ui.live.session import Wanted
-from echostream_ui.pages import speakers
 from echostream_ui.pages.session import current_store
+from echostream_ui.recording import speakers
 from echostream_ui.services import services
 from echostream_ui.words import wording
 
@@ -47,7 +47,13 @@ def _issue_ticket() -> None:
         **speakers.asked(state.get("live_speakers")),
     )
     title = (state.get("live_title") or "").strip() or None
-    wanted = Wanted(current_store(), name, title, options.as_json())
+    wanted = Wanted(
+        current_store(),
+        name,
+        title,
+        options.as_json(),
+        live_insights=bool(state.get("live_insights")),
+    )
     state.live_ticket = services().live_tickets.issue(wanted)
     state.live_is_on = True
     state.live_media_id = None

@@ -9,9 +9,18 @@ import streamlit as st
 from echostream_ui.components.player import Sound, Start, player
 from echostream_ui.library.store import UNFINISHED, Analysis, Json, Media, Store, StoreError
 from echostream_ui.library.timed_words import timed_words
-from echostream_ui.library.transcript import Line, edited, lines_of
+from echostream_ui.library.transcript import Line, lines_of
 from echostream_ui.pages.session import current_store
-from echostream_ui.recording import cautions, header, insights, states, talk_time
+from echostream_ui.recording import (
+    again,
+    bookmarks,
+    cautions,
+    edits,
+    header,
+    insights,
+    states,
+    talk_time,
+)
 from echostream_ui.recording.audio import copy_is_made, sound_of
 from echostream_ui.recording.told import told
 from echostream_ui.words.problems import words
@@ -47,13 +56,14 @@ def main() -> None:
         header.show(store, media, None)
         states.ended(store, media)
         return
-    lines = lines_of(analysis.response or {}, analysis.edits, analysis.speakers)
+    lines = lines_of(analysis)
     header.show(store, media, analysis)
     _completed(store, media, analysis, lines)
 
 
 def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[Line]) -> None:
     st.html(_STYLE)
+    again.show(store, media)
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(key="transcript"):
         sound = sound_of(store, media)
@@ -62,7 +72,7 @@ def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[L
             sound = Sound(None, None, "")
         if not lines:
             st.info("No speech was found in this recording.", icon=":material/voice_over_off:")
-        key = f"player-{media.id}"
+        key = again.player_key(media.id)
         player(
             media.id,
             lines,
@@ -75,7 +85,9 @@ def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[L
         )
         cautions.show(analysis.response or {}, lines, key=f"cautions-{media.id}")
     with right, st.container(key="panel"):
-        talk_time.show(analysis.response or {}, analysis.speakers, lines)
+        bookmarks.show(store, analysis)
+        with st.container():  # also without one, so that what follows keeps its place
+            talk_time.show(analysis, lines)
         insights.show(store, media, analysis, {line.id: line for line in lines})
 
 
@@ -90,18 +102,13 @@ def _start() -> Start:
 
 
 def _edit(store: Store, media_id: str, reply: str, change: Json) -> None:
-    """Saves lines' texts. The next run tells the player whether that worked."""
-    error: str | None = None
+    """Saves a change. The next run tells the player whether that worked."""
+    told: Json = {"nonce": change["nonce"], "error": None, "undo": None}
     try:
-        analysis = store.analysis(media_id)
-        if analysis is None or analysis.response is None:
-            raise StoreError("The recording has been deleted meanwhile.")
-        changes = {each["id"]: each["text"] for each in change["changes"]}
-        edits = edited(analysis.response, analysis.edits, changes)
-        store.update_analysis(media_id, edits=edits)
+        told["undo"] = edits.keep(store, media_id, change)
     except StoreError as problem:
-        error = words(problem)
-    st.session_state[reply] = {"nonce": change["nonce"], "error": error}
+        told["error"] = words(problem)
+    st.session_state[reply] = told
 
 
 main()

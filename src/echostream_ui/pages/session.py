@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from echostream_ui.door.people import is_allowed
 from echostream_ui.library.store import Store
 from echostream_ui.services import services
 from echostream_ui.visits import COOKIE
@@ -18,13 +19,24 @@ export default function ({ data }) {
 }
 """
 _remember = st.components.v2.component("echostream_remember", js=_REMEMBER)
+# The door takes the cookie back, and asks for the password again.
+_LEAVE = """
+export default function () {
+  fetch(new URL("sign-out", document.location), { method: "POST" })
+    .then(() => document.location.replace(new URL(".", document.location)));
+}
+"""
+_leave = st.components.v2.component("echostream_leave", js=_LEAVE)
 
 
 def signed_in() -> Store | None:
     """Returns the user's library, None if not signed in; without Supabase, the local one."""
     shared = services()
     if shared.library is not None:
-        return shared.library
+        is_known = not shared.settings.uses_oidc or is_allowed(
+            st.user.to_dict(), shared.settings.oidc_allowed
+        )
+        return shared.library if is_known else None
     store: Store | None = st.session_state.get("store")
     if store is None:
         store = shared.visits.find(st.context.cookies.get(COOKIE))
@@ -55,6 +67,11 @@ def keep_signed_in() -> None:
     """Makes the browser get its cookie, as soon as there is a page that can ask for it."""
     if ticket := st.session_state.get("ticket"):
         _remember(data=ticket, key="remember")
+
+
+def leave() -> None:
+    """Makes the browser sign out of a frontend that has a password for all."""
+    _leave(key="leave")
 
 
 def sign_out() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from echostream_ui.api_client import ApiError
 from echostream_ui.asking import Answer, Passage, Writing
 from echostream_ui.components.answer import answer, place, without_marks
 from echostream_ui.library.store import Json, Store
@@ -79,7 +80,7 @@ def _unfinished(now: Answer) -> None:
 
 def _finished(found: Answer, recordings: int, key: str, open_at: OpenAt | None) -> None:
     if found.error is not None:
-        st.error(sentences(words(found.error)), icon=":material/error:")
+        _unanswered(found.error)
         return
     if not found.passages:
         subject = "This recording does" if recordings == 1 else "These recordings do"
@@ -88,6 +89,17 @@ def _finished(found: Answer, recordings: int, key: str, open_at: OpenAt | None) 
     if chosen and open_at:
         open_at(chosen["media"], chosen["line"])
     st.caption(plain(answered_by(found.meta or {})))
+
+
+def _unanswered(error: BaseException) -> None:
+    """Says why. What is only busy, or not set up, is a hint and no fault."""
+    code = error.code if isinstance(error, ApiError) else None
+    if code == "server_busy":
+        st.info("The API is busy. Ask again in a moment.", icon=":material/hourglass_top:")
+    elif code == "no_language_model":
+        st.info(sentences(words(error)), icon=":material/lightbulb:")
+    else:
+        st.error(sentences(words(error)), icon=":material/error:")
 
 
 def _place(passage: Passage, open_at: OpenAt | None) -> Json:

@@ -29,9 +29,11 @@ def sound_of(store: Store, media: Media) -> Sound | Path:
             return found
         played = playable.served(found)
         # The copy has its own URL, so that no browser uses the original from its cache.
-        version = "?copy" if played != found else ""
+        version = "copy" if played != found else ""
+        query = "&".join(filter(None, (version, services().audio_query(media.id))))
         is_video = (playable.media_type_of(played) or "").startswith("video/")
-        return Sound(f"audio/{media.id}{version}", None, _UNPLAYABLE, is_video)
+        url = f"audio/{media.id}?{query}" if query else f"audio/{media.id}"
+        return Sound(url, None, _UNPLAYABLE, is_video)
     if found is not None:
         return Sound(found, None, _UNPLAYABLE)
     if media.source == "url":

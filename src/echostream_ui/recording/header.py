@@ -1,16 +1,13 @@
 """The facts about a recording, and the actions on it as a whole."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 
-from echostream.exports import CueOptions
-from echostream_ui import documents
-from echostream_ui.library.names import changes, renamed_owner, speakers_of
-from echostream_ui.library.store import Analysis, Json, Media, Store, StoreError
-from echostream_ui.recording import tag_choice, undo
+from echostream_ui.library.names import speaker_of, speakers_of
+from echostream_ui.library.store import Analysis, Json, Media, Store
+from echostream_ui.recording import again, edits, known_voices, share, tag_choice, takeaway, undo
 from echostream_ui.recording.told import told
 from echostream_ui.words import wording
 from echostream_ui.words.languages import language_name
@@ -35,16 +32,22 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
         st.caption(wording.plain(facts), width="content")
         for tag in media.tags:
             st.badge(wording.in_badge(tag), color="gray", icon=":material/label:")
+    with st.container():
+        if analysis is not None:
+            known_voices.suggest(store, analysis, partial(edits.keep_names, store, media.id))
 
 
 def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
     if analysis is not None:
-        _exports(media, analysis)
+        share.button(media)
+        takeaway.show(store, media, analysis)
     if st.button("Edit details", icon=":material/edit:"):
         _edit_details(store, media)
-    speakers = speakers_of(analysis.response) if analysis else []
+    speakers = speakers_of(analysis) if analysis else []
     if analysis and speakers and st.button("Name speakers", icon=":material/group:"):
         _name_speakers(store, analysis, speakers)
+    if analysis is not None:
+        again.button(store, media, analysis)
     if st.button("Delete", icon=":material/delete:"):
         undo.delete(store, [media])
         st.switch_page("library.py")
@@ -62,27 +65,6 @@ def _facts(media: Media, response: Json | None) -> list[str]:
     if response and response.get("engine"):
         facts.append(f"Transcribed by {response['engine']}")
     return facts
-
-
-def _exports(media: Media, analysis: Analysis) -> None:
-    timezone = st.context.timezone
-    with st.popover("Export", icon=":material/download:"):
-        line, seconds = st.columns(2)
-        cue_options = CueOptions(
-            line.number_input("Subtitles: characters a line", 10, 200, 42, key="cue-chars"),
-            seconds.number_input("Subtitles: longest, in seconds", 1.0, 60.0, 7.0, key="cue-s"),
-        )
-        for each in documents.FORMATS:
-            st.download_button(
-                documents.LABELS[each],
-                # Made only on demand: nobody needs all six each time the page is shown.
-                partial(documents.export, media, analysis, each, timezone, cue_options),
-                file_name=documents.file_name(media, each),
-                mime=documents.MEDIA_TYPES[each],
-                on_click="ignore",
-                width="stretch",
-                key=f"export-{each}",
-            )
 
 
 # A click beside a dialog must not lose what was typed in it: only its buttons close it.
@@ -117,36 +99,26 @@ def _is_saved() -> bool:
 def _name_speakers(store: Store, analysis: Analysis, speakers: Sequence[str]) -> None:
     st.write("Leave a name empty to restore the recognised one.")
     with st.form("speakers", border=False):
-        names = {
-            speaker: st.text_input(
+        names, to_remember = {}, {}
+        for speaker in speakers:
+            names[speaker] = st.text_input(
                 wording.plain(speaker),
                 analysis.speakers.get(speaker, ""),
                 max_chars=100,
                 placeholder=_first_words(analysis, speaker),
             )
-            for speaker in speakers
-        }
+            to_remember[speaker] = known_voices.ask_remember(store, analysis, speaker)
         if not _is_saved():
             return
     kept = {speaker: " ".join(name.split()) for speaker, name in names.items() if name.strip()}
-    _keep_names(store, analysis.media_id, kept)
+    others = {each: name for each, name in analysis.speakers.items() if each not in names}
+    edits.keep_names(store, analysis.media_id, others | kept)
+    known_voices.keep(store, analysis, kept, to_remember)
     st.rerun()
 
 
 def _first_words(analysis: Analysis, speaker: str) -> str:
     """What somebody says first, to recognise them by."""
     said = (analysis.response or {}).get("segments", ())
-    text = next((each["text"] for each in said if each.get("speaker") == speaker), "")
+    text = next((each["text"] for each in said if speaker_of(each, analysis) == speaker), "")
     return f"Says: {text.strip()[:_FIRST_WORDS_CHARS]}"
-
-
-def _keep_names(store: Store, media_id: str, names: Mapping[str, str]) -> None:
-    """Saves the names, also as those of the action items' owners."""
-    analysis = store.analysis(media_id)
-    if analysis is None:
-        raise StoreError("The recording has been deleted meanwhile.")
-    changed = changes(speakers_of(analysis.response), analysis.speakers, names)
-    items = tuple(
-        replace(item, owner=renamed_owner(item, changed)) for item in analysis.action_items
-    )
-    store.update_analysis(media_id, speakers=names, action_items=items)

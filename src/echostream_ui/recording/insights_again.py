@@ -4,8 +4,9 @@ import asyncio
 from dataclasses import dataclass
 
 from echostream_ui.api_client import ApiClient
+from echostream_ui.library.action_items import merged_items
 from echostream_ui.library.store import Analysis, Json, Store, StoreError
-from echostream_ui.library.transcript import merged_items, segments_of, title_of
+from echostream_ui.library.transcript import segments_of, title_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted
     insights = await api.insights({"segments": segments_of(analysis)} | asked)
     insights["speakers"] = dict(analysis.speakers)  # `library.names` needs what they were called
     latest = await _analysis(store, media_id)  # the user may have edited it meanwhile
+    if latest.response != analysis.response:
+        raise StoreError("The recording has another transcript by now, so these were not kept.")
     items = merged_items(insights, latest)
     request = latest.request | {"template": wanted.template, "insightsLanguage": wanted.language}
     await asyncio.to_thread(

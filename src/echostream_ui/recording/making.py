@@ -4,15 +4,22 @@ from dataclasses import replace
 
 import streamlit as st
 
+from echostream_ui.library.action_items import replaced
 from echostream_ui.library.store import Analysis, Json, Store
 from echostream_ui.recording import template_choice
 from echostream_ui.recording.insights_again import Wanted, make_again, name_of
 from echostream_ui.services import services
-from echostream_ui.words.makers import lacking, made_by
+from echostream_ui.words.makers import OFFLINE, lacking, made_by
 from echostream_ui.words.problems import words
 from echostream_ui.words.wording import plain, sentences
 
 _LOOK_S = 1.0
+
+
+def show_how_to_add_a_model(meta: Json) -> None:
+    """Says so, and what to do about it, if no language model made the insights."""
+    if meta.get("provider") == "extractive":
+        st.info(OFFLINE, icon=":material/format_quote:")
 
 
 def show_maker(meta: Json) -> None:
@@ -39,20 +46,39 @@ def _again(store: Store, analysis: Analysis) -> None:
     if error := background.take_error(name):
         st.session_state[problem] = words(error)
     if was_running and not is_running:
+        if problem not in st.session_state:
+            _remember_what_was_replaced(store, media_id)
         st.rerun()
     if is_running:
         st.status("Generating insights from the current text…", state="running")
         return
     if st.session_state.get(problem):
         st.error(sentences(st.session_state[problem]), icon=":material/error:")
+    elif news := st.session_state.get(f"again-news-{media_id}"):
+        st.success(plain(news), icon=":material/auto_awesome:")
     wanted = template_choice.ask(*st.columns(2), _before(analysis), key=f"again-{media_id}")
     label = "Generate insights again" if analysis.insights else "Generate insights"
-    help_text = "From the text with your edits and names."
+    help_text = (
+        "From the text with your edits and names. Summary, lists and sections are replaced. Action"
+        " items that you have added, edited or ticked off stay as they are."
+    )
     if st.button(label, icon=":material/auto_awesome:", help=help_text):
-        st.session_state.pop(problem, None)
+        for old in (problem, f"again-news-{media_id}"):
+            st.session_state.pop(old, None)
         st.session_state[f"again-{media_id}"] = True
+        st.session_state[f"again-before-{media_id}"] = store.analysis(media_id)
         background.start(name, lambda: make_again(services().api, store, media_id, wanted))
         st.rerun()
+
+
+def _remember_what_was_replaced(store: Store, media_id: str) -> None:
+    """Keeps for this visit what newer insights replaced, and what stayed of the ones before."""
+    before: Analysis | None = st.session_state.pop(f"again-before-{media_id}", None)
+    after = store.analysis(media_id)
+    if before and before.insights and after:
+        items = replaced(before.action_items, after.action_items)
+        news = f"Summary, lists and sections are new. {items}".strip()
+        st.session_state[f"again-news-{media_id}"] = news
 
 
 def _before(analysis: Analysis) -> Wanted:

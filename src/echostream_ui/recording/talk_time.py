@@ -1,10 +1,11 @@
 """How long each speaker speaks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from echostream_ui.components.player import component, voices_of
-from echostream_ui.library.store import Json
+from echostream_ui.library.speakers import talk_times
+from echostream_ui.library.store import Analysis
 from echostream_ui.library.transcript import Line
 from echostream_ui.words import wording
 
@@ -19,9 +20,9 @@ class Share:
     share: float
 
 
-def show(response: Json, names: Mapping[str, str], lines: Sequence[Line]) -> None:
-    """Shows each speaker's share, or nothing for a single one. `names` are the user's."""
-    if shares := shares_of(response, names, lines):
+def show(analysis: Analysis, lines: Sequence[Line]) -> None:
+    """Shows each speaker's share, or nothing for a single one. `lines` are the analysis's."""
+    if shares := shares_of(analysis, lines):
         people = [
             {
                 "name": each.name,
@@ -34,19 +35,15 @@ def show(response: Json, names: Mapping[str, str], lines: Sequence[Line]) -> Non
         component("talk_time")(key="talk-time", data={"label": "Talk time", "people": people})
 
 
-def shares_of(response: Json, names: Mapping[str, str], lines: Sequence[Line]) -> list[Share]:
-    """Returns the speakers with their shares of the talk time, the largest first. Speakers with the
-    same name are one."""
-    seconds: dict[str, float] = {}
-    for each in response.get("speakers") or ():
-        name = names.get(each["id"]) or each.get("name") or each["id"]
-        seconds[name] = seconds.get(name, 0.0) + each["seconds"]
-    whole_s = sum(seconds.values())
-    if len(seconds) < 2 or not whole_s:
+def shares_of(analysis: Analysis, lines: Sequence[Line]) -> list[Share]:
+    """Returns the speakers with their shares of the talk time, the largest first."""
+    times = talk_times(analysis)
+    whole_s = sum(each.seconds for each in times)
+    if len(times) < 2 or not whole_s:
         return []
     voices = voices_of(lines)
     shares = [
-        Share(name, voices.get(name, len(voices)), taken_s, taken_s / whole_s)
-        for name, taken_s in seconds.items()
+        Share(each.name, voices.get(each.name, len(voices)), each.seconds, each.seconds / whole_s)
+        for each in times
     ]
     return sorted(shares, key=lambda each: -each.share)

@@ -44,7 +44,24 @@ def ask(left: DeltaGenerator, right: DeltaGenerator, before: Wanted, *, key: str
     )
     if chosen == _OWN:
         return Wanted(_own(before.template if first == _OWN else None, key), language)
-    return Wanted(offered.get(chosen or ""), language)
+    # While the API is away nobody knows what it offers: then it stays as it was set.
+    unknown = None if offered else st.session_state.get(f"{key}-unknown")
+    return Wanted(offered.get(chosen or "") or unknown, language)
+
+
+def put(key: str, before: Wanted) -> None:
+    """Sets the controls to what was wanted before. Call it before `ask`, which then is given no
+    other `before`."""
+    state = st.session_state
+    offered = {str(each["name"]): each for each in services().templates.offered}
+    first = _first(before.template, offered)
+    state[f"{key}-template"] = first
+    state[f"{key}-unknown"] = before.template if first is None else None
+    state[f"{key}-language"] = before.language if before.language in NAMES else None
+    own = (before.template or {}) if first == _OWN else {}
+    state[f"{key}-name"] = own.get("name", "")
+    state[f"{key}-instructions"] = own.get("instructions", "")
+    state[f"{key}-sections"] = sections_text(own)
 
 
 def _first(template: Json | None, offered: dict[str, Json]) -> str | None:

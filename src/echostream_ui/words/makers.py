@@ -10,6 +10,13 @@ _MAKERS = {
     "openai": "by a language model",
     "local": "by a language model on the API's machine",
 }
+OFFLINE = (
+    "Made offline, from quotes of what was said. A language model writes summaries and fills a"
+    " template's sections: set the API's `GEMINI_API_KEY`, `OPENAI_BASE_URL` or `LOCAL_LLM_MODEL`,"
+    " as `docs/how-to/insights.md` shows."
+)
+"""What to do about insights without a language model."""
+
 _WHOLE, _LEAST = 0.995, 0.01
 
 

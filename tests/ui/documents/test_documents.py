@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from echostream.domain import Voice
 from echostream.exports.escaping import one_line
 from echostream_ui import documents
-from echostream_ui.library.store import ActionItem, Analysis, Media
+from echostream_ui.library.store import ActionItem, Analysis, Bookmark, Media
 
 MEDIA = Media(
     id="7",
@@ -129,6 +129,29 @@ def test_speakers_as_data_have_the_users_names() -> None:
     assert {segment["speaker"] for segment in found["segments"]} == {"Ann"}
 
 
+def test_speakers_who_are_one_and_lines_of_others() -> None:
+    segments = [
+        segment | {"speaker": speaker}
+        for segment, speaker in zip(RESPONSE["segments"], "ABC", strict=True)
+    ]
+    voices = {name: Voice("fake", (float(at), 1.0 - at)).dump() for at, name in enumerate("AB")}
+    told = [
+        {"id": "A", "name": None, "seconds": 2.5, "voice": voices["A"]},
+        {"id": "B", "name": None, "seconds": 6.5, "voice": voices["B"]},
+        {"id": "C", "name": "Carl", "seconds": 5.0, "voice": None},
+    ]
+    response = RESPONSE | {"segments": segments, "speakers": told}
+    names = {"A": "Ann", "B": "Ann"}
+    analysis = replace(ANALYSIS, response=response, speakers=names, line_speakers={2: "Dan"})
+    found = json.loads(text("json", analysis))
+    assert [(each["id"], each["name"], each["seconds"]) for each in found["speakers"]] == [
+        ("Ann", "Ann", 9.0),
+        ("Dan", "Dan", 5.0),
+    ]
+    assert found["speakers"][0]["voice"] == voices["B"]
+    assert text("txt", analysis) == "Ann: we will ship it\nDan: on Friday\n"
+
+
 def test_insights_have_the_users_names_and_the_templates_sections() -> None:
     point = {"text": "Speaker S ships.", "evidence": [0]}
     section = {"key": "risks", "title": "Risks", "items": [point]}
@@ -153,7 +176,9 @@ def test_insights_have_the_users_names_and_the_templates_sections() -> None:
 
 
 def test_word_opens_the_document() -> None:
-    document = docx.Document(io.BytesIO(documents.export(MEDIA, ANALYSIS, "docx", "Europe/Berlin")))
+    document = docx.Document(
+        io.BytesIO(documents.export(MEDIA, ANALYSIS, "docx", documents.Options("Europe/Berlin")))
+    )
     paragraphs = [paragraph.text for paragraph in document.paragraphs]
     assert paragraphs[:3] == [
         MEDIA.title,
@@ -162,6 +187,21 @@ def test_word_opens_the_document() -> None:
     ]
     assert "☑ Ship it (Ann, Friday, 2026-11-27)" in paragraphs
     assert paragraphs[-3:] == ["Transcript", "0:00  we will ship it", "0:04  on Friday"]
+
+
+def test_bookmarks_are_in_all_documents_that_have_room_for_them() -> None:
+    marked = replace(ANALYSIS, bookmarks=(Bookmark(3.5), Bookmark(61.0, "Ask *Ann*")))
+    assert json.loads(text("json", marked))["bookmarks"] == [
+        {"at": 3.5, "note": ""},
+        {"at": 61.0, "note": "Ask *Ann*"},
+    ]
+    assert "\n## Bookmarks\n\n- **0:03**\n- **1:01** Ask \\*Ann\\*\n" in text("md", marked)
+    document = docx.Document(io.BytesIO(documents.export(MEDIA, marked, "docx")))
+    paragraphs = [paragraph.text for paragraph in document.paragraphs]
+    start = paragraphs.index("Bookmarks")
+    assert paragraphs[start : start + 4] == ["Bookmarks", "0:03", "1:01  Ask *Ann*", "Transcript"]
+    assert "Bookmarks" not in text("md")
+    assert text("txt", marked) == text("txt")
 
 
 @pytest.mark.parametrize("as_format", documents.FORMATS)

@@ -10,7 +10,7 @@ import pytest
 
 from echostream_ui.library.sqlite import database
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import MARK_END, MARK_START, ActionItem, Match, Query
+from echostream_ui.library.store import MARK_END, MARK_START, ActionItem, Match, Query, StoreError
 from recordings import answer, found, media
 
 
@@ -33,7 +33,7 @@ def contents(store: SqliteStore) -> list[Any]:
     return [(store.media(each), store.analysis(each)) for each in ("m1", "m2")]
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 7])
 def test_a_library_of_before_with_edits_is_brought_up_to_date(tmp_path, version):
     with closing(SqliteStore(tmp_path / "newest")) as store:
         store.add(media("m1", source_name="Interview_07.m4a", tags=("x",)), {"n": 1})
@@ -69,3 +69,12 @@ def test_times_of_older_lines_are_kept_once_they_are_known(tmp_path):
         assert [match.start_s for match in store.matches("m1", "two")] == [2.0]
         [row] = store._db.rows("SELECT starts FROM line_starts")
         assert row["starts"] == "[0.0, 2.0]"
+
+
+def test_a_library_of_a_newer_program_is_left_alone(tmp_path):
+    SqliteStore(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "library.db")) as db:
+        db.execute("PRAGMA user_version = 1000")
+    with pytest.raises(StoreError, match="newer EchoStream") as caught:
+        SqliteStore(tmp_path)
+    assert caught.value.advice

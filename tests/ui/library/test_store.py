@@ -8,6 +8,7 @@ import pytest
 
 from echostream_ui.library.store import (
     ActionItem,
+    Bookmark,
     Page,
     Query,
 )
@@ -41,6 +42,7 @@ def test_a_recording_comes_back_as_it_was_added(store):
     assert list(analysis.request["nested"]) == ["z", "a"]
     assert analysis.response is analysis.insights is None
     assert (analysis.edits, analysis.speakers, analysis.action_items) == ({}, {}, ())
+    assert analysis.line_speakers == {}
 
 
 def test_what_is_not_there_is_none_and_is_passed_over(store, tmp_path):
@@ -162,15 +164,28 @@ def test_edits_speakers_and_action_items_are_kept(store):
     fill(store, "m1", "one", "two")
     items = (
         ActionItem(UNICODE, "Ada", "Friday", True, (1, 0)),
-        ActionItem("plain"),
+        ActionItem("plain", due_date="2026-11-27", found="as it was found"),
     )
     store.update_analysis("m1", edits={1: UNICODE}, speakers={"S2": "Bo", "S1": "Ada"})
+    store.update_analysis("m1", line_speakers={1: UNICODE, 0: "S2"})
     store.update_analysis("m1", action_items=items)
     analysis = store.analysis("m1")
     assert analysis.edits == {1: UNICODE}
     assert list(analysis.speakers.items()) == [("S2", "Bo"), ("S1", "Ada")]
+    assert analysis.line_speakers == {1: UNICODE, 0: "S2"}
     assert analysis.action_items == items
     assert analysis.response["segments"][1]["text"] == " two"
+
+
+def test_bookmarks_are_kept_whatever_else_happens(store):
+    store.add(media(), {})
+    marked = (Bookmark(0.0), Bookmark(61.25, UNICODE))
+    store.update_analysis("m1", bookmarks=marked)
+    store.complete("m1", answer("one"))
+    store.update_analysis("m1", edits={0: "two"})
+    assert store.analysis("m1").bookmarks == marked
+    store.update_analysis("m1", bookmarks=())
+    assert store.analysis("m1").bookmarks == ()
 
 
 def test_newer_insights_take_their_topics_and_sentiment_along(store):

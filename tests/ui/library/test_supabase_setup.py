@@ -114,21 +114,26 @@ def test_a_project_of_before_is_brought_up_to_date(project, library):
     library.update_media("m1", title="Mine")
     library.update_analysis("m1", edits={0: "another"})
     before = (library.media("m1"), library.analysis("m1"))
+    project.rows("alter table public.analysis drop column line_speakers")
     project.rows("alter table public.media drop column document")
     project.rows(
         "alter table public.media add column document tsvector"
         " generated always as (public.library_document(title, transcript)) stored",
     )
+    project.rows("drop table public.preset, public.version")
+    project.rows("alter table public.analysis drop column bookmarks")
     assert library.search(Query("interview")).total == 0
     for _ in range(2):  # running them again changes nothing
         project.migrate()
         assert library.search(Query("interview mine another")).total == 1
+        library.presets.keep("Board", {})
+        assert library.versions.all("m1") == []
     assert (library.media("m1"), library.analysis("m1")) == before
 
 
 def test_a_project_without_folders_is_brought_up_to_date(postgres, tmp_path):
     with supabase_project(postgres, "folderless", "bare") as project:
-        project.migrate(until="20261126000005")
+        project.migrate(until="20261126000008")
         project.add_user(EMAIL, PASSWORD)
         with accounts_of(project) as accounts:
             library = accounts.sign_in(EMAIL, PASSWORD)

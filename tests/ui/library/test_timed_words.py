@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from echostream_ui.library.store import Analysis
 from echostream_ui.library.timed_words import timed_words
 from echostream_ui.library.transcript import lines_of
 
@@ -22,7 +23,7 @@ def timed(text: str, *words: str, edit: str | None = None) -> list[tuple[str, fl
         ],
     }
     response = {"segments": [segment]}
-    (line,) = lines = lines_of(response, {} if edit is None else {7: edit}, {})
+    (line,) = lines = lines_of(Analysis("", {}, response, edits={} if edit is None else {7: edit}))
     found = timed_words(response, lines).get(7, [])
     return [(line.text[each.begin : each.end], each.start_s, each.probability) for each in found]
 

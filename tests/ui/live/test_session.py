@@ -3,21 +3,31 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from conftest import SAMPLE
+import pytest
+
+from conftest import SAMPLE, sample_pcm
+from echostream.domain import SAMPLE_RATE_HZ
+from echostream.live_client import LiveClient
 from echostream_ui.api_client import ApiClient, Options
 from echostream_ui.intake import Intake
 from echostream_ui.intake.remux import make_seekable
 from echostream_ui.intake.staging import Staging
 from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import Bookmark, StoreError
+from echostream_ui.live.bookmarks import LiveBookmarks
 from echostream_ui.live.session import LiveSession, Target, Wanted
 from echostream_ui.live.sessions import LiveSessions
 from echostream_ui.tickets import Tickets
+from ui.conftest import whisper_api
 from web.process import ServerProcess
 
 _NOBODY = "http://127.0.0.1:1"
+_IDLE_S = 3.0
+_PIECE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -81,12 +91,93 @@ async def test_the_final_pass_is_told(tmp_path: Path, api: ServerProcess) -> Non
         session = await here.sessions.begin(here.wanted, ".wav")
         await session.append(SAMPLE.read_bytes())
         session.stop()
-        notices = set()
+        stages = set()
         while session.ended is None:
             await session.news.wait()
-            notices.add(session.notice)
+            if (told := session.said.final_pass) is not None:
+                stages.add(told["stage"])
+                assert 0 <= told["progress"] <= 100
         assert session.ended.how == "saved"
-        assert any("is read once more" in notice for notice in notices if notice)
+        assert "transcribing" in stages
+
+
+async def test_insights_while_somebody_speaks_are_asked_for(
+    tmp_path: Path, api: ServerProcess
+) -> None:
+    async with bench(tmp_path, api.url) as here:
+        session = await here.sessions.begin(replace(here.wanted, live_insights=True), ".wav")
+        await session.append(SAMPLE.read_bytes())
+        session.stop()
+        assert await end_of(session) == "saved"
+        insights = session.said.insights
+        assert insights is not None
+        assert insights["actionItems"]
+        assert all(item["at"] is not None for item in insights["actionItems"])
+        analysis = here.store.analysis(session.media_id)
+        assert analysis is not None
+        assert "liveInsights" not in analysis.request  # files know no such option
+
+
+async def test_a_recording_that_pauses_is_not_over(tmp_path: Path) -> None:
+    with whisper_api(LIVE_IDLE_S=str(_IDLE_S)) as api:
+        final = await _with_a_pause(api.url, touch_s=_IDLE_S / 10)
+        given_up = await _with_a_pause(api.url, touch_s=None)
+    assert final["duration"] == pytest.approx(2 * _PIECE_S, abs=0.1)
+    assert given_up["duration"] == pytest.approx(_PIECE_S, abs=0.1)
+
+
+async def _with_a_pause(url: str, touch_s: float | None) -> dict[str, Any]:
+    piece = sample_pcm()[: int(_PIECE_S * SAMPLE_RATE_HZ)].tobytes()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield piece
+        await asyncio.sleep(2 * _IDLE_S)  # nothing else tells that a server has lost patience
+        yield piece
+
+    start = {"ext": "pcm", "finalPass": False, "insights": False}
+    client = LiveClient(
+        url, None, start, on_partial=lambda _: None, on_fault=lambda _: None, touch_s=touch_s
+    )
+    return await client.run(pieces())
+
+
+async def test_bookmarks_are_in_the_library_at_once_and_after_the_end(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        session = await here.sessions.begin(here.wanted, ".webm")
+        await session.append(b"sound")
+        for key, at_s in (("b", 2.5), ("a", 1.0), ("c", 3.0)):
+            session.bookmarks.put(key, Bookmark(at_s))
+        session.bookmarks.put("a", Bookmark(1.0, "budget"))
+        session.bookmarks.remove("c")
+        await session.bookmarks.kept()
+        assert kept_bookmarks(here, session) == (Bookmark(1.0, "budget"), Bookmark(2.5))
+        session.bookmarks.put("b", Bookmark(2.5, "later"))
+        session.stop()
+        assert await end_of(session) == "later"
+        assert kept_bookmarks(here, session) == (Bookmark(1.0, "budget"), Bookmark(2.5, "later"))
+
+
+def kept_bookmarks(here: Bench, session: LiveSession) -> tuple[Bookmark, ...]:
+    analysis = here.store.analysis(session.media_id)
+    assert analysis is not None
+    return analysis.bookmarks
+
+
+async def test_bookmarks_that_the_library_refuses_are_kept_later() -> None:
+    kept: list[tuple[Bookmark, ...]] = []
+    refusals = [StoreError("The disk is full.")]
+
+    def keep(bookmarks: tuple[Bookmark, ...]) -> None:
+        if refusals:
+            raise refusals.pop()
+        kept.append(bookmarks)
+
+    bookmarks = LiveBookmarks(keep)
+    bookmarks.put("a", Bookmark(1.0))
+    await bookmarks.kept()
+    assert kept == [(Bookmark(1.0),)]
+    await bookmarks.kept()
+    assert len(kept) == 1
 
 
 async def test_a_recording_without_a_sound(tmp_path: Path) -> None:

@@ -1,11 +1,9 @@
 """Recordings added in a real browser: files, addresses, the queue, an API that dies."""
 
-import http.server
+import base64
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from conftest import SAMPLE, sample_pcm, sample_text, word_error_rate, write_wav
 from echostream_ui.library.sqlite.store import SqliteStore
 from redis_server import RedisServer
 from ui.conftest import whisper_api
-from ui.site import Site, settle, site
+from ui.site import Site, served, settle, site
 
 # Notes what each progress bar says, however briefly.
 _WATCH_BARS = """
@@ -87,6 +85,28 @@ def test_several_at_once_and_what_is_wrong_with_one(
     expect(page.get_by_text("Choose a file that plays")).to_be_visible()
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("Choose a file that plays")).to_have_count(0)
+
+
+_FILE = """([name, content]) => {
+  const transfer = new DataTransfer();
+  const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
+  transfer.items.add(new File([bytes], name));
+  return transfer;
+}"""
+
+
+def test_a_file_is_dropped(frontend: Site, page: Page, tone: Path) -> None:
+    page.goto(f"{frontend.url}/add")
+    expect(page.get_by_text("MP3, M4A, AAC, WAV")).to_be_visible()
+    settle(page)
+    content = base64.b64encode(tone.read_bytes()).decode()
+    transfer = page.evaluate_handle(_FILE, ["dropped.wav", content])
+    place = page.get_by_test_id("stFileUploaderDropzone").first
+    place.dispatch_event("drop", {"dataTransfer": transfer})
+    expect(page.get_by_text("dropped.wav").first).to_be_visible()
+    page.get_by_role("button", name="Add", exact=True).first.click()
+    expect(page.get_by_role("button", name="Open")).to_be_visible()
+    expect(item(page, "dropped.wav")).to_be_visible()
 
 
 def test_speakers_are_asked_for(frontend: Site, page: Page, tmp_path: Path) -> None:
@@ -190,22 +210,3 @@ def _all(state: str = "completed"):
     from echostream_ui.library.store import Query
 
     return Query(states=(state,))
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """A web server for the files of a folder."""
-    handler = partial(QuietHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Nothing to say in a test's output."""

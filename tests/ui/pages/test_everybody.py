@@ -3,17 +3,19 @@ light and a dark window and on a phone, while titles, tags and names are full of
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.store import Bookmark
 from node_packages import installed
 from ui.recordings import add_recording, long_answer
-from ui.site import Site, site
+from ui.site import Site, site, with_microphone
 
 NOWHERE = "http://127.0.0.1:1"
 RUDE = '<img src=x onerror="window.ran = 1"> **b** [l](http://x.test) :red[r] $x$ `c` 1. <script>'
@@ -66,8 +68,10 @@ def answer() -> dict[str, Any]:
 def recordings(frontend: Site) -> dict[str, str]:
     with closing(SqliteStore(frontend.library)) as store:
         now = {"created_at": datetime.now(UTC)}
+        done = _done(store, now)
+        store.update_analysis(done, bookmarks=(Bookmark(1.0, RUDE),))
         return {
-            "done": add_recording(store, answer(), title=RUDE, tags=(RUDE, "team"), **now),
+            "done": done,
             "failed": add_recording(
                 store, None, audio=None, title=RUDE, state="failed", message=COMPLAINT
             ),
@@ -76,6 +80,15 @@ def recordings(frontend: Site) -> dict[str, str]:
             ),
             "under way": add_recording(store, None, audio=None, title=RUDE, state="active"),
         }
+
+
+def _done(store: SqliteStore, now: dict[str, Any]) -> str:
+    media_id = add_recording(store, answer(), title=RUDE, tags=(RUDE, "team"), **now)
+    analysis = store.analysis(media_id)
+    assert analysis is not None
+    store.versions.replace(replace(analysis, response=answer() | {"engine": RUDE}))
+    store.versions.replace(analysis)
+    return media_id
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +130,7 @@ def look(page: Page, axe: str, *, within: str = "html") -> None:
     assert set(links) <= {"http://x.test"}
 
 
-@pytest.mark.parametrize("path", ["", "bin", "add", "live", "dashboard", "ask"])
+@pytest.mark.parametrize("path", ["", "bin", "add", "live", "dashboard", "ask", "backup"])
 def test_a_page(
     page: Page, frontend: Site, recordings: dict[str, str], axe: str, path: str
 ) -> None:
@@ -144,9 +157,61 @@ def test_a_recording(
         look(page, axe, within="[role=dialog]")
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
+        page.get_by_role("button", name="Transcribe again").click()
+        expect(page.get_by_role("dialog").get_by_text("Earlier transcripts")).to_be_visible()
+        look(page, axe, within="[role=dialog]")
+        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
         page.get_by_role("tab", name="Action items").click()
-        expect(page.get_by_placeholder("Owner").first).to_have_value(RUDE)
+        page.get_by_role("button", name="Edit: ").click()
+        expect(page.get_by_label("Person")).to_have_value(RUDE)
+        page.locator(".speaker").first.click()
+        expect(page.get_by_role("dialog", name="Speaker at 0:00")).to_be_visible()
         look(page, axe)
+
+
+def test_options_presets_and_podcasts(page: Page, frontend: Site, axe: str) -> None:
+    with closing(SqliteStore(frontend.library)) as store:
+        store.presets.keep(RUDE[:100], {"prompt": RUDE})
+    page.goto(f"{frontend.url}/add")
+    page.get_by_text("Options", exact=True).click()
+    name = page.get_by_role("textbox", name="Keep these options as a preset")
+    expect(name).to_have_value(RUDE[:100])
+    page.get_by_role("tab", name="Podcasts").click()
+    expect(page.get_by_label("Address of a podcast's feed")).to_be_visible()
+    look(page, axe)
+
+
+# As a server tells it, so that all of the page is there at once.
+_HEAR = """(rude) => window.echostreamRecording.hear({
+    said: [[1, 0, 4000, ` ${rude}.`], [2, 9000, 9500, ' Yes.'], [3, 9500, 9900, ' No.']],
+    labels: [[1, rude], [2, 'B'], [3, rude]], tentative: rude, lagMs: 900, notice: rude,
+    finalPass: { stage: 'diarizing', progress: 95, secondsLeft: 4 },
+    insights: {
+        actionItems: [{ id: 1, text: rude, owner: rude, due: null, at: 9.2 }],
+        decisions: [{ id: 1, text: rude, owner: null, due: null, at: null }],
+    },
+}, true)"""
+
+
+def test_a_live_recording(browser: Browser, frontend: Site, axe: str) -> None:
+    with with_microphone(browser) as heard:
+        page = heard.new_page()
+        page.set_default_timeout(30_000)
+        page.goto(f"{frontend.url}/live")
+        page.get_by_role("button", name="Start recording").click()
+        page.get_by_role("button", name="Bookmark", exact=True).click()
+        page.keyboard.type(RUDE)
+        expect(page.get_by_text("There is no live text")).to_be_visible()
+        page.evaluate(_HEAR, RUDE)
+        lines = page.locator(".line .said")
+        expect(lines).to_have_text([f" {RUDE}.", " Yes.", " No."])
+        look(page, axe, within=".st-key-live_recorder")  # Streamlit's disabled controls are pale
+        page.get_by_role("button", name="Show the evidence at 0:09").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".line:focus .said")).to_have_text(" Yes.")
+        page.evaluate(_HEAR, RUDE)  # the whole again, as after a broken connection
+        expect(lines).to_have_count(3)
 
 
 def test_an_empty_library_and_a_recording_that_is_gone(
@@ -163,7 +228,10 @@ def test_an_empty_library_and_a_recording_that_is_gone(
 
 def test_the_page_to_sign_in(page: Page, axe: str, tmp_path: Path) -> None:
     supabase = {"SUPABASE_URL": NOWHERE, "SUPABASE_ANON_KEY": "a key"}
+    supabase["WATCH_FOLDER"] = str(tmp_path / "in")
     with site(NOWHERE, tmp_path / "library", **supabase) as frontend:
+        assert "Watch folder" in (said := (tmp_path / "library.log").read_text())
+        assert "off: with Supabase" in said
         page.goto(frontend.url)
         expect(page.get_by_label("Password").first).to_be_visible()
         look(page, axe)

@@ -62,6 +62,7 @@ def kept(library: Path) -> tuple[Media, str]:
 
         wait_until(lambda: newest().state not in UNFINISHED, "the recording is finished")
         media = newest()
+        wait_until(lambda: store.audio(media.id) is not None, "its audio is in the library")
         analysis = store.analysis(media.id)
     assert media.state == "completed", media.message
     assert analysis is not None
@@ -103,14 +104,14 @@ def test_what_is_said_is_shown_and_ends_in_the_library(protected: Site, tmp_path
         live.start_button.click()
         live.tentative.filter(has_text=re.compile(r"\w")).wait_for()
         live.wait_for("survey is complete")
-        before = live.confirmed.inner_text()
+        before = live.text
         expect(page.get_by_text("s behind")).to_be_visible()
         live.wait_for("ready")
         live.wait_for_end(SURVEY)
-        assert live.confirmed.inner_text().startswith(before)
+        assert live.text.startswith(before)
         live.stop()
         page.get_by_text("Topics: ").wait_for()
-        assert_says(live.confirmed.inner_text(), SURVEY)
+        assert_says(live.text, SURVEY)
 
         page.get_by_role("button", name="Open the recording").click()
         page.wait_for_url("**/recording?id=*")
@@ -206,7 +207,7 @@ def test_a_connection_that_breaks_while_other_pages_are_shown(
         page.get_by_role("link", name="Library").click()
         bar = page.get_by_role("region", name="Recording", exact=True)
         expect(bar.get_by_role("status")).to_have_text("The recording goes on.")
-        page.evaluate("window.sockets[0].close(3000)")
+        page.evaluate("window.sockets[0].close(3000); window.echostreamRecording.mark()")
         page.get_by_role("link", name="Add").click()
         bar.get_by_role("button", name="Show the text").click()
         live.wait_for("ready")
@@ -222,6 +223,10 @@ def test_a_connection_that_breaks_while_other_pages_are_shown(
         assert parse_qs(urlsplit(page.url).query)["id"] == [media.id]
     assert_says(text, SURVEY)
     assert media.title == "Survey *talk*"
+    with closing(SqliteStore(protected.library)) as store:
+        analysis = store.analysis(media.id)
+    assert analysis is not None
+    assert len(analysis.bookmarks) == 1  # set while there was no connection
 
 
 def test_an_api_that_dies_and_comes_back(api: ServerProcess, tmp_path: Path) -> None:

@@ -44,11 +44,50 @@ def test_every_page_says_that_the_api_is_away(opened, name):
     assert "API_BASE_URL" in app.error[0].value
 
 
+@pytest.mark.parametrize("name", ["library", "voices"])
+def test_every_page_says_that_anybody_can_open_it(opened, name):
+    """This driver's frontend listens on all addresses, as Streamlit does by itself."""
+    assert "FRONTEND_PASSWORD" in opened(name).warning[0].value
+
+
 def test_an_empty_library_says_what_to_do(opened):
     app = opened("library")
     assert "Nothing here yet" in said(app)
-    assert {button.label for button in app.button} == {"Add recordings", "Record live"}
+    assert {button.label for button in app.button} == {
+        "Add recordings",
+        "Record live",
+        "Try a sample recording",
+    }
     assert not app.text_input, "there is nothing to search"
+
+
+def test_the_last_used_preset_is_asked_for_even_while_the_api_is_away(opened, app_services):
+    template = {"name": "meeting", "title": "Meeting", "instructions": "Look.", "sections": []}
+    options = {
+        "language": "de",
+        "task": "translate",
+        "prompt": "Größe",
+        "wordTimestamps": True,
+        "diarize": False,
+        "insights": True,
+        "model": "small",
+        "template": template,
+        "insightsLanguage": "fr",
+    }
+    presets = app_services.library.presets
+    presets.keep("Board", options)
+    presets.keep("Calls", {})
+    presets.keep("Board", options)
+    app = opened("add")
+    assert app.selectbox(key="add_preset").value == "Board"
+    app.text_area[-1].set_value("http://127.0.0.1:1/talk.mp3")
+    next(each for each in app.button if each.form_id == "add_addresses").click().run()
+    [row] = app_services.library.search(Query()).rows
+    assert app_services.library.analysis(row.media.id).request.items() >= options.items()
+    app.selectbox(key="add_preset").set_value("Calls").run()
+    assert app.selectbox(key="add_language").value is None
+    assert app.text_input(key="add_prompt").value == ""
+    assert presets.all()[0].name == "Calls"
 
 
 def rows_of(app: AppTest) -> list[dict[str, Any]]:

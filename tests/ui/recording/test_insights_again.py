@@ -1,6 +1,7 @@
 """Insights that are made again: a real API, and a stand-in for its language model."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from echostream.pipeline import local_pipeline
 from echostream_ui.api_client import ApiClient
 from echostream_ui.components.answer import parts_of, place
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import StoreError
+from echostream_ui.library.store import Json, StoreError
 from echostream_ui.recording.insights_again import Wanted, make_again
 from echostream_ui.recording.template_choice import own_template, sections_text
 from insights.meeting import answer as model_answer
@@ -98,3 +99,23 @@ def test_marks_of_an_answer_become_its_places() -> None:
     assert here["clock"] == "1:01"
     assert there["label"].endswith("…, 0:02")
     assert parts_of("Nobody said it.", []) == ["Nobody said it."]
+
+
+async def test_insights_into_another_transcript_are_not_kept(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "library")) as store:
+        media_id = add_recording(store, ANSWER, audio=None)
+
+        class Api(ApiClient):
+            """While it is asked, the recording is transcribed again."""
+
+            async def insights(self, request: Json) -> Json:
+                before = store.analysis(media_id)
+                assert before is not None
+                store.versions.replace(replace(before, response=ANSWER | {"language": "de"}))
+                return {"summary": "Of the old text."}
+
+        with pytest.raises(StoreError, match="another transcript"):
+            await make_again(Api("http://127.0.0.1:1", None), store, media_id, Wanted())
+        analysis = store.analysis(media_id)
+        assert analysis is not None
+        assert analysis.insights == ANSWER["insights"]

@@ -1,7 +1,9 @@
 """What the sentiment chart shows, and an edit that is undone."""
 
+from dataclasses import replace
 from typing import Any
 
+from echostream_ui.library.store import Analysis
 from echostream_ui.library.transcript import Line, edited
 from echostream_ui.recording.sentiment_chart import bars_of, chart_of, described
 
@@ -46,7 +48,8 @@ def test_the_chart_in_words() -> None:
 
 def test_an_edit_back_to_the_original_is_none() -> None:
     response = {"segments": [{"id": 4, "start": 0.0, "end": 1.0, "text": " Hello."}]}
-    assert edited(response, {}, {4: " Hallo. "}) == {4: "Hallo."}
-    assert edited(response, {4: "Hallo.", 5: "x"}, {4: "Hello."}) == {5: "x"}
-    assert edited(response, {4: "Hallo."}, {4: None}) == {}
-    assert edited(response, {}, {4: ""}) == {4: ""}
+    fresh = Analysis("1", {}, response)
+    corrected = replace(fresh, edits={4: "Hallo.", 5: "x"})
+    assert edited(fresh, {4: " Hallo. "}) == {4: "Hallo."}
+    assert edited(corrected, {4: "Hello."}) == edited(corrected, {4: None}) == {5: "x"}
+    assert edited(fresh, {4: ""}) == {4: ""}

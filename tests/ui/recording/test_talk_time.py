@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from echostream_ui.library.store import Analysis
 from echostream_ui.library.transcript import Line
-from echostream_ui.pages.speakers import asked
+from echostream_ui.recording.speakers import asked
 from echostream_ui.recording.talk_time import Share, shares_of
 
 
@@ -15,8 +16,9 @@ def speaker(name: str, seconds: float) -> dict[str, Any]:
 
 def test_shares_go_by_the_users_names() -> None:
     response = {"speakers": [speaker("A", 1.0), speaker("B", 6.0), speaker("C", 3.0)]}
+    analysis = Analysis("1", {}, response, speakers={"A": "Ann", "C": "Ann"})
     lines = [Line(number, 0.0, 1.0, "", "", name) for number, name in enumerate(["Ann", "B"])]
-    assert shares_of(response, {"A": "Ann", "C": "Ann"}, lines) == [
+    assert shares_of(analysis, lines) == [
         Share("B", 1, 6.0, 0.6),
         Share("Ann", 0, 4.0, 0.4),
     ]
@@ -32,7 +34,7 @@ def test_shares_go_by_the_users_names() -> None:
     ],
 )
 def test_a_monologue_has_no_shares(response: dict[str, Any]) -> None:
-    assert shares_of(response, {}, []) == []
+    assert shares_of(Analysis("1", {}, response), []) == []
 
 
 def test_what_a_choice_asks_for() -> None:

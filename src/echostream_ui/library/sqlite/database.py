@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from echostream.private_files import make_private_file
 from echostream_ui.library.store import StoreError
@@ -70,6 +70,80 @@ ALTER TABLE search_2 RENAME TO search;
 PRAGMA user_version = 2;
 """
 
+# To whom the user gave lines.
+_LINE_SPEAKERS = """
+ALTER TABLE analysis ADD COLUMN line_speakers TEXT NOT NULL DEFAULT '{}';
+PRAGMA user_version = 3;
+"""
+
+# What users keep for the next recording, results that were replaced by newer ones, and files of the
+# watched folder. A file is known even after its recording is deleted: it is not taken in again.
+_INTAKE = """
+CREATE TABLE IF NOT EXISTS preset (
+  name TEXT PRIMARY KEY,
+  used_at TEXT NOT NULL,
+  options TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS version (
+  number INTEGER PRIMARY KEY,
+  media_id TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+  replaced_at TEXT NOT NULL,
+  analysis TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS version_by_media ON version (media_id);
+CREATE TABLE IF NOT EXISTS watched (
+  path TEXT PRIMARY KEY,
+  size_bytes INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  sha256 TEXT,
+  media_id TEXT NOT NULL,
+  is_exported INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS watched_by_content ON watched (sha256);
+PRAGMA user_version = 4;
+"""
+
+# Links by which others may read one recording. Their secrets are not kept, only SHA-256 of them.
+_SHARES = """
+CREATE TABLE IF NOT EXISTS share (
+  id INTEGER PRIMARY KEY,
+  digest TEXT NOT NULL UNIQUE,
+  media_id TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+  has_sound INTEGER NOT NULL,
+  created_at TEXT NOT NULL,
+  expires_at TEXT
+);
+CREATE INDEX IF NOT EXISTS share_by_media ON share (media_id);
+PRAGMA user_version = 5;
+"""
+
+# No foreign key to the recording of a known voice, which is known for others. A refused name goes
+# with its recording.
+_KNOWN_VOICES = """
+CREATE TABLE voice (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  voice TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  media_id TEXT NOT NULL,
+  speaker TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  UNIQUE (media_id, speaker)
+);
+CREATE TABLE voice_refused (
+  media_id TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+  speaker TEXT NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (media_id, speaker, name)
+);
+PRAGMA user_version = 6;
+"""
+
+_BOOKMARKS = """
+ALTER TABLE analysis ADD COLUMN bookmarks TEXT NOT NULL DEFAULT '[]';
+PRAGMA user_version = 7;
+"""
+
 # Folders, saved filters, the bin, the digest of the audio, and when each line of the text begins.
 # Every list asks for what is in the bin or is not, so its index begins with that. The times of the
 # lines have a table of their own: at the end of `analysis`, SQLite would read through the answer to
@@ -95,10 +169,19 @@ CREATE INDEX media_by_state ON media (deleted_at, state);
 CREATE INDEX media_in_folder ON media (folder, deleted_at, created_at DESC, id);
 CREATE INDEX media_by_sha256 ON media (sha256) WHERE sha256 IS NOT NULL;
 CREATE INDEX media_without_sha256 ON media (size_bytes) WHERE sha256 IS NULL;
-PRAGMA user_version = 3;
+PRAGMA user_version = 8;
 """
 
-_MIGRATIONS = (_SCHEMA, _SOURCE_NAMES, _FOLDERS)
+_MIGRATIONS = (
+    _SCHEMA,
+    _SOURCE_NAMES,
+    _LINE_SPEAKERS,
+    _INTAKE,
+    _SHARES,
+    _KNOWN_VOICES,
+    _BOOKMARKS,
+    _FOLDERS,
+)
 """Each is run once, in order; `user_version` says how many have been."""
 
 
@@ -135,12 +218,19 @@ class Database:
         connection = sqlite3.connect(
             file, check_same_thread=False, isolation_level=None, timeout=10
         )
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # with WAL only a power cut can lose data
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.create_function("casefold", 1, str.casefold, deterministic=True)
-        _migrate(connection)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            # With WAL only a power cut can lose data.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            # What is deleted is in the file no longer.
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.create_function("casefold", 1, str.casefold, deterministic=True)
+            _migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def close(self) -> None:
@@ -158,14 +248,33 @@ class Database:
                 raise
             self._connection.execute("COMMIT")
 
+    def scrub(self) -> None:
+        """Leaves nothing of what was deleted in the log beside the database, unless another program
+        is just reading it."""
+        with self._lock:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:
             return self._connection.execute(sql, values).fetchall()
 
 
+def update(
+    db: sqlite3.Connection, table: str, key: str, media_id: str, changes: dict[str, Any]
+) -> None:
+    """Sets columns of a recording's row in a transaction."""
+    names = ", ".join(f"{name} = ?" for name in changes)
+    db.execute(f"UPDATE {table} SET {names} WHERE {key} = ?", (*changes.values(), media_id))
+
+
 def _migrate(connection: sqlite3.Connection) -> None:
     """Brings the tables up to date. Two processes that open the library do it one after the
-    other, and a migration that fails leaves everything as it was."""
+    other, and a migration that fails leaves everything as it was. Raises StoreError for tables that
+    a newer program has made, which this one might spoil."""
+    if _version(connection) > len(_MIGRATIONS):
+        raise StoreError(
+            "The library was last used by a newer EchoStream.", "Start that version again."
+        )
     for version, migration in enumerate(_MIGRATIONS):
         if _version(connection) > version:
             continue

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from echostream_ui.library.store import (
     ActionItem,
     Analysis,
+    Bookmark,
     Json,
     Media,
     Row,
@@ -45,8 +46,9 @@ def media_columns(changes: Json) -> Json:
 def analysis_columns(changes: Json) -> Json:
     """Returns fields of `Analysis` as columns, together with the columns derived from them."""
     columns = dict(changes)
-    if "action_items" in changes:
-        columns["action_items"] = [asdict(item) for item in changes["action_items"]]
+    for name in ("action_items", "bookmarks"):
+        if name in changes:
+            columns[name] = [asdict(each) for each in changes[name]]
     columns = storable(columns)
     columns = {name: json.dumps(value, ensure_ascii=False) for name, value in columns.items()}
     if "insights" in changes:
@@ -69,13 +71,23 @@ def media_of(row: sqlite3.Row) -> Media:
 
 
 def analysis_of(row: sqlite3.Row) -> Analysis:
-    values = {name: json.loads(row[name] or "null") for name in _ANALYSIS}
-    edits = {int(segment): text for segment, text in values["edits"].items()}
-    items = tuple(action_item(item) for item in values["action_items"])
-    return Analysis(**values | {"media_id": row["media_id"], "edits": edits, "action_items": items})
+    return analysis_from(
+        row["media_id"], {name: json.loads(row[name] or "null") for name in ANALYSIS}
+    )
 
 
-_ANALYSIS = ("request", "response", "insights", "edits", "speakers", "action_items")
+def analysis_from(media_id: str, found: Json) -> Analysis:
+    """Returns an analysis from its fields as JSON."""
+    values = {name: found[name] for name in ANALYSIS if name in found}
+    for name in _BY_SEGMENT & values.keys():
+        values[name] = {int(segment): value for segment, value in values[name].items()}
+    values["action_items"] = tuple(action_item(item) for item in values["action_items"])
+    values["bookmarks"] = tuple(Bookmark(**each) for each in values.get("bookmarks", ()))
+    return Analysis(**values | {"media_id": media_id})
+
+
+ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name != "media_id")
+_BY_SEGMENT = {"edits", "line_speakers"}
 
 
 def row_of(row: sqlite3.Row) -> Row:

@@ -1,10 +1,11 @@
-"""Finds the recordings that match a query, and the lines of them that do."""
+"""Finds the recordings that match a query and the lines of them that do; keeps what these are found
+by."""
 
 import json
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,11 +17,14 @@ from echostream_ui.library.store import (
     MARK_START,
     NO_FOLDER,
     SHOWN_MATCHES,
+    Json,
     Match,
     Page,
     Query,
     Row,
 )
+from echostream_ui.library.transcript import text_of
+from echostream_ui.library.values import storable
 
 _ORDER = {
     "created_at": "media.created_at",
@@ -29,6 +33,37 @@ _ORDER = {
     "deleted_at": "media.deleted_at",
 }
 _MOST_MATCHES = 1000
+
+ITS_ROW = "rowid = (SELECT number FROM media WHERE id = ?)"
+"""A condition for the row of `search` that belongs to a recording."""
+
+
+def index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None:
+    """Writes a recording's row of `search`."""
+    sql = (
+        "INSERT OR REPLACE INTO search (rowid, title, text, source_name)"
+        " SELECT number, ?, ?, source_name FROM media WHERE id = ?"
+    )
+    db.execute(sql, (title, text, media_id))
+
+
+def index_text(
+    db: sqlite3.Connection, media_id: str, response: Json, edits: Mapping[int, str]
+) -> None:
+    """Writes a text in the place of the one that a recording was found by."""
+    text = storable(text_of(response, edits))
+    db.execute(f"UPDATE search SET text = ? WHERE {ITS_ROW}", (text, media_id))
+    keep_line_starts(db, media_id, response, edits)
+
+
+def keep_line_starts(
+    db: sqlite3.Connection, media_id: str, response: Json, edits: Mapping[int, str]
+) -> None:
+    sql = (
+        "INSERT OR REPLACE INTO line_starts (number, starts)"
+        " SELECT number, ? FROM media WHERE id = ?"
+    )
+    db.execute(sql, (json.dumps(line_starts(response, edits)), media_id))
 
 
 def search(db: Database, query: Query) -> Page:

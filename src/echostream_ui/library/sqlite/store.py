@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from echostream.private_files import make_private_folder
+from echostream_ui.library.action_items import action_items_of
 from echostream_ui.library.contents import digest_of
-from echostream_ui.library.matches import line_starts
-from echostream_ui.library.sqlite.database import Database, translated
+from echostream_ui.library.sqlite.database import Database, translated, update
 from echostream_ui.library.sqlite.folders import SqliteFolders, SqliteSavedFilters
 from echostream_ui.library.sqlite.overview import open_items, overview
+from echostream_ui.library.sqlite.presets import SqlitePresets
 from echostream_ui.library.sqlite.rows import (
     MEDIA,
     analysis_columns,
@@ -23,7 +23,18 @@ from echostream_ui.library.sqlite.rows import (
     media_of,
     moment_column,
 )
-from echostream_ui.library.sqlite.search import matches, search
+from echostream_ui.library.sqlite.search import (
+    ITS_ROW,
+    index,
+    index_text,
+    keep_line_starts,
+    matches,
+    search,
+)
+from echostream_ui.library.sqlite.shares import Shares
+from echostream_ui.library.sqlite.versions import SqliteVersions
+from echostream_ui.library.sqlite.voices import SqliteVoices
+from echostream_ui.library.sqlite.watched import WatchedFiles
 from echostream_ui.library.store import (
     Analysis,
     Facets,
@@ -35,10 +46,8 @@ from echostream_ui.library.store import (
     Page,
     Query,
 )
-from echostream_ui.library.transcript import action_items_of, text_of, title_of
+from echostream_ui.library.transcript import text_of, title_of
 from echostream_ui.library.values import storable
-
-_ITS_ROW = "rowid = (SELECT number FROM media WHERE id = ?)"
 
 
 class SqliteStore:
@@ -51,6 +60,11 @@ class SqliteStore:
         self._db = Database(folder / "library.db")
         self.folders = SqliteFolders(self._db)
         self.filters = SqliteSavedFilters(self._db)
+        self.presets = SqlitePresets(self._db)
+        self.versions = SqliteVersions(self._db)
+        self.watched = WatchedFiles(self._db)
+        self.shares = Shares(self._db)
+        self.voices = SqliteVoices(self._db)
 
     @translated
     def _make_folder(self) -> None:
@@ -69,7 +83,7 @@ class SqliteStore:
             if added.rowcount:
                 sql = "INSERT INTO analysis (media_id, request) VALUES (?, ?)"
                 db.execute(sql, (media.id, json.dumps(request)))
-                _index(db, media.id, row["title"], "")
+                index(db, media.id, row["title"], "")
 
     @translated
     def media(self, media_id: str) -> Media | None:
@@ -85,9 +99,9 @@ class SqliteStore:
     def update_media(self, media_id: str, **changes: Any) -> None:
         changes = media_columns(changes)
         with self._db.transaction() as db:
-            _update(db, "media", "id", media_id, changes)
+            update(db, "media", "id", media_id, changes)
             if "title" in changes:
-                sql = f"UPDATE search SET title = ? WHERE {_ITS_ROW}"
+                sql = f"UPDATE search SET title = ? WHERE {ITS_ROW}"
                 db.execute(sql, (changes["title"], media_id))
 
     @translated
@@ -109,27 +123,25 @@ class SqliteStore:
             "language": response.get("language"),
         }
         with self._db.transaction() as db:
-            _update(db, "media", "id", media_id, done)
+            update(db, "media", "id", media_id, done)
             found = {"insights": insights, "action_items": action_items_of(insights)}
             columns = analysis_columns(found) | {
                 "response": json.dumps(response, ensure_ascii=False)
             }
-            _update(db, "analysis", "media_id", media_id, columns)
-            _index(db, media_id, title, text_of(response, {}))
-            _keep_line_starts(db, media_id, line_starts(response, {}))
+            update(db, "analysis", "media_id", media_id, columns)
+            index(db, media_id, title, text_of(response, {}))
+            keep_line_starts(db, media_id, response, {})
 
     @translated
     def update_analysis(self, media_id: str, **changes: Any) -> None:
         with self._db.transaction() as db:
-            _update(db, "analysis", "media_id", media_id, analysis_columns(changes))
+            update(db, "analysis", "media_id", media_id, analysis_columns(changes))
             if "edits" not in changes:
                 return
             row = db.execute("SELECT response FROM analysis WHERE media_id = ?", (media_id,))
             if found := row.fetchone():
                 response = json.loads(found["response"] or "{}")
-                text = storable(text_of(response, changes["edits"]))
-                db.execute(f"UPDATE search SET text = ? WHERE {_ITS_ROW}", (text, media_id))
-                _keep_line_starts(db, media_id, line_starts(response, changes["edits"]))
+                index_text(db, media_id, response, changes["edits"])
 
     @translated
     def search(self, query: Query) -> Page:
@@ -177,7 +189,7 @@ class SqliteStore:
                     tags = dict.fromkeys([*json.loads(row["tags"]), *storable(add)])
                     left = [tag for tag in tags if tag not in remove]
                     changes = {"tags": json.dumps(left, ensure_ascii=False)}
-                    _update(db, "media", "id", media_id, changes)
+                    update(db, "media", "id", media_id, changes)
 
     @translated
     def to_bin(self, media_ids: Sequence[str]) -> None:
@@ -201,7 +213,7 @@ class SqliteStore:
     def delete(self, media_ids: Sequence[str]) -> None:
         with self._db.transaction() as db:
             for media_id in media_ids:
-                db.execute(f"DELETE FROM search WHERE {_ITS_ROW}", (media_id,))
+                db.execute(f"DELETE FROM search WHERE {ITS_ROW}", (media_id,))
                 db.execute("DELETE FROM media WHERE id = ?", (media_id,))
         for media_id in media_ids:
             for path in self._audio.glob(f"{media_id}*"):
@@ -248,24 +260,3 @@ class SqliteStore:
             sha256,
         )
         return media_of(found[0]) if found else None
-
-
-def _update(db: sqlite3.Connection, table: str, key: str, media_id: str, changes: Json) -> None:
-    names = ", ".join(f"{name} = ?" for name in changes)
-    db.execute(f"UPDATE {table} SET {names} WHERE {key} = ?", (*changes.values(), media_id))
-
-
-def _keep_line_starts(db: sqlite3.Connection, media_id: str, starts: Sequence[float]) -> None:
-    sql = (
-        "INSERT OR REPLACE INTO line_starts (number, starts)"
-        " SELECT number, ? FROM media WHERE id = ?"
-    )
-    db.execute(sql, (json.dumps(starts), media_id))
-
-
-def _index(db: sqlite3.Connection, media_id: str, title: str, text: str) -> None:
-    sql = (
-        "INSERT OR REPLACE INTO search (rowid, title, text, source_name)"
-        " SELECT number, ?, ?, source_name FROM media WHERE id = ?"
-    )
-    db.execute(sql, (title, text, media_id))

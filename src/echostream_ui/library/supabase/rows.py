@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from echostream_ui.library.store import ActionItem, Analysis, Json, Match, Media, Row
+from echostream_ui.library.store import ActionItem, Analysis, Bookmark, Json, Match, Media, Row
 
 MEDIA = tuple(field.name for field in fields(Media))
 ANALYSIS = tuple(field.name for field in fields(Analysis))
@@ -24,9 +24,20 @@ def media_of(row: Json) -> Media:
 
 
 def analysis_of(row: Json) -> Analysis:
-    edits = {int(segment): text for segment, text in row["edits"].items()}
+    by_segment = {
+        name: {int(segment): value for segment, value in row[name].items()}
+        for name in ("edits", "line_speakers")
+    }
     items = tuple(action_item_of(item) for item in row["action_items"])
-    return Analysis(**row | {"edits": edits, "action_items": items})
+    bookmarks = tuple(Bookmark(**each) for each in row.get("bookmarks", ()))
+    return Analysis(**row | by_segment | {"action_items": items, "bookmarks": bookmarks})
+
+
+def analysis_from(media_id: str, found: Json) -> Analysis:
+    """Returns an analysis that was kept as JSON, with or without fields that came later."""
+    return analysis_of(
+        {name: found[name] for name in ANALYSIS if name in found} | {"media_id": media_id}
+    )
 
 
 def action_item_of(found: Json) -> ActionItem:

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from echostream_ui.library.action_items import action_items_of
 from echostream_ui.library.contents import digest_of_parts
 from echostream_ui.library.store import (
     SHOWN_MATCHES,
@@ -34,6 +35,7 @@ from echostream_ui.library.store import (
 )
 from echostream_ui.library.supabase.errors import FOREIGN, is_duplicate, is_missing_object
 from echostream_ui.library.supabase.folders import SupabaseFolders, SupabaseSavedFilters
+from echostream_ui.library.supabase.presets import SupabasePresets
 from echostream_ui.library.supabase.rows import (
     ANALYSIS,
     MEDIA,
@@ -46,7 +48,8 @@ from echostream_ui.library.supabase.rows import (
 )
 from echostream_ui.library.supabase.session import Access, Session
 from echostream_ui.library.supabase.tables import Tables
-from echostream_ui.library.transcript import action_items_of, title_of
+from echostream_ui.library.supabase.versions import SupabaseVersions
+from echostream_ui.library.transcript import title_of
 
 BUCKET = "audio"
 
@@ -66,7 +69,14 @@ class SupabaseStore:
         self.folders = SupabaseFolders(self._tables)
         self.filters = SupabaseSavedFilters(self._tables)
         self.user_id, self.email = session.user_id, session.email
+        self.presets = SupabasePresets(self._tables.call)
+        self.versions = SupabaseVersions(self._tables.call)
         self._signed: dict[str, tuple[str, float]] = {}  # URLs of audio, and when they were signed
+
+    @property
+    def voices(self) -> None:
+        """Voices tell people apart like fingerprints: none with a name leaves this machine."""
+        return None
 
     @property
     def refresh_token(self) -> str:
@@ -107,8 +117,9 @@ class SupabaseStore:
         )
 
     def update_analysis(self, media_id: str, **changes: Any) -> None:
-        if "action_items" in changes:
-            changes["action_items"] = [asdict(item) for item in changes["action_items"]]
+        for name in ("action_items", "bookmarks"):
+            if name in changes:
+                changes[name] = [asdict(each) for each in changes[name]]
         self._tables.update("analysis", "media_id", media_id, changes)
 
     def search(self, query: Query) -> Page:

@@ -350,12 +350,14 @@ language sql stable security invoker set search_path = '' as $$
   ) as found;
 $$;
 
--- As before, and of the newer tables too.
+-- As before, with the tables that are new here.
 create or replace function public.library_check() returns json
 language sql stable security invoker set search_path = '' as $$
   with place (relation, schema_name, table_name) as (values
     ('public.media'::regclass, 'public', 'media'),
     ('public.analysis'::regclass, 'public', 'analysis'),
+    ('public.preset'::regclass, 'public', 'preset'),
+    ('public.version'::regclass, 'public', 'version'),
     ('public.folder'::regclass, 'public', 'folder'),
     ('public.saved_filter'::regclass, 'public', 'saved_filter'),
     ('storage.objects'::regclass, 'storage', 'objects') -- what is granted on it is not ours

@@ -2,7 +2,10 @@
 
 from typing import Any, Literal
 
+import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+
+from echostream_ui.library.store import Json
 
 Choice = Literal["off", "find"] | int
 _CHOICES: tuple[Choice, ...] = ("off", "find", *range(1, 11))
@@ -31,6 +34,14 @@ def asked(chosen: Choice | None) -> dict[str, Any]:
     if isinstance(chosen, int):
         return {"num_speakers": chosen}
     return {"diarize": chosen == "find"}
+
+
+def put(key: str, request: Json) -> None:
+    """Sets the control to what an earlier request asked for. Call it before `ask`."""
+    chosen: Choice | None = request.get("numSpeakers")
+    if chosen is None and "diarize" in request:
+        chosen = "find" if request["diarize"] else "off"
+    st.session_state[key] = chosen if chosen in _CHOICES else None
 
 
 def _words(choice: Choice) -> str:

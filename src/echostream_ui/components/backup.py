@@ -1,0 +1,8 @@
+"""Buttons to download the whole library, and to import one."""
+
+from echostream_ui.components.player import component
+
+
+def backup(ticket: str, *, key: str) -> None:
+    """Shows the buttons. `ticket` is for the first import; each answer has one for the next."""
+    component("backup")(key=key, data={"ticket": ticket})

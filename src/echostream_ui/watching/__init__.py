@@ -1,0 +1,1 @@
+"""The watched folder: its files come into the library, and their results beside them."""
