@@ -147,6 +147,32 @@ async def test_deleting_the_recording_ends_it(start, store, tmp_path):
     assert intake.again.progress("m1") is None
 
 
+async def test_the_bin_ends_it_for_good(start, store, tmp_path):
+    before = store.analysis("m1")
+    intake = start(api := ScriptedApi())
+    await transcribe(intake, store)
+    await api.at_work.wait()
+    await asyncio.to_thread(intake.to_bin, store, ["m1"])
+    assert (intake.again.progress("m1"), staged(tmp_path)) == (None, [])
+    await asyncio.to_thread(intake.restore, store, ["m1"])
+    assert intake.again.progress("m1") is None
+    assert store.analysis("m1") == before
+
+
+async def test_what_is_in_the_bin_after_a_crash_waits_there(start, store):
+    first = start(api := ScriptedApi())
+    await transcribe(first, store)
+    await api.at_work.wait()
+    await first.aclose()
+    store.to_bin(["m1"])
+    second = start(ScriptedApi(NEW))
+    await asyncio.to_thread(second.resume, store)
+    assert second.again.progress("m1") is None
+    await asyncio.to_thread(second.restore, store, ["m1"])
+    await ended(second)
+    assert store.analysis("m1").response == NEW
+
+
 async def test_audio_of_a_bucket_is_fetched(start, store):
     class Bucket(FullStore):
         url = ""

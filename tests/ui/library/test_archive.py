@@ -16,7 +16,7 @@ from echostream_ui.library.archive.form import ABOUT, ArchiveError
 from echostream_ui.library.archive.reading import Imported, read_into
 from echostream_ui.library.archive.writing import written
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import ActionItem, Query, Store, StoreError
+from echostream_ui.library.store import ActionItem, Bookmark, Query, Store, StoreError
 from recordings import answer, fill, media
 
 ONE, TWO, THREE, FOUR = (f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, 5))
@@ -53,7 +53,14 @@ def fill_all(store: Store, folder: Path) -> None:
     keep(store, folder, ONE)
     store.update_media(ONE, title="Größe “98 %” 🎙")
     items = (ActionItem("Write", "Ada", "Friday", True, (0,), "2026-11-27"),)
-    store.update_analysis(ONE, edits={1: "They stayed."}, speakers={"A": "Ada"}, action_items=items)
+    store.update_analysis(
+        ONE,
+        edits={1: "They stayed."},
+        speakers={"A": "Ada"},
+        action_items=items,
+        line_speakers={1: "B"},
+        bookmarks=(Bookmark(2.5, "Größe?"), Bookmark(0.0)),
+    )
     store.add(media(TWO, state="failed", error="x", message="It failed."), {"n": 1})
     keep(store, folder, TWO, "talk.MP3")
     store.add(media(THREE, state="active", job_id="job_1"), {})
@@ -82,6 +89,36 @@ def test_it_comes_back_into_any_store(store: Store, empty: SqliteStore, folder: 
     assert store.media(ONE) == empty.media(ONE)
     assert store.analysis(ONE) == empty.analysis(ONE)
     assert store.audio(ONE) is not None
+
+
+def test_the_bin_and_the_folders_stay_with_their_library(
+    store: Store, empty: SqliteStore, folder: Path
+) -> None:
+    for media_id in (ONE, TWO):
+        fill(empty, media_id)
+    empty.folders.move([ONE], empty.folders.add("Board"))
+    empty.update_media(ONE, sha256="0" * 64)
+    empty.to_bin([TWO])
+    archive = packed(empty)
+    assert read_into(store, archive, folder) == Imported(1, (), ())
+    found = store.media(ONE)
+    assert found is not None
+    assert (found.folder, found.deleted_at, found.sha256) == (None, None, None)
+    assert store.media(TWO) is None
+    empty.restore([TWO])
+    empty.to_bin([ONE])
+    assert read_into(empty, archive, folder).added == 0
+    assert [row.media.id for row in empty.search(Query()).rows] == [TWO], "the bin is left alone"
+
+
+def test_it_is_not_believed_about_folders_and_bin(empty: SqliteStore, folder: Path) -> None:
+    fill(empty, ONE)
+    claim = {"folder": "x", "deleted_at": "2026-01-01T00:00:00Z", "sha256": "x", "job_id": "x"}
+    files = with_document(lambda it: it["media"].update(claim))(files_of(empty))
+    before = empty.media(ONE)
+    empty.delete([ONE])
+    assert read_into(empty, zipped(files), folder) == Imported(1, (), ())
+    assert empty.media(ONE) == before
 
 
 def test_what_is_there_already_stays_as_it_is(empty: SqliteStore, folder: Path) -> None:
@@ -235,6 +272,10 @@ def test_another_zip_file_is_refused(
         with_document(lambda it: it["analysis"]["response"].update(segments=[{"id": 1}])),
         with_document(lambda it: it["analysis"]["insights"].update(topics="budget")),
         with_document(lambda it: it["analysis"].update(edits={"x": "y"})),
+        with_document(lambda it: it["analysis"].update(line_speakers={"x": "A"})),
+        with_document(lambda it: it["analysis"].update(line_speakers={"0": {"a": 1}})),
+        with_document(lambda it: it["analysis"].update(bookmarks=[{"note": "no time"}])),
+        with_document(lambda it: it["analysis"].update(bookmarks=[{"at_s": float("inf")}])),
         with_document(lambda it: it["analysis"]["insights"].update(details={"sections": [1]})),
         lambda files: files | {DOCUMENT: b"[" * 100_000},
         lambda files: files | {DOCUMENT: b"{}"},

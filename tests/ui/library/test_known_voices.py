@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from echostream.domain import Voice
-from echostream_ui.library.sqlite import database
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Analysis, KnownVoice, StoreError
+from echostream_ui.library.store import Analysis, KnownVoice
 from echostream_ui.library.supabase.store import SupabaseStore
 from echostream_ui.library.voices import LEAST, remembered, suggestions
 from ui.recordings import add_recording, long_answer
@@ -110,25 +108,6 @@ def test_nothing_of_a_forgotten_voice_is_left_on_the_disk(
     assert text.encode() not in on_disk()
     assert secret.encode() not in on_disk()
     assert store.voices.refused(media_id) == frozenset()
-
-
-def test_a_library_from_before_knows_no_voices_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "library"
-    monkeypatch.setattr(database, "_MIGRATIONS", database._MIGRATIONS[:2])
-    with closing(SqliteStore(folder)) as store:
-        media_id = add_recording(store, long_answer(2), audio=None)
-        store.update_analysis(media_id, speakers={"A": "Ann"})
-        before = store.media(media_id), store.analysis(media_id)
-        with pytest.raises(StoreError):
-            store.voices.known()
-    monkeypatch.undo()
-    with closing(SqliteStore(folder)) as store:
-        assert (store.media(media_id), store.analysis(media_id)) == before
-        assert store.voices.known() == []
-        store.voices.remember(known("Ann"))
-        assert [each.name for each in store.voices.known()] == ["Ann"]
 
 
 def test_a_library_elsewhere_knows_no_voices() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from echostream_ui.library.store import ActionItem, Preset
+from echostream_ui.library.store import MARK_END, MARK_START, ActionItem, Match, Preset, Query
 from recordings import answer, fill, found
 
 
@@ -54,6 +54,20 @@ def test_newer_results_take_the_place_of_the_old_which_are_kept_whole(store):
     [version] = store.versions.all("m1")
     assert (version.engine, version.model, version.edits) == ("whisper", "small", 0)
     assert store.versions.read("m1", version.id) == new
+
+
+def test_a_search_leads_to_the_lines_of_the_results_that_are_shown(store):
+    fill(store, "m1", "first", "the budget")
+    old = store.analysis("m1")
+    response = answer("one", "two", "three", "a new budget")
+    store.versions.replace(replace(old, response=response, edits={1: "two\nlines"}))
+    new = (Match(6.0, f"a new {MARK_START}budget{MARK_END}"),)
+    assert store.matches("m1", "budget") == new
+    [row] = store.search(Query("budget")).rows
+    assert row.matches == new
+    [version] = store.versions.all("m1")
+    store.versions.replace(old, version.id)  # going back
+    assert [match.start_s for match in store.matches("m1", "budget")] == [2.0]
 
 
 def test_versions_are_of_one_recording_and_go_with_it(store):

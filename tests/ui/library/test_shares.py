@@ -1,6 +1,5 @@
 """Links to recordings, as the local library keeps them."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from echostream_ui.library.sqlite import database
 from echostream_ui.library.sqlite.store import SqliteStore
 from recordings import fill
 
@@ -64,18 +62,3 @@ def test_secrets_cannot_be_guessed_and_are_not_kept(store: SqliteStore, tmp_path
     kept = b"".join(file.read_bytes() for file in (tmp_path / "library").glob("library.db*"))
     assert b"share" in kept
     assert secret.encode() not in kept
-
-
-def test_a_library_from_before_links_keeps_all_it_has(tmp_path: Path) -> None:
-    folder = tmp_path / "library"
-    with closing(SqliteStore(folder)) as store:
-        fill(store, "m1", "We met.")
-        store.update_analysis("m1", edits={0: "We meet."}, speakers={"A": "Ada"})
-        before = (store.media("m1"), store.analysis("m1"))
-    with closing(sqlite3.connect(folder / "library.db", isolation_level=None)) as db:
-        number = database._MIGRATIONS.index(database._SHARES)
-        db.executescript(f"DROP TABLE share; PRAGMA user_version = {number};")
-    with closing(SqliteStore(folder)) as store:
-        assert (store.media("m1"), store.analysis("m1")) == before
-        secret = store.shares.add("m1", DAY, has_sound=False)
-        assert store.shares.find(secret) is not None

@@ -71,6 +71,23 @@ async def test_a_link_shows_the_recording_and_plays_it(library: SqliteStore) -> 
             assert "no-store" in answer.headers["cache-control"]
 
 
+async def test_a_recording_in_the_bin_is_not_shared_until_it_is_out_again(
+    library: SqliteStore,
+) -> None:
+    media_id = add_recording(library, ANSWER)
+    secret = library.shares.add(media_id, DAY, has_sound=True)
+    paths = [f"/share/{secret}", f"/share/{secret}/audio"]
+    library.to_bin([media_id])
+    async with browser() as client:
+        dead = await client.get("/share/never")
+        for path in paths:
+            answer = await client.get(path)
+            assert (answer.status_code, answer.text) == (404, dead.text)
+            assert answer.headers == dead.headers
+        library.restore([media_id])
+        assert [(await client.get(path)).status_code for path in paths] == [200, 200]
+
+
 async def test_links_that_do_not_work_all_look_the_same(library: SqliteStore) -> None:
     media_id = add_recording(library, ANSWER)
     ended, silent = (library.shares.add(media_id, DAY, has_sound=False) for _ in range(2))

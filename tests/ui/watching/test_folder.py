@@ -111,6 +111,31 @@ async def test_a_crash_between_library_and_folder_makes_no_second_recording(watc
     assert await watch(ANSWER).look() == [media]
 
 
+async def test_what_is_in_the_bin_stays_there_and_is_exported_only_after_it_is_out_again(watch):
+    one = watch(ANSWER)
+    (one.folder / "talk.mp3").write_text("sound")
+    [media] = await one.look()
+    one.store.to_bin([media.id])
+    with closing(sqlite3.connect(one.database, isolation_level=None)) as db:
+        db.execute("DELETE FROM watched")
+    later = watch(ANSWER, formats=("txt",))
+    assert await later.look() == []
+    assert (later.api.seen, later.names()) == ([], ["talk.mp3"])
+    later.store.restore([media.id])
+    assert await later.look() == [media]
+    assert later.names() == ["talk.mp3", "talk.txt"]
+
+
+async def test_what_was_added_another_way_too_does_not_stop_it(watch, tmp_path):
+    one = watch(ANSWER, ANSWER)
+    (source := tmp_path / "added.mp3").write_text("sound")
+    with source.open("rb") as audio:
+        await asyncio.to_thread(one.intake.add_file, one.store, source.name, audio, {})
+    (one.folder / "talk.mp3").write_text("sound")
+    assert {each.source_name for each in await one.look()} == {"added.mp3", "talk.mp3"}
+    assert len(await one.look()) == 2
+
+
 async def test_a_bad_file_is_told_in_the_library_and_not_tried_again(watch):
     one = watch(ApiError("invalid_audio", "There is no audio in it."), ANSWER)
     (one.folder / "bad.mp3").write_text("nonsense")
@@ -220,4 +245,4 @@ def test_settings_of_the_folder(tmp_path):
     for watched, library in ((tmp_path, tmp_path / "library"), (tmp_path / "in", tmp_path)):
         with pytest.raises(ValueError, match="must not lie within each other"):
             FrontendSettings(watch_folder=watched, library_path=library)
-    assert get_args(Export) == documents.FORMATS
+    assert set(get_args(Export)) == set(documents.FORMATS) - {"pdf"}

@@ -57,7 +57,7 @@ class WatchedFiles:
         )
 
     def _select(self, condition: str, *values: object) -> list[WatchedFile]:
-        names = "path, watched.size_bytes, mtime_ns, sha256, media_id, is_exported"
+        names = "path, watched.size_bytes, mtime_ns, watched.sha256, media_id, is_exported"
         rows = self._db.rows(f"SELECT {names} FROM watched {condition}", *values)
         return [
             WatchedFile(**{**dict(row), "is_exported": bool(row["is_exported"])}) for row in rows
