@@ -31,7 +31,9 @@ def probing(base_url: str) -> Iterator[Waits]:
     over = threading.Event()
 
     def probe() -> None:
-        with httpx.Client(base_url=base_url, timeout=120) as client:
+        # On a busy machine a connection that is kept is idle for so long that the server closes it.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=base_url, timeout=120, limits=limits) as client:
             while not over.wait(_EVERY_S):
                 started_s, used_s = time.monotonic(), time.process_time()
                 client.get("/health").raise_for_status()
