@@ -100,7 +100,9 @@ def _limit(stage: Stage, most_bytes: int) -> None:
     for pid in stage.processes():
         with suppress(ProcessLookupError):
             _soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most_bytes, hard))
+            # ffmpeg's is lower, and can only be lowered.
+            soft = most_bytes if hard == resource.RLIM_INFINITY else hard
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def do_harm(
