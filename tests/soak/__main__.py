@@ -43,7 +43,8 @@ def report(model: str, minutes: float, clients: Clients, outcome: Outcome) -> st
     return "\n".join(
         [
             "## Soak\n",
-            f"`make soak MODELS={runs.name_of(model)} MINUTES={minutes:g}`\n",
+            f'`make soak MODELS={runs.name_of(model)} SOAK="--minutes {minutes:g} --uploads'
+            f' {clients.uploads} --live {clients.live} --jobs {clients.jobs}"`\n',
             f"{clients.uploads} uploads and {clients.live} live sessions at all times,"
             f" {clients.jobs} jobs in {minutes:g} minutes, {os.cpu_count()} cores; two API",
             "processes, one engine, one worker, Redis with an append-only file, S3 (moto). Parts",
