@@ -4,6 +4,7 @@
 # make up     the API and the web frontend, until Ctrl-C
 # make lint   only lint (also of the Dockerfile), types and layers
 # make coverage  the tests once more, with the branches that they take: at least 90 %
+# make soak   ten minutes of load while parts are killed, into benchmarks/RESULTS.md: MODELS=folder
 # make fuzz   inputs that nobody thought of, for some minutes
 # make audit  known faults of our dependencies; asks PyPI and its database
 # make bench  measure speech, into benchmarks/RESULTS.md: MODELS="base tiny.en" SPEECH=folder
@@ -12,6 +13,7 @@
 PYTHON ?= python3
 MODELS ?= base
 SPEECH ?=
+SOAK ?= --minutes 10 --write
 VENV := .venv
 BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
@@ -29,7 +31,7 @@ PROCESSES ?= 3
 PYTEST := PYTHONDONTWRITEBYTECODE= KMP_BLOCKTIME=0 OPENBLAS_NUM_THREADS=1 \
   $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check coverage fuzz audit up lint bench lock clean
+.PHONY: demo test check coverage soak fuzz audit up lint bench lock clean
 
 demo: $(PRODUCT)
 	@$(BIN)/python scripts/demo.py
@@ -48,6 +50,10 @@ coverage: $(DEV)
 	$(subst -m pytest,-m coverage run -m pytest,$(PYTEST)) --numprocesses $(PROCESSES)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+# Needs Debian's `flite`, whose voice speaks the clips. Seconds of the same run in `test`.
+soak: $(DEV)
+	PYTHONPATH=tests:. $(BIN)/python -m soak --model $(firstword $(MODELS)) $(SOAK)
 
 # The same tests run with few examples in `test`.
 fuzz: $(DEV)

@@ -10,7 +10,7 @@ TESTS = Path(__file__).parent
 SLOW = (
     *("ui/pages/test_add.py", "jobs/test_faults.py"),
     *("ui/pages/test_live.py", "jobs/test_workers.py"),
-    *("ui/pages/test_library.py", "web/test_cluster.py", "web/realtime"),
+    *("ui/pages/test_library.py", "web/test_cluster.py", "web/realtime", "soak"),
     *("ui/pages/test_recording.py", "web/test_lifecycle.py"),
     *("ui/pages/test_sign_in.py", "sockets"),
     *("ui/pages/test_dashboard.py", "jobs"),

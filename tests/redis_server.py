@@ -1,4 +1,4 @@
-"""A real Redis on a free port, that tests can stop, start again and freeze."""
+"""A real Redis on a free port, that tests can stop, kill, start again and freeze."""
 
 import signal
 import socket
@@ -64,6 +64,12 @@ class RedisServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process = None
+
+    def kill(self) -> None:
+        """End the process as a crash does; `start()` has what it had written."""
+        self._running().kill()
+        self._running().wait()
         self._process = None
 
     def pause(self) -> None:

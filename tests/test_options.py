@@ -1,12 +1,13 @@
 """Every way to ask for a transcription has every option: they are defined once."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
 import pytest
 from annotated_types import Ge, Le
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.models import OptionInfo
 
@@ -25,8 +26,10 @@ from echostream.options import (
     validated,
 )
 from echostream.web.app import create_app
+from echostream.web.given import AskFields, InsightsFields
 from echostream.web.live import StartAudio
 from echostream.web.openai_fields import AudioFields
+from echostream.web.realtime.configuration import Configuration
 from echostream_ui.api_client import Options as ClientOptions
 from web.support import settings_of
 
@@ -169,3 +172,46 @@ def test_the_first_field_at_fault_is_named(values: dict[str, Any], message: str)
     with pytest.raises(InvalidRequest) as raised:
         validated(UploadOptions, values)
     assert str(raised.value).startswith(message)
+
+
+def lists_in(schema: object) -> Iterator[dict[str, Any]]:
+    """All lists of any length in a schema of pydantic's core."""
+    parts = schema if isinstance(schema, list | tuple) else ()
+    if isinstance(schema, dict):
+        parts = schema.values()
+        kind = schema.get("type")
+        if kind in ("list", "set", "frozenset") or "variadic_item_index" in schema:
+            yield schema
+    for part in parts:
+        yield from lists_in(part)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(UploadOptions, FinalizeOptions, JobData, StartAudio, AudioFields),
+        *(InsightsFields, AskFields, Configuration),
+    ],
+)
+def test_a_list_ends_with_its_first_fault(model: type[BaseModel]) -> None:
+    """Half a million faults of one list would keep everybody else waiting for seconds."""
+    found = list(lists_in(model.__pydantic_core_schema__))
+    assert found
+    assert [each for each in found if not (each.get("fail_fast") and each.get("max_length"))] == []
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "items"),
+    [
+        (UploadOptions, "hotwords", [0]),
+        (UploadOptions, "knownSpeakers", [0]),
+        (UploadOptions, "template", {"name": "a", "sections": [0, 0]}),
+        (AskFields, "history", [0, 0]),
+        (AskFields, "recordings", [0, 0]),
+    ],
+)
+def test_the_first_fault_of_a_list_is_named(model: type[BaseModel], field: str, items: Any) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        validated(model, {"question": "?", field: items})
+    assert str(refused.value.param).startswith(field)
+    assert refused.value.param.endswith("0") or "0." in refused.value.param

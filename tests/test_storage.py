@@ -330,7 +330,7 @@ class TestSweep:
             asked.append(name)
             return name == "kept"
 
-        assert await storage.sweep(keep=keep, older_than_s=0) == 2
+        assert await storage.sweep(keep_audio=keep, keep_result=keep, older_than_s=0) == 2
         assert set(asked) == {"kept", "lost"}
         assert place.files() == {"staged/kept": 5, "results/kept.json": 2}
 
@@ -338,7 +338,10 @@ class TestSweep:
         await storage.stage("job_1", io.BytesIO(b"audio"))
         await storage.write_result("job_1", b"{}")
         place.put("staged/.job_2.0123456789abcdef.part", b"half")
-        assert await storage.sweep(keep=forget_all, older_than_s=3600) == 0
+        assert (
+            await storage.sweep(keep_audio=forget_all, keep_result=forget_all, older_than_s=3600)
+            == 0
+        )
         assert len(place.files()) == 3
 
     async def test_removes_what_broken_writes_left(self, storage: Storage, place: Place) -> None:
@@ -348,18 +351,22 @@ class TestSweep:
         async def keep(name: str) -> bool:
             raise AssertionError("no job to ask for")
 
-        assert await storage.sweep(keep=keep, older_than_s=0) == 2
+        assert await storage.sweep(keep_audio=keep, keep_result=keep, older_than_s=0) == 2
         assert place.files() == {}
 
     async def test_leaves_the_files_of_others_alone(self, storage: Storage, place: Place) -> None:
         others = ["staged/.gitkeep", "staged/a.wav", "staged/deep/job_1", "results/job_1", "job_1"]
         for path in others:
             place.put(path, b"precious")
-        assert await storage.sweep(keep=forget_all, older_than_s=0) == 0
+        assert (
+            await storage.sweep(keep_audio=forget_all, keep_result=forget_all, older_than_s=0) == 0
+        )
         assert set(place.files()) == set(others)
 
     async def test_of_an_empty_storage(self, storage: Storage) -> None:
-        assert await storage.sweep(keep=forget_all, older_than_s=0) == 0
+        assert (
+            await storage.sweep(keep_audio=forget_all, keep_result=forget_all, older_than_s=0) == 0
+        )
 
     async def test_ends_when_it_cannot_ask(self, storage: Storage, place: Place) -> None:
         await storage.stage("job_1", io.BytesIO(b"audio"))
@@ -368,7 +375,7 @@ class TestSweep:
             raise StorageUnavailable("the queue is away")
 
         with pytest.raises(StorageUnavailable, match="queue"):
-            await storage.sweep(keep=keep, older_than_s=0)
+            await storage.sweep(keep_audio=keep, keep_result=keep, older_than_s=0)
         assert len(place.files()) == 1
 
     async def test_goes_by_age(self, folder: FolderPlace) -> None:
@@ -378,7 +385,10 @@ class TestSweep:
             path = folder.folder / "staged" / name
             written_s = path.stat().st_mtime
             os.utime(path, (written_s, written_s - age_s))
-        assert await storage.sweep(keep=forget_all, older_than_s=3600) == 1
+        assert (
+            await storage.sweep(keep_audio=forget_all, keep_result=forget_all, older_than_s=3600)
+            == 1
+        )
         assert folder.files() == {"staged/young": 5}
 
     async def test_aborts_uploads_that_a_crash_left(self, bucket: BucketPlace) -> None:
@@ -386,8 +396,15 @@ class TestSweep:
             bucket.client.create_multipart_upload(Bucket=bucket.bucket, Key=key)
         storage = Storage(bucket.url)
         century_s = 3.2e9  # to moto every upload was begun in 2010
-        assert await storage.sweep(keep=forget_all, older_than_s=century_s) == 0
-        assert await storage.sweep(keep=forget_all, older_than_s=0) == 1
+        assert (
+            await storage.sweep(
+                keep_audio=forget_all, keep_result=forget_all, older_than_s=century_s
+            )
+            == 0
+        )
+        assert (
+            await storage.sweep(keep_audio=forget_all, keep_result=forget_all, older_than_s=0) == 1
+        )
         assert bucket.files() == {"elsewhere/job_1 under way": 0}
 
     async def test_reads_listings_of_many_pages(self, bucket: BucketPlace) -> None:
@@ -401,7 +418,9 @@ class TestSweep:
             asked.add(name)
             return name != "last"
 
-        assert await Storage(bucket.url).sweep(keep=keep, older_than_s=0) == 1
+        assert (
+            await Storage(bucket.url).sweep(keep_audio=keep, keep_result=keep, older_than_s=0) == 1
+        )
         assert len(asked) == count + 1
 
 
@@ -600,7 +619,9 @@ class TestUrls:
         await storage.stage("job_1", io.BytesIO(b"audio"))
         assert await read(storage, "job_1") == b"audio"
         assert bucket.files() == {"staged/job_1": 5}
-        assert await storage.sweep(keep=forget_all, older_than_s=0) == 1
+        assert (
+            await storage.sweep(keep_audio=forget_all, keep_result=forget_all, older_than_s=0) == 1
+        )
 
     @pytest.mark.parametrize(
         "url", ["s3://", "memory://x", "ftp://host/x", "simplecache::s3://bucket", "nonsense://x"]

@@ -168,5 +168,7 @@ class WorkerChild(Program):
 
     what = "worker"
 
-    def __init__(self, command: tuple[str, ...] | None = None) -> None:
-        super().__init__(command or worker_command())
+    def __init__(
+        self, command: tuple[str, ...] | None = None, *, stop_s: float | None = None
+    ) -> None:
+        super().__init__(command or worker_command(), stop_s=stop_s)

@@ -1,8 +1,15 @@
-"""Tells a child process when its parent has ended: its stdin ends."""
+"""How a process ends: with its parent, and in time."""
 
 import os
 import threading
 from collections.abc import Callable
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+LATE_S = 10.0
+"""How long after its grace a process that has been told to stop may still run."""
 
 
 def on_parent_end(call: Callable[[], object]) -> None:
@@ -16,3 +23,16 @@ def on_parent_end(call: Callable[[], object]) -> None:
         call()
 
     threading.Thread(target=read, daemon=True, name="lifeline").start()
+
+
+def leave_within(seconds: float) -> None:
+    """Ends this process after so long with status 1, whatever it waits for then. A thread that
+    waits for a storage that does not answer cannot be stopped, and Python waits for its threads."""
+
+    def leave() -> None:
+        log.error("left_late", after_s=seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()

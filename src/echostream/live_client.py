@@ -199,7 +199,11 @@ class LiveClient:
             await asyncio.sleep(_PAUSE_S)
 
     async def _begin(self) -> None:
-        answer = await self._socket.call("start_audio", self._start | {"lastSeq": self._last_seq})
+        asked = self._start | {"lastSeq": self._last_seq}
+        try:
+            answer = await self._socket.call("start_audio", asked)
+        except socketio.exceptions.SocketIOError:
+            return  # disconnected; the library reconnects
         if answer["ok"]:
             self._start |= {name: answer[name] for name in ("audioId", "resumeSecret")}
             self._started.set()

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +71,42 @@ def test_a_word_just_beside_a_turn_belongs_to_it():
 def test_a_word_without_a_turn_gets_the_speaker_of_its_neighbour():
     text = "this one is said by nobody near"
     assert said(assigned([segment(text)], [Turn(0, 0.8, "A")])) == [("A", text)]
+
+
+def test_a_word_far_from_all_others_and_all_turns_is_nobodys():
+    words = (*segment("this is mine").words, Word(2.5, 3.5, "Subtitles"))
+    whole = Segment(0, 0.0, 3.5, joined(words), words)
+    assert said(assigned([whole], [Turn(0, 1.2, "A")])) == [
+        ("A", "this is mine"),
+        (None, "Subtitles"),
+    ]
+    alone = segment("Subtitles", word_s=1.0)
+    for start_s, speaker in ((1.4, "A"), (1.6, None)):
+        assert said(assigned([alone], [Turn(start_s, 3, "A")])) == [(speaker, "Subtitles")]
+
+
+@pytest.mark.parametrize(
+    ("share", "parts"), [(0.95, ["one two", "three"]), (0.85, ["one", "two three"])]
+)
+def test_of_two_at_once_the_speaker_stays_who_speaks_almost_as_long(share: float, parts: list[str]):
+    turns = [Turn(0, 1 + share, "A"), Turn(1, 3, "B")]
+    found = assigned([segment("one two three", word_s=1.0)], turns)
+    assert said(found) == list(zip("AB", parts, strict=True))
+
+
+@pytest.mark.parametrize(("first", "last"), [(3, 5), (5, 3)])
+def test_a_run_that_is_too_short_joins_the_longer_neighbour(first: int, last: int):
+    before, after = ["so"] * first, ["no"] * last
+    yes_s = first * 0.4
+    end_s = yes_s + 0.4
+    turns = [Turn(0, yes_s, "A"), Turn(yes_s, end_s, "B"), Turn(end_s, end_s + last * 0.4, "C")]
+    found = assigned([segment(" ".join([*before, "yes", *after]))], turns)
+    joins = (
+        [("A", [*before, "yes"]), ("C", after)]
+        if first > last
+        else [("A", before), ("C", ["yes", *after])]
+    )
+    assert said(found) == [(speaker, " ".join(words)) for speaker, words in joins]
 
 
 def test_turns_of_one_speaker_within_a_word_count_together():

@@ -245,6 +245,21 @@ async def test_live_places_are_those_of_the_host(tmp_path: Path) -> None:
         third.close()
 
 
+async def test_a_live_session_has_a_place_in_the_engine_that_follows(tmp_path: Path) -> None:
+    """Also if a new one was quicker to ask."""
+    client = RemoteEngine(tmp_path / "engine")
+    async with hosted(FakeTranscriber, tmp_path, max_live_sessions=1):
+        old = await client.live(OPTIONS)
+    async with hosted(FakeTranscriber, tmp_path, max_live_sessions=1) as engine:
+        new = await engine.live(OPTIONS)
+        segments, _report = await old.read(SECONDS, OPTIONS)
+        assert segments
+        with pytest.raises(ServerBusy):
+            await engine.live(OPTIONS)
+        new.close()
+        old.close()
+
+
 async def test_speech_is_found_by_the_host(tmp_path: Path) -> None:
     samples = sample_pcm()[: 100 * FRAME_SAMPLES]
     async with hosted(FakeTranscriber, tmp_path) as engine:

@@ -29,6 +29,7 @@ from echostream.errors import (
 from echostream.jobs import new_job_id
 from echostream.jobs.faults import CANCELLED, Patience, Waits, as_error, is_audio_over
 from echostream.storage import Storage
+from echostream.worker.sweep import sweep
 from jobs.place import Jobs, Place, until, wav, words
 from redis_server import RedisServer
 
@@ -143,7 +144,7 @@ async def test_patience_ends_but_the_audio_stays(place: Place) -> None:
         assert (status.state, status.error) == ("failed", "storage_unavailable")
     assert place.staged() == [job_id]
     # It is not an orphan either.
-    assert await jobs.storage.sweep(keep=jobs.queue.exists, older_than_s=0) == 0
+    assert await sweep(jobs.storage, jobs.queue, older_than_s=0) == 0
 
     assert await jobs.queue.retry(job_id) in ("waiting", "active", "completed")
     assert (await jobs.ended(job_id)).state == "completed"

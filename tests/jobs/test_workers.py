@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from echostream.jobs import JobStatus, new_job_id
+from echostream.worker.sweep import sweep
 from jobs.place import LOCK_S, Jobs, Place, free_port, metrics, until, wav, words
 from redis_server import RedisServer
 
@@ -173,6 +174,18 @@ async def test_a_signal_lets_short_jobs_end_and_hands_long_ones_back(
     assert time.monotonic() - signalled < 2.5
 
 
+async def test_a_worker_that_waits_for_what_does_not_end_leaves(jobs: Jobs) -> None:
+    worker = jobs.place.worker(segment_s=60, shutdown_grace_s=0.1, late_s=0.5)
+    job_id = await jobs.add(prompt="stuck")
+    await jobs.begun("transcribing", "stuck")
+    worker.signal(signal.SIGTERM)
+    assert await worker.ended(20) == 1
+    assert "left_late" in [line["event"] for line in worker.logs()]
+
+    jobs.place.worker(segment_s=0)
+    assert (await jobs.ended(job_id)).state == "completed"
+
+
 async def test_worker_metrics(jobs: Jobs) -> None:
     port = free_port()
     # Only the last job comes near its time: the others take two seconds on an idle machine.
@@ -221,11 +234,25 @@ async def test_sweep_removes_what_no_job_owns(jobs: Jobs, tmp_path: Path) -> Non
     for path in (*data.glob(f"*/{owned}*"), *data.glob(f"*/{orphan}*")):
         os.utime(path, (time.time() - 100,) * 2)
 
-    removed = await jobs.storage.sweep(keep=jobs.queue.exists, older_than_s=60)
+    removed = await sweep(jobs.storage, jobs.queue, older_than_s=60)
 
     assert removed == 2
     assert jobs.place.staged() == sorted((owned, fresh))
     assert jobs.place.results() == [f"{owned}.json"]
+
+
+async def test_sweep_removes_audio_that_could_not_be_removed_in_time(jobs: Jobs) -> None:
+    jobs.place.worker(segment_s=0)
+    done = await jobs.add()
+    await jobs.ended(done)
+    await jobs.storage.stage(done, io.BytesIO(wav(1)))  # as if it had stayed
+    broken = await jobs.add(prompt="broken", attempts=1)
+    assert (await jobs.ended(broken)).error == "process_failed"  # may be tried again
+
+    assert await sweep(jobs.storage, jobs.queue, older_than_s=0) == 1
+
+    assert jobs.place.staged() == [broken]
+    assert jobs.place.results() == [f"{done}.json"]
 
 
 async def test_results_go_when_their_jobs_are_no_longer_kept(place: Place) -> None:
@@ -240,7 +267,7 @@ async def test_results_go_when_their_jobs_are_no_longer_kept(place: Place) -> No
     assert await jobs.queue.exists(old) is False  # Redis forgets old jobs when one ends
     assert place.results() == sorted((f"{old}.json", f"{new}.json"))
 
-    assert await jobs.storage.sweep(keep=jobs.queue.exists, older_than_s=0) == 1
+    assert await sweep(jobs.storage, jobs.queue, older_than_s=0) == 1
 
     assert place.results() == [f"{new}.json"]
     await jobs.aclose()

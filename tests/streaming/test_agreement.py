@@ -67,8 +67,18 @@ class TestConfirm:
         again = spoken("wreck", "a", "nice", "beach", "today", word_s=0.2)
         assert texts(agreement.confirm_all(again)) == ["today"]
 
+    def test_tells_marks_that_stand_alone_apart(self) -> None:
+        agreement = LocalAgreement()
+        agreement.confirm(spoken("…"))
+        assert agreement.confirm(spoken("?")) == []
+        assert texts(agreement.confirm(spoken("?"))) == ["?"]
+
 
 class TestConfirmAll:
+    def test_takes_a_word_that_ends_at_the_time(self) -> None:
+        agreement = LocalAgreement()
+        assert texts(agreement.confirm_all(spoken("we", "will"), until_s=0.4)) == ["we"]
+
     def test_can_stop_short_of_the_end(self) -> None:
         agreement = LocalAgreement()
         assert texts(agreement.confirm_all(spoken("we", "will", "sh"), until_s=0.9)) == [

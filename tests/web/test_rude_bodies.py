@@ -54,6 +54,11 @@ JSON_BODIES = {
     "segments of wrong types": json.dumps(
         {"segments": [{"id": "x", "text": 1}] * 100_000, "question": "?"}
     ).encode(),
+    "hotwords of wrong types": json.dumps({"hotwords": [1] * 590_000}).encode(),
+    "known speakers of wrong types": json.dumps({"knownSpeakers": [1] * 590_000}).encode(),
+    "sections of wrong types": json.dumps(
+        {"template": {"name": "a", "sections": [1] * 590_000}}
+    ).encode(),
     "hotwords": json.dumps({"hotwords": ["a"] * 500_000}).encode(),
     "hotwords as text": json.dumps({"hotwords": "," * MOST}).encode()[:MOST],
     "hotwords as JSON": json.dumps({"hotwords": "[" * 8_000_000}).encode(),

@@ -104,8 +104,8 @@ class EngineHost:
             case Listen():
                 await link.send(Done())
                 await self._serve_ears(link)
-            case Live(options):
-                live = await self._engine.live(options)
+            case Live(options, again):
+                live = await self._engine.live(options, again=again)
                 try:
                     await link.send(Done())
                     await self._serve_live(link, live)

@@ -145,9 +145,11 @@ class LocalEngine:
         """As `detect_speech`. Takes no turn: waiting for one would take longer than this."""
         return await self.turns.short(lambda: detect_speech(samples, state))
 
-    async def live(self, options: TranscribeOptions) -> LivePlace:
+    async def live(self, options: TranscribeOptions, *, again: bool = False) -> LivePlace:
+        """A session that asks `again` had a place in an engine that has ended. It was accepted, so
+        it gets one even if new sessions were quicker."""
         self._models.named(options.model).check(options, live=True)
-        if self._live >= self._most_live:
+        if self._live >= self._most_live and not again:
             raise ServerBusy("every place for live audio is taken; try again soon", retry_after_s=5)
         self._live += 1
         self._models.start_loading(options.model)  # while the user starts to speak

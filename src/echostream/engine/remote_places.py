@@ -150,7 +150,7 @@ class RemoteLive(_Connected):
     lost = "engine_lost_live"
 
     def __init__(self, engine: Asked, options: TranscribeOptions, link: Link) -> None:
-        super().__init__(engine, Live(options), link)
+        super().__init__(engine, Live(options, again=True), link)
         self._options = options
         self._used: ModelState | None = None
         self._ears: RemoteEars | None = None

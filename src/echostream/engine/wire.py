@@ -27,9 +27,11 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Asks for a place for a live session, with the options that it begins with."""
+    """Asks for a place for a live session, with the options that it begins with; `again`, if it had
+    one in an engine that has ended."""
 
     options: TranscribeOptions
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from echostream.errors import EchoStreamError
+from echostream.jobs.faults import is_audio_over
 from echostream.jobs.so_far import SoFar
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class JobStatus:
     @property
     def has_ended(self) -> bool:
         return self.state in ("completed", "failed")
+
+    @property
+    def needs_audio(self) -> bool:
+        """Whether its audio may still be read: it has not ended, or may be tried again."""
+        return not (self.has_ended and is_audio_over(self.error))
 
 
 def shown_state(state: str) -> JobState:

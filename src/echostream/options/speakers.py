@@ -60,8 +60,8 @@ class KnownSpeaker(BaseModel):
 
 KnownSpeakers = Annotated[
     tuple[KnownSpeaker, ...],
+    Field(max_length=_MOST_SPEAKERS, fail_fast=True),
     BeforeValidator(_parsed),
-    Field(max_length=_MOST_SPEAKERS),
     WithJsonSchema(
         {
             "type": ["string", "array"],

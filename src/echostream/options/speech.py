@@ -58,9 +58,8 @@ Hotword = Annotated[
 ]
 Hotwords = Annotated[
     tuple[Hotword, ...],
-    Field(fail_fast=True),
+    Field(max_length=_MOST_HOTWORDS, fail_fast=True),
     BeforeValidator(_as_list),
-    Field(max_length=_MOST_HOTWORDS),
     WithJsonSchema(
         {
             "type": ["string", "array"],

@@ -39,7 +39,9 @@ class TemplateFields(BaseModel):
     name: Heading
     title: Heading | None = None
     instructions: Annotated[str, Field(max_length=2000)] = ""
-    sections: Annotated[tuple[SectionFields, ...], Field(max_length=_MOST_SECTIONS)] = ()
+    sections: Annotated[
+        tuple[SectionFields, ...], Field(max_length=_MOST_SECTIONS, fail_fast=True)
+    ] = ()
 
     @field_validator("sections")
     @classmethod

@@ -33,6 +33,8 @@ __all__ = ["StagedAudioMissing", "Storage", "StorageUnavailable"]
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+Keep = Callable[[str], Awaitable[bool]]
+"""Whether the file of a job with this id is to be kept."""
 
 _PROBE_BYTES = 4096
 _PROBE_S = 5.0
@@ -107,18 +109,21 @@ class Storage:
         """Removes a result, if it exists."""
         await self._delete(_result(name))
 
-    async def sweep(self, *, keep: Callable[[str], Awaitable[bool]], older_than_s: float) -> int:
-        """Removes files older than `older_than_s` unless `keep` returns true for their job id, and
+    async def sweep(self, *, keep_audio: Keep, keep_result: Keep, older_than_s: float) -> int:
+        """Removes files older than `older_than_s`, unless they are to be kept for their job, and
         the remains of broken writes of that age. Returns how many were removed.
 
         Files that EchoStream did not write are left alone. `older_than_s` must be longer than the
         longest upload and the time between staging a file and queueing its job. An exception from
-        `keep` ends the sweep.
+        `keep_audio` or `keep_result` ends the sweep.
         """
         removed = 0
         for path in await self._in_thread(lambda _: self._old_files(older_than_s)):
             job = cast(re.Match[str], _OURS.fullmatch(path))
-            if (name := job[1] or job[2]) and await keep(name):
+            audio_of, result_of = job.groups()
+            if (audio_of and await keep_audio(audio_of)) or (
+                result_of and await keep_result(result_of)
+            ):
                 continue
             try:
                 await self._delete(path)

@@ -53,7 +53,7 @@ async def _run(settings: Settings, listener: socket.socket, folder: Path) -> int
 
 
 def stop_s(settings: Settings) -> float:
-    """How long a member may take to stop. It ends its own requests before that."""
+    """How long a member or a worker may take to stop. It ends its own work before that."""
     return settings.shutdown_grace_s + _MARGIN_S
 
 
@@ -71,8 +71,8 @@ class _Cluster:
         ]
         wants_worker = settings.use_queue and settings.run_worker
         self._engine = EngineChild(folder / SOCKET)
-        worker = [WorkerChild(worker_command(folder / SOCKET))] if wants_worker else []
-        self._children: list[Child] = [fork_server, *self._members, *worker]
+        worker = WorkerChild(worker_command(folder / SOCKET), stop_s=stop_s(settings))
+        self._children: list[Child] = [fork_server, *self._members, *([worker] * wants_worker)]
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()

@@ -71,8 +71,7 @@ def _ids_differ(segments: tuple[GivenSegment, ...]) -> tuple[GivenSegment, ...]:
 
 GivenSegments = Annotated[
     tuple[GivenSegment, ...],
-    Field(fail_fast=True),
-    Field(min_length=1, max_length=_MOST_SEGMENTS),
+    Field(min_length=1, max_length=_MOST_SEGMENTS, fail_fast=True),
     AfterValidator(_ids_differ),
 ]
 
@@ -160,11 +159,15 @@ class AskFields(BaseModel):
     segments: GivenSegments | None = Field(
         None, description="Those of the recording, as an answer has them."
     )
-    recordings: Annotated[
-        tuple[GivenRecording, ...] | None, Field(min_length=1, max_length=_MOST_RECORDINGS)
-    ] = Field(None, description="Several recordings instead, each with `id`, `title`, `segments`.")
-    history: Annotated[tuple[GivenTurn, ...], Field(max_length=_MOST_TURNS)] = Field(
-        (), description="The conversation so far, each with `question` and `answer`."
+    recordings: (
+        Annotated[
+            tuple[GivenRecording, ...],
+            Field(min_length=1, max_length=_MOST_RECORDINGS, fail_fast=True),
+        ]
+        | None
+    ) = Field(None, description="Several recordings instead, each with `id`, `title`, `segments`.")
+    history: Annotated[tuple[GivenTurn, ...], Field(max_length=_MOST_TURNS, fail_fast=True)] = (
+        Field((), description="The conversation so far, each with `question` and `answer`.")
     )
     stream: bool = Field(False, description="Answer in server-sent events.")
 

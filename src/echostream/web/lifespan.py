@@ -15,6 +15,7 @@ from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.storage import Storage
 from echostream.streaming import Limits, LiveSessions
+from echostream.web.cluster import stop_s
 from echostream.web.deps import Jobs, Services
 from echostream.web.engine_io import SocketServer
 from echostream.web.job_rooms import JobRooms
@@ -112,7 +113,7 @@ async def _jobs(
     )
     jobs = Jobs(queue, webhooks, Storage(settings.storage_url))
     job_rooms.open(settings, queue, jobs.storage)
-    worker = WorkerChild(worker_command(engine.socket))
+    worker = WorkerChild(worker_command(engine.socket), stop_s=stop_s(settings))
     if settings.run_worker:
         worker.start()
     try:

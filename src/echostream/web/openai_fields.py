@@ -53,6 +53,12 @@ def with_languages(options: TranscribeOptions, languages: tuple[str, ...]) -> Tr
     return replace(options, language=options.language or only, expected_language=expected)
 
 
+def _few(most: int) -> Any:
+    """Of a list: it ends with its first fault, since each fault of a long one costs time."""
+    return Field(max_length=most, fail_fast=True)
+
+
+Languages = Annotated[tuple[Language, ...], _few(100)]
 # A list of one may also come under a plain name.
 Several = BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
 
@@ -65,15 +71,14 @@ class AudioFields(Options):
 
     # OpenAI accepts any length; its models read only the end.
     prompt: str | None = Field(None, description="Names and terms that are likely to be said.")
-    known_speaker_names: Annotated[tuple[SpeakerName, ...], Several] = Field(
-        (), max_length=20, description="Names of speakers, in the order of their references."
+    known_speaker_names: Annotated[tuple[SpeakerName, ...], _few(20), Several] = Field(
+        (), description="Names of speakers, in the order of their references."
     )
-    known_speaker_references: Annotated[tuple[str, ...], Several] = Field(
+    known_speaker_references: Annotated[tuple[str, ...], _few(20), Several] = Field(
         (),
-        max_length=20,
         description="Data URLs with 2 to 10 seconds of the voice of each known speaker.",
     )
-    languages: Annotated[tuple[Language, ...], Several] = Field(
+    languages: Annotated[Languages, Several] = Field(
         (), description="Languages that may be spoken; one is the same as `language`."
     )
     temperature: float = Field(0.0, ge=0.0, le=1.0)
@@ -81,8 +86,8 @@ class AudioFields(Options):
     stream: bool = False
     max_line_chars: MaxLineChars = 42
     max_cue_seconds: MaxCueSeconds = 7.0
-    timestamp_granularities: Annotated[tuple[Granularity, ...], Several] = ("segment",)
-    include: Annotated[tuple[Literal["logprobs"], ...], Several] = Field(
+    timestamp_granularities: Annotated[tuple[Granularity, ...], _few(10), Several] = ("segment",)
+    include: Annotated[tuple[Literal["logprobs"], ...], _few(10), Several] = Field(
         (),
         description="`logprobs`: how sure the engine is of each word, in `json` and streams.",
     )

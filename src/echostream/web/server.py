@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from echostream.engine.process import OwnEngine
+from echostream.lifeline import LATE_S, leave_within
 from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web import preflight
@@ -42,7 +43,8 @@ class WebSocket(WebSocketsSansIOProtocol):
 
 class Server(uvicorn.Server):
     """On SIGTERM or SIGINT, the server takes no new connections, and running requests go on for the
-    grace period; requests still running after that end with `server_busy`."""
+    grace period; requests still running after that end with `server_busy`. The process ends soon
+    after that, even if something does not."""
 
     def __init__(
         self, app: FastAPI, settings: Settings, *, on_up: Callable[[], object] = lambda: None
@@ -96,6 +98,7 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
+        leave_within(self._grace_s + LATE_S)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._end_later, self._loop)
 

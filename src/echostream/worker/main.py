@@ -17,7 +17,7 @@ from echostream.job_events import JobAnnouncer
 from echostream.jobs import JobQueue
 from echostream.jobs.faults import Patience
 from echostream.jobs.worker import JobWorker, WorkerOptions
-from echostream.lifeline import on_parent_end
+from echostream.lifeline import LATE_S, leave_within, on_parent_end
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
 from echostream.storage import Storage
@@ -26,11 +26,10 @@ from echostream.worker.deliveries import WebhookRunner
 from echostream.worker.metrics import WorkerMetrics
 from echostream.worker.outbox import Outbox
 from echostream.worker.runner import JobRunner
+from echostream.worker.sweep import sweep_regularly
 
 log = structlog.get_logger(__name__)
 
-_SWEEP_EVERY_S = 600.0
-_ORPHAN_AFTER_S = 3600.0
 _WEBHOOK_CONCURRENCY = 8
 
 
@@ -91,7 +90,7 @@ async def run_worker(
     metrics.watch_busy(lambda: workers[0].busy / settings.jobs_at_once)
     running = [asyncio.create_task(worker.run()) for worker in workers]
     running.append(asyncio.create_task(outbox.run(settings.job_stalled_check_s)))
-    running.append(asyncio.create_task(_sweep(storage, jobs)))
+    running.append(asyncio.create_task(sweep_regularly(storage, jobs)))
     stopping: asyncio.Task[Any] = asyncio.create_task(until.wait())
     traces.start(settings.otel_exporter_otlp_endpoint, "echostream-worker")
     try:
@@ -118,30 +117,18 @@ async def _warn_of_redis(jobs: JobQueue) -> None:
             log.warning("redis_may_lose_jobs", hint=weakness)
 
 
-async def _sweep(storage: Storage, jobs: JobQueue) -> None:
-    """Removes audio and results without a job, which remain after crashes and expired jobs."""
-    while True:
-        await asyncio.sleep(_SWEEP_EVERY_S)
-        try:
-            await jobs.awaited.forget_missing()
-            removed = await storage.sweep(keep=jobs.exists, older_than_s=_ORPHAN_AFTER_S)
-        except EchoStreamError as error:
-            log.warning("sweep_failed", reason=str(error))
-        else:
-            if removed:
-                log.info("swept", removed=removed)
-
-
 def main(
     settings: Settings,
     *,
     lifeline: bool = False,
     engine: Path | None = None,
     make_pipeline: Callable[[Settings], Pipeline] | None = None,
+    late_s: float = LATE_S,
 ) -> int:
     """Runs a worker until SIGTERM or SIGINT; returns the exit status. With `lifeline`, the end of
     stdin also stops it, so that a worker never outlives the API that started it. It uses the engine
-    at the socket `engine`, or starts its own."""
+    at the socket `engine`, or starts its own. If it still runs `late_s` after its grace, it leaves
+    at once; its jobs return to the queue when their locks expire."""
 
     def with_engine(settings: Settings) -> Pipeline:
         # Accepted jobs must not be refused: if the API is busy, they wait.
@@ -149,7 +136,7 @@ def main(
         return build_pipeline(settings, shared, patient=True)
 
     try:
-        asyncio.run(_main(settings, lifeline, make_pipeline or with_engine))
+        asyncio.run(_main(settings, lifeline, make_pipeline or with_engine, late_s))
     except EchoStreamError as error:
         log.error("worker_failed", code=error.code, reason=str(error))
         return 1
@@ -160,12 +147,20 @@ def main(
 
 
 async def _main(
-    settings: Settings, lifeline: bool, make_pipeline: Callable[[Settings], Pipeline]
+    settings: Settings,
+    lifeline: bool,
+    make_pipeline: Callable[[Settings], Pipeline],
+    late_s: float,
 ) -> None:
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        leave_within(settings.shutdown_grace_s + late_s)
+        until.set()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, until.set)
+        loop.add_signal_handler(each, stop)
     if lifeline:
-        on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
+        on_parent_end(lambda: loop.call_soon_threadsafe(stop))
     await run_worker(settings, until=until, make_pipeline=make_pipeline)

@@ -109,7 +109,7 @@ class JobRunner:
         await self._outbox.post(end.job_id)
 
     async def _unstage(self, job_id: str, data: dict[str, Any]) -> None:
-        """Removes the audio of a job. If that fails, it stays as long as the job."""
+        """Removes the audio of a job. If that fails, it is left to the sweep."""
         if not isinstance(audio := data.get("audio"), str):
             return
         try:

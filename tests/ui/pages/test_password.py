@@ -1,6 +1,8 @@
 """A frontend with a password, in a real browser and asked directly."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from uuid import uuid4
@@ -26,7 +28,8 @@ COOKIE = "echostream_door"
 @pytest.fixture(scope="module")
 def frontend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     library = tmp_path_factory.mktemp("password") / "library"
-    with site(NOWHERE, library, FRONTEND_PASSWORD=PASSWORD) as running:
+    names = {"FRONTEND_PASSWORD": PASSWORD, "PUBLIC_URL": "https://notes.example.com"}
+    with site(NOWHERE, library, **names) as running:
         yield running
 
 
@@ -75,7 +78,7 @@ def test_nothing_answers_without_the_password(frontend: Site, recording: str) ->
         *("/_stcore/health/../host-config", "/%5Fstcore/host-config", "/_stcore/health%00"),
         *(f"/audio/{recording}", f"/audio/{uuid4()}", "/media/any.wav", "/live/socket"),
         *("/static/js/index.js", "/component/any/index.html", "/_stcore/bidi-components/any"),
-        *("/auth/login", "/oauth2callback", "/nowhere"),
+        *("/auth/login", "/oauth2callback", "/nowhere", "/library.zip", "/share"),
     ]
     for path in paths:
         for accept in ("*/*", "text/html"):
@@ -91,6 +94,19 @@ def test_nothing_answers_without_the_password(frontend: Site, recording: str) ->
     with client(frontend, "192.0.2.11", cookie) as visitor:
         assert visitor.get(f"/audio/{recording}").status_code == 200
         assert visitor.get("/_stcore/host-config").status_code == 200
+
+
+def test_a_link_to_a_recording_needs_no_password_and_leads_nowhere_else(
+    frontend: Site, recording: str
+) -> None:
+    with closing(SqliteStore(frontend.library)) as store:
+        secret = store.shares.add(recording, timedelta(days=1), has_sound=True)
+    with client(frontend, "192.0.2.15") as stranger:
+        assert "Behind the door" in stranger.get(f"/share/{secret}").text
+        assert stranger.get(f"/share/{secret}/audio").status_code == 200
+    beside = ("", "../_stcore/host-config", f"../audio/{recording}", f"{secret}/../../", "%2e%2e/")
+    for path in beside:
+        assert asked_as_written(frontend, f"/share/{path}", "text/html") in (400, 404), path
 
 
 def test_a_websocket_needs_the_cookie_and_ends_with_it(frontend: Site) -> None:

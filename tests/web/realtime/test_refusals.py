@@ -8,6 +8,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from web.probe import probing
 from web.realtime.support import (
     Client,
     assert_it_goes_on,
@@ -53,6 +54,31 @@ async def test_rude_frames(
     assert (error["code"], error["param"]) == (code, param)
     assert error["type"] == "invalid_request_error"
     assert error["message"]
+    await assert_it_goes_on(client)
+
+
+def session_update(inside: str) -> str:
+    """A `session.update` with more in its configuration of the transcription."""
+    audio = f'{{"input":{{"transcription":{{{inside}}}}}}}'
+    return f'{{"type":"session.update","session":{{"type":"transcription","audio":{audio}}}}}'
+
+
+FLOODS = {
+    "values": '{"type":"input_audio_buffer.clear","more":[' + "[]," * 5_000_000 + "0]}",
+    "fields": "{" + ",".join(f'"f{number}":0' for number in range(1_000_000)) + "}",
+    "settings": session_update(",".join(f'"f{number}":0' for number in range(1_000_000))),
+    "languages": session_update('"languages":[' + '"en",' * 3_000_000 + '"en"]'),
+    "no languages": session_update('"languages":[' + "0," * 7_000_000 + "0]"),
+    "keywords": session_update('"keywords":[' + "0," * 7_000_000 + "0]"),
+    "settings that may be": session_update(",".join(f'"f{number}":0' for number in range(9_000))),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+async def test_a_flood_keeps_nobody_waiting(client: Client, url: str, name: str) -> None:
+    with probing(url):
+        await client.socket.send(FLOODS[name])
+        assert (await client.error())["code"] in ("invalid_json", "unknown_parameter")
     await assert_it_goes_on(client)
 
 

@@ -4,12 +4,14 @@ import binascii
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import from_json
 
 from echostream.errors import EventRefused
+from echostream.given_json import parse
 from echostream.web.realtime.refusals import invalid, missing, refusal_of
 
 _LONGEST_ID = 512
+_MOST_VALUES = 10_000
+"""A configuration with all names and terms that it may have needs about 600."""
 
 
 class _ClientEvent(BaseModel):
@@ -61,8 +63,8 @@ def parsed(message: str | bytes) -> dict[str, Any]:
     if isinstance(message, bytes):
         raise EventRefused("invalid_frame", "Events are JSON in text frames, not binary ones.")
     try:
-        event = from_json(message)
-    except ValueError as error:  # also if it is nested too deeply
+        event = parse(message, most_values=_MOST_VALUES)
+    except ValueError as error:  # also if it is nested too deeply, or has too many values
         raise EventRefused("invalid_json", "The message is not valid JSON.") from error
     if not isinstance(event, dict):
         raise EventRefused("invalid_json", "The message is not a JSON object.")

@@ -17,10 +17,9 @@ from pydantic import (
 
 from echostream.domain import TranscribeOptions
 from echostream.media import TELEPHONE_RATE_HZ, Encoding, RawDecoder
-from echostream.options import Language
 from echostream.options.speech import Hotwords, SpeechFields
 from echostream.streaming import TurnDetection
-from echostream.web.openai_fields import asks_for_speakers, our_model, with_languages
+from echostream.web.openai_fields import Languages, asks_for_speakers, our_model, with_languages
 from echostream.web.realtime.refusals import missing, refusal_of
 
 LOGPROBS = "item.input_audio_transcription.logprobs"
@@ -75,7 +74,7 @@ class Transcription(SpeechFields):
         validation_alias=AliasChoices("keywords", "hotwords"),
         serialization_alias="keywords",
     )
-    languages: tuple[Language, ...] = ()
+    languages: Languages = ()
 
     @field_validator("model")
     @classmethod
@@ -106,7 +105,13 @@ class Configuration(_Part):
 
     type: Literal["transcription"] = "transcription"
     audio: Audio = Audio()
-    include: tuple[Literal["item.input_audio_transcription.logprobs"], ...] | None = None
+    include: (
+        Annotated[
+            tuple[Literal["item.input_audio_transcription.logprobs"], ...],
+            Field(max_length=10, fail_fast=True),
+        ]
+        | None
+    ) = None
 
     def updated(self, given: dict[str, Any]) -> "Configuration":
         """The configuration with the fields that a client gives. Raises EventRefused."""
