@@ -81,6 +81,10 @@ def test_a_voice_outlives_its_recording_and_a_refusal_does_not(store: SqliteStor
     store.voices.refuse("nothing", "A", "Bo")
     assert store.voices.refused(media_id) == {("A", "Bo")}
     assert store.voices.refused("nothing") == frozenset()
+    before = store.voices.refused(media_id)
+    store.to_bin([media_id])
+    assert store.voices.refused(media_id) == before != frozenset()
+    assert [each.name for each in store.voices.known()] == ["Ann"]
     store.delete([media_id])
     assert store.voices.refused(media_id) == frozenset()
     assert [each.name for each in store.voices.known()] == ["Ann"]

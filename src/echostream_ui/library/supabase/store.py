@@ -8,7 +8,7 @@ sentiment), so that it is up to date however a row was changed.
 import mimetypes
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
 from pathlib import Path
@@ -173,7 +173,8 @@ class SupabaseStore:
 
     def delete(self, media_ids: Sequence[str]) -> None:
         # Audio goes first: if this fails half-way, the row is still there for another try.
-        for some in _in_batches(media_ids):
+        for start in range(0, len(media_ids), _AT_ONCE):
+            some = list(media_ids[start : start + _AT_ONCE])
             if names := self._audio_names(some):
                 self._remove(names)
             self._tables.delete("media", "id", some)
@@ -295,8 +296,3 @@ class SupabaseStore:
     def _remove(self, names: Sequence[str]) -> None:
         places = [self._object(name) for name in names]
         self._session.run(lambda access: access.storage.from_(BUCKET).remove(places))
-
-
-def _in_batches(media_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(media_ids), _AT_ONCE):
-        yield list(media_ids[start : start + _AT_ONCE])
