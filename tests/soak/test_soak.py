@@ -22,7 +22,7 @@ from soak.run import Outcome, Plan, growth, soak
 from soak.stage import STOP_S, staged
 
 RATE_HZ = 16_000
-FEW = Clients(uploads=3, live=2, jobs=6)
+FEW = Clients(uploads=2, live=1, jobs=3)
 
 
 def turns(count: int) -> list[Clip]:

@@ -91,6 +91,7 @@ async def test_an_api_that_dies_without_a_word_is_noticed(
         async with client(url) as api:
             with pytest.raises(ApiError, match="cannot be reached"):
                 await api.transcribe(tone, {}, ignore, ignore)
+            hold.set()
 
 
 async def test_the_token_is_sent_and_a_wrong_one_named(tone: Path) -> None:

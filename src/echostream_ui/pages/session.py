@@ -1,11 +1,12 @@
 """The user of a page, and the library that it shows."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from echostream_ui.door.people import is_allowed
-from echostream_ui.library.store import Store
+from echostream_ui.library.store import Store, StoreError
 from echostream_ui.services import services
 from echostream_ui.visits import COOKIE
 
@@ -79,6 +80,8 @@ def sign_out() -> None:
     store: SupabaseStore = st.session_state.pop("store")
     shared.visits.end(store)
     st.session_state.clear()
-    # Background work can only write with this session, so it must stay; it expires by itself.
-    if not store.unfinished():
-        store.sign_out()
+    # Background work can only write with this session, so it must stay; it expires by itself. So it
+    # does if Supabase cannot be asked: nothing may keep people from leaving.
+    with suppress(StoreError):
+        if not store.unfinished():
+            store.sign_out()

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from echostream_ui.library.action_items import action_items_of, changed, merged_items, replaced
+from echostream_ui.library.action_items import (
+    action_items_of,
+    changed,
+    merged_items,
+    place_of,
+    replaced,
+)
 from echostream_ui.library.store import ActionItem, Analysis, StoreError
 from echostream_ui.recording.items import with_change
 
@@ -101,3 +107,12 @@ def test_a_tick_stays_though_a_speaker_has_a_name_now() -> None:
     latest = replace(latest, speakers={"A": "Ann"}, action_items=ticked)
     newer = insights("Ask Ann") | {"speakers": {"A": "Ann"}}
     assert [item.done for item in merged_items(newer, latest)] == [True]
+
+
+def test_an_item_is_found_where_it_stands_now() -> None:
+    items = [ActionItem("Rest"), ActionItem("Ship it")]
+    assert place_of(items, 1, "Ship it") == 1
+    assert place_of(items, 0, "Ship it") == 1, "somebody added another before it"
+    assert place_of(items, 5, "Rest") == 0
+    with pytest.raises(StoreError, match="changed or deleted"):
+        place_of(items, 0, "Call")

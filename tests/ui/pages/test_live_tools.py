@@ -149,6 +149,8 @@ def test_pause_and_bookmark_by_keyboard(frontend: Site, store: SqliteStore, tmp_
         page.keyboard.type("crucial")  # r and c are shortcuts of Streamlit
         page.keyboard.press("Enter")
         expect(page.locator(".mark:focus")).to_have_text("Bookmark")
+        so_far_ms = page.evaluate("echostreamRecording.ms")  # there is something to hear after it
+        page.wait_for_function("ms => echostreamRecording.ms > ms + 1000", arg=so_far_ms)
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")

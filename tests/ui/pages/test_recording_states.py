@@ -13,7 +13,6 @@ from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import ActionItem
 from echostream_ui.services import services
 from ui.recordings import add_recording, long_answer
 from ui.site import free_port
@@ -207,23 +206,5 @@ def test_stand_in_insights_are_said_to_be_that(look: Look, store: SqliteStore) -
     assert (
         "Made offline, without a language model: quotes only. Only 50% of the text was read."
     ) in texts
-    assert "No action items were found." in texts
     assert "This recording has no sentiment over time." in texts
     assert app.markdown[0].value == r"\*A\* summary."
-
-
-def test_a_tick_changes_the_item_as_it_is_now(look: Look, store: SqliteStore) -> None:
-    insights = {"summary": "", "details": {}}
-    media_id = add_recording(store, answer(insights=insights), audio=None)
-    store.update_analysis(media_id, action_items=(ActionItem("Ship it"), ActionItem("Rest")))
-    app = look(media_id)
-    store.update_analysis(
-        media_id, action_items=(ActionItem("Rest"), ActionItem("Ship it", "Ann", evidence=(1,)))
-    )
-    app.checkbox[0].check().run()
-    kept = store.analysis(media_id)
-    assert kept is not None
-    assert kept.action_items == (
-        ActionItem("Rest"),
-        ActionItem("Ship it", "Ann", done=True, evidence=(1,)),
-    )
