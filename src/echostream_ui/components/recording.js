@@ -222,7 +222,9 @@ class Recording extends EventTarget {
     if (!how) this.problem = whyEnded(id, code);
     if (this.isLeft) this.id = null;
     this.enter("idle");
-    this.tell("ended", { id: this.isLeft ? null : id });
+    // Nobody waits for a recording that was left by signing out, and a run of the page for it would
+    // undo what the next user does just then.
+    if (!this.isLeft) this.tell("ended", { id });
   }
 
   fail(message) {

@@ -117,7 +117,9 @@ def test_pause_bookmark_and_insights_by_mouse(
         assert live.text.startswith(text)
         assert any("is read once more: " in words for words in page.evaluate("window.told"))
 
+        page.get_by_text("Topics: ").wait_for()  # before, the button is drawn anew
         wait_for_audio(page, store)
+        settle(page)
         page.get_by_role("button", name="Open the recording").click()
         media, analysis = opened(page, store)
         [mark] = analysis.bookmarks
@@ -162,6 +164,7 @@ def test_pause_and_bookmark_by_keyboard(frontend: Site, store: SqliteStore, tmp_
 
         [mark] = marked(page, store)
         assert mark.note == "crucial"
+        expect(page.get_by_role("group", name="Player")).to_be_visible()
         place = bookmarks(page).get_by_role("link")
         place.focus()
         page.keyboard.press("Enter")
