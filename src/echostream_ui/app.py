@@ -26,7 +26,7 @@ from echostream_ui.library.playable import media_type_of, served
 from echostream_ui.live.session import Target
 from echostream_ui.live.sessions import LiveSessions
 from echostream_ui.live.socket import LiveSockets
-from echostream_ui.services import services
+from echostream_ui.services import ARCHIVE, services
 from echostream_ui.settings import FrontendSettings
 from echostream_ui.sharing.public_name import NamesOfOurs
 from echostream_ui.sharing.routes import PATH, SharedRecordings
@@ -62,7 +62,7 @@ async def audio(request: Request) -> Response:
     """Serves a recording of the local library. Supports ranges, so that players can seek."""
     shared, media_id = services(), str(request.path_params["media_id"])
     library = shared.library
-    if not shared.may_hear(media_id, request.query_params.get("key", "")):
+    if not shared.may_have(media_id, request.query_params.get("key", "")):
         return Response("Open the recording's page to hear it.", 401)
     path = await run_in_threadpool(library.audio, media_id) if library else None
     if path is None:
@@ -130,7 +130,7 @@ app = App(
         Route(f"{_base}/visit", visit, methods=["POST"]),
         WebSocketRoute(f"{_base}/live/socket", live),
         SharedRecordings().mount(_base),
-        Route(f"{_base}/library.zip", backup.export, methods=["GET"]),
-        Route(f"{_base}/library.zip", backup.take_back, methods=["POST"]),
+        Route(f"{_base}/{ARCHIVE}", backup.export, methods=["GET"]),
+        Route(f"{_base}/{ARCHIVE}", backup.take_back, methods=["POST"]),
     ],
 )

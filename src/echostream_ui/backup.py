@@ -18,7 +18,7 @@ from echostream_ui.library.archive.form import ArchiveError
 from echostream_ui.library.archive.reading import read_into
 from echostream_ui.library.archive.writing import written
 from echostream_ui.library.store import Store, StoreError
-from echostream_ui.services import services
+from echostream_ui.services import ARCHIVE, services
 from echostream_ui.visits import COOKIE
 from echostream_ui.words.archives import told
 from echostream_ui.words.problems import words
@@ -34,7 +34,7 @@ async def export(request: Request) -> Response:
     nobody takes what came for the whole."""
     shared = services()
     store: Store | None = shared.library or shared.visits.find(request.cookies.get(COOKIE))
-    if store is None:
+    if store is None or not shared.may_have(ARCHIVE, request.query_params.get("key", "")):
         return Response("Sign in, and try again.", HTTPStatus.FORBIDDEN)
     name = f"echostream-library-{datetime.now(UTC):%Y-%m-%d}.zip"
     headers = {

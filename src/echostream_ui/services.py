@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ARCHIVE = "library.zip"
+"""The library as a file, below the frontend's path."""
+
 _WATCH_S = 3.0
 _TIDY_S = 3600.0
 _PAGE_IS_OPEN_S = 24 * 3600.0
@@ -61,23 +64,24 @@ class Services:
         """What insights can look for. Empty until it is known."""
         self.live_tickets: Tickets[Wanted] = Tickets()
         self.import_tickets: Tickets[Store] = Tickets(_PAGE_IS_OPEN_S)
-        self._audio_key = secrets.token_bytes(32)
+        self._route_key = secrets.token_bytes(32)
         self._seen = threading.Event()
         self._tidying: asyncio.Task[None] | None = None
         self.run(self._begin())
 
-    def audio_query(self, media_id: str) -> str:
-        """What the URL of a recording's audio needs: a key, if Streamlit knows who people are and
-        our own routes do not. It holds until the process ends."""
-        return f"key={self._key_to(media_id)}" if self.settings.uses_oidc else ""
+    def route_query(self, what: str) -> str:
+        """What the URL of a recording's audio, or of the library as a file, needs: a key, if
+        Streamlit knows who people are and our own routes do not. It holds until the process ends.
+        `what` is the recording's id or the name of the file."""
+        return f"key={self._key_to(what)}" if self.settings.uses_oidc else ""
 
-    def may_hear(self, media_id: str, key: str) -> bool:
+    def may_have(self, what: str, key: str) -> bool:
         if not self.settings.uses_oidc:
             return True
-        return hmac.compare_digest(key.encode(), self._key_to(media_id).encode())
+        return hmac.compare_digest(key.encode(), self._key_to(what).encode())
 
-    def _key_to(self, media_id: str) -> str:
-        return hmac.new(self._audio_key, media_id.encode(), "sha256").hexdigest()
+    def _key_to(self, what: str) -> str:
+        return hmac.new(self._route_key, what.encode(), "sha256").hexdigest()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs `work` in the background event loop and waits for its result."""

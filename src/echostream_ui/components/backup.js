@@ -40,7 +40,7 @@ export default function ({ parentElement, data }) {
     );
   };
   let { ticket } = data;
-  part("a").href = route();
+  part("a").href = route(data.query && `?${data.query}`);
   part("form").onsubmit = async (event) => {
     event.preventDefault();
     button.disabled = true;

@@ -4,7 +4,7 @@ import streamlit as st
 
 from echostream_ui.components.backup import backup
 from echostream_ui.pages.session import current_store
-from echostream_ui.services import services
+from echostream_ui.services import ARCHIVE, services
 
 
 def main() -> None:
@@ -14,7 +14,8 @@ def main() -> None:
         "One file with everything: audio, transcripts, insights, your edits, names and tags."
         " Recordings that are under way and links to shared recordings are left out."
     )
-    backup(services().import_tickets.issue(store), key="backup")
+    shared = services()
+    backup(shared.import_tickets.issue(store), shared.route_query(ARCHIVE), key="backup")
 
 
 main()

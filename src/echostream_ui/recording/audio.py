@@ -30,7 +30,7 @@ def sound_of(store: Store, media: Media) -> Sound | Path:
         played = playable.served(found)
         # The copy has its own URL, so that no browser uses the original from its cache.
         version = "copy" if played != found else ""
-        query = "&".join(filter(None, (version, services().audio_query(media.id))))
+        query = "&".join(filter(None, (version, services().route_query(media.id))))
         is_video = (playable.media_type_of(played) or "").startswith("video/")
         url = f"audio/{media.id}?{query}" if query else f"audio/{media.id}"
         return Sound(url, None, _UNPLAYABLE, is_video)

@@ -53,6 +53,10 @@ def test_who_is_allowed_sees_the_library_and_signs_out(
     page.goto(f"{frontend.url}/recording?id={media_id}")  # as one who comes back tomorrow
     expect(page.get_by_role("heading", name="Behind the provider")).to_be_visible()
     page.wait_for_function("document.querySelector('audio')?.readyState > 0")
+    page.get_by_role("link", name="Backup").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename.startswith("echostream-library-")
 
     page.get_by_role("button", name="ann@example.com").click()
     page.get_by_role("button", name="Sign out").click()
@@ -98,4 +102,5 @@ def test_recordings_are_not_served_to_strangers(frontend: Site, tmp_path: Path) 
         answer = httpx.get(f"{frontend.url}/audio/{media_id}{query}", trust_env=False)
         assert answer.status_code == 401
         assert b"sound" not in answer.content
+        assert httpx.get(f"{frontend.url}/library.zip{query}", trust_env=False).status_code == 403
     assert httpx.post(f"{frontend.url}/visit", trust_env=False).status_code == 403
