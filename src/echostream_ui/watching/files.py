@@ -1,6 +1,5 @@
 """Which files of a folder are complete recordings."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,12 +78,6 @@ def seen_at(path: Path) -> Seen | None:
     except OSError:
         return None
     return Seen(path, found.st_size, found.st_mtime_ns) if path.is_file() else None
-
-
-def sha256_of(path: Path) -> str:
-    """Returns the SHA-256 of a file's content, in hexadecimal. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_recording(name: str) -> bool:

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from echostream_ui.api_client import Options
 from echostream_ui.intake import Intake
+from echostream_ui.library.contents import digest_of
 from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.library.sqlite.watched import WatchedFile
 from echostream_ui.library.store import Json, Media, StoreError
 from echostream_ui.settings import Export
 from echostream_ui.watching.exports import export
-from echostream_ui.watching.files import Seen, Stillness, recordings_in, seen_at, sha256_of
+from echostream_ui.watching.files import Seen, Stillness, recordings_in, seen_at
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ class WatchedFolder:
         only touched."""
         file = WatchedFile(self._name(seen.path), seen.size_bytes, seen.mtime_ns, None, "")
         try:
-            sha256 = sha256_of(seen.path)
+            with seen.path.open("rb") as audio:
+                sha256 = digest_of(audio)
         except OSError as error:
             self._refuse(file, error)
             return

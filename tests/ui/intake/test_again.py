@@ -1,23 +1,19 @@
 """A recording is transcribed again: the old results stay until the new ones are complete."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from echostream_ui.api_client import ApiError
 from echostream_ui.intake import Intake
-from echostream_ui.intake.staging import Staging
 from recordings import answer, fill
 from sites import Site
 from sites import answer as page
 from ui.standins import FullStore, ScriptedApi
 from web.support import wait_until
 
-QUICK = {"poll_s": 0.01, "pause_s": 0.01}
 NEW = answer("new words", title="Another title")
-Start = Callable[[ScriptedApi], Intake]
 
 
 @pytest.fixture
@@ -30,19 +26,6 @@ def store(tmp_path: Path) -> FullStore:
     made.keep_audio("m1", sound)
     made.update_analysis("m1", edits={0: "edited words"})
     return made
-
-
-@pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
-    running: list[Intake] = []
-
-    def begin(api: ScriptedApi) -> Intake:
-        running.append(Intake(api, Staging(tmp_path / "staging"), at_once=2, **QUICK))
-        return running[-1]
-
-    yield begin
-    for intake in running:
-        await intake.aclose()
 
 
 async def transcribe(intake: Intake, store: FullStore) -> None:

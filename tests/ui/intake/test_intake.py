@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,33 +12,14 @@ import pytest
 
 from echostream_ui.api_client import ApiError
 from echostream_ui.intake import AlreadyThere, Intake
-from echostream_ui.intake.staging import Staging
 from echostream_ui.library.store import StoreError
 from ui.standins import ANSWER, FullStore, ScriptedApi, gone
 from web.support import WAIT_S, wait_until
-
-QUICK = {"poll_s": 0.01, "pause_s": 0.01}
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> FullStore:
     return FullStore(tmp_path / "library")
-
-
-Start = Callable[[ScriptedApi], Intake]
-
-
-@pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
-    running: list[Intake] = []
-
-    def begin(api: ScriptedApi) -> Intake:
-        running.append(Intake(api, Staging(tmp_path / "staging"), at_once=2, **QUICK))
-        return running[-1]
-
-    yield begin
-    for intake in running:
-        await intake.aclose()
 
 
 async def add(intake: Intake, store: FullStore, text: str = "sound", *, again: bool = True) -> str:
