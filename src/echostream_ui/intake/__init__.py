@@ -22,6 +22,7 @@ from echostream.private_files import open_private
 from echostream_ui.api_client import ApiClient, ApiError
 from echostream_ui.intake.again import Again
 from echostream_ui.intake.answers import Answers
+from echostream_ui.intake.line import Place
 from echostream_ui.intake.patience import Patience
 from echostream_ui.intake.progress import Progress, ProgressBoard
 from echostream_ui.intake.remux import make_seekable
@@ -214,7 +215,12 @@ class Intake:
 
     async def _begin(self, store: Store, media_id: str) -> None:
         if media_id not in self._tasks:
-            self._tasks[media_id] = asyncio.create_task(self._run(store, media_id))
+            # Before the store is asked, which may take a different time for each recording.
+            place = self._answers.line.join()
+            task = asyncio.create_task(self._run(store, media_id, place))
+            self._tasks[media_id] = task
+            # Not at the end of `_run`, which never begins if it is cancelled at once.
+            task.add_done_callback(lambda _: self._ended(media_id, place))
 
     async def _begin_again(self, store: Store, media_id: str) -> None:
         """Waits first for the failed attempt, which may not have ended completely."""
@@ -223,19 +229,21 @@ class Intake:
         self._board.begin(media_id)
         await self._begin(store, media_id)
 
-    async def _run(self, store: Store, media_id: str) -> None:
+    async def _run(self, store: Store, media_id: str, place: Place) -> None:
         try:
-            await self._take_in(store, media_id)
+            await self._take_in(store, media_id, place)
         except ApiError as error:
             await self._fail(store, media_id, error.code, error.words)
         except OSError as error:
             message = f"The recording cannot be read here: {error.strerror or error}."
             await self._fail(store, media_id, "staging_failed", message)
-        finally:
-            self._tasks.pop(media_id, None)
-            self._board.end(media_id)
 
-    async def _take_in(self, store: Store, media_id: str) -> None:
+    def _ended(self, media_id: str, place: Place) -> None:
+        place.leave()
+        self._tasks.pop(media_id, None)
+        self._board.end(media_id)
+
+    async def _take_in(self, store: Store, media_id: str, place: Place) -> None:
         media = await self._patience.with_store(media_id, lambda: store.media(media_id))
         analysis = await self._patience.with_store(media_id, lambda: store.analysis(media_id))
         if media is None or analysis is None:  # deleted meanwhile
@@ -244,10 +252,13 @@ class Intake:
         answer = self.staging.answer(media_id)
         if answer is None:
             await self._change(store, media_id, state="active")
-            answer = await self._answers.of(
-                media, analysis.request, lambda job_id: store.update_media(media_id, job_id=job_id)
-            )
+
+            def keep_job(job_id: str) -> None:
+                store.update_media(media_id, job_id=job_id)
+
+            answer = await self._answers.of(media, analysis.request, keep_job, place)
             await asyncio.to_thread(self.staging.write_answer, media_id, answer)
+        place.leave()
         self._board.tell(media_id, "saving")
         await self._patience.with_store(media_id, lambda: store.complete(media_id, answer))
         if audio := self.staging.audio(media_id):

@@ -94,7 +94,10 @@ class Again:
 
         async def begin() -> None:
             if media_id not in self._tasks:
-                self._tasks[media_id] = asyncio.create_task(self._run(store, media_id))
+                task = asyncio.create_task(self._run(store, media_id))
+                self._tasks[media_id] = task
+                # Not at the end of `_run`, which never begins if it is cancelled at once.
+                task.add_done_callback(lambda _: self._ended(media_id))
 
         return asyncio.run_coroutine_threadsafe(begin(), self._loop)
 
@@ -105,9 +108,10 @@ class Again:
             await self._fail(media_id, error.words)
         except OSError as error:
             await self._fail(media_id, f"The audio cannot be read: {error.strerror or error}.")
-        finally:
-            self._tasks.pop(media_id, None)
-            self._board.end(_PREFIX + media_id)
+
+    def _ended(self, media_id: str) -> None:
+        self._tasks.pop(media_id, None)
+        self._board.end(_PREFIX + media_id)
 
     async def _renew(self, store: Store, media_id: str) -> None:
         work_id = _PREFIX + media_id
@@ -134,7 +138,7 @@ class Again:
             self._staging.write_task(work_id, task | {"jobId": job_id})
 
         work = replace(media, id=work_id, job_id=task.get("jobId"))
-        return await self._answers.of(work, task["request"], keep_job)
+        return await self._answers.of(work, task["request"], keep_job, self._answers.line.join())
 
     async def _bring_audio(self, store: Store, media: Media) -> None:
         """Puts the recording's audio into the staging. Without any, the API's client says so."""

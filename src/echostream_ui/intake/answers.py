@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from echostream_ui.api_client import ApiClient, ApiError
+from echostream_ui.intake.line import Line, Place
 from echostream_ui.intake.patience import Patience
 from echostream_ui.intake.progress import ProgressBoard, Stage
 from echostream_ui.intake.staging import Staging
@@ -43,16 +44,21 @@ class Answers:
         self._staging = staging
         self._board = board
         self._patience = patience
-        self._slots = asyncio.Semaphore(at_once)
+        self.line = Line(at_once)
         self._poll_s = poll_s
 
-    async def of(self, media: Media, request: Json, keep_job: Callable[[str], None]) -> Json:
+    async def of(
+        self, media: Media, request: Json, keep_job: Callable[[str], None], place: Place
+    ) -> Json:
         """Returns the answer for one recording. `keep_job` is called with the id of its job, if
-        there is a queue, in another thread. Raises ApiError if a retry cannot help."""
+        there is a queue, in another thread. The recording is sent when its `place` in the line has
+        its turn. Raises ApiError if a retry cannot help."""
         job_id = media.job_id
+        if job_id is not None:
+            place.leave()
         while True:
             if job_id is None:
-                async with self._slots:
+                async with place:
                     answer, job_id = await self._send(media, request, keep_job)
                 if answer is not None:
                     return answer
@@ -63,6 +69,7 @@ class Answers:
                 if error.code != "job_not_found" or not self._source(media):
                     raise
                 job_id = None  # e.g. Redis was emptied: send the recording again
+                place = self.line.join()
 
     async def _send(
         self, media: Media, request: Json, keep_job: Callable[[str], None]

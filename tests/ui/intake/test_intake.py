@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -80,6 +81,34 @@ async def test_without_a_queue_the_progress_and_the_line_are_told_too(start, sto
     await until(lambda: len(api.seen) == 2)
     assert [intake.progress(one).stage for one in others] == ["queued", "waiting", "waiting"]
     assert [intake.progress(one).ahead for one in others] == [0, 1, 2]
+
+
+async def test_they_are_sent_in_the_order_in_which_they_were_added(start, store):
+    """However long the store takes to tell of one."""
+    intake = start(api := ScriptedApi())
+    told = threading.Event()
+    read = store.media
+    store.media = lambda media_id: (media_id != "first" or told.wait()) and read(media_id)
+    for name in ("first", "second", "third"):  # of which the API gets two
+        audio = io.BytesIO(name.encode())
+        await asyncio.to_thread(intake.add_file, store, "a", audio, {}, media_id=name)
+    await until(lambda: api.seen)
+    told.set()
+    await until(lambda: len(api.seen) == 2)
+    assert {content for content, _ in api.seen} == {"first", "second"}
+    assert intake.progress("third").stage == "waiting"
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_stopped_at_any_moment_it_can_be_resumed(start, store, turns):
+    intake = start(ScriptedApi(ANSWER, ANSWER))
+    media_id = intake.add_url(store, "https://example.com/talk.mp3", {})
+    for _ in range(turns):  # of the event loop
+        await asyncio.sleep(0)
+    await intake.aclose()
+    await asyncio.to_thread(intake.resume, store)
+    await ended(intake, media_id)
+    assert store.media(media_id).state == "completed"
 
 
 async def test_a_queue_is_used_and_followed(start, store):
