@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
+from echostream.checks import check_webhook_secret
 from echostream.errors import UrlFetchFailed, UrlNotAllowed, WebhookFailed
 from echostream.net import (
     Network,
@@ -28,7 +29,6 @@ from echostream.net import (
     header,
     status_text,
 )
-from echostream.settings import check_webhook_secret
 
 Event = Literal["job.completed", "job.failed"]
 

@@ -21,7 +21,8 @@ from echostream.engine.whisper.reading import RecordingReader
 from echostream.engine.whisper.sharing import SharedDecoder
 from echostream.engine.windows import LONGEST_SPEECH_S, Window, windows
 from echostream.errors import ModelUnavailable
-from echostream.settings import Settings, cpu_count
+from echostream.settings import Settings
+from echostream.settings.cpus import cpu_count
 
 log = structlog.get_logger(__name__)
 
