@@ -12,9 +12,8 @@ import httpx2 as httpx
 import pytest
 
 from echostream.engine import LocalEngine, Registry
-from echostream.errors import InsightsError
 from echostream.insights import Questions
-from echostream.llm.base import Prompt, Shape, Usage
+from echostream.llm.base import InsightsError, Prompt, Shape, Usage
 from echostream.pipeline import Pipeline, local_pipeline
 from echostream.settings import Settings
 from fakes import FakeInsights, FakeTranscriber

@@ -25,7 +25,6 @@ from echostream.domain import (
     Template,
     Transcript,
 )
-from echostream.errors import InsightsError
 from echostream.insights.base import empty_sections, no_speech, replace_details
 from echostream.insights.prompt import (
     Line,
@@ -36,7 +35,7 @@ from echostream.insights.prompt import (
     split,
 )
 from echostream.insights.wire import WireSummary, shape_for, tidy_topics, to_insights
-from echostream.llm.base import LanguageModel, ProviderUnavailable, TooLong, Usage
+from echostream.llm.base import InsightsError, LanguageModel, ProviderUnavailable, TooLong, Usage
 from echostream.llm.tokens import most_tokens
 from echostream.scripts import joined_texts
 from echostream.templates import GENERAL
