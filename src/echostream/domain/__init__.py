@@ -4,10 +4,7 @@ What callers may ask for is beside what they get: `TranscribeOptions` with the t
 `InsightsOptions` with insights, and so on.
 """
 
-from echostream.domain.audio import (
-    SAMPLE_RATE_HZ,
-    AudioOptions,
-)
+from echostream.domain.audio import SAMPLE_RATE_HZ, AudioOptions
 from echostream.domain.insights import (
     AS_USUAL,
     ActionItem,
@@ -24,19 +21,8 @@ from echostream.domain.insights import (
     TemplateSection,
     Tokens,
 )
-from echostream.domain.progress import (
-    Progress,
-    Stage,
-    Step,
-)
-from echostream.domain.speakers import (
-    KnownVoice,
-    Speaker,
-    SpeakerOptions,
-    Turn,
-    Voice,
-    letters,
-)
+from echostream.domain.progress import Progress, Stage, Step
+from echostream.domain.speakers import KnownVoice, Speaker, SpeakerOptions, Turn, Voice, letters
 from echostream.domain.transcript import (
     DIARIZATION_FAILED,
     FINAL_PASS_FAILED,

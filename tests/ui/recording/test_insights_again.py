@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import running
-from echostream.pipeline import local_pipeline
+from echostream.building import local_pipeline
 from echostream_ui.api_client import ApiClient
 from echostream_ui.components.answer import parts_of, place
 from echostream_ui.library.sqlite.store import SqliteStore

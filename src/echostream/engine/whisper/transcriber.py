@@ -12,11 +12,7 @@ from echostream.engine.base import ENGLISH, Capabilities, Report, Samples, Trans
 from echostream.engine.segments import Segmenter
 from echostream.engine.vad import Region, speech_regions
 from echostream.engine.whisper.decoder import Decoder, WhisperDecoder
-from echostream.engine.whisper.defaults import (
-    best_batch_size,
-    best_compute_type,
-    compute_types,
-)
+from echostream.engine.whisper.defaults import best_batch_size, best_compute_type, compute_types
 from echostream.engine.whisper.reading import RecordingReader
 from echostream.engine.whisper.sharing import SharedDecoder
 from echostream.engine.windows import LONGEST_SPEECH_S, Window, windows
