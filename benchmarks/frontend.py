@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 from playwright.sync_api import Browser, Page  # noqa: E402
 
 from echostream_ui.library.sqlite.store import SqliteStore  # noqa: E402
-from echostream_ui.library.store import Json  # noqa: E402
+from echostream_ui.library.values import Json  # noqa: E402
 from ui.conftest import whisper_api  # noqa: E402
 from ui.recordings import add_recording, long_answer  # noqa: E402
 from ui.seeded import seed  # noqa: E402

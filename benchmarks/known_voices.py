@@ -24,8 +24,8 @@ from echostream.diarization import Diarizer
 from echostream.domain import Voice
 from echostream.engine.speech_only import load_diarizer
 from echostream.settings import Settings
-from echostream_ui.library.store import Analysis, KnownVoice
-from echostream_ui.library.voices import SURENESS, suggestions
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.voices import SURENESS, KnownVoice, suggestions
 
 _LENGTHS_S = (3, 10)
 _REMEMBERED_S = 30

@@ -122,8 +122,8 @@ def _bare(run: Run, recordings: Sequence[Path]) -> list[Heard]:
 
 
 async def _ours(run: Run, recordings: Sequence[Path]) -> list[Heard]:
+    from echostream.building import local_pipeline
     from echostream.domain import TranscribeOptions
-    from echostream.pipeline import local_pipeline
     from echostream.settings import Settings
 
     settings = Settings(

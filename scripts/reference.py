@@ -11,7 +11,9 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from echostream.settings import Settings, cpu_count
+from echostream.settings import Settings
+from echostream.settings.cpus import cpu_count
+from echostream.settings.group import SettingsGroup
 from echostream.web.app import create_app
 from echostream_ui.settings import FrontendSettings
 
@@ -46,7 +48,8 @@ def main() -> None:
 
 def env_example() -> str:
     """Every setting with what it is for, each as a comment with its default."""
-    api = dict(_env_line(*each) for each in Settings.model_fields.items())
+    groups = _groups().values()
+    api = dict(_env_line(*each) for fields in groups for each in fields.items())
     ui = dict(_env_line(*each) for each in FrontendSettings.model_fields.items())
     sections = {
         "The API and its workers": api,
@@ -93,13 +96,25 @@ def settings_page() -> str:
             "Environment variables; a file `.env` in the working directory is read too, and the",
             "environment wins. An empty value counts as unset.\n",
             "## API and workers\n",
-            *_table(Settings.model_fields),
-            "",
+            *_api_tables(),
             "## Web frontend\n",
             *_table(FrontendSettings.model_fields),
             "",
         ]
     )
+
+
+def _groups() -> dict[str, dict[str, FieldInfo]]:
+    """The settings of the API and its workers, by the headings of their groups."""
+    groups = [each for each in Settings.__bases__ if issubclass(each, SettingsGroup)]
+    return {(each.__doc__ or "").rstrip("."): each.model_fields for each in groups}
+
+
+def _api_tables() -> list[str]:
+    lines: list[str] = []
+    for heading, fields in _groups().items():
+        lines += [f"### {heading}\n", *_table(fields), ""]
+    return lines
 
 
 def _table(fields: dict[str, FieldInfo]) -> list[str]:

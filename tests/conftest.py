@@ -22,7 +22,8 @@ import pytest
 import structlog
 from hypothesis import settings as hypothesis_settings
 
-from echostream.pipeline import Pipeline, local_pipeline
+from echostream.building import local_pipeline
+from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.web.app import create_app
 from echostream.web.listener import open_listener

@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from echostream_ui.library.store import Json, Media, Page, Query, Store
+from echostream_ui.library.media import Media
+from echostream_ui.library.search import Page, Query
+from echostream_ui.library.store import Store
+from echostream_ui.library.values import Json
 
 MONDAY = datetime(2026, 11, 2, 9, 30, 15, 123456, tzinfo=UTC)
 

@@ -21,6 +21,7 @@ from conftest import (
     word_error_rate,
     write_wav,
 )
+from echostream.building import local_pipeline
 from echostream.cache import MemoryCache
 from echostream.domain import (
     SAMPLE_RATE_HZ,
@@ -42,8 +43,9 @@ from echostream.errors import (
     ServerBusy,
     UrlNotAllowed,
 )
-from echostream.pipeline import Pipeline, Url, local_pipeline
+from echostream.pipeline import Pipeline
 from echostream.settings import Settings
+from echostream.sources import Url
 from echostream.templates import BUILT_IN
 from fakes import FakeInsights, FakeTranscriber, fake_pipeline
 from processes import children

@@ -290,7 +290,7 @@ def test_the_tokenizer() -> None:
     assert set(tokenizer.non_speech_tokens) <= set(suppressed)
 
 
-_DECODER = "faster-whisper no longer has {}; engine/whisper/decoder.py decodes windows with it"
+_DECODER = "faster-whisper no longer has {}; engine/whisper/ctranslate.py decodes windows with it"
 
 
 # Others

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from echostream.settings import Settings, cpu_count
+from echostream.settings import Settings
+from echostream.settings.cpus import cpu_count
 
 
 def test_defaults_need_no_environment():

@@ -17,14 +17,10 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from echostream.checks import check_webhook_secret
 from echostream.errors import EchoStreamError, UrlNotAllowed
 from echostream.net import Network
-from echostream.webhooks import (
-    WebhookFailed,
-    WebhookSender,
-    check_callback_url,
-    check_webhook_secret,
-)
+from echostream.webhooks import WebhookFailed, WebhookSender, check_callback_url
 from sites import PUBLIC, Answer, Names, Site, Wire, answer, moved, self_signed
 
 KEY = bytes(range(100, 132))

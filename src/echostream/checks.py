@@ -1,10 +1,13 @@
-"""Checks of settings that the API and the web frontend share, and how errors are reported."""
+"""Checks of single settings, and how errors are reported."""
 
+import base64
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 PLACEHOLDERS = {"changeme", "change-me", "your-token", "your_token_here", "secret", "xxx"}
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - the public part of every secret
+_MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64
 
 
 def check_token(token: str) -> None:
@@ -29,6 +32,23 @@ def check_url(url: str, *schemes: str) -> None:
         is_whole = False
     if not is_whole:
         raise ValueError(f"must be {wanted} with a host and, optionally, a valid port")
+
+
+def check_webhook_secret(secret: str) -> None:
+    """Raises ValueError, without the secret in its message, for one that cannot sign.
+
+    Stricter than the library, which skips over characters that are not base64.
+    """
+    prefix, encoded = secret[: len(_SECRET_PREFIX)], secret[len(_SECRET_PREFIX) :]
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except ValueError:
+        key = b""
+    if prefix != _SECRET_PREFIX or not _MIN_KEY_BYTES <= len(key) <= _MAX_KEY_BYTES:
+        raise ValueError(
+            f"must be {_SECRET_PREFIX} and {_MIN_KEY_BYTES} to {_MAX_KEY_BYTES} random bytes in "
+            f'base64; make one with: echo "{_SECRET_PREFIX}$(openssl rand -base64 32)"'
+        )
 
 
 def complaint(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""Every error that EchoStream reports, as one tree.
+"""Every error that clients may see, as one tree.
 
     EchoStreamError
     ├── InvalidRequest            the caller's request is malformed
@@ -37,13 +37,14 @@
     ├── StorageFull               no room for the upload
     ├── StorageUnavailable        the job storage cannot be reached or refuses access
     ├── StagedAudioMissing        a job's audio is gone
-    ├── WebhookFailed             a callbackUrl did not accept its message; never reaches a client
     ├── Cancelled                 the caller asked to stop the work
-    ├── MissingExtra              a feature needs a library that is not installed
-    └── InsightsError             a provider failed; another one is used
+    └── MissingExtra              a feature needs a library that is not installed
 
 Clients match on `code`. `status` is the HTTP status, and `fault` says whose fault it is, which
 decides what becomes of a job. Each transport maps errors to responses in one place.
+
+Errors that never reach a client are where they are raised: `InsightsError` in `llm/base.py`,
+`WebhookFailed` in `webhooks.py`.
 """
 
 from typing import Literal
@@ -293,32 +294,3 @@ class MissingExtra(EchoStreamError):
     code = "not_installed"
     status = 501
     fault = "ours"
-
-
-class InsightsError(EchoStreamError):
-    """A provider gave no usable insights. Clients never see it: they get degraded insights."""
-
-    code = "insights_failed"
-    status = 502
-
-
-class WebhookFailed(EchoStreamError):
-    """One attempt failed. Clients never see it. `fault` and `retry_after_s` say what is next.
-
-    `answer_status` is the receiver's HTTP status; None if it sent none.
-    """
-
-    code = "webhook_failed"
-    status = 502
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        retryable: bool,
-        retry_after_s: float | None = None,
-        answer_status: int | None = None,
-    ) -> None:
-        super().__init__(message, retry_after_s=retry_after_s)
-        self.fault = "unclear" if retryable else "input"
-        self.answer_status = answer_status

@@ -1,4 +1,4 @@
-"""From a source to audio, transcript and insights: the path that every entry point uses."""
+"""From a source to audio, transcript and insights: the path that every entry point takes."""
 
 import asyncio
 import time
@@ -6,21 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-import structlog
-
 from echostream import traces
-from echostream.cache import (
-    Cache,
-    MemoryCache,
-    NoCache,
-    dump_insights,
-    dump_transcript,
-    insights_key,
-    load_cache,
-    load_transcript,
-    transcript_key,
-)
-from echostream.cache import load_insights as load_cached_insights
+from echostream.analysis import InsightsFinder
+from echostream.cache import Cache, NoCache, dump_transcript, load_transcript, transcript_key
 from echostream.domain import (
     AS_USUAL,
     SAMPLE_RATE_HZ,
@@ -34,47 +22,18 @@ from echostream.domain import (
     Transcript,
     Voice,
 )
-from echostream.engine import (
-    Engine,
-    LocalEngine,
-    Place,
-    Samples,
-    check_installed,
-    check_models,
-    load_registry,
-)
-from echostream.engine.host_cache import HostCache
+from echostream.engine import Engine, Place, Samples
 from echostream.engine_run import EngineRun, OnSegment
 from echostream.errors import InvalidAudio
-from echostream.insights import (
-    InsightsProvider,
-    Questions,
-    load_insights,
-    load_questions,
-    with_due_dates,
-)
-from echostream.llm import load_language_model
-from echostream.media import decode, decode_channels, fetch
+from echostream.insights import InsightsProvider, Questions
+from echostream.media import decode
 from echostream.merging import text_segments, with_text_before
 from echostream.scripts import space_between
 from echostream.settings import Settings
+from echostream.sources import Source, Url, decoded, fetched
 from echostream.speakers import SpeakerFinder
-from echostream.templates import BUILT_IN
-
-log = structlog.get_logger(__name__)
 
 _EVERYTHING = AudioOptions()
-
-
-@dataclass(frozen=True, slots=True)
-class Url:
-    """A remote source, fetched only from addresses that the address guard allows."""
-
-    url: str
-
-
-Source = BinaryIO | Path | Url
-"""An open file with a descriptor, a file on this machine, or a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +85,10 @@ class Pipeline:
         self._settings = settings
         self._patient = patient
         self._cache = cache or NoCache()
-        self._insights = insights
+        self._insights: InsightsFinder | None = None
+        if insights is not None:
+            template = settings.insights_template
+            self._insights = InsightsFinder(insights, self._cache, template=template)
         self.engine = engine
         self.questions = questions
         self.speakers = SpeakerFinder(self._cache, timeout_s=settings.diarization_timeout_s)
@@ -213,28 +175,7 @@ class Pipeline:
         if self._insights is None:
             return None
         progress(Step("analysing"))
-        # Dates are not kept in the cache: a correction of the day costs no call to a model.
-        with traces.span("insights", provider=self._insights.name) as step:
-            found = await self._undated(
-                self._insights, transcript, replace(options, recorded_on=None)
-            )
-            step.set_attribute("degraded", found.details.meta.degraded)
-        return with_due_dates(found, options.recorded_on)
-
-    async def _undated(
-        self, provider: InsightsProvider, transcript: Transcript, options: InsightsOptions
-    ) -> Insights:
-        if options.template is None:
-            options = replace(options, template=BUILT_IN[self._settings.insights_template])
-        key = await asyncio.to_thread(
-            insights_key, transcript, provider.name, provider.model, options
-        )
-        if known := load_cached_insights(await self._cache.get(key)):
-            return known
-        found = await provider.analyse(transcript, options)
-        if not found.details.meta.degraded:
-            await self._cache.put(key, await asyncio.to_thread(dump_insights, found))
-        return found
+        return await self._insights.find(transcript, options)
 
     async def voice(self, source: BinaryIO | Path, *, least_s: float, most_s: float) -> Voice:
         """Returns how the one speaker of a short recording sounds. Raises AudioError if it cannot
@@ -275,13 +216,13 @@ class Pipeline:
         if isinstance(source, Url):
             work.progress(Step("fetching"))
             with traces.span("fetch"):
-                file = await self._fetch(source)
+                file = await fetched(source, self._settings)
             with file:
                 return await self._transcribe(file, work)
         async with self.engine.take(patient=self._patient) as place:
             work.progress(Step("decoding"))
             with traces.span("decode"):
-                channels = await self._decode(source, work.audio)
+                channels = await decoded(source, work.audio, self._settings)
             if work.speakers is not None:
                 await self.speakers.check(place, work.speakers)
             with traces.span("transcribe") as step:
@@ -336,46 +277,3 @@ class Pipeline:
                 lambda share: progress(Step("diarizing", share)),
             )
         return replace(result, transcript=transcript, diarize_s=time.perf_counter() - started)
-
-    async def _decode(self, source: BinaryIO | Path, audio: AudioOptions) -> list[Samples]:
-        """Returns the samples of each channel that is transcribed separately."""
-        limits = {
-            "max_audio_s": float(self._settings.max_audio_seconds),
-            "timeout_s": self._settings.decode_timeout_s,
-        }
-        if audio.channels == "separate":
-            return list(await decode_channels(source, track=audio.track, **limits))
-        return [await decode(source, track=audio.track, **limits)]
-
-    async def _fetch(self, source: Url) -> BinaryIO:
-        return await fetch(
-            source.url,
-            max_bytes=self._settings.max_upload_bytes,
-            timeout_s=self._settings.fetch_timeout_s,
-            allow_private=self._settings.allow_private_urls,
-        )
-
-
-def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False) -> Pipeline:
-    """Builds the pipeline for the settings. Raises EchoStreamError if they contradict each other or
-    need something that is not installed."""
-    check_installed(settings)
-    traces.check_installed(settings.otel_exporter_otlp_endpoint)
-    check_models(settings)
-    cache = load_cache(settings)
-    if engine.socket is not None and isinstance(cache, MemoryCache):
-        cache = HostCache(engine.socket)
-    model = load_language_model(settings, engine.socket.parent if engine.socket else None)
-    return Pipeline(
-        settings,
-        engine,
-        load_insights(settings, model),
-        cache,
-        questions=load_questions(settings, model),
-        patient=patient,
-    )
-
-
-def local_pipeline(settings: Settings) -> Pipeline:
-    """Builds a pipeline with the engine in this process. Quick: models load at first use."""
-    return build_pipeline(settings, LocalEngine(settings, load_registry(settings)))

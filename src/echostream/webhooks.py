@@ -17,7 +17,8 @@ from typing import Any, Literal
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
-from echostream.errors import UrlFetchFailed, UrlNotAllowed, WebhookFailed
+from echostream.checks import check_webhook_secret
+from echostream.errors import EchoStreamError, UrlFetchFailed, UrlNotAllowed
 from echostream.net import (
     Network,
     Response,
@@ -28,7 +29,6 @@ from echostream.net import (
     header,
     status_text,
 )
-from echostream.settings import check_webhook_secret
 
 Event = Literal["job.completed", "job.failed"]
 
@@ -38,6 +38,28 @@ _GONE = 410
 
 # No full stops: they separate the parts of the signed text.
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_:-]{1,256}")
+
+
+class WebhookFailed(EchoStreamError):
+    """One attempt failed. Clients never see it. `fault` and `retry_after_s` say what is next.
+
+    `answer_status` is the receiver's HTTP status; None if it sent none.
+    """
+
+    code = "webhook_failed"
+    status = 502
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        retry_after_s: float | None = None,
+        answer_status: int | None = None,
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.fault = "unclear" if retryable else "input"
+        self.answer_status = answer_status
 
 
 def check_callback_url(url: str, *, allow_private: bool = False) -> None:

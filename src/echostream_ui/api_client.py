@@ -12,7 +12,7 @@ from typing import BinaryIO
 import httpx2
 
 from echostream.options import UploadOptions
-from echostream_ui.library.store import Json
+from echostream_ui.library.values import Json
 
 _STATUS_TIMEOUT_S = 3.0
 _ANSWER_TIMEOUT_S = 6 * 3600.0

@@ -8,8 +8,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from echostream_ui.api_client import ApiClient
-from echostream_ui.library.store import Json, Store, StoreError
+from echostream_ui.library.store import Store, StoreError
 from echostream_ui.library.transcript import segments_of
+from echostream_ui.library.values import Json
 
 log = logging.getLogger(__name__)
 

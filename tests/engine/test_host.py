@@ -15,6 +15,7 @@ import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 from conftest import sample_pcm
+from echostream.building import build_pipeline
 from echostream.cache import MemoryCache
 from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, TranscribeOptions, joined
 from echostream.engine import LocalEngine, Model, Place, Registry, Speakers, Transcriber
@@ -30,7 +31,7 @@ from echostream.errors import (
     ModelUnavailable,
     ServerBusy,
 )
-from echostream.pipeline import Pipeline, build_pipeline
+from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from fakes import FakeDiarizer, FakeTranscriber, voice_of
 from processes import children

@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from echostream.domain import AS_USUAL, Insights, InsightsOptions, Transcript
-from echostream.errors import InsightsError
 from echostream.insights import (
     ExtractiveInsights,
     FallbackInsights,
@@ -19,7 +18,7 @@ from echostream.insights import (
     load_questions,
 )
 from echostream.llm import choose_provider, load_language_model
-from echostream.llm.base import RetryPolicy
+from echostream.llm.base import InsightsError, RetryPolicy
 from echostream.llm.gemini import GeminiModel
 from echostream.llm.openai_compat import OpenAIModel
 from echostream.settings import Settings

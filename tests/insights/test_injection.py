@@ -14,10 +14,10 @@ import pytest
 
 from benchmarks.orders import ORDERS
 from echostream.domain import InsightsOptions, Segment, Transcript
-from echostream.errors import InsightsError
 from echostream.insights import ModelInsights
 from echostream.insights.passages import Recording
 from echostream.insights.questions import Question, Questions, Reply, Source, Turn
+from echostream.llm.base import InsightsError
 from echostream.templates import BUILT_IN
 from insights.meeting import answer, meeting
 from llm.sdks import OPENAI, Sdk, both_sdks

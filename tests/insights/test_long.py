@@ -6,10 +6,9 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 
 from echostream.domain import Insights, Transcript
-from echostream.errors import InsightsError
 from echostream.insights.parts import ModelInsights
 from echostream.insights.wire import WireInsights
-from echostream.llm.base import Prompt, ProviderUnavailable, Shape, TooLong, Usage
+from echostream.llm.base import InsightsError, Prompt, ProviderUnavailable, Shape, TooLong, Usage
 from echostream.llm.tokens import most_tokens
 from insights.meeting import answer, transcript
 

@@ -16,12 +16,11 @@ from echostream.domain import (
     TemplateSection,
     Tokens,
 )
-from echostream.errors import InsightsError
 from echostream.insights import ExtractiveInsights, FallbackInsights, ModelInsights, OfflineAnswers
 from echostream.insights.prompt import lines_of, merging_prompt, reading_prompt
 from echostream.insights.wire import WireInsights, shape_for, to_insights
 from echostream.llm.answers import read_answer, schema_of
-from echostream.llm.base import Prompt, Shape, Usage
+from echostream.llm.base import InsightsError, Prompt, Shape, Usage
 from echostream.templates import BUILT_IN, GENERAL
 from insights.meeting import answer, meeting, transcript
 from insights.test_fallback import Failing

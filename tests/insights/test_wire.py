@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echostream.domain import Insights, InsightsMeta
-from echostream.errors import InsightsError
 from echostream.insights.prompt import Line, halve, lines_of, split
 from echostream.insights.wire import WireInsights, WireSummary, to_insights
 from echostream.llm.answers import read_answer, schema_of
+from echostream.llm.base import InsightsError
 from echostream.llm.tokens import most_tokens
 from insights.meeting import answer, transcript
 

@@ -5,9 +5,8 @@ from contextlib import aclosing
 import pytest
 
 from echostream.domain import Tokens
-from echostream.errors import InsightsError
 from echostream.insights.wire import WireSummary
-from echostream.llm.base import Prompt, TooLong, Usage
+from echostream.llm.base import InsightsError, Prompt, TooLong, Usage
 from llm.sdks import GEMINI, OPENAI, Sdk, both_sdks
 from llm.standins import Reply, events_of, gemini_error, openai_error, openai_stream, standing_in
 

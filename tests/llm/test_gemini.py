@@ -9,9 +9,8 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from echostream.errors import InsightsError
 from echostream.insights import ModelInsights
-from echostream.llm.base import RetryPolicy
+from echostream.llm.base import InsightsError, RetryPolicy
 from echostream.llm.gemini import GeminiModel
 from insights.meeting import answer, meeting, transcript
 from llm.standins import (

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from conftest import SAMPLE, TINY_WHISPER, running, sample_pcm, sample_turns, word_error_rate
+from echostream.building import local_pipeline
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.media import ffmpeg_path
-from echostream.pipeline import local_pipeline
 from ogg import opus_packets
 from sockets.live import TOKEN, Client, Message, connected
 from web.support import settings_of

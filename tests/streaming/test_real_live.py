@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from conftest import TINY_EN, sample_pcm, sample_turns, word_error_rate, write_wav
+from echostream.building import local_pipeline
 from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, TranscribeOptions, Transcript
 from echostream.engine import LiveEngine, Registry, Samples, Transcription, Turns, VadState
 from echostream.engine.vad import FRAME_SAMPLES, detect_speech
 from echostream.engine.whisper import WhisperTranscriber, load_whisper
 from echostream.engine_run import EngineRun
-from echostream.pipeline import ignore_progress, local_pipeline
+from echostream.pipeline import ignore_progress
 from echostream.settings import Settings
 from echostream.streaming import Limits, LiveSessions
 from echostream.streaming.final_pass import FinalPass

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2 as httpx
 
 from conftest import ROOT
+from echostream_ui.library.media import Media, State
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Media, State
 
 MEETING = ROOT / "samples" / "meeting.wav"
 WHEN = datetime(2026, 3, 3, 14, 5, tzinfo=UTC)

@@ -9,7 +9,9 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from echostream_ui.library.store import Json, Media, Store
+from echostream_ui.library.media import Media
+from echostream_ui.library.store import Store
+from echostream_ui.library.values import Json
 
 TOPICS = (
     "budget",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from echostream_ui.api_client import ApiError, Status
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Json, StoreError
+from echostream_ui.library.store import StoreError
+from echostream_ui.library.values import Json
 
 ANSWER: Json = {
     "success": True,

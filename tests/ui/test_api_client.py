@@ -12,7 +12,7 @@ import pytest
 from conftest import running
 from echostream.settings import Settings
 from echostream_ui.api_client import ApiClient, ApiError, Options
-from echostream_ui.library.store import Json
+from echostream_ui.library.values import Json
 from fakes import FakeTranscriber
 from sites import Site, answer
 from web.support import around

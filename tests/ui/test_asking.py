@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakePipeline, running
-from echostream.errors import InsightsError
+from echostream.llm.base import InsightsError
 from echostream.settings import Settings
 from echostream_ui.api_client import ApiClient, ApiError
 from echostream_ui.asking import Answer, Stopped, Writing, answers

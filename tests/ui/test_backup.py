@@ -13,8 +13,8 @@ from starlette.routing import Route
 import forks
 from echostream_ui import backup
 from echostream_ui.library.archive.reading import Imported
+from echostream_ui.library.search import Query
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Query
 from echostream_ui.services import Services
 from echostream_ui.words.archives import told
 from ui.recordings import MEETING, add_recording

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT, running
 from echostream.settings import Settings
-from echostream_ui.library.store import Query
+from echostream_ui.library.search import Query
 from echostream_ui.services import Services, services
 from ui.recordings import add_recording
 from ui.seeded import seed

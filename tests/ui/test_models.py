@@ -11,7 +11,7 @@ from conftest import ROOT, running
 from echostream.engine import LocalEngine, Model, Registry
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
-from echostream_ui.library.store import Query
+from echostream_ui.library.search import Query
 from echostream_ui.services import Services, services
 from fakes import FakeTranscriber
 from web.support import wait_until

@@ -11,11 +11,11 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
+from echostream.building import local_pipeline
 from echostream.engine import LocalEngine, Registry
-from echostream.errors import InsightsError
 from echostream.insights import Questions
-from echostream.llm.base import Prompt, Shape, Usage
-from echostream.pipeline import Pipeline, local_pipeline
+from echostream.llm.base import InsightsError, Prompt, Shape, Usage
+from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from fakes import FakeInsights, FakeTranscriber
 from llm.standins import Reply, openai_reply, openai_stream, standing_in

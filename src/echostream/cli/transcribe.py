@@ -33,8 +33,9 @@ from echostream.cli.options import (
 
 if TYPE_CHECKING:
     from echostream.options import UploadOptions
-    from echostream.pipeline import Pipeline, Result, Source
+    from echostream.pipeline import Pipeline, Result
     from echostream.settings import Settings
+    from echostream.sources import Source
 
 Format = Literal["txt", "srt", "vtt", "json", "md"]
 
@@ -166,8 +167,8 @@ async def _transcribe_all(
     settings: "Settings", targets: list[tuple[str, Path | None]], work: _Work
 ) -> bool:
     """Returns whether every source was transcribed; if one fails, the rest still run."""
+    from echostream.building import local_pipeline
     from echostream.errors import EchoStreamError
-    from echostream.pipeline import local_pipeline
 
     try:
         pipeline = local_pipeline(settings)
@@ -219,7 +220,7 @@ def _tell_failed_speakers(result: "Result", name: str) -> None:
 
 @contextmanager
 def _open(name: str) -> Iterator["Source"]:
-    from echostream.pipeline import Url
+    from echostream.sources import Url
 
     if _is_url(name):
         yield Url(name)

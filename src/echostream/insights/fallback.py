@@ -3,10 +3,10 @@
 import structlog
 
 from echostream.domain import AS_USUAL, Insights, InsightsOptions, Transcript
-from echostream.errors import InsightsError
 from echostream.insights.base import InsightsProvider
 from echostream.insights.offline_answers import OfflineAnswers, OfflineProvider
 from echostream.insights.parts import degraded
+from echostream.llm.base import InsightsError
 
 _log = structlog.get_logger()
 

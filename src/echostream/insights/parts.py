@@ -25,18 +25,10 @@ from echostream.domain import (
     Template,
     Transcript,
 )
-from echostream.errors import InsightsError
 from echostream.insights.base import empty_sections, no_speech, replace_details
-from echostream.insights.prompt import (
-    Line,
-    halve,
-    lines_of,
-    merging_prompt,
-    reading_prompt,
-    split,
-)
+from echostream.insights.prompt import Line, halve, lines_of, merging_prompt, reading_prompt, split
 from echostream.insights.wire import WireSummary, shape_for, tidy_topics, to_insights
-from echostream.llm.base import LanguageModel, ProviderUnavailable, TooLong, Usage
+from echostream.llm.base import InsightsError, LanguageModel, ProviderUnavailable, TooLong, Usage
 from echostream.llm.tokens import most_tokens
 from echostream.scripts import joined_texts
 from echostream.templates import GENERAL

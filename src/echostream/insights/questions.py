@@ -12,11 +12,11 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 
 from echostream.domain import InsightsMeta, Segment
-from echostream.errors import AnswerFailed, InsightsError
+from echostream.errors import AnswerFailed
 from echostream.insights.citations import Citations
 from echostream.insights.passages import Passages, Recording, find_passages
 from echostream.insights.prompt import escaped
-from echostream.llm.base import LanguageModel, Prompt, Usage
+from echostream.llm.base import InsightsError, LanguageModel, Prompt, Usage
 from echostream.llm.tokens import most_tokens
 
 _MOST_PASSAGE_TOKENS = 16_000

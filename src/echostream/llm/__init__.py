@@ -5,8 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from echostream.children import Service
-from echostream.errors import InsightsError
-from echostream.llm.base import LanguageModel
+from echostream.llm.base import InsightsError, LanguageModel
 from echostream.settings import Settings
 
 __all__ = ["LanguageModel", "choose_provider", "load_language_model", "local_server_beside"]

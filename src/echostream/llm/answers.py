@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from echostream.errors import InsightsError
-from echostream.llm.base import Answer, Shape
+from echostream.llm.base import Answer, InsightsError, Shape
 
 _MOST_ITEMS = 8
 _MOST_CHARS = 200

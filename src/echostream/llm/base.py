@@ -17,7 +17,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 
 from echostream.domain import Tokens
-from echostream.errors import InsightsError
+from echostream.errors import EchoStreamError
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -98,10 +98,15 @@ class LanguageModel(Protocol):
         """Closes connections. The model is not used afterwards."""
 
 
+class InsightsError(EchoStreamError):
+    """A provider gave no usable insights. Clients never see it: they get degraded insights."""
+
+    code = "insights_failed"
+    status = 502
+
+
 class Transient(InsightsError):
     """The same call may succeed later: after `retry_after_s` if the server named a time."""
-
-    retryable = True
 
 
 class ProviderUnavailable(InsightsError):

@@ -9,9 +9,17 @@ from typing import Literal
 
 import structlog
 
-from echostream.errors import InsightsError
 from echostream.llm.answers import read_answer
-from echostream.llm.base import Answer, Limits, Prompt, RetryPolicy, Shape, Usage, with_retries
+from echostream.llm.base import (
+    Answer,
+    InsightsError,
+    Limits,
+    Prompt,
+    RetryPolicy,
+    Shape,
+    Usage,
+    with_retries,
+)
 from echostream.llm.reasoning import after_reasoning, without_reasoning
 
 _log = structlog.get_logger()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 from pydantic import SecretStr
 
-from echostream.errors import InsightsError
 from echostream.extras import require
 from echostream.llm.answers import schema_of
 from echostream.llm.base import (
     Answer,
+    InsightsError,
     ProviderUnavailable,
     RetryPolicy,
     TooLong,

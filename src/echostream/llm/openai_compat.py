@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from pydantic import SecretStr
 
-from echostream.errors import InsightsError
 from echostream.extras import require
 from echostream.llm.answers import schema_of, schema_text
 from echostream.llm.base import (
     Answer,
+    InsightsError,
     ProviderUnavailable,
     RetryPolicy,
     TooLong,

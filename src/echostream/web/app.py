@@ -15,9 +15,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echostream import __version__, traces
+from echostream.building import local_pipeline
 from echostream.errors import EchoStreamError, InvalidRequest
 from echostream.hosts import OnlyOurHosts
-from echostream.pipeline import Pipeline, local_pipeline
+from echostream.pipeline import Pipeline
 from echostream.safe_headers import SafeHeaders
 from echostream.settings import Settings
 from echostream.web import insights, jobs, openai, routes

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import structlog
 
+from echostream.building import build_pipeline
 from echostream.engine.client import RemoteEngine
 from echostream.engine.process import SOCKET
 from echostream.errors import EchoStreamError
 from echostream.lifeline import on_parent_end
-from echostream.pipeline import Pipeline, build_pipeline
+from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.web import fork_server
 from echostream.web.app import create_app

@@ -21,7 +21,7 @@ from echostream.errors import (
     UrlNotAllowed,
 )
 from echostream.options import FinalizeOptions, UploadOptions
-from echostream.pipeline import Pipeline, Result, Source, Url, ignore_progress
+from echostream.pipeline import Pipeline, Result, ignore_progress
 from echostream.schema import (
     InsightsShape,
     SegmentShape,
@@ -29,6 +29,7 @@ from echostream.schema import (
     TranscriptionShape,
     WarningShape,
 )
+from echostream.sources import Source, Url
 from echostream.web.answers import json_answer, json_text
 from echostream.web.auth import CallerDep, require_token
 from echostream.web.deps import Jobs, Services, ServicesDep

@@ -13,9 +13,9 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from echostream.building import build_pipeline
 from echostream.engine.process import OwnEngine
 from echostream.lifeline import LATE_S, leave_within
-from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web import preflight
 from echostream.web.app import create_app

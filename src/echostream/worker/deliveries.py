@@ -4,12 +4,12 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from echostream.errors import JobNotFound, WebhookFailed
+from echostream.errors import JobNotFound
 from echostream.jobs import JobQueue
 from echostream.jobs.active import ActiveJob, JobEnd, Later
 from echostream.results import StoredResult
 from echostream.storage import Storage
-from echostream.webhooks import Event, WebhookSender
+from echostream.webhooks import Event, WebhookFailed, WebhookSender
 from echostream.worker.metrics import WorkerMetrics
 
 _HOUR_S = 3600.0

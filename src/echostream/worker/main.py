@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from echostream import traces
+from echostream.building import build_pipeline
 from echostream.engine.client import RemoteEngine
 from echostream.engine.process import OwnEngine
 from echostream.errors import EchoStreamError, QueueUnavailable
@@ -18,7 +19,7 @@ from echostream.jobs import JobQueue
 from echostream.jobs.faults import Patience
 from echostream.jobs.worker import JobWorker, WorkerOptions
 from echostream.lifeline import LATE_S, leave_within, on_parent_end
-from echostream.pipeline import Pipeline, build_pipeline
+from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.storage import Storage
 from echostream.webhooks import WebhookSender

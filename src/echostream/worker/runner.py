@@ -13,8 +13,9 @@ from echostream.job_events import JobAnnouncer
 from echostream.jobs.active import ActiveJob, JobEnd
 from echostream.jobs.faults import is_audio_over
 from echostream.options import JobData, validated
-from echostream.pipeline import Pipeline, Source, Url
+from echostream.pipeline import Pipeline
 from echostream.results import StoredResult
+from echostream.sources import Source, Url
 from echostream.storage import Storage
 from echostream.worker.metrics import WorkerMetrics
 from echostream.worker.outbox import Outbox

@@ -6,7 +6,8 @@ from dataclasses import asdict
 import streamlit as st
 
 from echostream_ui.components.player import component
-from echostream_ui.library.store import ActionItem, Json
+from echostream_ui.library.analysis import ActionItem
+from echostream_ui.library.values import Json
 from echostream_ui.words.wording import iso_day
 
 

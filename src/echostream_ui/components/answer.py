@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from echostream_ui.components.player import component
-from echostream_ui.library.store import Json
+from echostream_ui.library.values import Json
 from echostream_ui.words.wording import clock
 
 _MARK = re.compile(r"\s*\[(\d+)\]")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from echostream_ui.library.store import Json
 from echostream_ui.library.timed_words import TimedWord
 from echostream_ui.library.transcript import Line
+from echostream_ui.library.values import Json
 from echostream_ui.words.wording import clock
 
 if TYPE_CHECKING:

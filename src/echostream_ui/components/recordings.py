@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 import streamlit as st
 
 from echostream_ui.components.player import component
-from echostream_ui.library.store import SHOWN_MATCHES, Json
+from echostream_ui.library.search import SHOWN_MATCHES
+from echostream_ui.library.values import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from echostream.domain import Insights
 from echostream_ui.documents.contents import item_line
 from echostream_ui.documents.domain import insights_of, transcript_of
 from echostream_ui.documents.word import to_docx
-from echostream_ui.library.store import Analysis, Json, Media
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
+from echostream_ui.library.values import Json
 from echostream_ui.words import wording
 
 Format = Literal["txt", "srt", "vtt", "json", "md", "docx", "pdf"]

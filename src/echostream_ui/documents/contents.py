@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from echostream.domain import ActionItem, Insights, Transcript
-from echostream_ui.library.store import Media
+from echostream_ui.library.media import Media
 from echostream_ui.words import wording
 from echostream_ui.words.languages import language_name
 

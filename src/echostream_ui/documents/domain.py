@@ -20,10 +20,11 @@ from echostream.domain import (
     Voice,
     Word,
 )
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.names import renamed, renamed_insights, since_insights
 from echostream_ui.library.speakers import TalkTime, talk_times
-from echostream_ui.library.store import Analysis, Json
 from echostream_ui.library.transcript import Line, lines_of
+from echostream_ui.library.values import Json
 
 
 def transcript_of(analysis: Analysis) -> Transcript:

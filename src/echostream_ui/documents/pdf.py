@@ -9,7 +9,8 @@ from fpdf import FPDF
 from echostream.domain import Insights, Transcript
 from echostream.exports import TextOptions, legible, paragraphs
 from echostream_ui.documents.contents import facts, sections
-from echostream_ui.library.store import Analysis, Media
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
 from echostream_ui.words import wording
 
 _FONTS = Path(__file__).parent / "fonts"

@@ -9,7 +9,8 @@ from docx.shared import Pt
 from echostream.domain import Insights, Transcript
 from echostream.exports import Paragraph, TextOptions, legible, paragraphs
 from echostream_ui.documents.contents import Section, facts, sections
-from echostream_ui.library.store import Analysis, Media
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
 from echostream_ui.words import wording
 
 _LONGEST_PROPERTY = 255

@@ -11,15 +11,9 @@ import streamlit as st
 
 from echostream_ui.finding.periods import ANY, PERIODS, RANGE, days_of
 from echostream_ui.library.folders import Folder
-from echostream_ui.library.store import (
-    NO_FOLDER,
-    SENTIMENTS,
-    STATES,
-    Facets,
-    Json,
-    Query,
-    Sort,
-)
+from echostream_ui.library.media import STATES
+from echostream_ui.library.search import NO_FOLDER, SENTIMENTS, Facets, Query, Sort
+from echostream_ui.library.values import Json
 from echostream_ui.words.languages import language_name
 from echostream_ui.words.wording import SENTIMENT_WORDS, STATE_WORDS
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from echostream_ui.library.folders import Folder
-from echostream_ui.library.store import NO_FOLDER, Media, Store
+from echostream_ui.library.media import Media
+from echostream_ui.library.search import NO_FOLDER
+from echostream_ui.library.store import Store
 from echostream_ui.recording.told import told
 from echostream_ui.words.wording import count, plain
 

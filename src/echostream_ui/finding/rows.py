@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from echostream_ui.components.recordings import Shown, ShownMatch
-from echostream_ui.library.store import MARK_END, MARK_START, Match, Row
+from echostream_ui.library.search import MARK_END, MARK_START, Match, Row
 from echostream_ui.words.languages import language_name
 from echostream_ui.words.wording import SENTIMENT_WORDS, STATE_WORDS, clock, day_and_time
 

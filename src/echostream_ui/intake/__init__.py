@@ -28,7 +28,9 @@ from echostream_ui.intake.progress import Progress, ProgressBoard
 from echostream_ui.intake.remux import make_seekable
 from echostream_ui.intake.staging import Staging
 from echostream_ui.library.contents import digest_of
-from echostream_ui.library.store import BIN_DAYS, UNFINISHED, Json, Media, Source, Store, StoreError
+from echostream_ui.library.media import BIN_DAYS, UNFINISHED, Media, Source
+from echostream_ui.library.store import Store, StoreError
+from echostream_ui.library.values import Json
 
 T = TypeVar("T")
 

@@ -21,8 +21,10 @@ from echostream_ui.intake.answers import Answers
 from echostream_ui.intake.patience import Patience
 from echostream_ui.intake.progress import Progress, ProgressBoard
 from echostream_ui.intake.staging import Staging
+from echostream_ui.library.media import Media
 from echostream_ui.library.renewed import renewed
-from echostream_ui.library.store import Json, Media, Store
+from echostream_ui.library.store import Store
+from echostream_ui.library.values import Json
 
 _PREFIX = "again-"
 _TIMEOUT_S = 60.0

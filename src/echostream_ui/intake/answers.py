@@ -10,7 +10,8 @@ from echostream_ui.intake.line import Line, Place
 from echostream_ui.intake.patience import Patience
 from echostream_ui.intake.progress import ProgressBoard, Stage
 from echostream_ui.intake.staging import Staging
-from echostream_ui.library.store import Json, Media
+from echostream_ui.library.media import Media
+from echostream_ui.library.values import Json
 
 _MOST_BREAKS = 3
 _TEXT_CHARS_A_S = 100_000

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from echostream.private_files import make_private_folder, open_private
-from echostream_ui.library.store import Json
+from echostream_ui.library.values import Json
 
 _ANSWER, _TASK = "answer.json", "task.json"
 _LONGEST_SUFFIX = 10

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from echostream_ui.library.analysis import ActionItem, Analysis
 from echostream_ui.library.names import renamed, renamed_owner, since_insights
-from echostream_ui.library.store import ActionItem, Analysis, Json, StoreError
+from echostream_ui.library.store import StoreError
+from echostream_ui.library.values import Json
 
 
 def action_items_of(insights: Json | None) -> tuple[ActionItem, ...]:

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from echostream_ui.library.store import MARK_END, MARK_START, Analysis, Json, Match
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.search import MARK_END, MARK_START, Match
 from echostream_ui.library.transcript import lines_of
+from echostream_ui.library.values import Json
 
 _HIT = re.compile(f"{MARK_START}(.*?){MARK_END}")
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from echostream_ui.library.store import ActionItem, Analysis, Json
+from echostream_ui.library.analysis import ActionItem, Analysis
+from echostream_ui.library.values import Json
 
 _LETTERS = re.compile(r"[A-Z]{1,2}")
 """What the API calls speakers whose names it does not know."""

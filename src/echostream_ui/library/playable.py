@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from echostream.media import make_playable
-from echostream_ui.library.store import Source
+from echostream_ui.library.media import Source
 
 _PLAYED = {
     ".mp3": "audio/mpeg",

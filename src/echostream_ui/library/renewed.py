@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from echostream_ui.library.action_items import carried_items
-from echostream_ui.library.store import Analysis, Json
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.values import Json
 
 Turn = tuple[str, float, float]
 """A speaker, and the seconds from the start of the audio where their words begin and end."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.names import (
     changes,
     known_speakers,
@@ -14,7 +15,7 @@ from echostream_ui.library.names import (
     speaker_of,
     speakers_of,
 )
-from echostream_ui.library.store import Analysis, Json
+from echostream_ui.library.values import Json
 
 K = TypeVar("K")
 

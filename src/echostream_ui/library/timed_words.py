@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from echostream_ui.library.store import Json
 from echostream_ui.library.transcript import Line
+from echostream_ui.library.values import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.names import speaker_of
-from echostream_ui.library.store import Analysis, Json
+from echostream_ui.library.values import Json
 
 
 @dataclass(frozen=True, slots=True)

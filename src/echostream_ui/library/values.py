@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+Json = dict[str, Any]
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 

@@ -1,12 +1,13 @@
-"""Who in a recording sounds like somebody whose voice is known."""
+"""Voices that are known by name, and who in a recording sounds like one of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from echostream.domain import Voice
-from echostream_ui.library.store import Analysis, Json, KnownVoice
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.values import Json
 
 Sureness = Literal["very likely", "likely", "possible"]
 SURENESS: tuple[Sureness, ...] = get_args(Sureness)
@@ -16,6 +17,43 @@ LEAST: Mapping[Sureness, float] = {"very likely": 0.75, "likely": 0.65, "possibl
 in `benchmarks/RESULTS.md` says how often each is wrong."""
 _CLEARLY = 0.15
 """By so much the likeness must be above that of anybody else, or it is only possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVoice:
+    """How somebody sounds whom the user wants to be recognised. `voice` is that of `speaker` in the
+    API's answer, computed from `seconds` of speech; the recording may have been deleted since."""
+
+    name: str
+    voice: str
+    seconds: float
+    media_id: str
+    speaker: str
+    created_at: datetime
+
+
+class Voices(Protocol):
+    """Voices that are known by name. Methods behave like those of `Store`."""
+
+    def known(self) -> list[KnownVoice]:
+        """Returns the voices in the order of their names, the oldest of each name first."""
+
+    def remember(self, voice: KnownVoice) -> None:
+        """Saves a voice. It replaces one saved earlier for the same speaker of its recording."""
+
+    def forget(self, media_id: str, speaker: str) -> None:
+        """Deletes what is saved about a speaker of a recording."""
+
+    def forget_names(self, names: Collection[str]) -> None:
+        """Forgets all voices of these names, and that they were refused anywhere."""
+
+    def forget_all(self) -> None:
+        """Forgets everything about voices."""
+
+    def refused(self, media_id: str) -> frozenset[tuple[str, str]]:
+        """Returns the speakers of a recording with the names that the user refused for them."""
+
+    def refuse(self, media_id: str, speaker: str, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

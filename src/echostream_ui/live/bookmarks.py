@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from echostream_ui.library.store import Bookmark, StoreError
+from echostream_ui.library.analysis import Bookmark
+from echostream_ui.library.store import StoreError
 
 log = logging.getLogger(__name__)
 

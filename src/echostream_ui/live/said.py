@@ -4,7 +4,7 @@ insights so far."""
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from echostream_ui.library.store import Json
+from echostream_ui.library.values import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from echostream.live_client import LiveClient, LiveFailed
 from echostream.options import LiveOptions
 from echostream.private_files import open_private
 from echostream_ui.intake import Intake
-from echostream_ui.library.store import Json, Store, StoreError
+from echostream_ui.library.store import Store, StoreError
+from echostream_ui.library.values import Json
 from echostream_ui.live.bookmarks import LiveBookmarks
 from echostream_ui.live.said import Said
 

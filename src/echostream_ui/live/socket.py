@@ -27,7 +27,9 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from echostream.given_json import parse
-from echostream_ui.library.store import Bookmark, Json, StoreError
+from echostream_ui.library.analysis import Bookmark
+from echostream_ui.library.store import StoreError
+from echostream_ui.library.values import Json
 from echostream_ui.live.session import LiveSession, Wanted
 from echostream_ui.live.sessions import LiveSessions
 from echostream_ui.tickets import Tickets

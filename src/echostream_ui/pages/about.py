@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from echostream_ui.asking import MOST_RECORDINGS
-from echostream_ui.library.store import Media, Query, Store
+from echostream_ui.library.media import Media
+from echostream_ui.library.search import Query
+from echostream_ui.library.store import Store
 
 _KEY = "ask_about"
 

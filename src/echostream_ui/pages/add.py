@@ -9,7 +9,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from echostream_ui.intake import AlreadyThere
 from echostream_ui.intake.feeds import Episode
-from echostream_ui.library.store import UNFINISHED, Json, Media, Query, Store, StoreError
+from echostream_ui.library.media import UNFINISHED, Media
+from echostream_ui.library.search import Query
+from echostream_ui.library.store import Store, StoreError
+from echostream_ui.library.values import Json
 from echostream_ui.pages import duplicates, opening, podcast, presets
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import options

@@ -8,7 +8,9 @@ import streamlit as st
 
 from echostream_ui.components.recordings import recordings
 from echostream_ui.finding.rows import row_of
-from echostream_ui.library.store import BIN_DAYS, Media, Query, Row, Store
+from echostream_ui.library.media import BIN_DAYS, Media
+from echostream_ui.library.search import Query, Row
+from echostream_ui.library.store import Store
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording.told import told
 from echostream_ui.services import services

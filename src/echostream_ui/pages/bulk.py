@@ -8,7 +8,8 @@ import streamlit as st
 
 from echostream_ui.documents import FORMATS, LABELS, Format, Options, export, file_name
 from echostream_ui.finding import folder_choice
-from echostream_ui.library.store import Media, Store
+from echostream_ui.library.media import Media
+from echostream_ui.library.store import Store
 from echostream_ui.pages import about
 from echostream_ui.recording import tag_choice, undo
 from echostream_ui.services import services

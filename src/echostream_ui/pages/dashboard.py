@@ -7,7 +7,8 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from echostream_ui.library.store import OpenItem, Overview, Store
+from echostream_ui.library.overview import OpenItem, Overview
+from echostream_ui.library.store import Store
 from echostream_ui.pages.session import current_store
 from echostream_ui.words.languages import language_name
 from echostream_ui.words.wording import SENTIMENT_WORDS, hours, iso_day, plain

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from echostream_ui.library.store import Media
+from echostream_ui.library.media import Media
 from echostream_ui.words.wording import day, plain
 
 _KEY = "held_back"

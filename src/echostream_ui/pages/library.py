@@ -9,7 +9,9 @@ from echostream_ui.components.recordings import recordings
 from echostream_ui.finding import filters, folder_choice, saved
 from echostream_ui.finding.rows import row_of
 from echostream_ui.library.folders import Folder
-from echostream_ui.library.store import Match, Media, Query, Row, Store
+from echostream_ui.library.media import Media
+from echostream_ui.library.search import Match, Query, Row
+from echostream_ui.library.store import Store
 from echostream_ui.pages import about, bulk, sample
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import undo

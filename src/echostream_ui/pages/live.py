@@ -5,7 +5,8 @@ import time
 import streamlit as st
 
 from echostream_ui.components.recorder import recorder
-from echostream_ui.library.store import UNFINISHED, Analysis, Media
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import UNFINISHED, Media
 from echostream_ui.pages import opening
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import speakers

@@ -4,7 +4,8 @@ from contextlib import suppress
 
 import streamlit as st
 
-from echostream_ui.library.store import Json, Store, StoreError
+from echostream_ui.library.store import Store, StoreError
+from echostream_ui.library.values import Json
 from echostream_ui.recording import options
 from echostream_ui.recording.told import told
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from echostream_ui.components.player import Sound, Start, player
-from echostream_ui.library.store import UNFINISHED, Analysis, Json, Media, Store, StoreError
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import UNFINISHED, Media
+from echostream_ui.library.store import Store, StoreError
 from echostream_ui.library.timed_words import timed_words
 from echostream_ui.library.transcript import Line, lines_of
+from echostream_ui.library.values import Json
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import (
     again,

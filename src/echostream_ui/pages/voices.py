@@ -5,7 +5,7 @@ from itertools import groupby
 
 import streamlit as st
 
-from echostream_ui.library.store import KnownVoice, Voices
+from echostream_ui.library.voices import KnownVoice, Voices
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording.told import told
 from echostream_ui.words.wording import count, day, duration, plain

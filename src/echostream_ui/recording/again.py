@@ -4,7 +4,11 @@ import time
 
 import streamlit as st
 
-from echostream_ui.library.store import Analysis, Json, Media, Store, StoreError, Version
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
+from echostream_ui.library.store import Store, StoreError
+from echostream_ui.library.values import Json
+from echostream_ui.library.versions import Version
 from echostream_ui.recording import options
 from echostream_ui.recording.told import told
 from echostream_ui.services import services

@@ -7,7 +7,8 @@ import streamlit as st
 from echostream_ui.api_client import ApiError
 from echostream_ui.asking import Answer, Passage, Writing
 from echostream_ui.components.answer import answer, place, without_marks
-from echostream_ui.library.store import Json, Store
+from echostream_ui.library.store import Store
+from echostream_ui.library.values import Json
 from echostream_ui.services import services
 from echostream_ui.words.makers import answered_by
 from echostream_ui.words.problems import words

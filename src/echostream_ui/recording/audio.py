@@ -6,7 +6,8 @@ import streamlit as st
 
 from echostream_ui.components.player import Sound
 from echostream_ui.library import playable
-from echostream_ui.library.store import Media, Store
+from echostream_ui.library.media import Media
+from echostream_ui.library.store import Store
 from echostream_ui.services import services
 from echostream_ui.words.problems import words
 from echostream_ui.words.wording import sentences

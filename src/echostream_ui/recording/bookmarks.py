@@ -6,7 +6,9 @@ from dataclasses import replace
 import streamlit as st
 
 from echostream_ui.components.player import component
-from echostream_ui.library.store import Analysis, Bookmark, Json, Store, StoreError
+from echostream_ui.library.analysis import Analysis, Bookmark
+from echostream_ui.library.store import Store, StoreError
+from echostream_ui.library.values import Json
 from echostream_ui.words.problems import words
 from echostream_ui.words.wording import clock, sentences
 

@@ -6,8 +6,8 @@ import streamlit as st
 
 from echostream.domain import SPEECH_WITHOUT_TEXT
 from echostream_ui.components.player import points
-from echostream_ui.library.store import Json
 from echostream_ui.library.transcript import Line
+from echostream_ui.library.values import Json
 from echostream_ui.words.wording import clock, count
 
 

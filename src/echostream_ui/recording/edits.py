@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.speakers import given, named, renamed_everywhere, undoing, undone
-from echostream_ui.library.store import Analysis, Json, Store, StoreError
+from echostream_ui.library.store import Store, StoreError
 from echostream_ui.library.transcript import edited
+from echostream_ui.library.values import Json
 
 _LONGEST_NAME = 100
 

@@ -5,8 +5,11 @@ from functools import partial
 
 import streamlit as st
 
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
 from echostream_ui.library.names import speaker_of, speakers_of
-from echostream_ui.library.store import Analysis, Json, Media, Store
+from echostream_ui.library.store import Store
+from echostream_ui.library.values import Json
 from echostream_ui.recording import again, edits, known_voices, share, tag_choice, takeaway, undo
 from echostream_ui.recording.told import told
 from echostream_ui.words import wording

@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from echostream_ui.components.player import goto, points
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
 from echostream_ui.library.names import renamed_insights, since_insights
-from echostream_ui.library.store import Analysis, Json, Media, Store
+from echostream_ui.library.store import Store
 from echostream_ui.library.transcript import Line
+from echostream_ui.library.values import Json
 from echostream_ui.recording import ask, items, making
 from echostream_ui.recording.sentiment_chart import SELECTION, bars_of, chart_of, described
 from echostream_ui.words.wording import SENTIMENT_WORDS, in_badge, plain

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from echostream_ui.api_client import ApiClient
 from echostream_ui.library.action_items import merged_items
-from echostream_ui.library.store import Analysis, Json, Store, StoreError
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.store import Store, StoreError
 from echostream_ui.library.transcript import segments_of, title_of
+from echostream_ui.library.values import Json
 
 
 @dataclass(frozen=True, slots=True)

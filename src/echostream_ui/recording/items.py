@@ -8,10 +8,12 @@ import streamlit as st
 from echostream_ui.components.action_items import action_items, row
 from echostream_ui.components.player import places
 from echostream_ui.library.action_items import changed, place_of
+from echostream_ui.library.analysis import ActionItem
 from echostream_ui.library.names import renamed, since_insights, speakers_of
 from echostream_ui.library.speakers import name_of
-from echostream_ui.library.store import ActionItem, Json, Store, StoreError
+from echostream_ui.library.store import Store, StoreError
 from echostream_ui.library.transcript import Line
+from echostream_ui.library.values import Json
 from echostream_ui.recording.told import told
 from echostream_ui.words.problems import words
 

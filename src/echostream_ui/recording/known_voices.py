@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from echostream_ui.library.store import Analysis, Store, Voices
-from echostream_ui.library.voices import Suggestion, remembered, suggestions
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.store import Store
+from echostream_ui.library.voices import Suggestion, Voices, remembered, suggestions
 from echostream_ui.recording.told import told
 from echostream_ui.words.wording import plain
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 import streamlit as st
 
 from echostream_ui.library.action_items import replaced
-from echostream_ui.library.store import Analysis, Json, Store
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.store import Store
+from echostream_ui.library.values import Json
 from echostream_ui.recording import template_choice
 from echostream_ui.recording.insights_again import Wanted, make_again, name_of
 from echostream_ui.services import services

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from echostream_ui.api_client import Options
-from echostream_ui.library.store import Json
+from echostream_ui.library.values import Json
 from echostream_ui.recording import speakers, template_choice
 from echostream_ui.recording.insights_again import Wanted
 from echostream_ui.services import services

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from echostream_ui.library.store import SENTIMENTS, Json, SentimentLabel
+from echostream.domain import SentimentLabel
+from echostream_ui.library.search import SENTIMENTS
 from echostream_ui.library.transcript import Line
+from echostream_ui.library.values import Json
 from echostream_ui.words.wording import SENTIMENT_WORDS, clock
 
 SELECTION = "place"

@@ -5,8 +5,8 @@ from datetime import timedelta
 import streamlit as st
 
 from echostream_ui.components.copies import copies
+from echostream_ui.library.media import Media
 from echostream_ui.library.sqlite.shares import Share, Shares
-from echostream_ui.library.store import Media
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording

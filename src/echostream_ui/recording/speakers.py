@@ -5,7 +5,7 @@ from typing import Any, Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from echostream_ui.library.store import Json
+from echostream_ui.library.values import Json
 
 Choice = Literal["off", "find"] | int
 _CHOICES: tuple[Choice, ...] = ("off", "find", *range(1, 11))

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from echostream_ui.library.store import BIN_DAYS, UNFINISHED, Media, Store
+from echostream_ui.library.media import BIN_DAYS, UNFINISHED, Media
+from echostream_ui.library.store import Store
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words import wording

@@ -8,7 +8,9 @@ from echostream.exports import CueOptions, TextOptions, to_txt
 from echostream_ui import documents
 from echostream_ui.components.copies import copies
 from echostream_ui.documents.domain import insights_of, transcript_of
-from echostream_ui.library.store import Analysis, Media, Store
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
+from echostream_ui.library.store import Store
 from echostream_ui.services import services
 
 _AS_USUAL = "As usual"

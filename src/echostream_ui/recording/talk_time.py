@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from echostream_ui.components.player import component, voices_of
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.speakers import talk_times
-from echostream_ui.library.store import Analysis
 from echostream_ui.library.transcript import Line
 from echostream_ui.words import wording
 

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from echostream_ui.library.store import Json
+from echostream_ui.library.values import Json
 from echostream_ui.recording.insights_again import Wanted
 from echostream_ui.services import services
 from echostream_ui.words.languages import NAMES

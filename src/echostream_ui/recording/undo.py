@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from echostream_ui.library.store import Media, Store
+from echostream_ui.library.media import Media
+from echostream_ui.library.store import Store
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
 from echostream_ui.words.wording import count, plain

@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from echostream.exports import legible, paragraphs
 from echostream_ui.documents.domain import insights_of, transcript_of
-from echostream_ui.library.store import Analysis, Media
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
 from echostream_ui.words import wording
 from echostream_ui.words.languages import language_name
 

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
 from echostream_ui.library.playable import media_type_of, served
 from echostream_ui.library.sqlite.shares import Share
-from echostream_ui.library.store import Analysis, Media
 from echostream_ui.services import Services, services
 from echostream_ui.sharing.guesses import Guesses
 from echostream_ui.sharing.page import CONTENT_SECURITY_POLICY, Sound, missing, page

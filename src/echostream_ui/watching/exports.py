@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from echostream_ui import documents
-from echostream_ui.library.store import Analysis, Media
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
 from echostream_ui.settings import Export
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,11 @@ from pathlib import Path
 from echostream_ui.api_client import Options
 from echostream_ui.intake import Intake
 from echostream_ui.library.contents import digest_of
+from echostream_ui.library.media import Media
 from echostream_ui.library.sqlite.store import SqliteStore
 from echostream_ui.library.sqlite.watched import WatchedFile
-from echostream_ui.library.store import Json, Media, StoreError
+from echostream_ui.library.store import StoreError
+from echostream_ui.library.values import Json
 from echostream_ui.settings import Export
 from echostream_ui.watching.exports import export
 from echostream_ui.watching.files import Seen, Stillness, recordings_in, seen_at

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from echostream_ui.library.store import Json
+from echostream_ui.library.values import Json
 
 _MAKERS = {
     "extractive": "offline, without a language model: quotes only",

@@ -4,8 +4,9 @@ import re
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from echostream.domain import SentimentLabel
 from echostream_ui.intake.progress import Progress, Stage
-from echostream_ui.library.store import SentimentLabel, Source, State
+from echostream_ui.library.media import Source, State
 
 STATE_WORDS: dict[State, str] = {
     "waiting": "Waiting",

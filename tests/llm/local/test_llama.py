@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from echostream.errors import InsightsError
 from echostream.insights.wire import WireInsights, shape_for
 from echostream.llm.answers import bounded_schema_of, read_answer
-from echostream.llm.base import Answer, ProviderUnavailable, TooLong
+from echostream.llm.base import Answer, InsightsError, ProviderUnavailable, TooLong
 from echostream.llm.calls import Message
 from echostream.llm.local.llama import Llama
 from echostream.llm.local.wire import Chat, Ended

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from echostream.domain import Tokens
-from echostream.errors import InsightsError
 from echostream.insights import ExtractiveInsights, FallbackInsights, ModelInsights
 from echostream.insights.wire import WireSummary
-from echostream.llm.base import Prompt, ProviderUnavailable, TooLong, Usage
+from echostream.llm.base import InsightsError, Prompt, ProviderUnavailable, TooLong, Usage
 from echostream.llm.local.model import LocalModel
 from echostream.llm.local.models import ModelFile
 from echostream.llm.local.server import OwnServer

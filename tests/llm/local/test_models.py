@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from echostream.errors import InsightsError, ModelUnavailable
+from echostream.errors import ModelUnavailable
 from echostream.insights import load_insights
 from echostream.llm import choose_provider, load_language_model
+from echostream.llm.base import InsightsError
 from echostream.llm.local.gguf import Header, read_header
 from echostream.llm.local.models import (
     RECOMMENDED,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from echostream.domain import Voice
 from echostream.exports.escaping import one_line
 from echostream_ui import documents
-from echostream_ui.library.store import ActionItem, Analysis, Bookmark, Media
+from echostream_ui.library.analysis import ActionItem, Analysis, Bookmark
+from echostream_ui.library.media import Media
 
 MEDIA = Media(
     id="7",

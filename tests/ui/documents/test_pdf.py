@@ -13,7 +13,8 @@ from pypdf import PdfReader
 from conftest import ROOT
 from echostream.exports import TextOptions
 from echostream_ui import documents
-from echostream_ui.library.store import Analysis, Media
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import Media
 from ui.documents.test_documents import ANALYSIS, INSIGHTS, MEDIA, RESPONSE
 
 FONTS = ROOT / "src" / "echostream_ui" / "documents" / "fonts"

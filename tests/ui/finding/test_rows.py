@@ -3,7 +3,7 @@
 import pytest
 
 from echostream_ui.finding.rows import parts_of, row_of, shortened
-from echostream_ui.library.store import MARK_END, MARK_START, Match, Row
+from echostream_ui.library.search import MARK_END, MARK_START, Match, Row
 from recordings import media
 
 

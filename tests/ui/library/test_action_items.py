@@ -12,7 +12,8 @@ from echostream_ui.library.action_items import (
     place_of,
     replaced,
 )
-from echostream_ui.library.store import ActionItem, Analysis, StoreError
+from echostream_ui.library.analysis import ActionItem, Analysis
+from echostream_ui.library.store import StoreError
 from echostream_ui.recording.items import with_change
 
 SEND = ActionItem("Send it", "Ann", "Friday", evidence=(1,), due_date="2026-11-27")

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from echostream_ui.library.analysis import ActionItem, Bookmark
 from echostream_ui.library.archive.form import ABOUT, ArchiveError
 from echostream_ui.library.archive.reading import Imported, read_into
 from echostream_ui.library.archive.writing import written
+from echostream_ui.library.search import Query
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import ActionItem, Bookmark, Query, Store, StoreError
+from echostream_ui.library.store import Store, StoreError
 from recordings import answer, fill, media
 
 ONE, TWO, THREE, FOUR = (f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, 5))

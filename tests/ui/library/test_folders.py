@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from echostream_ui.library.folders import Folder, SavedFilter
-from echostream_ui.library.store import Facets, Query, Store, StoreError
+from echostream_ui.library.search import Facets, Query
+from echostream_ui.library.store import Store, StoreError
 from recordings import MONDAY, fill, found, media
 
 ODD = 'Größe, "x" (1) & \\ %'

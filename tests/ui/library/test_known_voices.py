@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from echostream.domain import Voice
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Analysis, KnownVoice
 from echostream_ui.library.supabase.store import SupabaseStore
-from echostream_ui.library.voices import LEAST, remembered, suggestions
+from echostream_ui.library.voices import LEAST, KnownVoice, remembered, suggestions
 from ui.recordings import add_recording, long_answer
 
 WHEN = datetime(2026, 3, 3, 14, 5, tzinfo=UTC)

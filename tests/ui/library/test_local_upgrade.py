@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 
+from echostream_ui.library.analysis import ActionItem, Bookmark
+from echostream_ui.library.search import MARK_END, MARK_START, Match, Query
 from echostream_ui.library.sqlite import database
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import (
-    MARK_END,
-    MARK_START,
-    ActionItem,
-    Bookmark,
-    Match,
-    Query,
-    StoreError,
-)
+from echostream_ui.library.store import StoreError
 from recordings import answer, found, media
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from echostream_ui.library.action_items import merged_items
+from echostream_ui.library.analysis import ActionItem, Analysis
 from echostream_ui.library.names import changes, renamed, renamed_insights, since_insights
-from echostream_ui.library.store import ActionItem, Analysis
 from echostream_ui.library.transcript import segments_of
 
 RESPONSE = {

@@ -3,14 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from echostream_ui.library.store import (
-    ActionItem,
-    Facets,
-    OpenItem,
-    Overview,
-    TopicInWeek,
-    Week,
-)
+from echostream_ui.library.analysis import ActionItem
+from echostream_ui.library.overview import OpenItem, Overview, TopicInWeek, Week
+from echostream_ui.library.search import Facets
 from recordings import MONDAY, answer, fill, media
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from echostream_ui.library.search import NO_FOLDER, Query
 from echostream_ui.library.sqlite.database import Database
 from echostream_ui.library.sqlite.search import search
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import NO_FOLDER, Query
 from ui.seeded import multiply, seed
 
 

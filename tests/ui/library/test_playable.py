@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT
 from echostream.errors import InvalidAudio
 from echostream_ui.library import playable
+from echostream_ui.library.media import Source
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Source
 from ui.recordings import add_recording
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from echostream_ui.library.store import MARK_END, MARK_START, ActionItem, Match, Preset, Query
+from echostream_ui.library.analysis import ActionItem
+from echostream_ui.library.presets import Preset
+from echostream_ui.library.search import MARK_END, MARK_START, Match, Query
 from recordings import answer, fill, found
 
 

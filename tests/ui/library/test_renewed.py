@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from echostream_ui.library.analysis import ActionItem, Analysis
 from echostream_ui.library.renewed import carried_names, renewed
-from echostream_ui.library.store import ActionItem, Analysis
 
 
 def spoken(*turns: tuple[str | None, float, float]) -> dict[str, Any]:

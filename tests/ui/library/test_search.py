@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from echostream_ui.library.store import MARK_END, MARK_START, NO_FOLDER, Match, Query
+from echostream_ui.library.search import MARK_END, MARK_START, NO_FOLDER, Match, Query
 from recordings import MONDAY, answer, fill, found, ids, media
 
 

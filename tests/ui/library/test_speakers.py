@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from echostream_ui.library.analysis import ActionItem, Analysis
 from echostream_ui.library.names import since_insights
 from echostream_ui.library.speakers import (
     TalkTime,
@@ -14,7 +15,6 @@ from echostream_ui.library.speakers import (
     undoing,
     undone,
 )
-from echostream_ui.library.store import ActionItem, Analysis
 from echostream_ui.library.transcript import lines_of
 
 SPOKEN = ("A", "A", "B", None)

@@ -6,12 +6,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import httpx2 as httpx
 import pytest
 
-from echostream_ui.library.store import (
-    ActionItem,
-    Bookmark,
-    Page,
-    Query,
-)
+from echostream_ui.library.analysis import ActionItem, Bookmark
+from echostream_ui.library.search import Page, Query
 from recordings import MONDAY, answer, fill, found, media
 
 UNICODE = "Größe „98 %“ \\ 'x' \"y\" 日本語 🎙️ a\u0301 <b>&amp;</b>"

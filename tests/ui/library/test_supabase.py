@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import httpx2 as httpx
 import pytest
 
-from echostream_ui.library.store import Facets, Page, Query, StoreError
+from echostream_ui.library.search import Facets, Page, Query
+from echostream_ui.library.store import StoreError
 from echostream_ui.library.supabase.store import SupabaseStore
 from recordings import answer, fill, media
 from supabase_standin.project import Project

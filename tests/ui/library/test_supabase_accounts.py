@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2 as httpx
 import pytest
 
-from echostream_ui.library.store import Query, StoreError
+from echostream_ui.library.search import Query
+from echostream_ui.library.store import StoreError
 from echostream_ui.library.supabase.accounts import Accounts
 from recordings import answer, media
 

@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from echostream_ui.library.store import Query, StoreError
+from echostream_ui.library.search import Query
+from echostream_ui.library.store import StoreError
 from echostream_ui.library.supabase.accounts import Accounts
 from recordings import answer, fill, media
 from supabase_standin.project import Project, supabase_project

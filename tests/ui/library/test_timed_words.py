@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from echostream_ui.library.store import Analysis
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.timed_words import timed_words
 from echostream_ui.library.transcript import lines_of
 

@@ -16,8 +16,9 @@ from echostream_ui.api_client import ApiClient, Options
 from echostream_ui.intake import Intake
 from echostream_ui.intake.remux import make_seekable
 from echostream_ui.intake.staging import Staging
+from echostream_ui.library.analysis import Bookmark
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Bookmark, StoreError
+from echostream_ui.library.store import StoreError
 from echostream_ui.live.bookmarks import LiveBookmarks
 from echostream_ui.live.session import LiveSession, Target, Wanted
 from echostream_ui.live.sessions import LiveSessions

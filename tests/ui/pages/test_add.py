@@ -207,6 +207,6 @@ def test_cancelled_and_tried_again(
 
 
 def _all(state: str = "completed"):
-    from echostream_ui.library.store import Query
+    from echostream_ui.library.search import Query
 
     return Query(states=(state,))

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from conftest import SAMPLE
+from echostream_ui.library.search import Query
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Query
 from echostream_ui.pages.sample import TITLE
 from ui.recordings import add_recording, long_answer
 from ui.site import Site, settle

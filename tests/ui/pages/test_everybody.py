@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from echostream_ui.library.analysis import Bookmark
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Bookmark
 from node_packages import installed
 from ui.recordings import add_recording, long_answer
 from ui.site import Site, site, with_microphone

@@ -15,8 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from conftest import ROOT, word_error_rate
+from echostream_ui.library.media import UNFINISHED, Media
+from echostream_ui.library.search import Query
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import UNFINISHED, Media, Query
 from echostream_ui.library.transcript import text_of
 from echostream_ui.services import Services
 from ui.conftest import whisper_api

@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from echostream_ui.library.analysis import Analysis, Bookmark
+from echostream_ui.library.media import Media
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Analysis, Bookmark, Media
 from ui.microphone import QUESTION, LivePage, hearing
 from ui.site import Site, settle
 from web.support import wait_until

@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from conftest import ROOT
-from echostream_ui.library.store import Media, Query
+from echostream_ui.library.media import Media
+from echostream_ui.library.search import Query
 from echostream_ui.services import Services
 from ui.seeded import seed
 from ui.standins import ANSWER

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from echostream_ui.library.presets import Preset
+from echostream_ui.library.search import Query
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Preset, Query
 from ui.site import Site, served, settle, site
 
 NOWHERE = "http://127.0.0.1:1"

@@ -12,8 +12,8 @@ import docx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Analysis
 from ui.recordings import MEETING, add_recording, answer_of, long_answer
 from ui.site import Site, settle
 from web.process import ServerProcess

@@ -1,6 +1,6 @@
 """Changes of bookmarks on a recording's page."""
 
-from echostream_ui.library.store import Bookmark
+from echostream_ui.library.analysis import Bookmark
 from echostream_ui.recording.bookmarks import changed
 
 MARKED = (Bookmark(1.0, "one"), Bookmark(2.0))

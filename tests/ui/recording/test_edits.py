@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Analysis, StoreError
+from echostream_ui.library.store import StoreError
 from echostream_ui.library.transcript import segments_of
 from echostream_ui.recording.edits import keep, keep_names
 from ui.recordings import add_recording

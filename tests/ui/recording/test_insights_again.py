@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from conftest import running
-from echostream.pipeline import local_pipeline
+from echostream.building import local_pipeline
 from echostream_ui.api_client import ApiClient
 from echostream_ui.components.answer import parts_of, place
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Json, StoreError
+from echostream_ui.library.store import StoreError
+from echostream_ui.library.values import Json
 from echostream_ui.recording.insights_again import Wanted, make_again
 from echostream_ui.recording.template_choice import own_template, sections_text
 from insights.meeting import answer as model_answer

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from echostream_ui.library.store import Analysis
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.transcript import Line, edited
 from echostream_ui.recording.sentiment_chart import bars_of, chart_of, described
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from echostream_ui.library.store import Analysis
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.transcript import Line
 from echostream_ui.recording.speakers import asked
 from echostream_ui.recording.talk_time import Share, shares_of

@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echostream_ui.library.store import ActionItem, Analysis, Media
+from echostream_ui.library.analysis import ActionItem, Analysis
+from echostream_ui.library.media import Media
 from echostream_ui.sharing.page import CONTENT_SECURITY_POLICY, Sound, missing, page
 from recordings import MONDAY, answer, media
 

@@ -13,8 +13,9 @@ from echostream_ui import documents
 from echostream_ui.api_client import ApiError
 from echostream_ui.intake import Intake
 from echostream_ui.intake.staging import Staging
+from echostream_ui.library.media import Media
+from echostream_ui.library.search import Query
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Media, Query
 from echostream_ui.services import Services
 from echostream_ui.settings import Export, FrontendSettings
 from echostream_ui.watching.files import Stillness

@@ -1,7 +1,7 @@
 """Defaults that suit the machine. The figures behind them are in `benchmarks/RESULTS.md`."""
 
 from echostream.memory import available_bytes
-from echostream.settings import windows_at_once
+from echostream.settings.cpus import windows_at_once
 
 _MIB = 1024 * 1024
 _WINDOW_MIB = 160

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions, Word
+from echostream.domain import SAMPLE_RATE_HZ, TranscribeOptions
 from echostream.engine.base import Report, Samples
 from echostream.engine.coverage import speech_without_text, unread
 from echostream.engine.segments import TimedWord
@@ -19,7 +19,7 @@ from echostream.engine.whisper.languages import (
     runs,
     starts_of_parts,
 )
-from echostream.engine.whisper.words import SpokenWord
+from echostream.engine.whisper.placing import timed_words
 from echostream.engine.windows import Window, windows
 
 log = structlog.get_logger(__name__)
@@ -30,11 +30,6 @@ _LEAST_HEARD_S = 2.0
 """One word is too short to detect its language, so its neighbours count too."""
 _EDGE_S = 0.25
 """Speech is read again without its neighbours; words outside it by more than this are theirs."""
-_LEAD_S, _TAIL_S = 0.1, 0.2
-"""How far a word may extend beyond the speech that contains it. The detector works in steps of
-32 ms and is late for soft sounds."""
-_ONE_REGION_S = 0.4
-"""Shorter pauses belong to speech: stops, breaths, hesitation."""
 
 
 class RecordingReader:
@@ -54,7 +49,7 @@ class RecordingReader:
     def read(self, batch: Sequence[Window]) -> list[TimedWord]:
         """Returns the words of some windows, in order of time."""
         words = [
-            word for window, reading in self._decode(batch) for word in _timed(window, reading)
+            word for window, reading in self._decode(batch) for word in timed_words(window, reading)
         ]
         speech = [region for window in batch for region in window.speech]
         words, left_out = self._with_rest(speech, words)
@@ -248,7 +243,7 @@ class RecordingReader:
                 checked = self._checked(window, reading)
                 found += [
                     word
-                    for word in _timed(window, checked)
+                    for word in timed_words(window, checked)
                     if any(_lies_in(word, region) for region in stretch)
                 ]
         return found
@@ -295,48 +290,3 @@ def _lies_in(timed: TimedWord, region: Region) -> bool:
     return (
         region.start / SAMPLE_RATE_HZ - edge_s <= middle_s <= region.end / SAMPLE_RATE_HZ + edge_s
     )
-
-
-def _timed(window: Window, reading: Reading) -> list[TimedWord]:
-    """Converts a window's words to the audio's time, each kept inside the speech around it."""
-    speech = _merged(window.speech)
-    return [
-        TimedWord(
-            word=_placed(window, speech, word),
-            language=reading.language,
-            tokens=word.tokens,
-            temperature=reading.temperature,
-            avg_logprob=reading.avg_logprob,
-            compression_ratio=reading.compression_ratio,
-            no_speech_prob=reading.no_speech_prob,
-            begins_window=number == 0,
-        )
-        for number, word in enumerate(reading.words)
-    ]
-
-
-def _placed(window: Window, speech: Sequence[Region], word: SpokenWord) -> Word:
-    start_s, end_s = window.place(word.start_s, word.end_s)
-    overlaps = [
-        (
-            min(end_s, region.end / SAMPLE_RATE_HZ) - max(start_s, region.start / SAMPLE_RATE_HZ),
-            region,
-        )
-        for region in speech
-    ]
-    overlap_s, region = max(overlaps, key=lambda each: each[0])
-    if overlap_s > 0:
-        start_s = max(start_s, region.start / SAMPLE_RATE_HZ - _LEAD_S)
-        end_s = min(end_s, region.end / SAMPLE_RATE_HZ + _TAIL_S)
-    return Word(start_s, end_s, word.text, round(word.probability, 4), word.space_before)
-
-
-def _merged(speech: Sequence[Region]) -> list[Region]:
-    """Joins regions of speech across short pauses."""
-    merged: list[Region] = []
-    for region in speech:
-        if merged and region.start - merged[-1].end < _ONE_REGION_S * SAMPLE_RATE_HZ:
-            merged[-1] = Region(merged[-1].start, region.end)
-        else:
-            merged.append(region)
-    return merged

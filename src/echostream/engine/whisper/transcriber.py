@@ -11,17 +11,15 @@ from echostream.domain import SAMPLE_RATE_HZ, Segment, TranscribeOptions
 from echostream.engine.base import ENGLISH, Capabilities, Report, Samples, Transcription
 from echostream.engine.segments import Segmenter
 from echostream.engine.vad import Region, speech_regions
-from echostream.engine.whisper.decoder import Decoder, WhisperDecoder
-from echostream.engine.whisper.defaults import (
-    best_batch_size,
-    best_compute_type,
-    compute_types,
-)
+from echostream.engine.whisper.ctranslate import WhisperDecoder
+from echostream.engine.whisper.decoder import Decoder
+from echostream.engine.whisper.defaults import best_batch_size, best_compute_type, compute_types
 from echostream.engine.whisper.reading import RecordingReader
 from echostream.engine.whisper.sharing import SharedDecoder
 from echostream.engine.windows import LONGEST_SPEECH_S, Window, windows
 from echostream.errors import ModelUnavailable
-from echostream.settings import Settings, cpu_count
+from echostream.settings import Settings
+from echostream.settings.cpus import cpu_count
 
 log = structlog.get_logger(__name__)
 

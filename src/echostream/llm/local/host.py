@@ -12,9 +12,10 @@ from typing import Protocol
 
 import structlog
 
-from echostream.errors import EchoStreamError, InsightsError
+from echostream.errors import EchoStreamError
 from echostream.lifeline import on_parent_end
 from echostream.links import Fault, Link, told_of_faults, unless_gone
+from echostream.llm.base import InsightsError
 from echostream.llm.local.llama import Llama, Tell
 from echostream.llm.local.wire import Begun, Chat, Ended, Text
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from echostream.errors import InsightsError
-from echostream.llm.base import ProviderUnavailable, TooLong
+from echostream.llm.base import InsightsError, ProviderUnavailable, TooLong
 from echostream.llm.local.wire import Chat, Ended
 from echostream.memory import available_bytes
-from echostream.settings import cpu_count
+from echostream.settings.cpus import cpu_count
 
 _SOCKET = "llama.sock"
 _BATCH_TOKENS = 32

@@ -5,10 +5,17 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from echostream.errors import InsightsError
 from echostream.links import Link, answered
 from echostream.llm.answers import bounded_schema_of
-from echostream.llm.base import Answer, Limits, ProviderUnavailable, RetryPolicy, TooLong, Usage
+from echostream.llm.base import (
+    Answer,
+    InsightsError,
+    Limits,
+    ProviderUnavailable,
+    RetryPolicy,
+    TooLong,
+    Usage,
+)
 from echostream.llm.calls import CallingModel, Message
 from echostream.llm.local.models import ModelFile
 from echostream.llm.local.server import START_S, ModelServer

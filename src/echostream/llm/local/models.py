@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from echostream.errors import InsightsError, ModelUnavailable
+from echostream.errors import ModelUnavailable
 from echostream.extras import require
+from echostream.llm.base import InsightsError
 from echostream.llm.local.gguf import Header, read_header
 from echostream.memory import total_bytes
 from echostream.settings import Settings

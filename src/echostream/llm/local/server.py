@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from echostream.children import ECHOSTREAM, Service, private_folder
-from echostream.errors import InsightsError
 from echostream.links import Link
+from echostream.llm.base import InsightsError
 from echostream.llm.local.models import ModelFile
 
 SOCKET = "llm"

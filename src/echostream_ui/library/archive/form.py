@@ -9,14 +9,11 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from echostream_ui.library.store import (
-    UNFINISHED,
-    Analysis,
-    Json,
-    Media,
-    SentimentLabel,
-    StoreError,
-)
+from echostream.domain import SentimentLabel
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.media import UNFINISHED, Media
+from echostream_ui.library.store import StoreError
+from echostream_ui.library.values import Json
 
 ABOUT = "echostream-library.json"
 KIND = "echostream-library"

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from pydantic_core import from_json
 
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.archive.form import (
     ABOUT,
     ELSEWHERE,
@@ -26,7 +27,8 @@ from echostream_ui.library.archive.form import (
     parts_of,
     recording_of,
 )
-from echostream_ui.library.store import Analysis, Media, Store
+from echostream_ui.library.media import Media
+from echostream_ui.library.store import Store
 
 _MOST_DIRECTORY_BYTES = 32 * 2**20
 """The list of a zip file's names is read as a whole. This is enough for 100,000 recordings."""

@@ -19,7 +19,9 @@ from echostream_ui.library.archive.form import (
     document,
     document_name,
 )
-from echostream_ui.library.store import UNFINISHED, Media, Query, Store, StoreError
+from echostream_ui.library.media import UNFINISHED, Media
+from echostream_ui.library.search import Query
+from echostream_ui.library.store import Store, StoreError
 
 _PIECE_BYTES = 1024 * 1024
 _PAGE = 200

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from echostream_ui.library.folders import Folder, SavedFilter
 from echostream_ui.library.sqlite.database import Database, translated
-from echostream_ui.library.store import Json, StoreError
-from echostream_ui.library.values import storable
+from echostream_ui.library.store import StoreError
+from echostream_ui.library.values import Json, storable
 
 _NAME = "casefold(name)"
 """How names are compared. SQLite by itself only knows the letters of English."""

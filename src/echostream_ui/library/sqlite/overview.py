@@ -3,9 +3,9 @@
 import json
 from datetime import date, datetime
 
+from echostream_ui.library.overview import OpenItem, Overview, TopicInWeek
 from echostream_ui.library.sqlite.database import Database
 from echostream_ui.library.sqlite.rows import action_item, week_of
-from echostream_ui.library.store import OpenItem, Overview, TopicInWeek
 
 _MONDAY = "date(substr(created_at, 1, 10), '-6 days', 'weekday 1')"  # SQLite rounds up seconds
 _COUNTED = (

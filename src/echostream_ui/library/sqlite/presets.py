@@ -3,9 +3,9 @@
 import json
 from datetime import UTC, datetime
 
+from echostream_ui.library.presets import Preset
 from echostream_ui.library.sqlite.database import Database, translated
-from echostream_ui.library.store import Json, Preset
-from echostream_ui.library.values import storable
+from echostream_ui.library.values import Json, storable
 
 
 class SqlitePresets:

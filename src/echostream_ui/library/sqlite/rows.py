@@ -5,16 +5,11 @@ import sqlite3
 from dataclasses import asdict, fields
 from datetime import UTC, date, datetime
 
-from echostream_ui.library.store import (
-    ActionItem,
-    Analysis,
-    Bookmark,
-    Json,
-    Media,
-    Row,
-    Week,
-)
-from echostream_ui.library.values import storable
+from echostream_ui.library.analysis import ActionItem, Analysis, Bookmark
+from echostream_ui.library.media import Media
+from echostream_ui.library.overview import Week
+from echostream_ui.library.search import Row
+from echostream_ui.library.values import Json, storable
 
 MEDIA = ", ".join(f"media.{field.name}" for field in fields(Media))
 """The columns that `media_of` needs."""

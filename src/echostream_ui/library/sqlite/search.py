@@ -10,21 +10,20 @@ from contextlib import suppress
 from dataclasses import replace
 
 from echostream_ui.library.matches import line_starts, matches_in, telling
-from echostream_ui.library.sqlite.database import Database
-from echostream_ui.library.sqlite.rows import MEDIA, moment_column, row_of
-from echostream_ui.library.store import (
+from echostream_ui.library.search import (
     MARK_END,
     MARK_START,
     NO_FOLDER,
     SHOWN_MATCHES,
-    Json,
     Match,
     Page,
     Query,
     Row,
 )
+from echostream_ui.library.sqlite.database import Database
+from echostream_ui.library.sqlite.rows import MEDIA, moment_column, row_of
 from echostream_ui.library.transcript import text_of
-from echostream_ui.library.values import storable
+from echostream_ui.library.values import Json, storable
 
 _ORDER = {
     "created_at": "media.created_at",

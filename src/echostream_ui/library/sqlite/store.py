@@ -10,7 +10,11 @@ from typing import Any
 
 from echostream.private_files import make_private_folder
 from echostream_ui.library.action_items import action_items_of
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.contents import digest_of
+from echostream_ui.library.media import Media
+from echostream_ui.library.overview import OpenItem, Overview
+from echostream_ui.library.search import Facets, Match, Page, Query
 from echostream_ui.library.sqlite.database import Database, translated, update
 from echostream_ui.library.sqlite.folders import SqliteFolders, SqliteSavedFilters
 from echostream_ui.library.sqlite.overview import open_items, overview
@@ -35,19 +39,8 @@ from echostream_ui.library.sqlite.shares import Shares
 from echostream_ui.library.sqlite.versions import SqliteVersions
 from echostream_ui.library.sqlite.voices import SqliteVoices
 from echostream_ui.library.sqlite.watched import WatchedFiles
-from echostream_ui.library.store import (
-    Analysis,
-    Facets,
-    Json,
-    Match,
-    Media,
-    OpenItem,
-    Overview,
-    Page,
-    Query,
-)
 from echostream_ui.library.transcript import text_of, title_of
-from echostream_ui.library.values import storable
+from echostream_ui.library.values import Json, storable
 
 
 class SqliteStore:

@@ -4,11 +4,12 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.sqlite.database import Database, translated, update
 from echostream_ui.library.sqlite.rows import analysis_columns, analysis_from, analysis_of
 from echostream_ui.library.sqlite.search import index_text
-from echostream_ui.library.store import Analysis, Json, Version
-from echostream_ui.library.values import storable
+from echostream_ui.library.values import Json, storable
+from echostream_ui.library.versions import Version
 
 _STAY = ("media_id", "bookmarks")
 """What is about the sound and not about its text."""

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from echostream_ui.library.sqlite.database import Database, translated
-from echostream_ui.library.store import KnownVoice
 from echostream_ui.library.values import storable
+from echostream_ui.library.voices import KnownVoice
 
 _COLUMNS = "name, voice, seconds, media_id, speaker, created_at"
 

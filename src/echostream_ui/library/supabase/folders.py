@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Sequence
 
 from echostream_ui.library.folders import Folder, SavedFilter
-from echostream_ui.library.store import Json
 from echostream_ui.library.supabase.tables import Tables
+from echostream_ui.library.values import Json
 
 
 class SupabaseFolders:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from echostream_ui.library.store import Json, Preset
+from echostream_ui.library.presets import Preset
+from echostream_ui.library.values import Json
 
 
 class SupabasePresets:

@@ -4,7 +4,10 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from echostream_ui.library.store import ActionItem, Analysis, Bookmark, Json, Match, Media, Row
+from echostream_ui.library.analysis import ActionItem, Analysis, Bookmark
+from echostream_ui.library.media import Media
+from echostream_ui.library.search import Match, Row
+from echostream_ui.library.values import Json
 
 MEDIA = tuple(field.name for field in fields(Media))
 ANALYSIS = tuple(field.name for field in fields(Analysis))

@@ -17,22 +17,12 @@ from typing import Any
 import httpx
 
 from echostream_ui.library.action_items import action_items_of
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.contents import digest_of_parts
-from echostream_ui.library.store import (
-    SHOWN_MATCHES,
-    Analysis,
-    Facets,
-    Json,
-    Match,
-    Media,
-    OpenItem,
-    Overview,
-    Page,
-    Query,
-    StoreError,
-    TopicInWeek,
-    Week,
-)
+from echostream_ui.library.media import Media
+from echostream_ui.library.overview import OpenItem, Overview, TopicInWeek, Week
+from echostream_ui.library.search import SHOWN_MATCHES, Facets, Match, Page, Query
+from echostream_ui.library.store import StoreError
 from echostream_ui.library.supabase.errors import FOREIGN, is_duplicate, is_missing_object
 from echostream_ui.library.supabase.folders import SupabaseFolders, SupabaseSavedFilters
 from echostream_ui.library.supabase.presets import SupabasePresets
@@ -50,6 +40,7 @@ from echostream_ui.library.supabase.session import Access, Session
 from echostream_ui.library.supabase.tables import Tables
 from echostream_ui.library.supabase.versions import SupabaseVersions
 from echostream_ui.library.transcript import title_of
+from echostream_ui.library.values import Json
 
 BUCKET = "audio"
 

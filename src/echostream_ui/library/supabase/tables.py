@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from echostream_ui.library.store import Json, StoreError
+from echostream_ui.library.store import StoreError
 from echostream_ui.library.supabase.errors import (
     MIGRATE,
     bucket_missing,
@@ -12,7 +12,7 @@ from echostream_ui.library.supabase.errors import (
 )
 from echostream_ui.library.supabase.rows import rows_of
 from echostream_ui.library.supabase.session import Access, Session
-from echostream_ui.library.values import storable
+from echostream_ui.library.values import Json, storable
 
 
 class Tables:

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from echostream_ui.library.store import Analysis, Version
+from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.supabase.rows import analysis_from
+from echostream_ui.library.versions import Version
 
 
 class SupabaseVersions:
