@@ -47,13 +47,14 @@ from echostream.engine.host_cache import HostCache
 from echostream.engine_run import EngineRun, OnSegment
 from echostream.errors import InvalidAudio
 from echostream.insights import (
+    InsightsChoice,
     InsightsProvider,
     Questions,
-    load_insights,
+    load_choice,
     load_questions,
     with_due_dates,
 )
-from echostream.llm import load_language_model
+from echostream.llm import load_language_model, load_other_models
 from echostream.media import decode, decode_channels, fetch
 from echostream.merging import text_segments, with_text_before
 from echostream.scripts import space_between
@@ -115,18 +116,21 @@ class Pipeline:
         self,
         settings: Settings,
         engine: Engine,
-        insights: InsightsProvider | None,
+        insights: InsightsProvider | InsightsChoice | None,
         cache: Cache | None = None,
         *,
         questions: Questions | None = None,
         patient: bool = False,
     ) -> None:
         """A `patient` pipeline waits for a busy engine instead of raising ServerBusy. `questions`
-        is None without a language model; `insights` closes the model of both."""
+        is None without a language model; `insights` closes the model of both. A provider alone is
+        the only one that callers may choose."""
         self._settings = settings
         self._patient = patient
         self._cache = cache or NoCache()
-        self._insights = insights
+        self.insights = (
+            insights if isinstance(insights, InsightsChoice) else InsightsChoice(insights)
+        )
         self.engine = engine
         self.questions = questions
         self.speakers = SpeakerFinder(self._cache, timeout_s=settings.diarization_timeout_s)
@@ -157,6 +161,7 @@ class Pipeline:
         provider fails, it does not raise; the insights are degraded instead. If the diarizer fails,
         the transcript has a warning.
         """
+        self.insights.named(insights_options.model)  # before the hours of transcribing
         options = options.with_vocabulary(self._settings.vocabulary)
         work = _Work(options, audio, speakers, progress, on_segment)
         result = await self._transcribe(source, work)
@@ -179,6 +184,7 @@ class Pipeline:
     ) -> Result:
         """Returns the text `given`, followed by that of `source` if there is one, and insights into
         the whole. Raises what `run` raises."""
+        self.insights.named(insights_options.model)
         segments = await asyncio.to_thread(text_segments, given)
         whole = Transcript(segments, options.language or "en", 0.0, "none", "none")
         result = Result(whole, None, 0.0)
@@ -209,15 +215,17 @@ class Pipeline:
         options: InsightsOptions = AS_USUAL,
         progress: Progress = ignore_progress,
     ) -> Insights | None:
-        """Returns insights into a transcript; None if INSIGHTS_PROVIDER is `none`."""
-        if self._insights is None:
+        """Returns insights into a transcript; None if INSIGHTS_PROVIDER is `none`. Raises
+        InvalidRequest if the options name a model that is not offered."""
+        provider = self.insights.named(options.model)
+        if provider is None:
             return None
         progress(Step("analysing"))
-        # Dates are not kept in the cache: a correction of the day costs no call to a model.
-        with traces.span("insights", provider=self._insights.name) as step:
-            found = await self._undated(
-                self._insights, transcript, replace(options, recorded_on=None)
-            )
+        # Dates are not kept in the cache: a correction of the day costs no call to a model. Nor is
+        # how the provider was asked for.
+        undated = replace(options, recorded_on=None, model=None)
+        with traces.span("insights", provider=provider.name) as step:
+            found = await self._undated(provider, transcript, undated)
             step.set_attribute("degraded", found.details.meta.degraded)
         return with_due_dates(found, options.recorded_on)
 
@@ -253,18 +261,17 @@ class Pipeline:
     @property
     def insights_name(self) -> str | None:
         """The name of the insights provider; None if there is none."""
-        return self._insights.name if self._insights else None
+        return self.insights.default.name if self.insights.default else None
 
     @property
     def insights_model(self) -> str | None:
         """The id of its model, if it has one and the id is known."""
-        return self._insights.model if self._insights else None
+        return self.insights.default.model if self.insights.default else None
 
     async def aclose(self) -> None:
         """Stops the engine and closes the provider's connections."""
         await self.engine.aclose()
-        if self._insights is not None:
-            await self._insights.aclose()
+        await self.insights.aclose()
         await self._cache.aclose()
 
     async def _transcribe(self, source: Source, work: _Work) -> Result:
@@ -365,11 +372,12 @@ def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False)
     cache = load_cache(settings)
     if engine.socket is not None and isinstance(cache, MemoryCache):
         cache = HostCache(engine.socket)
-    model = load_language_model(settings, engine.socket.parent if engine.socket else None)
+    folder = engine.socket.parent if engine.socket else None
+    model = load_language_model(settings, folder)
     return Pipeline(
         settings,
         engine,
-        load_insights(settings, model),
+        load_choice(settings, model, load_other_models(settings, folder)),
         cache,
         questions=load_questions(settings, model),
         patient=patient,
