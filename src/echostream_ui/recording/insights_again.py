@@ -11,16 +11,20 @@ from echostream_ui.library.transcript import segments_of, title_of
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to look for (a template as the API has it) and the language to write in. None leaves the
-    choice to the API: its default template, and the language of the recording."""
+    """What to look for (a template as the API has it), the language to write in, and the model that
+    writes. None leaves the choice to the API: its default template, the language of the recording,
+    and its default model."""
 
     template: Json | None = None
     language: str | None = None
+    model: str | None = None
 
     @classmethod
     def before(cls, request: Json) -> "Wanted":
         """What an earlier request asked for."""
-        return cls(request.get("template"), request.get("insightsLanguage"))
+        return cls(
+            request.get("template"), request.get("insightsLanguage"), request.get("insightsModel")
+        )
 
 
 def name_of(media_id: str) -> str:
@@ -35,6 +39,7 @@ async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted
     asked = {
         "template": wanted.template,
         "language": wanted.language,
+        "insightsModel": wanted.model,
         "recordedAt": analysis.request.get("recordedAt"),
     }
     insights = await api.insights({"segments": segments_of(analysis)} | asked)
@@ -43,7 +48,11 @@ async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted
     if latest.response != analysis.response:
         raise StoreError("The recording has another transcript by now, so these were not kept.")
     items = merged_items(insights, latest)
-    request = latest.request | {"template": wanted.template, "insightsLanguage": wanted.language}
+    request = latest.request | {
+        "template": wanted.template,
+        "insightsLanguage": wanted.language,
+        "insightsModel": wanted.model,
+    }
     await asyncio.to_thread(
         lambda: store.update_analysis(
             media_id, insights=insights, action_items=items, request=request
