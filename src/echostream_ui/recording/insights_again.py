@@ -7,6 +7,7 @@ from echostream_ui.api_client import ApiClient
 from echostream_ui.library.action_items import merged_items
 from echostream_ui.library.store import Analysis, Json, Store, StoreError
 from echostream_ui.library.transcript import segments_of, title_of
+from echostream_ui.library.written_insights import after_replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted
     latest = await _analysis(store, media_id)  # the user may have edited it meanwhile
     if latest.response != analysis.response:
         raise StoreError("The recording has another transcript by now, so these were not kept.")
+    insights = after_replacing(insights, latest)
     items = merged_items(insights, latest)
     request = latest.request | {
         "template": wanted.template,

@@ -6,6 +6,7 @@ import streamlit as st
 
 from echostream_ui.library.action_items import replaced
 from echostream_ui.library.store import Analysis, Json, Store
+from echostream_ui.library.written_insights import told_of_replaced
 from echostream_ui.recording import template_choice
 from echostream_ui.recording.insights_again import Wanted, make_again, name_of
 from echostream_ui.services import services
@@ -61,8 +62,9 @@ def _again(store: Store, analysis: Analysis) -> None:
     wanted = replace(wanted, model=_ask_model(before.model, key=f"again-{media_id}-model"))
     label = "Generate insights again" if analysis.insights else "Generate insights"
     help_text = (
-        "From the text with your edits and names. Summary, lists and sections are replaced. Action"
-        " items that you have added, edited or ticked off stay as they are."
+        "From the text with your edits and names. Summary, lists and sections are replaced; what"
+        " you have written there can be put back. Action items that you have added, edited or"
+        " ticked off stay as they are."
     )
     if st.button(label, icon=":material/auto_awesome:", help=help_text):
         for old in (problem, f"again-news-{media_id}"):
@@ -95,7 +97,8 @@ def _remember_what_was_replaced(store: Store, media_id: str) -> None:
     after = store.analysis(media_id)
     if before and before.insights and after:
         items = replaced(before.action_items, after.action_items)
-        news = f"Summary, lists and sections are new. {items}".strip()
+        texts = told_of_replaced(before, after)
+        news = " ".join(filter(None, ("Summary, lists and sections are new.", texts, items)))
         st.session_state[f"again-news-{media_id}"] = news
 
 
