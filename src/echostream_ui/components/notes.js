@@ -1,4 +1,4 @@
-// Summary, lists and sections of the insights: each statement is edited, deleted and added here. The
+// Summary, lists and sections of the insights: each statement is edited, removed and added here. The
 // server keeps what the user writes beside what was generated, and answers with all as it is then.
 
 const shownNotes = new WeakMap();
@@ -106,7 +106,7 @@ class Notes {
     const tools = element("span", "tools");
     tools.append(
       tool("edit", "Edit", () => this.open(given, point.text, place)),
-      tool("remove", "Delete", () => this.ask(given, given.points.toSpliced(place, 1), "Deleted.")),
+      tool("remove", "Remove", () => this.ask(given, given.points.toSpliced(place, 1), "Removed.")),
     );
     const places = point.places.map((each) => placeButton(each, () => goTo(each.line)));
     places.forEach((each) => each.classList.add("place"));
@@ -161,7 +161,7 @@ class Notes {
       typedNotes.delete(key);
       this.editors.delete(key);
     };
-    this.ask(given, points, text ? (typed ? "Saved." : "Deleted.") : "Added.", { onKept, onError, typed });
+    this.ask(given, points, text ? (typed ? "Saved." : "Removed.") : "Added.", { onKept, onError, typed });
   }
 
   /** Ask the server for the statements of a part from now on; null for the generated ones. */

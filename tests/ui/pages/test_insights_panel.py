@@ -96,7 +96,7 @@ def test_insights_are_written_and_made_by_another_model_with_the_mouse(
     assert texts(store, media_id, "summary") == ["We are over\nthe budget."]
 
     notes.get_by_text("The rent.").hover()
-    notes.get_by_role("button", name="Delete: The rent.").click()
+    notes.get_by_role("button", name="Remove: The rent.").click()
     expect(notes.get_by_text("The rent.")).to_have_count(0)
     notes.get_by_role("button", name="Undo").click()
     agenda = notes.get_by_role("list", name="Agenda")
