@@ -166,7 +166,7 @@ class FakeInsights:
         if self.error:
             raise self.error
         template = options.template.name if options.template else None
-        meta = InsightsMeta("fake", None, 1.0, template=template)
+        meta = InsightsMeta(self.name, self.model, 1.0, template=template)
         items = (ActionItem("Fake it", None, self.due, ()),) if self.due else ()
         details = Details("Fake", (), (), (), items, (), meta)
         return Insights(transcript.text, ("fakes",), Sentiment("neutral", 0.5), details)

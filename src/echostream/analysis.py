@@ -1,4 +1,4 @@
-"""Insights into transcripts, from the cache or from the provider."""
+"""Insights into transcripts, from the cache or from a provider."""
 
 import asyncio
 from dataclasses import replace
@@ -11,45 +11,39 @@ from echostream.templates import BUILT_IN
 
 
 class InsightsFinder:
-    """Asks the provider for insights, unless the cache knows."""
+    """Asks providers for insights, unless the cache knows."""
 
-    def __init__(self, provider: InsightsProvider, cache: Cache, *, template: str) -> None:
+    def __init__(self, cache: Cache, *, template: str) -> None:
         """`template` is the name of the template for requests that name none."""
-        self._provider = provider
         self._cache = cache
         self._template = template
 
-    @property
-    def name(self) -> str:
-        """The provider's name."""
-        return self._provider.name
-
-    @property
-    def model(self) -> str | None:
-        """The id of the provider's model, if it has one and the id is known."""
-        return self._provider.model
-
-    async def find(self, transcript: Transcript, options: InsightsOptions = AS_USUAL) -> Insights:
+    async def find(
+        self,
+        provider: InsightsProvider,
+        transcript: Transcript,
+        options: InsightsOptions = AS_USUAL,
+    ) -> Insights:
         """Returns insights; degraded ones if the provider fails."""
-        with traces.span("insights", provider=self.name) as step:
-            # Dates are not kept in the cache: a correction of the day costs no call to a model.
-            found = await self._undated(transcript, replace(options, recorded_on=None))
+        # Dates are not kept in the cache: a correction of the day costs no call to a model. Nor is
+        # how the provider was asked for.
+        undated = replace(options, recorded_on=None, model=None)
+        with traces.span("insights", provider=provider.name) as step:
+            found = await self._undated(provider, transcript, undated)
             step.set_attribute("degraded", found.details.meta.degraded)
         return with_due_dates(found, options.recorded_on)
 
-    async def aclose(self) -> None:
-        """Closes the provider's connections."""
-        await self._provider.aclose()
-
-    async def _undated(self, transcript: Transcript, options: InsightsOptions) -> Insights:
+    async def _undated(
+        self, provider: InsightsProvider, transcript: Transcript, options: InsightsOptions
+    ) -> Insights:
         if options.template is None:
             options = replace(options, template=BUILT_IN[self._template])
         key = await asyncio.to_thread(
-            insights_key, transcript, self.name, self._provider.model, options
+            insights_key, transcript, provider.name, provider.model, options
         )
         if known := load_insights(await self._cache.get(key)):
             return known
-        found = await self._provider.analyse(transcript, options)
+        found = await provider.analyse(transcript, options)
         if not found.details.meta.degraded:
             await self._cache.put(key, await asyncio.to_thread(dump_insights, found))
         return found

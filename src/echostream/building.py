@@ -4,8 +4,8 @@ from echostream import traces
 from echostream.cache import MemoryCache, load_cache
 from echostream.engine import Engine, LocalEngine, check_installed, check_models, load_registry
 from echostream.engine.host_cache import HostCache
-from echostream.insights import load_insights, load_questions
-from echostream.llm import load_language_model
+from echostream.insights import load_choice, load_questions
+from echostream.llm import load_language_model, load_other_models
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 
@@ -19,11 +19,12 @@ def build_pipeline(settings: Settings, engine: Engine, *, patient: bool = False)
     cache = load_cache(settings)
     if engine.socket is not None and isinstance(cache, MemoryCache):
         cache = HostCache(engine.socket)
-    model = load_language_model(settings, engine.socket.parent if engine.socket else None)
+    folder = engine.socket.parent if engine.socket else None
+    model = load_language_model(settings, folder)
     return Pipeline(
         settings,
         engine,
-        load_insights(settings, model),
+        load_choice(settings, model, load_other_models(settings, folder)),
         cache,
         questions=load_questions(settings, model),
         patient=patient,

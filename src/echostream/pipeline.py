@@ -25,7 +25,7 @@ from echostream.domain import (
 from echostream.engine import Engine, Place, Samples
 from echostream.engine_run import EngineRun, OnSegment
 from echostream.errors import InvalidAudio
-from echostream.insights import InsightsProvider, Questions
+from echostream.insights import InsightsChoice, InsightsProvider, Questions
 from echostream.media import decode
 from echostream.merging import text_segments, with_text_before
 from echostream.scripts import space_between
@@ -74,21 +74,22 @@ class Pipeline:
         self,
         settings: Settings,
         engine: Engine,
-        insights: InsightsProvider | None,
+        insights: InsightsProvider | InsightsChoice | None,
         cache: Cache | None = None,
         *,
         questions: Questions | None = None,
         patient: bool = False,
     ) -> None:
         """A `patient` pipeline waits for a busy engine instead of raising ServerBusy. `questions`
-        is None without a language model; `insights` closes the model of both."""
+        is None without a language model; `insights` closes the model of both. A provider alone is
+        the only one that callers may choose."""
         self._settings = settings
         self._patient = patient
         self._cache = cache or NoCache()
-        self._insights: InsightsFinder | None = None
-        if insights is not None:
-            template = settings.insights_template
-            self._insights = InsightsFinder(insights, self._cache, template=template)
+        self.insights = (
+            insights if isinstance(insights, InsightsChoice) else InsightsChoice(insights)
+        )
+        self._finder = InsightsFinder(self._cache, template=settings.insights_template)
         self.engine = engine
         self.questions = questions
         self.speakers = SpeakerFinder(self._cache, timeout_s=settings.diarization_timeout_s)
@@ -119,6 +120,7 @@ class Pipeline:
         provider fails, it does not raise; the insights are degraded instead. If the diarizer fails,
         the transcript has a warning.
         """
+        self.insights.named(insights_options.model)  # before the hours of transcribing
         options = options.with_vocabulary(self._settings.vocabulary)
         work = _Work(options, audio, speakers, progress, on_segment)
         result = await self._transcribe(source, work)
@@ -141,6 +143,7 @@ class Pipeline:
     ) -> Result:
         """Returns the text `given`, followed by that of `source` if there is one, and insights into
         the whole. Raises what `run` raises."""
+        self.insights.named(insights_options.model)
         segments = await asyncio.to_thread(text_segments, given)
         whole = Transcript(segments, options.language or "en", 0.0, "none", "none")
         result = Result(whole, None, 0.0)
@@ -171,11 +174,13 @@ class Pipeline:
         options: InsightsOptions = AS_USUAL,
         progress: Progress = ignore_progress,
     ) -> Insights | None:
-        """Returns insights into a transcript; None if INSIGHTS_PROVIDER is `none`."""
-        if self._insights is None:
+        """Returns insights into a transcript; None if INSIGHTS_PROVIDER is `none`. Raises
+        InvalidRequest if the options name a model that is not offered."""
+        provider = self.insights.named(options.model)
+        if provider is None:
             return None
         progress(Step("analysing"))
-        return await self._insights.find(transcript, options)
+        return await self._finder.find(provider, transcript, options)
 
     async def voice(self, source: BinaryIO | Path, *, least_s: float, most_s: float) -> Voice:
         """Returns how the one speaker of a short recording sounds. Raises AudioError if it cannot
@@ -194,18 +199,17 @@ class Pipeline:
     @property
     def insights_name(self) -> str | None:
         """The name of the insights provider; None if there is none."""
-        return self._insights.name if self._insights else None
+        return self.insights.default.name if self.insights.default else None
 
     @property
     def insights_model(self) -> str | None:
         """The id of its model, if it has one and the id is known."""
-        return self._insights.model if self._insights else None
+        return self.insights.default.model if self.insights.default else None
 
     async def aclose(self) -> None:
         """Stops the engine and closes the provider's connections."""
         await self.engine.aclose()
-        if self._insights is not None:
-            await self._insights.aclose()
+        await self.insights.aclose()
         await self._cache.aclose()
 
     async def _transcribe(self, source: Source, work: _Work) -> Result:

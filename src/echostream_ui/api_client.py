@@ -164,6 +164,11 @@ class ApiClient:
         found = await self._send("GET", "/insights/templates", timeout=30.0)
         return Templates(str(found["default"]), tuple(found["templates"]))
 
+    async def insights_models(self) -> tuple[str, ...]:
+        """Returns the names of what can generate insights, the default first."""
+        found = await self._send("GET", "/insights/models", timeout=30.0)
+        return tuple(str(each["name"]) for each in found["models"])
+
     async def insights(self, request: Json) -> Json:
         """Returns insights into the request's `segments`. Evidence has the segments' own ids."""
         answer = await self._send("POST", "/insights", json=request)

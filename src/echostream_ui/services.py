@@ -62,6 +62,8 @@ class Services:
         """The API's models, the default first. Empty until they are known."""
         self.templates = Templates()
         """What insights can look for. Empty until it is known."""
+        self.insights_models: tuple[str, ...] = ()
+        """What can generate insights, the API's default first. Empty until it is known."""
         self.live_tickets: Tickets[Wanted] = Tickets()
         self.import_tickets: Tickets[Store] = Tickets(_PAGE_IS_OPEN_S)
         self._route_key = secrets.token_bytes(32)
@@ -166,7 +168,7 @@ class Services:
             except ApiError as error:
                 self.api_state = ApiState(error=error)
                 # It may have others when it is back.
-                self.models, self.templates = (), Templates()
+                self.models, self.templates, self.insights_models = (), Templates(), ()
             else:
                 await self._look_for_choices(status)
             self._seen.set()
@@ -179,6 +181,9 @@ class Services:
         with suppress(ApiError):
             if not self.templates.offered:
                 self.templates = await self.api.templates()
+        with suppress(ApiError):
+            if not self.insights_models:
+                self.insights_models = await self.api.insights_models()
 
 
 @lru_cache(maxsize=1)

@@ -207,6 +207,8 @@ def test_a_queued_request_is_checked_at_once(service: Service) -> None:
         assert error_of(empty) == (400, "missing_audio_or_transcript")
         odd = client.post("/upload-audio", files=audio(), data={**USE_QUEUE, "task": "sing"})
         assert error_of(odd) == (422, "invalid_request")
+        note = {"transcript": "hello", "useQueue": True, "insightsModel": "gpt"}
+        assert error_of(client.post("/api/finalize", json=note)) == (422, "invalid_request")
         assert listed(client) == []
     assert service.files() == []
 

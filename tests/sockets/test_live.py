@@ -346,6 +346,7 @@ class TestRefused:
             ("start_audio", {"template": "party"}),
             ("start_audio", {"recordedAt": "Friday"}),
             ("start_audio", {"insightsLanguage": "klingon!"}),
+            ("start_audio", {"insightsModel": "gpt"}),
             ("start_audio", {"prompt": "x" * 2001}),
             ("start_audio", {"model": "x" * 201}),
             ("start_audio", {"resumeSecret": "x"}),

@@ -10,7 +10,7 @@ import pytest
 from conftest import MakePipeline
 from echostream.domain import InsightsOptions
 from echostream.engine import LocalEngine, Registry
-from echostream.insights import load_insights
+from echostream.insights import InsightsChoice, load_insights
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.templates import BUILT_IN
@@ -185,6 +185,54 @@ def test_bad_input_is_named(api: httpx.Client, fields: dict[str, Any], message: 
     response = api.post("/insights", content=json.dumps(fields))
     assert error_of(response) == (422, "invalid_request")
     assert response.json()["message"].startswith(message)
+
+
+def test_every_model_that_is_set_up_can_be_asked_for() -> None:
+    providers = [
+        FakeInsights(name="gemini", model="gemini-3.8-flash"),
+        FakeInsights(name="local", model="qwen3"),
+    ]
+
+    def make(settings: Settings) -> Pipeline:
+        offline = load_insights(settings, None)
+        assert offline is not None
+        choice = InsightsChoice(providers[0], [providers[1], offline])
+        transcriber = FakeTranscriber()
+        engine = LocalEngine(settings, Registry.only(lambda: transcriber, transcriber.model))
+        return Pipeline(settings, engine, choice)
+
+    with serving(make_pipeline=make) as client:
+        offered = client.get("/insights/models").raise_for_status().json()
+        assert offered == {
+            "default": "gemini-3.8-flash",
+            "models": [
+                {"name": "gemini-3.8-flash", "provider": "gemini"},
+                {"name": "qwen3", "provider": "local"},
+                {"name": "offline", "provider": "extractive"},
+            ],
+        }
+
+        def answers_of(fields: dict[str, str]) -> list[httpx.Response]:
+            return [
+                client.post("/insights", json={"transcript": "We ship on Friday."} | fields),
+                client.post("/upload-audio", files=audio(), data=fields),
+                client.post("/api/finalize", data={"transcript": "We ship on Friday."} | fields),
+            ]
+
+        def makers_of(fields: dict[str, str]) -> set[str]:
+            found = [each.raise_for_status().json()["insights"] for each in answers_of(fields)]
+            return {each["details"]["meta"]["provider"] for each in found}
+
+        assert makers_of({}) == {"gemini"}
+        for model in offered["models"]:
+            assert makers_of({"insightsModel": model["name"]}) == {model["provider"]}
+            assert makers_of({"insightsModel": model["provider"]}) == {model["provider"]}
+        for refused in answers_of({"insightsModel": "gpt"}):
+            assert error_of(refused) == (422, "invalid_request")
+            assert refused.json()["message"] == (
+                "insightsModel: 'gpt' may not be asked for here, but gemini-3.8-flash, qwen3,"
+                " offline"
+            )
 
 
 @pytest.mark.parametrize("template", ["party", '{"name": ""}', "{"])

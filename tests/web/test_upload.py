@@ -262,7 +262,7 @@ def test_openapi_shows_both_forms_with_an_example(api: httpx.Client) -> None:
         *("useQueue", "language", "task", "prompt", "wordTimestamps", "insights"),
         *("hotwords", "audioTrack", "channels", "model", "callbackUrl", "audioUrl"),
         *("diarize", "numSpeakers", "minSpeakers", "maxSpeakers", "knownSpeakers"),
-        *("template", "insightsLanguage", "recordedAt"),
+        *("template", "insightsLanguage", "insightsModel", "recordedAt"),
     }
     assert {"audio", *options} == set(form)
     assert options == set(content["application/json"]["schema"]["properties"])

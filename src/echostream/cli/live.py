@@ -15,6 +15,7 @@ from echostream.cli.options import (
     Hotwords,
     Insights,
     InsightsLanguage,
+    InsightsModel,
     KnownSpeakers,
     Language,
     MaxSpeakers,
@@ -51,6 +52,7 @@ def live(
     final_pass: FinalPass = True,
     template: Template = None,
     insights_language: InsightsLanguage = None,
+    insights_model: InsightsModel = None,
     recorded_at: RecordedAt = None,
     separate_channels: Annotated[
         bool, typer.Option(help="Transcribe each channel apart, as a speaker of its own.")
@@ -95,6 +97,7 @@ def live(
         channels="separate" if separate_channels else "mix",
         template=template,
         insights_language=insights_language,
+        insights_model=insights_model,
         recorded_at=recorded_at,
     )
     start = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)

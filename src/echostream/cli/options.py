@@ -68,6 +68,13 @@ InsightsLanguage = Annotated[
     str | None,
     typer.Option(help="Language of the insights; that of the recording when left out."),
 ]
+InsightsModel = Annotated[
+    str | None,
+    typer.Option(
+        help="What generates the insights: one of `GET /insights/models`; the server's choice when"
+        " left out."
+    ),
+]
 RecordedAt = Annotated[
     str | None,
     typer.Option(

@@ -17,6 +17,7 @@ from echostream.cli.options import (
     Hotwords,
     Insights,
     InsightsLanguage,
+    InsightsModel,
     KnownSpeakers,
     Language,
     MaxSpeakers,
@@ -79,6 +80,7 @@ def transcribe(
     insights: Insights = True,
     template: Template = None,
     insights_language: InsightsLanguage = None,
+    insights_model: InsightsModel = None,
     recorded_at: RecordedAt = None,
     max_line_chars: Annotated[
         int, typer.Option(min=10, max=200, help="Columns of a line of subtitles (srt, vtt).")
@@ -110,6 +112,7 @@ def transcribe(
         insights=insights,
         template=template,
         insights_language=insights_language,
+        insights_model=insights_model,
         recorded_at=recorded_at,
     )
     # A server may offer several models; the engine here is ours alone and has only this one.

@@ -30,11 +30,13 @@ class Template:
 class InsightsOptions:
     """What a caller may ask of insights. `template` is None for the default one, `language` (an
     ISO 639-1 code) for that of the recording. `recorded_on` is the day on which it was recorded,
-    None if nobody knows: due times are counted from it."""
+    None if nobody knows: due times are counted from it. `model` is one of the names that callers
+    may choose from, None for the server's choice."""
 
     template: Template | None = None
     language: str | None = None
     recorded_on: date | None = None
+    model: str | None = None
 
 
 AS_USUAL = InsightsOptions()

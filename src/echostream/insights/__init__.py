@@ -1,6 +1,9 @@
 """Insights: summary, topics, action items and sentiment of a transcript, each with its evidence."""
 
+from collections.abc import Sequence
+
 from echostream.insights.base import InsightsProvider
+from echostream.insights.choice import OFFLINE, InsightsChoice
 from echostream.insights.due_dates import with_due_dates
 from echostream.insights.fallback import FallbackInsights
 from echostream.insights.offline import ExtractiveInsights
@@ -11,12 +14,15 @@ from echostream.llm import LanguageModel, choose_provider
 from echostream.settings import Settings
 
 __all__ = [
+    "OFFLINE",
     "ExtractiveInsights",
     "FallbackInsights",
+    "InsightsChoice",
     "InsightsProvider",
     "ModelInsights",
     "OfflineAnswers",
     "Questions",
+    "load_choice",
     "load_insights",
     "load_questions",
     "with_due_dates",
@@ -35,6 +41,17 @@ def load_insights(settings: Settings, model: LanguageModel | None) -> InsightsPr
         model, _context_tokens(settings, model), calls_at_once=model.limits.calls_at_once
     )
     return FallbackInsights(primary, ExtractiveInsights())
+
+
+def load_choice(
+    settings: Settings, model: LanguageModel | None, others: Sequence[LanguageModel] = ()
+) -> InsightsChoice:
+    """What callers may choose from: `model` first, then `others`, then insights without a model."""
+    default = load_insights(settings, model)
+    found = [provider for each in others if (provider := load_insights(settings, each))]
+    if model is not None:
+        found.append(OfflineAnswers(ExtractiveInsights()))
+    return InsightsChoice(default, found)
 
 
 def load_questions(settings: Settings, model: LanguageModel | None) -> Questions | None:

@@ -9,6 +9,7 @@ from echostream.options.dates import RecordedAt
 from echostream.options.requests import (
     MOST_CHARS,
     FinalizeOptions,
+    InsightsModel,
     JobData,
     LiveOptions,
     MaxCueLines,
@@ -28,6 +29,7 @@ __all__ = [
     "OF_SPEAKERS",
     "ChosenTemplate",
     "FinalizeOptions",
+    "InsightsModel",
     "JobData",
     "Language",
     "LiveOptions",

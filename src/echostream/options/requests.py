@@ -29,6 +29,7 @@ _LONGEST_NAME = 60
 """How many characters of an unknown field's name are repeated to the sender."""
 
 WithInsights = Annotated[bool, Field(description="Generate insights from what was said.")]
+InsightsModel = Annotated[str, Field(min_length=1, max_length=200)]
 MaxLineChars = Annotated[int, Field(ge=10, le=200, description="Columns of a line of subtitles.")]
 MaxCueLines = Annotated[int, Field(ge=1, le=4, description="Most lines of a subtitle.")]
 MaxCueSeconds = Annotated[
@@ -68,6 +69,11 @@ class InsightfulOptions(Options):
     insights_language: Language | None = Field(
         None, description="Language of the insights; that of the recording when left out."
     )
+    insights_model: InsightsModel | None = Field(
+        None,
+        description="What generates the insights: one of `GET /insights/models`; the server's"
+        " choice when left out.",
+    )
     recorded_at: RecordedAt | None = Field(
         None,
         description="The day on which it was recorded, or the date and time there: due times such"
@@ -77,7 +83,9 @@ class InsightfulOptions(Options):
     @property
     def insights_options(self) -> InsightsOptions:
         template = self.template.as_template() if self.template else None
-        return InsightsOptions(template, self.insights_language, self.recorded_at)
+        return InsightsOptions(
+            template, self.insights_language, self.recorded_at, self.insights_model
+        )
 
 
 class ChannelFields(SpeakerFields):

@@ -17,7 +17,13 @@ from echostream.domain import InsightsOptions, Segment, Transcript
 from echostream.insights.passages import Recording
 from echostream.insights.questions import Question, Turn
 from echostream.merging import text_segments
-from echostream.options import MOST_CHARS, ChosenTemplate, Language, RecordedAt
+from echostream.options import (
+    MOST_CHARS,
+    ChosenTemplate,
+    InsightsModel,
+    Language,
+    RecordedAt,
+)
 
 _MOST_SEGMENTS = 50_000
 _MOST_RECORDINGS = 50
@@ -93,6 +99,12 @@ class InsightsFields(BaseModel):
     language: Language | None = Field(
         None, description="Language of the insights; that of the recording when left out."
     )
+    insights_model: InsightsModel | None = Field(
+        None,
+        alias="insightsModel",
+        description="What generates them: one of `GET /insights/models`; the server's choice when"
+        " left out.",
+    )
     recorded_at: RecordedAt | None = Field(
         None,
         alias="recordedAt",
@@ -109,7 +121,7 @@ class InsightsFields(BaseModel):
     @property
     def insights_options(self) -> InsightsOptions:
         template = self.template.as_template() if self.template else None
-        return InsightsOptions(template, self.language, self.recorded_at)
+        return InsightsOptions(template, self.language, self.recorded_at, self.insights_model)
 
     def as_transcript(self) -> Transcript:
         """What was said. Where nobody says in which language, it is taken to be that of the

@@ -67,6 +67,20 @@ class TemplatesShape(BaseModel):
     templates: list[TemplateShape]
 
 
+class InsightsModelShape(BaseModel):
+    name: str = Field(description="What `insightsModel` may name.")
+    provider: str = Field(description="As `meta.provider` has it.")
+
+
+class InsightsModelsShape(BaseModel):
+    """The answer of `/insights/models`."""
+
+    default: str | None = Field(
+        description="The one of requests that name none; null if this server makes no insights."
+    )
+    models: list[InsightsModelShape] = Field(description="The default first.")
+
+
 class InsightsAnswerShape(BaseModel):
     """The answer of `/insights`."""
 
@@ -119,6 +133,19 @@ async def templates(services: ServicesDep) -> TemplatesShape:
     return TemplatesShape(
         default=services.settings.insights_template,
         templates=[TemplateShape.of(template) for template in BUILT_IN.values()],
+    )
+
+
+@router.get("/insights/models", responses=errors(Unauthorized))
+async def models(services: ServicesDep) -> InsightsModelsShape:
+    """What can generate insights here. `offline` quotes, and needs no language model."""
+    offered = services.pipeline.insights.offered
+    return InsightsModelsShape(
+        default=next(iter(offered), None),
+        models=[
+            InsightsModelShape(name=name, provider=provider.name)
+            for name, provider in offered.items()
+        ],
     )
 
 

@@ -59,6 +59,7 @@ async def enqueue(
     the same caller gives the same job."""
     jobs = services.require_jobs()
     services.pipeline.engine.state.named(asked.model)
+    services.pipeline.insights.named(asked.insights_model)
     if asked.callback_url is not None:
         _check_callback(services.settings, asked.callback_url)
     # An empty key counts as none: it would give all who send one the same job.

@@ -71,6 +71,7 @@ class LiveHandlers:
         self._server = services.sockets
         self._sessions = services.live
         self._peers = services.peers
+        self._insights = services.pipeline.insights
         self._diarizes_by_default = services.pipeline.diarizes_by_default
         self._lives: dict[str, Live] = {}
         self._relays: dict[str, Relay] = {}
@@ -116,6 +117,7 @@ class LiveHandlers:
             if self._peers and (owner := self._peers.other_owner(wanted.resume_secret)) is not None:
                 return await self._resume_elsewhere(sid, self._peers, owner, data)
             return await self._resume(sid, wanted)
+        self._insights.named(wanted.insights_model)  # before somebody speaks for hours
         live = await self._sessions.start(
             wanted.audio_id,
             wanted.audio_name,

@@ -24,6 +24,7 @@ class Controls {
     this.speed = part(".speed");
     this.silence = part(".silence");
     this.linkButton = part(".link");
+    this.markButton = part(".mark");
     this.silences = [];
     this.listen(root);
     this.tastes = recalled(TASTES);
@@ -40,6 +41,7 @@ class Controls {
     this.speed.addEventListener("change", () => this.choose({ speed: Number(this.speed.value) }));
     this.silence.addEventListener("click", () => this.choose({ skips: !this.tastes.skips }));
     this.linkButton.addEventListener("click", () => this.copyLink());
+    this.markButton.addEventListener("click", () => this.mark());
     this.onKey = (event) => this.key(event);
     window.addEventListener("keydown", this.onKey);
     this.onChange = () => this.show();
@@ -176,6 +178,14 @@ class Controls {
     this.player.tell((await copied(link.href)) ? "The link to this place is copied." : link.href);
   }
 
+  /** Bookmark this place, to a tenth of a second. */
+  mark() {
+    const at = Math.round(this.media.currentTime * 10) / 10;
+    const isTouched = matchMedia("(hover: none)").matches; // then the bookmarks are far below
+    window.dispatchEvent(new CustomEvent("echostream-mark", { detail: { at, isTouched } }));
+    if (isTouched) this.player.tell(`${clock(at)} is bookmarked.`);
+  }
+
   key(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !this.media) return;
     const isIn = (kinds) => event.composedPath().some((each) => each.matches?.(kinds));
@@ -189,6 +199,7 @@ class Controls {
 
   actOf(key, { isPressed, isMoved }) {
     const acts = { k: () => this.toggle(), j: () => this.move(-LEAP_S), l: () => this.move(LEAP_S) };
+    acts.b = () => this.mark();
     if (!isPressed) acts[" "] = acts.k;
     if (!isMoved) acts.ArrowLeft = () => this.move(-STEP_S);
     if (!isMoved) acts.ArrowRight = () => this.move(STEP_S);

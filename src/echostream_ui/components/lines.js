@@ -34,8 +34,25 @@ class Line {
     this.copy.tabIndex = -1;
     this.copy.title = "Copy the line with its time (C)";
     this.copy.setAttribute("aria-label", `Copy the line at ${at}`);
-    this.item.append(this.who, this.body, this.whose, this.copy, this.edit);
+    this.tools = [this.whose, this.copy, this.edit];
+    this.item.append(this.who, this.body, ...this.tools);
+    if (matchMedia("(hover: none)").matches) this.addMore(at);
     this.show();
+  }
+
+  /** Where nobody can point at a line, one button shows what can be done with it. */
+  addMore(at) {
+    const more = button("more", "⋯");
+    more.setAttribute("aria-label", `More for the line at ${at}`);
+    more.setAttribute("aria-expanded", "false");
+    more.tabIndex = -1;
+    more.addEventListener("click", (event) => {
+      event.stopPropagation(); // the line itself would play
+      const isOpen = this.item.classList.toggle("opened");
+      more.setAttribute("aria-expanded", String(isOpen));
+    });
+    this.body.after(more);
+    this.tools.push(more);
   }
 
   take([id, start, end, text, original, speaker, voice, words]) {
@@ -160,8 +177,7 @@ class Line {
   }
 
   setTabStop(isStop) {
-    for (const each of [this.name, this.body, this.whose, this.copy, this.edit])
-      each.tabIndex = isStop ? 0 : -1;
+    for (const each of [this.name, this.body, ...this.tools]) each.tabIndex = isStop ? 0 : -1;
   }
 }
 

@@ -77,7 +77,7 @@ class Player {
     this.setSource(data.audio ? address(data.audio) : null);
     if (data.notice !== this.notice) this.tell((this.notice = data.notice), { stays: true });
     this.hint.textContent = this.source
-      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s; in the transcript ↑ ↓ move, Enter plays, E edits, S changes the speaker, C copies."
+      ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s, B sets a bookmark; in the transcript ↑ ↓ move, Enter plays, E edits, S changes the speaker, C copies."
       : "Keys: ↑ ↓ move in the transcript, E edits a line, S changes its speaker, C copies it.";
     this.setLines(data.lines);
     this.memory.hold(this);
@@ -91,9 +91,16 @@ class Player {
     this.source = source;
     this.media = source ? this.memory.open(source, this.data.isVideo) : null;
     if (this.media) this.media.onerror = () => this.tell(this.data.unplayable, { stays: true });
-    this.picture.hidden = !(this.media && this.data.isVideo);
-    this.picture.replaceChildren(...(this.picture.hidden ? [] : [this.media]));
+    this.picture.replaceChildren(...(this.media && this.data.isVideo ? [this.media] : []));
+    this.showPicture();
+    if (this.media) this.media.onloadedmetadata = () => this.showPicture();
     this.controls.take(this.media);
+  }
+
+  /** A file that may hold a film may also hold only its sound, which the browser finds out. */
+  showPicture() {
+    const isSound = this.media?.readyState > 0 && !this.media.videoWidth;
+    this.picture.hidden = !this.picture.children.length || isSound;
   }
 
   setLines(rows) {

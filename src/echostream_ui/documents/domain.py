@@ -21,10 +21,11 @@ from echostream.domain import (
     Word,
 )
 from echostream_ui.library.analysis import Analysis
-from echostream_ui.library.names import renamed, renamed_insights, since_insights
+from echostream_ui.library.names import renamed, since_insights
 from echostream_ui.library.speakers import TalkTime, talk_times
 from echostream_ui.library.transcript import Line, lines_of
 from echostream_ui.library.values import Json
+from echostream_ui.library.written_insights import shown_insights
 
 
 def transcript_of(analysis: Analysis) -> Transcript:
@@ -47,11 +48,11 @@ def transcript_of(analysis: Analysis) -> Transcript:
 
 
 def insights_of(analysis: Analysis, title: str) -> Insights | None:
-    """The insights that are shown, with the user's changes to the action items, and names."""
-    if analysis.insights is None:
+    """The insights that are shown, with the user's own texts, action items and names."""
+    insights = shown_insights(analysis)
+    if insights is None:
         return None
     changed = since_insights(analysis)
-    insights = renamed_insights(analysis.insights, changed)
     details = insights.get("details") or {}
     return Insights(
         summary=insights.get("summary", ""),

@@ -8,17 +8,16 @@ from echostream_ui.library.folders import Folder
 from echostream_ui.library.media import Media
 from echostream_ui.library.search import NO_FOLDER
 from echostream_ui.library.store import Store
+from echostream_ui.recording import folder_field
 from echostream_ui.recording.told import told
 from echostream_ui.words.wording import count, plain
-
-_LONGEST_NAME = 100
 
 
 @st.dialog("Folders", on_dismiss="rerun")
 @told
 def manage(store: Store) -> None:
     with st.form("new_folder", clear_on_submit=True, border=False):
-        name = _name("New folder")
+        name = folder_field.name("New folder")
         is_made = st.form_submit_button("Create", icon=":material/create_new_folder:")
     if is_made and name:
         _add(store, name)
@@ -41,7 +40,7 @@ def _add(store: Store, name: str) -> None:
 @told
 def _change(store: Store, folder: Folder) -> None:
     with st.form(f"folder_{folder.id}", border=False):
-        name = _name("Name", folder.name)
+        name = folder_field.name("Name", folder.name)
         with st.container(horizontal=True):
             renamed = st.form_submit_button("Rename", type="primary")
             deleted = st.form_submit_button("Delete folder", icon=":material/delete:")
@@ -58,16 +57,9 @@ def _change(store: Store, folder: Folder) -> None:
 @st.dialog("Move recordings", dismissible=False)
 @told
 def move(store: Store, chosen: Sequence[Media]) -> None:
-    words = {NO_FOLDER: "No folder"} | {each.id: each.name for each in store.folders.all()}
     now = {media.folder or NO_FOLDER for media in chosen}
     with st.form("move", border=False):
-        folder = st.pills(
-            "Folder",
-            list(words),
-            format_func=lambda each: plain(words[each]),
-            default=now.pop() if len(now) == 1 else None,
-        )
-        new = _name("New folder")
+        folder, new = folder_field.ask(store, now.pop() if len(now) == 1 else None)
         with st.container(horizontal=True):
             is_moved = st.form_submit_button("Move", type="primary")
             is_over = st.form_submit_button("Cancel")
@@ -79,8 +71,3 @@ def move(store: Store, chosen: Sequence[Media]) -> None:
         store.folders.move([media.id for media in chosen], into or None)
     if is_moved or is_over:
         st.rerun()
-
-
-def _name(label: str, value: str = "") -> str:
-    typed = st.text_input(label, value, max_chars=_LONGEST_NAME)
-    return " ".join(typed.split())

@@ -88,7 +88,7 @@ def _completed(store: Store, media: Media, analysis: Analysis, lines: Sequence[L
         )
         cautions.show(analysis.response or {}, lines, key=f"cautions-{media.id}")
     with right, st.container(key="panel"):
-        bookmarks.show(store, analysis)
+        bookmarks.show(store, media.id)
         with st.container():  # also without one, so that what follows keeps its place
             talk_time.show(analysis, lines)
         insights.show(store, media, analysis, {line.id: line for line in lines})

@@ -8,9 +8,19 @@ import streamlit as st
 from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.media import Media
 from echostream_ui.library.names import speaker_of, speakers_of
+from echostream_ui.library.search import NO_FOLDER
 from echostream_ui.library.store import Store
 from echostream_ui.library.values import Json
-from echostream_ui.recording import again, edits, known_voices, share, tag_choice, takeaway, undo
+from echostream_ui.recording import (
+    again,
+    edits,
+    folder_field,
+    known_voices,
+    share,
+    tag_choice,
+    takeaway,
+    undo,
+)
 from echostream_ui.recording.told import told
 from echostream_ui.words import wording
 from echostream_ui.words.languages import language_name
@@ -33,6 +43,8 @@ def show(store: Store, media: Media, analysis: Analysis | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         facts = " · ".join(_facts(media, analysis.response if analysis else None))
         st.caption(wording.plain(facts), width="content")
+        if folder := _folder(store, media):
+            st.badge(wording.in_badge(folder), color="gray", icon=":material/folder:")
         for tag in media.tags:
             st.badge(wording.in_badge(tag), color="gray", icon=":material/label:")
     with st.container():
@@ -54,6 +66,12 @@ def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
     if st.button("Delete", icon=":material/delete:"):
         undo.delete(store, [media])
         st.switch_page("library.py")
+
+
+def _folder(store: Store, media: Media) -> str | None:
+    """The name of its folder."""
+    found = store.folders.all() if media.folder else ()
+    return next((each.name for each in found if each.id == media.folder), None)
 
 
 def _facts(media: Media, response: Json | None) -> list[str]:
@@ -78,13 +96,17 @@ def _edit_details(store: Store, media: Media) -> None:
     with st.form("details", border=False):
         title = st.text_input("Title", media.title, max_chars=300)
         tags = tag_choice.ask("Tags", media.tags, known, key=f"tags-{media.id}")
+        folder, new_folder = folder_field.ask(store, media.folder or NO_FOLDER)
         if not _is_saved():
             return
     title = " ".join(title.split())
     if not title:
         st.error("A recording needs a title.")
         return
+    into = store.folders.add(new_folder) if new_folder else folder or None
     store.update_media(media.id, title=title, tags=tags)
+    if into != media.folder:
+        store.folders.move([media.id], into)
     st.rerun()
 
 

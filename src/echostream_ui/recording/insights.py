@@ -1,23 +1,21 @@
 """The insights into a recording, each with its evidence, and the user's changes to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import streamlit as st
 
-from echostream_ui.components.player import goto, points
+from echostream_ui.components.player import goto
 from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.media import Media
-from echostream_ui.library.names import renamed_insights, since_insights
 from echostream_ui.library.store import Store
 from echostream_ui.library.transcript import Line
 from echostream_ui.library.values import Json
-from echostream_ui.recording import ask, items, making
+from echostream_ui.recording import ask, items, making, notes
 from echostream_ui.recording.sentiment_chart import SELECTION, bars_of, chart_of, described
-from echostream_ui.words.wording import SENTIMENT_WORDS, in_badge, plain
+from echostream_ui.words.wording import SENTIMENT_WORDS
 
 _TABS = ("Summary", "Action items", "Sentiment", "Ask")
 _TABS_WITHOUT_INSIGHTS = ("Insights", "Ask")
-_LISTS = (("key_points", "Key points"), ("decisions", "Decisions"), ("questions", "Questions"))
 
 
 def show(store: Store, media: Media, analysis: Analysis, lines: Mapping[int, Line]) -> None:
@@ -42,10 +40,9 @@ def _first(store: Store, analysis: Analysis, lines: Mapping[int, Line]) -> None:
     if analysis.insights is None:
         _none(analysis)
     else:
-        insights = renamed_insights(analysis.insights, since_insights(analysis))
-        meta = (insights.get("details") or {}).get("meta") or {}
+        meta = (analysis.insights.get("details") or {}).get("meta") or {}
         making.show_how_to_add_a_model(meta)
-        _summary(insights, lines)
+        notes.show(store, analysis.media_id, lines)
         making.show_maker(meta)
     making.show_again(store, analysis)
 
@@ -55,30 +52,6 @@ def _none(analysis: Analysis) -> None:
         st.info("No insights were requested for this recording.", icon=":material/lightbulb:")
     else:
         st.info("This recording has no insights.", icon=":material/lightbulb:")
-
-
-def _summary(insights: Json, lines: Mapping[int, Line]) -> None:
-    details = insights.get("details") or {}
-    if insights.get("summary"):
-        st.markdown(plain(insights["summary"]))
-    if insights.get("topics"):
-        with st.container(horizontal=True, gap="small"):
-            for topic in insights["topics"]:
-                st.badge(in_badge(topic), color="blue")
-    for name, heading in _LISTS:
-        _statements(heading, details.get(name) or (), lines, key=f"points-{name}")
-    for section in details.get("sections") or ():
-        key = f"section-{section['key']}"
-        _statements(section["title"], section["items"], lines, key=key)
-
-
-def _statements(
-    heading: str, found: Sequence[Json], lines: Mapping[int, Line], *, key: str
-) -> None:
-    if found:
-        st.header(plain(heading), anchor=False)
-        statements = [(point["text"], point.get("evidence", ())) for point in found]
-        points(heading, statements, lines, key=key)
 
 
 @st.fragment

@@ -9,20 +9,25 @@ from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.store import Store, StoreError
 from echostream_ui.library.transcript import segments_of, title_of
 from echostream_ui.library.values import Json
+from echostream_ui.library.written_insights import after_replacing
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to look for (a template as the API has it) and the language to write in. None leaves the
-    choice to the API: its default template, and the language of the recording."""
+    """What to look for (a template as the API has it), the language to write in, and the model that
+    writes. None leaves the choice to the API: its default template, the language of the recording,
+    and its default model."""
 
     template: Json | None = None
     language: str | None = None
+    model: str | None = None
 
     @classmethod
     def before(cls, request: Json) -> "Wanted":
         """What an earlier request asked for."""
-        return cls(request.get("template"), request.get("insightsLanguage"))
+        return cls(
+            request.get("template"), request.get("insightsLanguage"), request.get("insightsModel")
+        )
 
 
 def name_of(media_id: str) -> str:
@@ -37,6 +42,7 @@ async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted
     asked = {
         "template": wanted.template,
         "language": wanted.language,
+        "insightsModel": wanted.model,
         "recordedAt": analysis.request.get("recordedAt"),
     }
     insights = await api.insights({"segments": segments_of(analysis)} | asked)
@@ -44,8 +50,13 @@ async def make_again(api: ApiClient, store: Store, media_id: str, wanted: Wanted
     latest = await _analysis(store, media_id)  # the user may have edited it meanwhile
     if latest.response != analysis.response:
         raise StoreError("The recording has another transcript by now, so these were not kept.")
+    insights = after_replacing(insights, latest)
     items = merged_items(insights, latest)
-    request = latest.request | {"template": wanted.template, "insightsLanguage": wanted.language}
+    request = latest.request | {
+        "template": wanted.template,
+        "insightsLanguage": wanted.language,
+        "insightsModel": wanted.model,
+    }
     await asyncio.to_thread(
         lambda: store.update_analysis(
             media_id, insights=insights, action_items=items, request=request

@@ -8,10 +8,11 @@ from echostream_ui.library.action_items import replaced
 from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.store import Store
 from echostream_ui.library.values import Json
+from echostream_ui.library.written_insights import told_of_replaced
 from echostream_ui.recording import template_choice
 from echostream_ui.recording.insights_again import Wanted, make_again, name_of
 from echostream_ui.services import services
-from echostream_ui.words.makers import OFFLINE, lacking, made_by
+from echostream_ui.words.makers import OFFLINE, lacking, made_by, model_name
 from echostream_ui.words.problems import words
 from echostream_ui.words.wording import plain, sentences
 
@@ -58,11 +59,14 @@ def _again(store: Store, analysis: Analysis) -> None:
         st.error(sentences(st.session_state[problem]), icon=":material/error:")
     elif news := st.session_state.get(f"again-news-{media_id}"):
         st.success(plain(news), icon=":material/auto_awesome:")
-    wanted = template_choice.ask(*st.columns(2), _before(analysis), key=f"again-{media_id}")
+    before = _before(analysis)
+    wanted = template_choice.ask(*st.columns(2), before, key=f"again-{media_id}")
+    wanted = replace(wanted, model=_ask_model(before.model, key=f"again-{media_id}-model"))
     label = "Generate insights again" if analysis.insights else "Generate insights"
     help_text = (
-        "From the text with your edits and names. Summary, lists and sections are replaced. Action"
-        " items that you have added, edited or ticked off stay as they are."
+        "From the text with your edits and names. Summary, lists and sections are replaced; what"
+        " you have written there can be put back. Action items that you have added, edited or"
+        " ticked off stay as they are."
     )
     if st.button(label, icon=":material/auto_awesome:", help=help_text):
         for old in (problem, f"again-news-{media_id}"):
@@ -73,13 +77,30 @@ def _again(store: Store, analysis: Analysis) -> None:
         st.rerun()
 
 
+def _ask_model(before: str | None, *, key: str) -> str | None:
+    """Shows what can generate insights, if there is a choice; None means the API's default."""
+    offered = services().insights_models
+    if len(offered) < 2:
+        return None
+    chosen = st.selectbox(
+        "Language model",
+        offered,
+        index=offered.index(before) if before in offered else 0,
+        format_func=model_name,
+        key=key,
+        persist_state="session",
+    )
+    return None if chosen == offered[0] else chosen
+
+
 def _remember_what_was_replaced(store: Store, media_id: str) -> None:
     """Keeps for this visit what newer insights replaced, and what stayed of the ones before."""
     before: Analysis | None = st.session_state.pop(f"again-before-{media_id}", None)
     after = store.analysis(media_id)
     if before and before.insights and after:
         items = replaced(before.action_items, after.action_items)
-        news = f"Summary, lists and sections are new. {items}".strip()
+        texts = told_of_replaced(before, after)
+        news = " ".join(filter(None, ("Summary, lists and sections are new.", texts, items)))
         st.session_state[f"again-news-{media_id}"] = news
 
 

@@ -20,6 +20,11 @@ OFFLINE = (
 _WHOLE, _LEAST = 0.995, 0.01
 
 
+def model_name(name: str) -> str:
+    """Returns how a choice of what generates insights is shown."""
+    return "None (offline: quotes only)" if name == "offline" else name
+
+
 def made_by(meta: Json, templates: Mapping[str, str]) -> str:
     """What made insights: `Made by Google Gemini (gemini-2.5-flash). Template: Meeting. Only 40% of
     the text was read.` `templates` are titles by name."""

@@ -178,7 +178,7 @@ def test_pause_and_bookmark_by_keyboard(frontend: Site, store: SqliteStore, tmp_
         settle(page)
         bookmarks(page).get_by_role("button").focus()
         page.keyboard.press("Enter")
-        expect(bookmarks(page)).to_have_count(0)
+        expect(bookmarks(page).get_by_role("link")).to_have_count(0)
         assert marked(page, store) == ()
 
 

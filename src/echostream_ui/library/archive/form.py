@@ -160,9 +160,16 @@ class _Details(BaseModel):
     meta: dict[str, Any] | None = None
 
 
+class _Written(BaseModel):
+    points: list[_Point]
+    speakers: Mapping[str, str] = {}
+
+
 class _Insights(BaseModel):
     summary: str | None = None
     topics: list[str] = []
     sentiment: _Sentiment | None = None
     details: _Details | None = None
     speakers: Mapping[str, str] | None = None
+    edited: Mapping[str, _Written] | None = None
+    replaced: Mapping[str, _Written] | None = None

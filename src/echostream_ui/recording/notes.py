@@ -1,0 +1,64 @@
+"""Summary, lists and sections of the insights, and what the user writes instead."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from echostream_ui.components.notes import notes, part_of
+from echostream_ui.library.store import Store, StoreError
+from echostream_ui.library.transcript import Line
+from echostream_ui.library.values import Json
+from echostream_ui.library.written_insights import (
+    SUMMARY,
+    earlier_points,
+    is_written,
+    parts_of,
+    points_of,
+    shown_insights,
+    with_part,
+)
+from echostream_ui.recording.told import told
+from echostream_ui.words.problems import words
+
+
+@st.fragment
+@told
+def show(store: Store, media_id: str, lines: Mapping[int, Line]) -> None:
+    """Shows them. Reads them itself, so that editing one does not rerun the whole page."""
+    analysis = store.analysis(media_id)
+    shown = shown_insights(analysis) if analysis else None
+    if analysis is None or shown is None:
+        return
+    key = f"notes-{media_id}"
+    notes(
+        [
+            part_of(
+                part,
+                None if part == SUMMARY else heading,
+                points_of(shown, part),
+                lines,
+                is_written=is_written(analysis, part),
+                earlier=earlier_points(analysis, part),
+            )
+            for part, heading in parts_of(shown).items()
+        ],
+        shown.get("topics") or (),
+        key=key,
+        recording=media_id,
+        reply=st.session_state.get(f"{key}-reply"),
+        on_edit=lambda change: _edit(store, media_id, f"{key}-reply", change),
+    )
+
+
+def _edit(store: Store, media_id: str, reply: str, change: Json) -> None:
+    """Saves a change. The next run tells the page whether that worked."""
+    error: str | None = None
+    try:
+        analysis = store.analysis(media_id)
+        if analysis is None:
+            raise StoreError("The recording has been deleted meanwhile.")
+        insights = with_part(analysis, change["part"], change["before"], change["points"])
+        store.update_analysis(media_id, insights=insights)
+    except StoreError as problem:
+        error = words(problem)
+    st.session_state[reply] = {"nonce": change["nonce"], "error": error}
