@@ -25,6 +25,10 @@ class Client:
             reconnection=False, handle_sigint=False, http_session=http
         )
         self.heard: list[tuple[str, Message]] = []
+        self.gone = asyncio.Event()
+        """Set once the server has ended the connection, or it broke; `socket.wait` would wait for a
+        task of the client's too that only ends at its time limit."""
+        self.socket.on("disconnect", self._leave)
         self._changed = asyncio.Condition()
         for event in EVENTS:
             self.socket.on(event, self._keep(event))
@@ -36,6 +40,9 @@ class Client:
                 self._changed.notify_all()
 
         return keep
+
+    async def _leave(self, _reason: str) -> None:
+        self.gone.set()
 
     def all(self, event: str) -> list[Message]:
         return [message for name, message in self.heard if name == event]

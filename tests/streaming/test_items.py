@@ -141,8 +141,8 @@ async def test_cleared_while_the_engine_reads(
     oracle.hold = threading.Event()
     items.configure(TranscribeOptions(), None)
     samples = sample_pcm()
-    await speak(items, samples[: 4 * SECOND])
-    await asyncio.to_thread(oracle.asked.wait, 20)
+    await speak(items, samples[: 2 * SECOND])  # not up to the pause, in which nothing is read
+    assert await asyncio.to_thread(oracle.asked.wait, 20)
     await items.clear()
     oracle.hold.set()
     await speak(items, samples[4 * SECOND : 10 * SECOND])
@@ -206,7 +206,7 @@ async def test_closed_in_the_middle_nothing_goes_on(
     await speak(items, sample_pcm()[: 4 * SECOND])
     await items.commit()
     await speak(items, sample_pcm()[4 * SECOND : 8 * SECOND])
-    await asyncio.to_thread(oracle.asked.wait, 20)
+    assert await asyncio.to_thread(oracle.asked.wait, 20)
     before = asyncio.all_tasks()
     await items.aclose()
     assert asyncio.all_tasks() < before

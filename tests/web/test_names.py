@@ -149,7 +149,7 @@ async def realtime(url: str, token: str) -> AsyncIterator[Any]:
 
 async def ended(client: Client) -> None:
     async with asyncio.timeout(WAIT_S):
-        await client.socket.wait()
+        await client.gone.wait()
 
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
