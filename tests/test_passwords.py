@@ -44,6 +44,8 @@ def test_a_hash_is_text_that_shells_and_compose_leave_alone() -> None:
     assert not set(text) & set("$ '\"#\\\n")
     assert PASSWORD not in text
     assert hash_of(text) == kept
+    with pytest.raises(ValueError, match="is not a hash"):
+        PasswordHash.load(text.replace("scrypt", "script"))
     assert text.startswith("scrypt:16384:8:1:")
     assert (len(kept.salt), len(kept.digest)) == (16, 32)
     assert PasswordHash.of(PASSWORD).dump() != text  # each has a salt of its own
