@@ -76,6 +76,8 @@ def test_right_ones_hold_up_nobody_and_take_nothing_from_the_wrong_ones() -> Non
         tries.succeed(f"192.0.2.{number}")
     for number in range(OF_ALL.free - 1):
         wrong(tries, f"198.51.100.{number}")
+    tries.begin("192.0.2.1")
+    tries.succeed("192.0.2.1")
     assert tries.left_s("203.0.113.1") == 0.0
     wrong(tries, "198.51.100.99")
     assert tries.left_s("203.0.113.1") == 1.0
@@ -95,6 +97,8 @@ def test_a_flood_of_addresses_takes_little_memory(monkeypatch: pytest.MonkeyPatc
     for number in range(100):
         tries.begin(f"192.0.2.{number}")
         tries.succeed(f"198.51.100.{number}")
-        tries.succeed("203.0.113.1")
     assert len(tries._of) == len(tries._trusted) == 20
-    assert "203.0.113.1" in tries._trusted, "whoever came last stays longest"
+    tries.succeed("198.51.100.80")
+    for number in range(10):
+        tries.succeed(f"198.51.100.{number}")
+    assert "198.51.100.80" in tries._trusted, "whoever came last stays longest"
