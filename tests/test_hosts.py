@@ -3,7 +3,7 @@
 import httpx2 as httpx
 import pytest
 
-from echostream.hosts import Message, OnlyOurHosts, Receive, Scope, Send
+from echostream.hosts import Message, OnlyOurHosts, Receive, Scope, Send, is_loopback, network_of
 from web.support import error_of, serving
 
 OURS = [
@@ -35,10 +35,18 @@ OTHERS = [
     "127.1",
     "[::1].evil.example:80",
     "[evil.example]",
+    "[dead:beef]",
 ]
 
 
-async def status_for(host: str | None, kind: str = "http") -> int:
+async def status_for(
+    host: str | None,
+    kind: str = "http",
+    origin: str | None = None,
+    origins: tuple[str, ...] | None = None,
+    allowed: tuple[str, ...] = ("api.example.com", "*.wide.example"),
+    **scope: str,
+) -> int:
     """The status, or the code a WebSocket is closed with; 0 if the request was let through."""
     sent: list[Message] = []
 
@@ -51,9 +59,12 @@ async def status_for(host: str | None, kind: str = "http") -> int:
     async def receive() -> Message:
         return {}
 
-    guarded = OnlyOurHosts(app, ["api.example.com", "*.wide.example"])
-    headers = [] if host is None else [(b"host", host.encode())]
-    await guarded({"type": kind, "headers": headers}, receive, send)
+    guarded = OnlyOurHosts(app, allowed, origins)
+    given = {b"host": host, b"origin": origin}
+    headers = [(name, value.encode()) for name, value in given.items() if value is not None]
+    await guarded({"type": kind, "headers": headers, **scope}, receive, send)
+    if kind == "websocket" and "code" in sent[0]:
+        assert sent[0]["type"] == "websocket.close"
     return int(sent[0].get("status", sent[0].get("code")))
 
 
@@ -73,11 +84,67 @@ async def test_a_request_that_names_no_host_is_no_browser_s() -> None:
     assert await status_for(None) == 0
 
 
+@pytest.mark.parametrize("host", OTHERS)
+async def test_any_host_may_be_allowed(host: str) -> None:
+    assert await status_for(host, allowed=("*",)) == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "origins", "status"),
+    [
+        ("POST", (), 403),
+        ("DELETE", ("https://app.example",), 403),
+        ("POST", None, 0),
+        ("POST", ("https://evil.example",), 0),
+        ("POST", ("*",), 0),
+        ("GET", (), 0),
+        ("HEAD", (), 0),
+        ("OPTIONS", (), 0),
+        ("", (), 403),
+    ],
+)
+async def test_which_pages_may_do_what(
+    method: str, origins: tuple[str, ...] | None, status: int
+) -> None:
+    evil = "https://evil.example"
+    assert await status_for("localhost", origin=evil, origins=origins, method=method) == status
+    # That of a WebSocket is looked at where it is opened, since it has no method.
+    assert await status_for("localhost", "websocket", origin=evil, origins=origins) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        *((each, True) for each in ("localhost", "127.0.0.1", "127.9.9.9", "::1")),
+        *((each, False) for each in (None, "", "0.0.0.0", "::", "192.168.1.7", "api", "10.0.0.1")),
+    ],
+)
+def test_who_reaches_a_server_that_listens_there(address: str | None, expected: bool) -> None:
+    assert is_loopback(address) is expected
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:ffff::9", "2001:db8:1:2::/64"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_whose_address_it_is(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
 @pytest.mark.parametrize("path", ["/health", "/socket.io/?EIO=4&transport=polling", "/jobs"])
 def test_a_page_that_rebinds_its_name_reads_nothing(path: str) -> None:
     with serving() as client:
         answer = client.get(path, headers={"host": "evil.example"})
         assert (answer.status_code, answer.json()["error"]) == (403, "host_not_allowed")
+        assert "ALLOWED_HOSTS" in answer.json()["message"]
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["connection"] == "close"
         assert client.get(path).status_code != 403
 
 

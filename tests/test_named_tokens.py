@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from echostream.errors import EchoStreamError
+from echostream.named_tokens import read_tokens
 from echostream.settings import Settings
 from echostream.web.keyring import EVERYBODY, Keyring
 from web.support import settings_of
@@ -55,6 +56,8 @@ def test_from_a_file(tmp_path: Path) -> None:
         ("alice:secret", "placeholder"),
         ("alice:ChangeMe", "placeholder"),
         ("alice:short-one", "guess"),
+        ("alice:abcdef-1234", "guess"),
+        ("alice:abcdeabcdeabcde", "guess"),
         ("alice:aaaaaaaaaaaaaaaaaaaaaaaa", "guess"),
         ("alice:with \u00e4 in the middle", "ASCII"),
         (f"alice:{ALICE},alice:{BOB}", "twice"),
@@ -73,6 +76,16 @@ def test_what_is_refused(tmp_path: Path, written: str, reason: str) -> None:
         for each in written.split(","):
             token = each.partition(":")[2] or each
             assert not token or not re.search(rf"\b{re.escape(token)}\b", message)
+
+
+def test_what_just_suffices() -> None:
+    settings = settings_of(api_tokens=f"{'a' * 64}:abcdef-12345, b:abcdefabcdef")
+    assert names_of(settings) == ["a" * 64, "b"]
+
+
+def test_a_file_of_its_own_is_checked_for_tokens_that_are_there_twice() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        read_tokens([f"alice:{ALICE}", f"alice:{BOB}"])
 
 
 def test_a_token_may_not_be_that_of_the_administrator(tmp_path: Path) -> None:

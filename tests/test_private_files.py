@@ -10,7 +10,7 @@ import pytest
 
 from conftest import SAMPLE
 from echostream.media import make_playable
-from echostream.private_files import make_private_file, make_private_folder
+from echostream.private_files import make_private_file, make_private_folder, open_private
 from echostream.storage import Storage
 from echostream_ui.__main__ import check_library, main
 from echostream_ui.intake.remux import make_seekable
@@ -91,6 +91,34 @@ def test_what_an_earlier_version_left_open_is_closed_to_others(tmp_path: Path) -
     assert modes["library/audio"] == modes["library/staging"] == "drwxr-x---"
     assert modes["library/library.db"] == "-rw-r-----"
     assert modes["library"] == "drwxrwxrwx"  # who made it decides
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o701, 0o700), (0o704, 0o700), (0o772, 0o770), (0o2775, 0o2770)]
+)
+def test_whatever_others_may_do_ends(tmp_path: Path, before: int, after: int) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    folder.chmod(before)
+    make_private_folder(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == after
+
+
+def test_two_processes_may_make_a_folder_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    with monkeypatch.context() as when_looked_for:
+        when_looked_for.setattr(Path, "exists", lambda _path: False)
+        make_private_folder(folder)
+
+
+def test_a_private_file_is_opened_as_others_are(tmp_path: Path) -> None:
+    with open_private(tmp_path / "file", "w", newline="\r\n") as opened:
+        opened.write("a\n")
+    assert (tmp_path / "file").read_bytes() == b"a\r\n"
+    assert_private(tmp_path / "file")
 
 
 @pytest.mark.parametrize("kind", ["file", "link to nowhere"])

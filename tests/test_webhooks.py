@@ -272,6 +272,26 @@ async def test_the_status_counts_even_if_the_body_never_ends(site: Site, page: A
     gc.collect()
 
 
+async def test_a_short_answer_is_read_to_its_end(site: Site) -> None:
+    """So that the receiver sees no connection that breaks."""
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def page(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n")
+        await writer.drain()
+        begun.set()
+        await goes_on.wait()
+        writer.write(b"thanks")
+
+    site.pages["/hook"] = page
+    sending = asyncio.create_task(send(sender(), site.url("/hook")))
+    await begun.wait()
+    done, _ = await asyncio.wait({sending}, timeout=0.2)
+    assert not done
+    goes_on.set()
+    assert await sending == 200
+
+
 async def test_a_huge_answer_is_not_read(site: Site) -> None:
     written_bytes = 0
     cut_off = asyncio.Event()
@@ -345,6 +365,18 @@ async def test_private_addresses_are_left_alone(site: Site, host: str) -> None:
     with pytest.raises(WebhookFailed) as caught:
         await send(sender(allow_private=False), site.url("/hook", host))
     assert caught.value.fault == "input"
+    assert site.connections == 0
+
+
+async def test_they_are_left_alone_unless_they_are_allowed(site: Site) -> None:
+    with pytest.raises(WebhookFailed, match="not public"):
+        await send(WebhookSender(SecretStr(SECRET)), site.url("/hook"))
+    assert site.connections == 0
+
+
+async def test_what_json_does_not_know_is_not_sent(site: Site) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        await send(sender(), site.url("/hook"), data={"score": float("nan")})
     assert site.connections == 0
 
 

@@ -1,4 +1,5 @@
-"""Which names a server answers to, and to which web pages: for servers that need no token.
+"""Which names a server answers to, and to which web pages: for servers that need no token. And who
+asks, as far as an address tells.
 
 A page of any site can send requests to a server on its visitor's machine. If its site's name leads
 to that machine's address (DNS rebinding), the browser even lets it read the answers. Such a request
@@ -21,6 +22,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 ANY = "*"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _POLICY_VIOLATION = 1008
+_IPV6_CLIENT_BITS = 64
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[\w.-]+))(?::\d*)?", re.ASCII)
 
 
@@ -70,6 +72,20 @@ def is_loopback(address: str | None) -> bool:
         return address == "localhost" or ipaddress.ip_address(address or "::").is_loopback
     except ValueError:
         return False
+
+
+def network_of(address: str) -> str:
+    """The address, or the network of 64 bits of an IPv6 client, who has all of its addresses. What
+    is no address, such as a name that a proxy tells, stays as it is."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((int(known), _IPV6_CLIENT_BITS), strict=False))
 
 
 def _name_of(host: str) -> str:

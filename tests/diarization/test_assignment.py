@@ -129,6 +129,90 @@ def test_whoever_spoke_long_before_does_not_stay():
     assert said(assigned([whole], turns)) == [("A", "Yes, indeed."), ("B", "No, I never.")]
 
 
+@pytest.mark.parametrize(
+    ("words", "turns", "whose"),
+    [
+        # Beside a turn, whoever spoke before is no nearer.
+        ([(0, 1), (3, 4)], [(0, 1, "A"), (4.1, 6, "B")], "AB"),
+        ([(0, 1), (3, 4)], [(0, 1, "A"), (4.0, 6, "B")], "AB"),
+        # Of two at once, it is the one of the word before who stays, not of the first word.
+        ([(0, 1), (1, 2), (2, 3)], [(0, 1, "A"), (2, 3, "A"), (1, 2.95, "B")], "ABB"),
+        # Beyond all turns, the word before counts, up to a second away.
+        ([(0, 1), (2.0, 3.0)], [(0, 1, "A")], "AA"),
+        ([(0, 1), (2.1, 3.1)], [(0, 1, "A")], "A-"),
+        ([(0, 1), (1.8, 2.8), (3.6, 4.6)], [(0, 1, "A")], "AAA"),
+        ([(0, 1), (1, 2), (2.8, 3.8)], [(0, 1, "B"), (1, 2, "A")], "BAA"),
+        ([(0, 1), (1.8, 2.8), (3.6, 4.6)], [(0, 1, "A"), (3.6, 4.6, "B")], "AAB"),
+        # Failing that, the word after.
+        ([(0, 1), (2.0, 3.0)], [(2, 3, "A")], "AA"),
+        ([(0, 1), (2.1, 3.1)], [(2.1, 3.1, "A")], "-A"),
+        ([(0, 1), (1.8, 2.8), (3.6, 4.6)], [(3.6, 4.6, "A")], "AAA"),
+        ([(0, 1), (1.8, 2.8), (2.8, 3.8)], [(1.8, 2.8, "A"), (2.8, 3.8, "B")], "AAB"),
+        ([(0, 1), (5, 6)], [(5, 6, "A")], "-A"),
+        # Turns half a second away are out of reach.
+        ([(0, 1)], [(1.5, 3, "A")], "-"),
+        ([(1.5, 2.5)], [(0, 1, "A")], "-"),
+        ([(1.5, 2.5)], [(0, 1.01, "A")], "A"),
+    ],
+)
+def test_whose_words_are_whose(
+    words: list[tuple[float, float]], turns: list[tuple[float, float, str]], whose: str
+):
+    spoken = tuple(Word(*times, f"w{number}") for number, times in enumerate(words))
+    whole = Segment(0, spoken[0].start_s, spoken[-1].end_s, joined(spoken), spoken)
+    found = assigned([whole], [Turn(*each) for each in turns])
+    assert "".join((each.speaker or "-") * len(each.words) for each in found) == whose
+
+
+def test_a_segment_without_words_goes_by_the_longer_overlap():
+    turns = [Turn(10, 11, "B"), Turn(11, 14, "A")]
+    assert said(assigned([Segment(0, 10, 14, "first")], turns)) == [("A", "first")]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        # Two seconds each; the cut is after four words, or one beside it if a sentence ends there.
+        ("a b c d e f g h", ["a b c d", "e f g h"]),
+        ("a b c d. e. f g h", ["a b c d.", "e. f g h"]),
+        ("a b c d e. f g h", ["a b c d e.", "f g h"]),
+        ("a b c. d e f g h", ["a b c.", "d e f g h"]),
+        ("a b c. d e. f g h", ["a b c. d e.", "f g h"]),
+        *((f"a b c d e{end} f g h", [f"a b c d e{end}", "f g h"]) for end in ".?!…。？！"),
+        *((f"a b c d e.{end} f g h", [f"a b c d e.{end}", "f g h"]) for end in "\"'”’»)"),
+        ("a b c d e, f g h", ["a b c d", "e, f g h"]),
+    ],
+)
+def test_cuts_are_at_the_ends_of_sentences(text: str, parts: list[str]):
+    turns = [Turn(0, 2, "A"), Turn(2, 4, "B")]
+    found = assigned([segment(text, word_s=0.5)], turns)
+    assert [each.text for each in found] == parts
+
+
+@pytest.mark.parametrize(
+    ("words", "turns", "parts"),
+    [
+        # Runs of one word are not emptied, even if a sentence ends there.
+        ([(0, 1, "a"), (1, 2, "b.")], [(0, 1, "A"), (1, 2, "B")], ["a", "b."]),
+        ([(0, 1, "a."), (1, 2, "b")], [(0, 1, "A"), (1, 2, "B")], ["a.", "b"]),
+        # Eight tenths of a second are enough to be sure of.
+        ([(0, 1, "a"), (1, 1.8, "b"), (1.8, 3, "c")], [(0, 1, "A"), (1, 1.8, "B"), (1.8, 3, "A")],
+         ["a", "b", "c"]),
+        ([(0, 1, "a"), (1, 1.7, "b"), (1.7, 3, "c")], [(0, 1, "A"), (1, 1.7, "B"), (1.7, 3, "A")],
+         ["a b c"]),
+        ([(0, 0.5, "a"), (0.5, 2, "b")], [(0, 0.5, "A"), (0.5, 2, "B")], ["a b"]),
+        ([(0, 1.5, "a"), (1.5, 2, "b")], [(0, 1.5, "A"), (1.5, 2, "B")], ["a b"]),
+    ],
+)  # fmt: skip
+def test_short_runs_and_short_sentences(
+    words: list[tuple[float, float, str]], turns: list[tuple[float, float, str]], parts: list[str]
+):
+    spoken = tuple(Word(*each) for each in words)
+    whole = Segment(0, spoken[0].start_s, spoken[-1].end_s, joined(spoken), spoken)
+    found = assigned([whole], [Turn(*each) for each in turns])
+    assert [each.text for each in found] == parts
+
+
 def test_the_parts_of_a_segment_are_as_long_as_it():
     """Also where its times reach beyond those of its words."""
     words = segment("Shall we begin now yes let us begin").words
@@ -151,6 +235,8 @@ def test_speakers_are_listed_by_first_speech_with_their_time():
         Segment(1, 3, 4, "y"),
         Segment(2, 4, 5, "z", speaker="Ada"),
         Segment(3, 6, 7.5, "x", speaker="B"),
+        Segment(4, 9, 8.5, "ends before it begins", speaker="B"),
+        Segment(5, 9, 9.00049, "x", speaker="Ada"),
     ]
     found = speakers(segments, {"B": voice}, known={"Ada"})
     assert [(each.id, each.seconds, each.name) for each in found] == [

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,7 +102,9 @@ class TestForgetBefore:
         assert agreement.confirmed_until_s is None
         agreement.confirm_all(spoken("we"))
         assert agreement.confirmed_until_s == 0.4
-        agreement.forget_before(0.4)
+        agreement.confirm_all(spoken("we", "will"))
+        assert agreement.confirmed_until_s == 0.8
+        agreement.forget_before(0.8)
         assert agreement.confirmed_until_s is None
 
 
@@ -125,6 +128,38 @@ def test_a_word_that_is_heard_later_costs_no_other() -> None:
 def test_a_word_that_is_no_longer_heard_costs_no_other() -> None:
     again = [Word(0.3, 0.9, "we"), Word(0.9, 1.5, "ship"), Word(1.5, 1.9, "it")]
     assert overlap(spoken("we", "will", "ship"), again) == 2
+
+
+Timed = tuple[float, float, str]
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "again", "length"),
+    [
+        # A word that ends a second later is the same one; a wrong word weighs as much.
+        ([(0, 0.25, "we")], [(1, 1.25, "we")], 1),
+        ([(0, 0.25, "we")], [(1.25, 1.5, "we")], 0),
+        ([(0, 0.25, "we")], [(1, 2, "we")], 0),
+        # What ends a second earlier has been said, whatever it is.
+        ([(0.5, 1.5, "we")], [(0, 0.25, "we"), (0.25, 0.5, "go")], 2),
+        # What begins a second later has not.
+        ([(0, 0.5, "we"), (0.5, 1, "go")], [(1, 2, "we"), (2, 3, "go")], 1),
+        # Half of the words may be others. If more are, only times count: the middle of a word.
+        ([(0, 0.5, "we"), (0.5, 1, "we")], [(1, 1.5, "we")], 1),
+        ([(0.5, 1, "we")], [(0, 1, "go")], 1),
+        ([(0.5, 1, "we")], [(0.5, 1.5, "go")], 0),
+        ([(0.5, 1, "we")], [(0.25, 1.5, "go")], 1),
+        # No words at all reach from where the confirmed ones begin.
+        ([(0, 0.25, "we"), (0.25, 0.5, "go")], [(1, 2, "go")], 1),
+        # A word that is missing or new costs as much as one that is another.
+        ([(0, 0.5, "we"), (0.75, 1.25, "go")], [(1, 2, "we")], 1),
+        ([(0.5, 1.5, "we")], [(0.25, 0.5, "we"), (0.5, 1.5, "go"), (1.75, 2, "go")], 2),
+    ],
+)
+def test_how_much_of_a_hypothesis_has_been_said(
+    confirmed: list[Timed], again: list[Timed], length: int
+) -> None:
+    assert overlap([Word(*each) for each in confirmed], [Word(*each) for each in again]) == length
 
 
 @st.composite

@@ -1,9 +1,10 @@
 """How often the password has been wrong, and how long the next try has to wait for that."""
 
-import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from echostream.hosts import network_of
 
 _MOST_ADDRESSES = 10_000
 _FORGET_S = 3600.0
@@ -72,19 +73,6 @@ class Attempts:
         self._trusted.pop(who, None)
         self._trusted[who] = None
         _shorten(self._trusted)
-
-
-def network_of(address: str) -> str:
-    """The address, or the network of 64 bits of an IPv6 client, who has all of its addresses."""
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(known, ipaddress.IPv4Address):
-        return str(known)
-    if known.ipv4_mapped:
-        return str(known.ipv4_mapped)
-    return str(ipaddress.ip_network((known.packed[:8] + bytes(8), 64)))
 
 
 def _shorten(kept: "dict[str, _Count] | dict[str, None]") -> None:

@@ -1,14 +1,13 @@
 """How many wrong links one address may try."""
 
-import ipaddress
 import time
 from collections.abc import Callable
+
+from echostream.hosts import network_of
 
 _MOST = 30
 _WINDOW_S = 60.0
 _MOST_ADDRESSES = 10_000
-_HOME_BITS = 64
-"""Whoever has an IPv6 address has 2^64 of them."""
 
 
 class Guesses:
@@ -21,12 +20,12 @@ class Guesses:
 
     def wait_s(self, address: str) -> float:
         """Returns how long the address must wait before it may try a link again; 0 if it may."""
-        until, count = self._wrong.get(_home(address), (0.0, 0))
+        until, count = self._wrong.get(network_of(address), (0.0, 0))
         return max(0.0, until - self._now()) if count >= self._most else 0.0
 
     def count(self, address: str) -> None:
         """Counts a wrong link."""
-        home, now = _home(address), self._now()
+        home, now = network_of(address), self._now()
         until, count = self._wrong.get(home, (0.0, 0))
         if until <= now:
             self._make_room(now)
@@ -38,13 +37,3 @@ class Guesses:
             return
         kept = {home: one for home, one in self._wrong.items() if one[0] > now}
         self._wrong = kept if len(kept) < _MOST_ADDRESSES else {}
-
-
-def _home(address: str) -> str:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if ip.version == 4:
-        return address
-    return str(ipaddress.ip_network((ip, _HOME_BITS), strict=False))

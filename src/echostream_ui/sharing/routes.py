@@ -4,6 +4,7 @@ Links are answered by the process that has the library, beside Streamlit's own r
 nothing of Streamlit: see ADR 38.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,14 +53,12 @@ class SharedRecordings:
 
     def mount(self, base: str) -> Mount:
         """The routes. None of what is below their path gets to Streamlit."""
-        return Mount(
-            f"{base}{PATH}",
-            routes=[
-                Route("/{secret}", self._page),
-                Route("/{secret}/audio", self._audio),
-                Route("/{rest:path}", self._nothing),
-            ],
-        )
+        rest = Route("/{rest:path}", self._nothing)
+        routes = [Route("/{secret}", self._page), Route("/{secret}/audio", self._audio), rest]
+        mount = Mount(f"{base}{PATH}", routes=routes)
+        for each in (mount, rest):  # Starlette's patterns end at a line break in a path
+            each.path_regex = re.compile(each.path_regex.pattern, re.DOTALL)
+        return mount
 
     async def _page(self, request: Request) -> Response:
         found = await self._found(request)

@@ -3,7 +3,7 @@
 import pytest
 
 from echostream_ui.door import attempts
-from echostream_ui.door.attempts import OF_ALL, OF_AN_ADDRESS, Attempts, network_of
+from echostream_ui.door.attempts import OF_ALL, OF_AN_ADDRESS, Attempts
 
 
 class Clock:
@@ -55,13 +55,32 @@ def test_who_gets_in_begins_anew_and_wrong_ones_are_forgotten() -> None:
     clock = Clock()
     tries = Attempts(clock)
     wrong(tries, "192.0.2.1", 6)
-    clock.now_s += 3600
+    clock.now_s += 3599
     wrong(tries, "192.0.2.1")
+    assert tries.left_s("192.0.2.1") == 4.0
+    clock.now_s += 3600
+    wrong(tries, "192.0.2.1", OF_AN_ADDRESS.free - 1)
     assert tries.left_s("192.0.2.1") == 0.0
-    wrong(tries, "192.0.2.1", 5)
+    wrong(tries, "192.0.2.1", 2)
+    assert tries.left_s("192.0.2.1") == 2.0
     tries.succeed("192.0.2.1")
     wrong(tries, "192.0.2.1")
     assert tries.left_s("192.0.2.1") == 0.0
+
+
+def test_right_ones_hold_up_nobody_and_take_nothing_from_the_wrong_ones() -> None:
+    tries = Attempts(Clock())
+    tries.succeed("192.0.2.1")
+    for number in range(2 * OF_ALL.free):
+        tries.begin(f"192.0.2.{number}")
+        tries.succeed(f"192.0.2.{number}")
+    for number in range(OF_ALL.free - 1):
+        wrong(tries, f"198.51.100.{number}")
+    tries.begin("192.0.2.1")
+    tries.succeed("192.0.2.1")
+    assert tries.left_s("203.0.113.1") == 0.0
+    wrong(tries, "198.51.100.99")
+    assert tries.left_s("203.0.113.1") == 1.0
 
 
 def test_an_ipv6_client_is_its_network() -> None:
@@ -70,7 +89,6 @@ def test_an_ipv6_client_is_its_network() -> None:
         wrong(tries, f"2001:db8::{number}")
     assert tries.left_s("2001:db8::ffff") > 0.0
     assert tries.left_s("2001:db8:0:1::1") == 0.0
-    assert network_of("::ffff:192.0.2.1") == "192.0.2.1"
 
 
 def test_a_flood_of_addresses_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,5 +97,8 @@ def test_a_flood_of_addresses_takes_little_memory(monkeypatch: pytest.MonkeyPatc
     for number in range(100):
         tries.begin(f"192.0.2.{number}")
         tries.succeed(f"198.51.100.{number}")
-    assert len(tries._of) <= 20
-    assert len(tries._trusted) <= 20
+    assert len(tries._of) == len(tries._trusted) == 20
+    tries.succeed("198.51.100.80")
+    for number in range(10):
+        tries.succeed(f"198.51.100.{number}")
+    assert "198.51.100.80" in tries._trusted, "whoever came last stays longest"

@@ -30,6 +30,7 @@ def settings(**given: Any) -> FrontendSettings:
         ("Ann@Example.com", {"email_verified": True}, True),
         ("bo@team.example.org", {}, True),
         ("ann@example.com", {"email_verified": False}, False),
+        ("ann@example.com", {"email_verified": "false"}, False),
         ("ann@example.com", {"is_logged_in": False}, False),
         ("bo@example.com", {}, False),
         ("bo@other.team.example.org", {}, False),
@@ -51,6 +52,8 @@ def test_streamlit_gets_what_it_needs(tmp_path: Path) -> None:
     secrets = streamlit_secrets(given)
     assert secrets is not None
     assert secrets["auth"]["redirect_uri"] == "https://app.example.com/echo/oauth2callback"
+    assert secrets["auth"]["client_id"] == OIDC["oidc_client_id"]
+    assert secrets["auth"]["server_metadata_url"] == OIDC["oidc_url"]
     assert secrets["auth"]["client_secret"] == "a secret"
     assert len(secrets["auth"]["cookie_secret"]) == 64
     assert streamlit_secrets(given) == secrets  # nobody is signed out by a restart

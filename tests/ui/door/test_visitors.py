@@ -51,9 +51,37 @@ async def test_signing_out_voids_all_copies_and_ends_what_is_open(tmp_path: Path
         visitors.sign_out(visitor)
         await asyncio.wait_for(ended.wait(), 1)
     again = Visitors(tmp_path, "a password")  # as after a restart
-    for each in (visitors, again):
+    and_again = Visitors(tmp_path, "a password")
+    for each in (visitors, again, and_again):
         assert each.find(mine) is None
         assert each.find(other) is not None
+
+
+async def test_one_of_several_that_are_open_may_close(tmp_path: Path) -> None:
+    visitors = Visitors(tmp_path, "a password")
+    visitor = visitors.find(visitors.admit())
+    assert visitor is not None
+    with visitors.watched(visitor) as ended:
+        with visitors.watched(visitor) as closed:
+            pass
+        visitors.sign_out(visitor)
+        assert ended.is_set()
+        assert not closed.is_set()
+    assert not visitors._open
+
+
+def test_only_what_would_still_hold_is_kept_of_who_has_signed_out(tmp_path: Path) -> None:
+    Visitors(tmp_path, "a password")
+    file = tmp_path / "signed-out"
+    later = time.time() + 60
+    file.write_text(f"gone 1.5\nhalf\na b\nc 1.2.3\nd {later}\n\ne {int(later)}\n")
+    Visitors(tmp_path, "a password")
+    assert file.read_text() == f"d {later}\ne {float(int(later))}\n"
+
+
+def test_a_password_may_have_half_a_character(tmp_path: Path) -> None:
+    visitors = Visitors(tmp_path, "a password\ud800")
+    assert visitors.find(visitors.admit()) is not None
 
 
 def test_the_key_is_private_and_kept(tmp_path: Path) -> None:

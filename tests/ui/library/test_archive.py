@@ -341,6 +341,36 @@ def test_a_file_that_is_cut_off_or_damaged_is_refused(empty: SqliteStore, folder
     assert read_into(empty, io.BytesIO(whole), folder).added == 1
 
 
+def marked_as_encrypted(whole: bytes) -> bytes:
+    parts = whole.split(b"PK\x01\x02")
+    return b"PK\x01\x02".join([parts[0], *(each[:4] + b"\x01" + each[5:] for each in parts[1:])])
+
+
+def without_a_name(whole: bytes) -> bytes:
+    """The last file's name is taken for a comment in the archive's list."""
+    before, entry = whole.rsplit(b"PK\x01\x02", 1)
+    changed = entry[:24] + bytes(2) + entry[26:28] + entry[24:26] + entry[30:]
+    return before + b"PK\x01\x02" + changed
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("x" * 9, without_a_name),
+        ("ä", lambda whole: whole.replace("ä".encode(), b"\xff\xff")),
+        ("x", marked_as_encrypted),
+        ("x", lambda whole: whole[10:]),  # its first file begins before the whole does
+    ],
+)
+def test_what_no_zip_program_writes_is_refused(
+    empty: SqliteStore, folder: Path, name: str, change: Callable[[bytes], bytes]
+) -> None:
+    fill(empty, ONE)
+    whole = zipped(files_of(empty) | {name: b"x"}).getvalue()
+    with pytest.raises(ArchiveError):
+        read_into(empty, io.BytesIO(change(whole)), folder)
+
+
 def test_an_answer_of_another_time_is_taken(empty: SqliteStore, folder: Path) -> None:
     """Older and newer answers have other fields. They come back just as they were."""
     response = answer("one") | {"later": {"a": [1]}, "speakers": None}

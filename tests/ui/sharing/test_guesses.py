@@ -34,6 +34,13 @@ def test_all_addresses_of_one_home_count_together() -> None:
     assert guesses.wait_s("2001:db8:1:3::7") == 0
 
 
+def test_addresses_of_ipv4_do_not_count_together_however_they_are_written() -> None:
+    guesses = Guesses(1)
+    guesses.count("::ffff:192.0.2.1")
+    assert guesses.wait_s("192.0.2.1") > 0
+    assert guesses.wait_s("::ffff:192.0.2.2") == 0
+
+
 def test_many_addresses_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("echostream_ui.sharing.guesses._MOST_ADDRESSES", 10)
     guesses = Guesses(1)

@@ -109,6 +109,9 @@ async def test_links_that_do_not_work_all_look_the_same(library: SqliteStore) ->
         f"{silent}/audio/more",
         "",
         f"%2e%2e/audio/{media_id}",
+        "a%0Ab",
+        "a%0Ab/%0a/c",
+        f"{silent}%0A",
     ]
     async with browser() as client:
         answers = [await client.get(f"/share/{path}") for path in paths]

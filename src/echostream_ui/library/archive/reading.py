@@ -40,6 +40,8 @@ compressed."""
 _MOST_ABOUT_BYTES = 10_000
 _PIECE_BYTES = 1024 * 1024
 _IS_ENCRYPTED = 1
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
+"""What zipfile raises; the last of them for names that are no text."""
 _UNFINISHED = "import_unfinished"
 
 
@@ -88,7 +90,7 @@ def _opened(archive: IO[bytes]) -> Iterator[zipfile.ZipFile]:
         _check_directory(archive)
         with zipfile.ZipFile(archive) as file:
             yield file
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise ArchiveError("The archive is damaged, or it is no zip file.") from error
 
 
@@ -107,7 +109,7 @@ def _checked(file: zipfile.ZipFile, size_bytes: int, folder: Path) -> dict[str, 
     found: dict[str, _Files] = {}
     _check_about(file)
     for entry in file.infolist():
-        if entry.filename == ABOUT or entry.is_dir():
+        if entry.filename == ABOUT or entry.filename.endswith("/"):  # is_dir fails without a name
             continue
         parts = parts_of(entry.filename)
         if parts is None or not _is_readable(entry):
@@ -127,7 +129,10 @@ def _checked(file: zipfile.ZipFile, size_bytes: int, folder: Path) -> dict[str, 
 
 def _check_about(file: zipfile.ZipFile) -> None:
     try:
-        about = from_json(_content(file, file.getinfo(ABOUT), _MOST_ABOUT_BYTES))
+        entry = file.getinfo(ABOUT)
+        if not _is_readable(entry):
+            raise ValueError("packed in another way than ours")
+        about = from_json(_content(file, entry, _MOST_ABOUT_BYTES))
         kind, version = about["format"], about["version"]
     except (KeyError, ValueError, TypeError) as error:
         raise ArchiveError("This zip file is no archive of a library.") from error
@@ -138,8 +143,9 @@ def _check_about(file: zipfile.ZipFile) -> None:
 
 
 def _is_readable(entry: zipfile.ZipInfo) -> bool:
-    known = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-    return entry.compress_type in known and not entry.flag_bits & _IS_ENCRYPTED
+    is_known = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    # Before the beginning of the file is a place that zipfile may work out and go to.
+    return is_known and not entry.flag_bits & _IS_ENCRYPTED and entry.header_offset >= 0
 
 
 def _content(file: zipfile.ZipFile, entry: zipfile.ZipInfo, most_bytes: int) -> bytes:
