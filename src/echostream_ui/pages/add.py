@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from echostream_ui.components.going import link
 from echostream_ui.intake import AlreadyThere
 from echostream_ui.intake.feeds import Episode
 from echostream_ui.library.store import UNFINISHED, Json, Media, Query, Store, StoreError
-from echostream_ui.pages import duplicates, opening, podcast, presets
+from echostream_ui.pages import duplicates, podcast, presets
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import options
 from echostream_ui.services import services
@@ -26,7 +27,6 @@ FORMATS = (
 
 
 def main() -> None:
-    opening.follow()
     store = current_store()
     st.title("Add recordings", anchor=False)
     request = ask_options(store)
@@ -197,8 +197,13 @@ def show_ended(store: Store, media: Media) -> None:
         else:
             st.caption("Done" if media.state == "completed" else "Cancelled")
     if media.state == "completed":
-        if st.button("Open", key=f"open_{media.id}", type="primary"):
-            opening.ask(media.id)
+        link(
+            "recording.py",
+            "Open",
+            key=f"open_{media.id}",
+            query={"id": media.id},
+            kind="primary",
+        )
         return
     if st.button("Try again", key=f"retry_{media.id}", icon=":material/refresh:"):
         intake.retry(store, media.id)

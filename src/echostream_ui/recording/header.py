@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from echostream_ui.components.going import go
 from echostream_ui.library.names import speaker_of, speakers_of
 from echostream_ui.library.store import Analysis, Json, Media, Store
 from echostream_ui.recording import again, edits, known_voices, share, tag_choice, takeaway, undo
@@ -50,7 +51,7 @@ def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
         again.button(store, media, analysis)
     if st.button("Delete", icon=":material/delete:"):
         undo.delete(store, [media])
-        st.switch_page("library.py")
+        go("")
 
 
 def _facts(media: Media, response: Json | None) -> list[str]:
