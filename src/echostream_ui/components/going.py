@@ -10,9 +10,9 @@ from echostream_ui.components.player import component
 STYLE = """<style>
     [class*="st-key-link_"] a {
       min-height: 2.5rem; margin: 0; padding: 0 0.75rem; border-radius: 0.5rem;
-      border: 1px solid color-mix(in srgb, currentColor 20%, transparent);
+      border: 1px solid light-dark(#1d253033, #e6e9ee33);
     }
-    [class*="st-key-link_"] a:hover { border-color: currentColor; }
+    [class*="st-key-link_"] a:hover { border-color: light-dark(#2563b8, #7db1f7); }
     [class*="st-key-link_"] a:focus-visible {
       outline: 3px solid light-dark(#2563b8, #7db1f7); outline-offset: 1px;
     }

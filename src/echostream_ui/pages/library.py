@@ -61,7 +61,7 @@ def show_empty_library(store: Store) -> None:
     with st.container(border=True):
         st.header("Nothing here yet", anchor=False)
         st.write("Recordings you add appear here, with their transcript and insights.")
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             link(
                 "add.py",
                 "Add recordings",
