@@ -42,8 +42,10 @@ def main() -> None:
         add_files(store, request)
     with address:
         add_addresses(store, request)
+        show_episodes(store, request, "links")
     with feed:
-        podcast.show(lambda episodes: take(episodes, lambda one: add_episode(store, one, request)))
+        podcast.ask()
+        show_episodes(store, request, "podcasts")
     with microphone:
         add_clip(store, request)
     duplicates.show(take)
@@ -91,7 +93,7 @@ def add_files(store: Store, request: Json) -> None:
 def add_addresses(store: Store, request: Json) -> None:
     with st.form("add_addresses", clear_on_submit=True, border=False):
         text = st.text_area(
-            "Links to audio or video files, one per line",
+            "Links to audio or video files or to podcasts, one per line",
             placeholder="https://example.com/talk.mp3",
         )
         if st.form_submit_button("Add", type="primary"):
@@ -100,7 +102,14 @@ def add_addresses(store: Store, request: Json) -> None:
             for one in wrong:
                 st.error(f"{plain(one)} is not a web address: it begins with https:// or http://.")
             right = [one for one in addresses if one not in wrong]
-            take(right, lambda one: services().intake.add_url(store, one, request))
+            files = podcast.without_feeds(right)
+            take(files, lambda one: services().intake.add_url(store, one, request))
+
+
+def show_episodes(store: Store, request: Json, place: podcast.Place) -> None:
+    podcast.show(
+        place, lambda episodes: take(episodes, lambda one: add_episode(store, one, request))
+    )
 
 
 def add_episode(store: Store, episode: Episode, request: Json) -> str:

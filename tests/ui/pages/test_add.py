@@ -141,7 +141,7 @@ def test_an_address(page: Page, tmp_path: Path) -> None:
     ):
         page.goto(f"{frontend.url}/add")
         page.get_by_role("tab", name="Links").click()
-        box = page.get_by_label("Links to audio or video files, one per line")
+        box = page.get_by_label("Links to audio or video files or to podcasts, one per line")
         box.fill(f"{address}/meeting.wav\nnonsense")
         page.get_by_role("tabpanel").get_by_role("button", name="Add").click()
         expect(page.get_by_text("is not a web address")).to_be_visible()
