@@ -24,7 +24,7 @@ from recordings import answer, found, media
 
 
 def columns(db: sqlite3.Connection, table: str) -> list[str]:
-    return [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+    return [name for _, name, *_ in db.execute(f"PRAGMA main.table_info({table})")]
 
 
 def made_by(version: int, library: Path, old: Path) -> None:
