@@ -46,9 +46,9 @@ def take(browser: Browser, running: Site) -> None:
     page.locator("input[type=file]").first.set_input_files(str(SAMPLE))
     page.get_by_text(SAMPLE.name).first.wait_for()
     page.get_by_role("button", name="Add", exact=True).first.click()
-    page.get_by_role("button", name="Open").wait_for()
+    page.get_by_role("link", name="Open").wait_for()
     shoot(page, "add")
-    page.get_by_role("button", name="Open").click()
+    page.get_by_role("link", name="Open").click()
     page.get_by_role("list", name="Transcript").wait_for()
     shoot(page, "recording")
     recording = page.url

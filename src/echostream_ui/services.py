@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from echostream_ui import documents
 from echostream_ui.api_client import ApiClient, ApiError, Status, Templates
 from echostream_ui.asking import Answer, Writing, answers
 from echostream_ui.background import Background
@@ -143,6 +144,7 @@ class Services:
                 self.intake,
                 preset=settings.watch_preset,
                 formats=settings.watch_export,
+                document_options=documents.Options(more_letters=settings.pdf_font),
             )
             self.background.start("watched folder", folder.watch)
 

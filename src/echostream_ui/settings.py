@@ -14,7 +14,7 @@ from echostream.passwords import check_password
 
 _OIDC = ("oidc_url", "oidc_client_id", "oidc_client_secret", "oidc_allowed", "frontend_url")
 
-Export = Literal["txt", "srt", "vtt", "json", "md", "docx"]
+Export = Literal["txt", "srt", "vtt", "json", "md", "docx", "pdf"]
 
 
 class FrontendSettings(BaseSettings):
@@ -102,8 +102,9 @@ class FrontendSettings(BaseSettings):
     *Add* begins with."""
 
     watch_export: Annotated[tuple[Export, ...], NoDecode] = ()
-    """What is written beside each file of the watched folder when it is done: of `txt`, `srt`,
-    `vtt`, `json`, `md` and `docx`, separated by commas. No file is ever overwritten."""
+    """What is written beside each file of the watched folder when it is done, and again after the
+    recording was changed: of `txt`, `srt`, `vtt`, `json`, `md`, `docx` and `pdf`, separated by
+    commas. No file is overwritten that somebody else wrote or changed."""
 
     @field_validator("allowed_hosts", "oidc_allowed", "watch_export", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from typing import BinaryIO
 
@@ -31,6 +31,7 @@ from echostream.net import (
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _BLOCK_BYTES = 1024 * 1024
+_HEAD_BYTES = 4096
 _HEADERS = (
     ("Accept", "audio/*, video/*, application/octet-stream;q=0.9, */*;q=0.1"),
     ("Accept-Encoding", "identity"),
@@ -44,27 +45,32 @@ async def fetch(
     timeout_s: float,
     allow_private: bool = False,
     network: Network | None = None,
+    is_wanted: Callable[[bytes], bool] | None = None,
 ) -> BinaryIO:
     """Downloads `url` into an unlinked temporary file, at its start. The caller closes it.
+    `is_wanted` is called once with the first bytes, 4096 unless there are fewer.
 
     Follows up to five redirects, also from https to http, and checks each like `url`.
 
     Raises UrlNotAllowed unless it is a plain http(s) URL with a public address (with
     `allow_private`, any address), UrlFetchFailed if the server cannot be reached, does not answer
     2xx or is not finished after `timeout_s`, AudioTooLarge after `max_bytes` of decoded body,
-    InvalidAudio for a web page, and StorageFull if the disk is full. No message names an address.
+    InvalidAudio for a web page and for what is not wanted, and StorageFull if the disk is full. No
+    message names an address.
     """
     try:
         async with (
             asyncio.timeout(timeout_s),
             checked_pool(network or Network(), allow_private) as pool,
         ):
-            return await _download(pool, checked_url(url), max_bytes)
+            return await _download(pool, checked_url(url), max_bytes, is_wanted)
     except TimeoutError:
         raise UrlFetchFailed(f"The download took longer than {timeout_s:g} s.") from None
 
 
-async def _download(pool: Pool, url: httpx2.URL, max_bytes: int) -> BinaryIO:
+async def _download(
+    pool: Pool, url: httpx2.URL, max_bytes: int, is_wanted: Callable[[bytes], bool] | None
+) -> BinaryIO:
     for _ in range(_MAX_REDIRECTS + 1):
         async with exchange(pool, "GET", url, _HEADERS) as response:
             target = header(response, "location")
@@ -72,7 +78,7 @@ async def _download(pool: Pool, url: httpx2.URL, max_bytes: int) -> BinaryIO:
                 url = _redirected(url, target)
                 continue
             _check_head(response, max_bytes)
-            return await _save(response, max_bytes)
+            return await _save(response, max_bytes, is_wanted)
     raise UrlFetchFailed(f"The URL redirects more than {_MAX_REDIRECTS} times.")
 
 
@@ -100,7 +106,9 @@ def _too_large(max_bytes: int) -> AudioTooLarge:
     return AudioTooLarge(f"The file is larger than the {max_bytes / 1024**2:g} MiB allowed.")
 
 
-async def _save(response: Response, max_bytes: int) -> BinaryIO:
+async def _save(
+    response: Response, max_bytes: int, is_wanted: Callable[[bytes], bool] | None
+) -> BinaryIO:
     """Writes the body to a temporary file, block by block, outside the event loop."""
     decoder = _decoder(header(response, "content-encoding").lower())
     file = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives this function
@@ -112,6 +120,9 @@ async def _save(response: Response, max_bytes: int) -> BinaryIO:
                     block += piece
                     if written_bytes + len(block) > max_bytes:
                         raise _too_large(max_bytes)
+                    if is_wanted is not None and len(block) >= _HEAD_BYTES:
+                        _check_wanted(block, is_wanted)
+                        is_wanted = None
                     if len(block) >= _BLOCK_BYTES:
                         await asyncio.to_thread(_write, file, block)
                         written_bytes, block = written_bytes + len(block), bytearray()
@@ -119,12 +130,19 @@ async def _save(response: Response, max_bytes: int) -> BinaryIO:
             block += decoder.flush()  # at most the end of one match: 258 bytes
             if not decoder.eof:
                 raise UrlFetchFailed("The server of the URL broke off its answer.")
+        if is_wanted is not None:
+            _check_wanted(block, is_wanted)
         await asyncio.to_thread(_write, file, block)
         file.seek(0)
     except BaseException:
         file.close()
         raise
     return file
+
+
+def _check_wanted(block: bytearray, is_wanted: Callable[[bytes], bool]) -> None:
+    if not is_wanted(bytes(block[:_HEAD_BYTES])):
+        raise InvalidAudio("The URL leads to something else than was looked for.")
 
 
 def _write(file: BinaryIO, block: bytearray) -> None:

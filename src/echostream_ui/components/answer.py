@@ -1,4 +1,4 @@
-"""An answer to a question, with buttons for the passages that bear it out."""
+"""An answer to a question, with buttons or links for the passages that bear it out."""
 
 import re
 from collections.abc import Sequence
@@ -12,19 +12,16 @@ _LONGEST_WORDS = 160
 _LONGEST_TITLE = 40
 
 
-def answer(text: str, places: Sequence[Json], *, key: str) -> Json | None:
-    """Shows the text, whose marks `[1]`, `[2]`, … become the buttons of `places`. Returns the place
-    that was chosen in this run, with `media` and `line`, if its button does not play it here."""
-    shown = component("answer", "place", styles=("evidence",))(
-        key=key, data={"parts": parts_of(text, places)}, on_open_change=lambda: None
+def answer(text: str, places: Sequence[Json], *, key: str) -> None:
+    """Shows the text, whose marks `[1]`, `[2]`, … become `places`."""
+    component("answer", "pages", "place", styles=("evidence",))(
+        key=key, data={"parts": parts_of(text, places)}
     )
-    chosen: Json | None = shown.open
-    return chosen
 
 
 def place(line: int, start_s: float, words: str, *, media: str = "", title: str = "") -> Json:
-    """A button that plays from a line of this page's recording. With `media` it opens that
-    recording there, and shows its title."""
+    """A button that plays from a line of this page's recording. With `media` it is a
+    link to that recording there, and shows its title."""
     at = clock(start_s)
     made: Json = {"line": line, "clock": at, "words": words[:_LONGEST_WORDS]}
     if media:

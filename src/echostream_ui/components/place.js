@@ -1,11 +1,11 @@
 // A button for a place in a recording that bears a statement out.
 
-function placeButton({ clock, words, label, title }, onClick) {
+function placeButton({ clock, words }, onClick) {
   const made = document.createElement("button");
   made.type = "button";
-  made.textContent = label ?? clock;
+  made.textContent = clock;
   made.title = words;
-  made.setAttribute("aria-label", title ?? `Play from ${clock}`);
+  made.setAttribute("aria-label", `Play from ${clock}`);
   made.addEventListener("click", onClick);
   return made;
 }

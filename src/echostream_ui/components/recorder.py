@@ -11,11 +11,10 @@ _SCRIPTS = ("telling", "link", "sound", "recording")
 @dataclass(frozen=True, slots=True)
 class News:
     """What happened since the last run. `has_ended`: a recording has, with `ended_id` if there is
-    something of it; `go`: the user wants to see `live`, or the recording of this id."""
+    something of it."""
 
     has_ended: bool = False
     ended_id: str | None = None
-    go: str | None = None
 
 
 def recorder(key: str) -> None:
@@ -34,12 +33,11 @@ def recording_bar(
     """Shows that a recording goes on, unless the page itself does (`is_here`), and keeps it in
     touch with this server. `on_start` is called when the microphone is on: the recording needs
     `ticket`, passed in from then on, to reach the server. It ends if it is not `is_allowed`."""
-    found = component("recording_bar", *_SCRIPTS)(
+    found = component("recording_bar", *_SCRIPTS, "pages")(
         key=key,
         data={"ticket": ticket, "isHere": is_here, "isAllowed": is_allowed},
         on_start_change=on_start,
         on_ended_change=lambda: None,
-        on_go_change=lambda: None,
     )
     ended = found.ended
-    return News(ended is not None, ended["id"] if ended else None, found.go)
+    return News(ended is not None, ended["id"] if ended else None)

@@ -19,21 +19,21 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
 class Bar {
   constructor(root) {
-    for (const name of ["bar", "words", "time", "text", "pause", "stop", "open", "close"]) {
+    for (const name of ["bar", "words", "time", "text", "pause", "stop", "result", "close"]) {
       this[`${name}Part`] = root.querySelector(`.${name}`);
     }
     this.recording = Recording.ofWindow();
-    this.textPart.onclick = () => this.tell("go", "live");
+    this.textPart.onclick = () => openPage(addressOf("live"));
     this.pausePart.onclick = () => this.recording.pause();
     this.stopPart.onclick = () => this.recording.stop();
-    this.openPart.onclick = () => this.leaveFor("recording");
-    this.closePart.onclick = () => this.leaveFor(null);
+    this.resultPart.onclick = (event) => this.open(event);
+    this.closePart.onclick = () => this.forget();
     this.onChange = () => this.show();
     this.recording.addEventListener("change", this.onChange);
   }
 
   update({ ticket, isHere, isAllowed }, tell) {
-    Object.assign(this, { isHere, isAllowed, tell });
+    Object.assign(this, { isHere, isAllowed });
     this.recording.server = tell;
     this.recording.takeTicket(ticket);
     if (!isAllowed) this.recording.leave();
@@ -45,10 +45,16 @@ class Bar {
     this.recording.removeEventListener("change", this.onChange);
   }
 
-  leaveFor(page) {
+  open(event) {
+    if (isForBrowser(event)) return;
+    event.preventDefault();
+    this.forget();
+    openPage(this.resultPart.href);
+  }
+
+  forget() {
     this.wasOn = false;
     this.show();
-    if (page) this.tell("go", this.recording.id);
   }
 
   show() {
@@ -63,7 +69,8 @@ class Bar {
     this.textPart.hidden = hasEnded || !this.isAllowed;
     this.stopPart.hidden = this.pausePart.hidden = state !== "recording";
     say(this.pausePart, isPaused ? "Resume" : "Pause");
-    this.openPart.hidden = !(hasEnded && this.recording.id);
+    this.resultPart.hidden = !(hasEnded && this.recording.id);
+    this.resultPart.href = addressOf("recording", { id: this.recording.id });
     this.closePart.hidden = !hasEnded;
     this.timePart.hidden = hasEnded;
     clearInterval(this.ticking);

@@ -83,7 +83,7 @@ class List {
 
   link(row) {
     const made = part("a", "open", [row.title]);
-    made.href = addressOf({ id: row.id, q: row.query });
+    made.href = addressOf("recording", { id: row.id, q: row.query });
     return made;
   }
 
@@ -92,7 +92,7 @@ class List {
     const lines = row.matches.map(({ clock, at, parts, query }) => {
       const words = parts.map(([text, isHit]) => (isHit ? part("mark", "", [text]) : text));
       const place = part("a", "match", [part("span", "clock", [clock]), part("span", "", words)]);
-      place.href = addressOf({ id: row.id, t: at, q: query });
+      place.href = addressOf("recording", { id: row.id, t: at, q: query });
       return part("li", "", [place]);
     });
     const made = part("div", "found", [part("ul", "", lines)]);
@@ -117,11 +117,10 @@ class List {
       return;
     }
     const clicked = event.target.closest("a");
-    if (clicked && (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)) return;
+    if (clicked && isForBrowser(event)) return;
     if (!clicked && String(document.getSelection())) return;
     event.preventDefault();
-    const { searchParams } = new URL((clicked ?? row.querySelector(".open")).href);
-    this.send("open", Object.fromEntries(searchParams));
+    openPage((clicked ?? row.querySelector(".open")).href);
   }
 
   /** Arrow keys move from title to title, or from box to box, and open nothing. */
@@ -155,13 +154,6 @@ class List {
     this.all.checked = this.rows.size > 0 && this.selected.size === this.rows.size;
     this.all.indeterminate = this.selected.size > 0 && !this.all.checked;
   }
-}
-
-/** The recording's page, beside this one, under whatever path both are served. */
-function addressOf(query) {
-  const given = Object.entries(query).filter(([, value]) => value);
-  const folder = location.pathname.replace(/\/+$/, "").replace(/[^/]*$/, "") || "/";
-  return `${folder}recording?${new URLSearchParams(given)}`;
 }
 
 function part(name, className, children = []) {

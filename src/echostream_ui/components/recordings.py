@@ -47,23 +47,20 @@ class Shown:
         return row | {"isDone": row.pop("is_done"), "allMatches": row.pop("all_matches")}
 
 
-def recordings(
-    rows: Sequence[Shown], *, key: str, on_more: Callable[[str], None]
-) -> tuple[Json | None, list[str]]:
-    """Shows the rows, with links and a box to select each. Returns the one to open, if there is
-    one, as the recording page's `id`, `t` and `q`, and the ids of those that are selected.
-    `on_more` is called with the id of a row that is to show all of its matches, or some again."""
+def recordings(rows: Sequence[Shown], *, key: str, on_more: Callable[[str], None]) -> list[str]:
+    """Shows the rows, with links and a box to select each. Returns the ids of those that are
+    selected. `on_more` is called with the id of a row that is to show all of its matches, or some
+    again."""
 
     def more() -> None:
         if wanted := st.session_state[key].more:
             on_more(wanted)
 
-    found = component("recordings")(
+    found = component("recordings", "pages")(
         key=key,
         data={"rows": [row.as_json() for row in rows], "some": SHOWN_MATCHES},
         default={"selected": []},
         on_selected_change=lambda: None,
-        on_open_change=lambda: None,
         on_more_change=more,
     )
-    return found.open, list(found.selected or ())
+    return list(found.selected or ())

@@ -5,7 +5,9 @@ which no feed needs and which could grow to any size, and elements that are nest
 """
 
 import asyncio
-from collections.abc import Callable
+import mimetypes
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,6 +24,10 @@ _MOST_EPISODES = 5000
 _DEEPEST = 50
 _LONGEST_TEXT = 1000
 _TIMEOUT_S = 30.0
+_LOOK_S = 10.0
+_BEFORE_ROOT = re.compile(
+    rb"\A(\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^<\[]*(\[.*?\]\s*)?>)*", re.DOTALL
+)
 _BLOCK_BYTES = 1024 * 1024
 _HEARD = ("audio", "video")
 _SEPARATOR = " "
@@ -90,6 +96,48 @@ async def read_feed(
         ) from error
     with file:
         return await asyncio.to_thread(parse, file, url)
+
+
+async def feeds_among(
+    urls: Sequence[str], *, allow_private: bool = False, network: Network | None = None
+) -> dict[str, Feed | FeedError]:
+    """Returns those of the addresses that lead to feeds, with what is there or why it cannot be
+    read. An address that cannot be reached from here is not among them: the API may reach it."""
+    looks = [_look(url, allow_private, network) for url in dict.fromkeys(urls)]
+    return {url: found for url, found in await asyncio.gather(*looks) if found is not None}
+
+
+async def _look(
+    url: str, allow_private: bool, network: Network | None
+) -> tuple[str, Feed | FeedError | None]:
+    """Ends with the first bytes of what is no feed, and asks for nothing if the name says it."""
+    guessed, _ = mimetypes.guess_type(urlsplit(url).path)
+    if guessed is not None and guessed.startswith(("audio/", "video/")):
+        return url, None
+    try:
+        file = await fetch(
+            url,
+            max_bytes=_MOST_BYTES,
+            timeout_s=_LOOK_S,
+            allow_private=allow_private,
+            network=network,
+            is_wanted=looks_like_feed,
+        )
+    except EchoStreamError:
+        return url, None
+    with file:
+        try:
+            return url, await asyncio.to_thread(parse, file, url)
+        except FeedError as error:
+            return url, error
+
+
+def looks_like_feed(head: bytes) -> bool:
+    """Whether a file that begins so is RSS or Atom, in whatever encoding."""
+    text = head.replace(b"\0", b"")  # UTF-16
+    text = text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
+    text = _BEFORE_ROOT.sub(b"", text)
+    return re.match(rb"<([\w.-]+:)?(rss|feed|RDF)[\s>]", text) is not None
 
 
 def parse(file: BinaryIO, url: str) -> Feed:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import streamlit as st
 
 from echostream_ui.asking import MOST_RECORDINGS
+from echostream_ui.components.going import go
 from echostream_ui.library.media import Media
 from echostream_ui.library.search import Query
 from echostream_ui.library.store import Store
@@ -35,10 +37,10 @@ def matching(store: Store, query: Query) -> About:
     return About(tuple(row.media for row in found.rows), found.total)
 
 
-def ask(about: About) -> None:
-    """Switches to the page that asks about these. Does not return."""
+def ask(about: About) -> NoReturn:
+    """Opens the page that asks about these."""
     st.session_state[_KEY] = about
-    st.switch_page("ask.py")
+    go("ask")
 
 
 def current(store: Store) -> About:

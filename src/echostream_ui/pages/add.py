@@ -7,13 +7,14 @@ from datetime import UTC, date, datetime
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from echostream_ui.components.going import link
 from echostream_ui.intake import AlreadyThere
 from echostream_ui.intake.feeds import Episode
 from echostream_ui.library.media import UNFINISHED, Media
 from echostream_ui.library.search import Query
 from echostream_ui.library.store import Store, StoreError
 from echostream_ui.library.values import Json
-from echostream_ui.pages import duplicates, opening, podcast, presets
+from echostream_ui.pages import duplicates, podcast, presets
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import options
 from echostream_ui.services import services
@@ -29,7 +30,6 @@ FORMATS = (
 
 
 def main() -> None:
-    opening.follow()
     store = current_store()
     st.title("Add recordings", anchor=False)
     request = ask_options(store)
@@ -45,8 +45,10 @@ def main() -> None:
         add_files(store, request)
     with address:
         add_addresses(store, request)
+        show_episodes(store, request, "links")
     with feed:
-        podcast.show(lambda episodes: take(episodes, lambda one: add_episode(store, one, request)))
+        podcast.ask()
+        show_episodes(store, request, "podcasts")
     with microphone:
         add_clip(store, request)
     duplicates.show(take)
@@ -94,7 +96,7 @@ def add_files(store: Store, request: Json) -> None:
 def add_addresses(store: Store, request: Json) -> None:
     with st.form("add_addresses", clear_on_submit=True, border=False):
         text = st.text_area(
-            "Links to audio or video files, one per line",
+            "Links to audio or video files or to podcasts, one per line",
             placeholder="https://example.com/talk.mp3",
         )
         if st.form_submit_button("Add", type="primary"):
@@ -103,7 +105,14 @@ def add_addresses(store: Store, request: Json) -> None:
             for one in wrong:
                 st.error(f"{plain(one)} is not a web address: it begins with https:// or http://.")
             right = [one for one in addresses if one not in wrong]
-            take(right, lambda one: services().intake.add_url(store, one, request))
+            files = podcast.without_feeds(right)
+            take(files, lambda one: services().intake.add_url(store, one, request))
+
+
+def show_episodes(store: Store, request: Json, place: podcast.Place) -> None:
+    podcast.show(
+        place, lambda episodes: take(episodes, lambda one: add_episode(store, one, request))
+    )
 
 
 def add_episode(store: Store, episode: Episode, request: Json) -> str:
@@ -200,8 +209,13 @@ def show_ended(store: Store, media: Media) -> None:
         else:
             st.caption("Done" if media.state == "completed" else "Cancelled")
     if media.state == "completed":
-        if st.button("Open", key=f"open_{media.id}", type="primary"):
-            opening.ask(media.id)
+        link(
+            "recording.py",
+            "Open",
+            key=f"open_{media.id}",
+            query={"id": media.id},
+            kind="primary",
+        )
         return
     if st.button("Try again", key=f"retry_{media.id}", icon=":material/refresh:"):
         intake.retry(store, media.id)

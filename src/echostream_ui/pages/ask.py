@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from echostream_ui.pages import about, opening
+from echostream_ui.components.going import link
+from echostream_ui.pages import about
 from echostream_ui.pages.about import About
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import ask
@@ -10,18 +11,16 @@ from echostream_ui.words.wording import count, day, plain
 
 
 def main() -> None:
-    opening.follow()
     store = current_store()
     st.title("Ask", anchor=False)
     found = about.current(store)
     if not found.media:
         st.info("None of these recordings has a text yet.", icon=":material/search_off:")
-        if st.button("Go to the library", type="primary"):
-            st.switch_page("library.py")
+        link("library.py", "Go to the library", key="library", kind="primary")
         return
     show_about(found)
     media_ids = [media.id for media in found.media]
-    ask.show(store, media_ids, key=f"ask-{hash(tuple(media_ids))}", open_at=opening.ask)
+    ask.show(store, media_ids, key=f"ask-{hash(tuple(media_ids))}", is_elsewhere=True)
 
 
 def show_about(found: About) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from echostream_ui.components.going import link
 from echostream_ui.components.recordings import recordings
 from echostream_ui.finding.rows import row_of
 from echostream_ui.library.media import BIN_DAYS, Media
@@ -42,20 +43,17 @@ def main() -> None:
 
 
 def show_way_back() -> None:
-    if st.button("Go to the library", icon=":material/arrow_back:"):
-        st.switch_page("library.py")
+    link("library.py", "Go to the library", key="library", icon=":material/arrow_back:")
 
 
 def show_table(rows: Sequence[Row]) -> list[Media]:
     """Shows the list. Returns the recordings that are selected in it."""
     shown = hash(tuple(row.media.id for row in rows))
-    opened, selected = recordings(
+    selected = recordings(
         [row_of(row, st.context.timezone) for row in rows],
         key=f"bin_list_{shown}",
         on_more=lambda _media_id: None,
     )
-    if opened:
-        st.switch_page("recording.py", query_params=opened)
     return [row.media for row in rows if row.media.id in selected]
 
 

@@ -7,6 +7,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from echostream_ui.components.going import link
 from echostream_ui.library.overview import OpenItem, Overview
 from echostream_ui.library.store import Store
 from echostream_ui.pages.session import current_store
@@ -60,8 +61,7 @@ def show_nothing(*, is_period: bool) -> None:
             st.write("There are no recordings in this period. Choose a longer one, or add some.")
         else:
             st.write("What your recordings have in common appears here once there are some.")
-        if st.button("Add recordings", type="primary", icon=":material/add_circle:"):
-            st.switch_page("add.py")
+        link("add.py", "Add recordings", key="add", icon=":material/add_circle:", kind="primary")
 
 
 def show_totals(found: Overview) -> None:

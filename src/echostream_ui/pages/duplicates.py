@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from echostream_ui.components.going import link
 from echostream_ui.library.media import Media
 from echostream_ui.words.wording import day, plain
 
@@ -38,8 +39,13 @@ def show(take: Callable[[list[Any], Callable[..., str]], None]) -> None:
                 f" “{plain(each.media.title)}” of {since}.",
                 width="stretch",
             )
-            if st.button("Open", key=f"open_there_{place}", type="primary"):
-                st.switch_page("recording.py", query_params={"id": each.media.id})
+            link(
+                "recording.py",
+                "Open",
+                key=f"there_{place}",
+                query={"id": each.media.id},
+                kind="primary",
+            )
             if st.button("Add all the same", key=f"add_again_{place}"):
                 held.remove(each)
                 take([each.file], partial(each.add, again=True))

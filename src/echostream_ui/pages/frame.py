@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from echostream_ui.components.going import STYLE, go
 from echostream_ui.library.store import Store, StoreError
 from echostream_ui.pages import live_recording
 from echostream_ui.pages.session import keep_signed_in, leave, sign_out, signed_in
@@ -31,6 +32,8 @@ st.html(
     }
     </style>"""
 )
+
+st.html(STYLE)
 
 _PATHS = ("add", "live", "dashboard", "voices", "ask", "recording")
 
@@ -98,17 +101,19 @@ def account() -> None:
             if st.button("Sign out", icon=":material/logout:"):
                 leave()
     elif settings.uses_oidc and signed_in() is not None:
-        _person(str(st.user.get("email")), st.logout)
-    elif store is not None:
-        _person(store.email, sign_out)
+        _leaves(str(st.user.get("email")), st.logout)
+    elif store is not None and _leaves(store.email):
+        sign_out()
+        go("")
 
 
-def _person(email: str, leave_it: Callable[[], None]) -> None:
+def _leaves(email: str, on_leave: Callable[[], None] | None = None) -> bool:
+    """Shows who is signed in; returns whether they want to leave."""
     with (
         st.container(horizontal=True, horizontal_alignment="right"),
         st.popover(plain(email), icon=":material/person:"),
     ):
-        st.button("Sign out", icon=":material/logout:", on_click=leave_it)
+        return st.button("Sign out", icon=":material/logout:", on_click=on_leave)
 
 
 page = st.navigation(pages(), position="top")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from echostream_ui.components.going import link
 from echostream_ui.components.recordings import recordings
 from echostream_ui.finding import filters, folder_choice, saved
 from echostream_ui.finding.rows import row_of
@@ -62,14 +63,18 @@ def show_empty_library(store: Store) -> None:
     with st.container(border=True):
         st.header("Nothing here yet", anchor=False)
         st.write("Recordings you add appear here, with their transcript and insights.")
-        with st.container(horizontal=True):
-            if st.button("Add recordings", type="primary", icon=":material/add_circle:"):
-                st.switch_page("add.py")
-            if st.button("Record live", icon=":material/mic:"):
-                st.switch_page("live.py")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            link(
+                "add.py",
+                "Add recordings",
+                key="add",
+                icon=":material/add_circle:",
+                kind="primary",
+            )
+            link("live.py", "Record live", key="live", icon=":material/mic:")
             sample.offer(store)
             if store.search(Query(limit=1, in_bin=True)).total:
-                show_bin_button()
+                show_bin()
 
 
 def show_no_match() -> None:
@@ -87,12 +92,11 @@ def show_actions(store: Store, query: Query, total: int) -> None:
             about.ask(about.matching(store, query))
     if st.button("Folders", icon=":material/folder:"):
         folder_choice.manage(store)
-    show_bin_button()
+    show_bin()
 
 
-def show_bin_button() -> None:
-    if st.button("Bin", icon=":material/delete:"):
-        st.switch_page("bin.py")
+def show_bin() -> None:
+    link("bin.py", "Bin", key="bin", icon=":material/delete:")
 
 
 def show_table(
@@ -104,7 +108,7 @@ def show_table(
     timezone = st.context.timezone
     # A new key for other rows: the list then forgets the selection among the old ones.
     shown = hash(tuple(row.media.id for row in rows))
-    opened, selected = recordings(
+    selected = recordings(
         [
             row_of(row, timezone, folders=names, matches=all_matches(store, row, query.text))
             for row in rows
@@ -112,8 +116,6 @@ def show_table(
         key=f"library_list_{shown}",
         on_more=lambda media_id: unfold(media_id, query.text),
     )
-    if opened:
-        st.switch_page("recording.py", query_params=opened)
     return [row.media for row in rows if row.media.id in selected]
 
 

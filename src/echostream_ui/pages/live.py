@@ -4,10 +4,10 @@ import time
 
 import streamlit as st
 
+from echostream_ui.components.going import link
 from echostream_ui.components.recorder import recorder
 from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.media import UNFINISHED, Media
-from echostream_ui.pages import opening
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import speakers
 from echostream_ui.services import services
@@ -76,8 +76,14 @@ def show(media: Media) -> None:
             st.error(wording.sentences(media.message or "This recording has no text."))
         elif analysis := current_store().analysis(media.id):
             show_insights(analysis)
-        if st.button("Open the recording", type="primary", icon=":material/open_in_new:"):
-            opening.ask(media.id)
+        link(
+            "recording.py",
+            "Open the recording",
+            key="recording",
+            query={"id": media.id},
+            icon=":material/open_in_new:",
+            kind="primary",
+        )
 
 
 def show_progress(media: Media) -> None:
@@ -101,7 +107,6 @@ def show_insights(analysis: Analysis) -> None:
         st.caption(wording.count(found, "action item"))
 
 
-opening.follow()
 st.title("Live", anchor=False)
 show_form()
 recorder("live_recorder")

@@ -27,12 +27,6 @@ def show_bar(*, is_live_page: bool, is_signed_in: bool) -> None:
     if news.has_ended:
         state.live_is_on = False
         state.live_media_id = news.ended_id
-    if not is_signed_in:
-        return  # there is no other page then
-    if news.go == "live":
-        st.switch_page("live.py")
-    elif news.go:
-        st.switch_page("recording.py", query_params={"id": news.go})
 
 
 def _issue_ticket() -> None:

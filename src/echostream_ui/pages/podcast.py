@@ -1,21 +1,23 @@
 """Episodes of a podcast on *Add*: a feed's address, and what to choose from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import streamlit as st
 
 from echostream.errors import EchoStreamError
-from echostream_ui.intake.feeds import Episode, Feed, read_feed
+from echostream_ui.intake.feeds import Episode, Feed, FeedError, feeds_among, read_feed
 from echostream_ui.services import services
 from echostream_ui.words.problems import words
 from echostream_ui.words.wording import count, day, duration, plain, sentences
 
 _AT_ONCE = 20
-_FEED, _SHOWN = "podcast_feed", "podcast_shown"
+_FEED, _PLACE, _SHOWN = "podcast_feed", "podcast_place", "podcast_shown"
+Place = Literal["links", "podcasts"]
 
 
-def show(add: Callable[[list[Episode]], None]) -> None:
-    """Asks for a feed and shows its episodes. `add` is called with those that are chosen."""
+def ask() -> None:
+    """Asks for the address of a feed."""
     with st.form("podcast", border=False):
         url = st.text_input(
             "Address of a podcast's feed (RSS or Atom)",
@@ -24,21 +26,50 @@ def show(add: Callable[[list[Episode]], None]) -> None:
         )
         if st.form_submit_button("Show episodes"):
             _read((url or "").strip())
+
+
+def show(place: Place, add: Callable[[list[Episode]], None]) -> None:
+    """Shows the episodes of the feed that was found in this tab. `add` is called with those that
+    are chosen."""
     feed: Feed | None = st.session_state.get(_FEED)
-    if feed is not None:
+    if feed is not None and st.session_state[_PLACE] == place:
         _choose(feed, add)
 
 
+def without_feeds(links: Sequence[str]) -> list[str]:
+    """Returns the links that do not lead to feeds. The episodes of the first feed among the others
+    are shown."""
+    shared = services()
+    with st.spinner("Looking at the links…"):
+        found = shared.run(feeds_among(links, allow_private=shared.settings.allow_private_urls))
+    feeds = {url: feed for url, feed in found.items() if isinstance(feed, Feed)}
+    for url, error in found.items():
+        if isinstance(error, FeedError):
+            st.error(f"{plain(url)}: {sentences(words(error))}", icon=":material/error:")
+    for number, (url, feed) in enumerate(feeds.items()):
+        if number == 0:
+            _keep("links", feed)
+            st.info(
+                "This link leads to a podcast. Choose episodes below.", icon=":material/podcasts:"
+            )
+        else:
+            st.info(f"{plain(url)} leads to a podcast too. Add it after this one.")
+    return [url for url in links if url not in found]
+
+
 def _read(url: str) -> None:
-    shared, state = services(), st.session_state
-    state.pop(_FEED, None)
-    state[_SHOWN] = _AT_ONCE
+    shared = services()
+    st.session_state.pop(_FEED, None)
     with st.spinner("Reading the feed…"):
         try:
             allowed = shared.settings.allow_private_urls
-            state[_FEED] = shared.run(read_feed(url, allow_private=allowed))
+            _keep("podcasts", shared.run(read_feed(url, allow_private=allowed)))
         except EchoStreamError as error:
             st.error(sentences(words(error)), icon=":material/error:")
+
+
+def _keep(place: Place, feed: Feed) -> None:
+    st.session_state.update({_FEED: feed, _PLACE: place, _SHOWN: _AT_ONCE})
 
 
 def _choose(feed: Feed, add: Callable[[list[Episode]], None]) -> None:

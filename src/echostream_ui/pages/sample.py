@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from echostream_ui.api_client import Options
+from echostream_ui.components.going import go
 from echostream_ui.library.store import Store, StoreError
 from echostream_ui.recording.told import told
 from echostream_ui.services import services
@@ -28,4 +29,4 @@ def offer(store: Store) -> None:
             )
     except OSError as error:
         raise StoreError(f"The sample cannot be added: {error.strerror or error}.") from error
-    st.switch_page("recording.py", query_params={"id": media_id})
+    go("recording", id=media_id)

@@ -48,10 +48,11 @@ def signed_in() -> Store | None:
 
 
 def current_store() -> Store:
-    """The same, for pages that need a signed-in user: stops the page if there is none."""
+    """The same, for pages that need a signed-in user. Whoever has just left, in another window too,
+    sees the page to sign in."""
     store = signed_in()
     if store is None:
-        st.stop()
+        st.rerun()
     return store
 
 

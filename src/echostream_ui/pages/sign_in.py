@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from echostream_ui.components.going import go
 from echostream_ui.library.store import StoreError
 from echostream_ui.library.supabase.accounts import Accounts
 from echostream_ui.library.supabase.store import SupabaseStore
@@ -12,6 +13,8 @@ from echostream_ui.services import services
 from echostream_ui.words.problems import words
 from echostream_ui.words.wording import plain, sentences
 
+_OF_A_RESET = ("reset", "code")
+
 
 def main() -> None:
     accounts = services().accounts
@@ -19,7 +22,7 @@ def main() -> None:
     _, middle, _ = st.columns([1, 2, 1])
     with middle:
         st.title("EchoStream", anchor=False)
-        if "reset" in st.query_params and "code" in st.query_params:
+        if all(name in st.query_params for name in _OF_A_RESET):
             choose_password(accounts)
             return
         enter, join, forgotten = st.tabs(["Sign in", "Create an account", "Forgotten password"])
@@ -82,8 +85,8 @@ def choose_password(accounts: Accounts) -> None:
 
 def enter(store: SupabaseStore) -> None:
     sign_in(store)
-    st.query_params.clear()
-    st.rerun()
+    asked = {name: st.query_params[name] for name in st.query_params if name not in _OF_A_RESET}
+    go(None, **asked)
 
 
 def attempt(work: Callable[[], None]) -> None:

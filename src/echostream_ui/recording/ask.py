@@ -1,6 +1,6 @@
 """Questions about one or several recordings, and their answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -18,19 +18,17 @@ _LOOK_S = 0.5
 _MOST_ANSWERS = 20
 _LONGEST_QUESTION = 2000
 
-OpenAt = Callable[[str, int], None]
 
-
-def show(
-    store: Store, media_ids: Sequence[str], *, key: str, open_at: OpenAt | None = None
-) -> None:
+def show(store: Store, media_ids: Sequence[str], *, key: str, is_elsewhere: bool = False) -> None:
     """Shows a box for questions, and the answers of this visit, the newest first. Passages are
-    played on this page, or `open_at` gets their recording and line."""
+    played on this page, or are links to their recordings if that `is_elsewhere`."""
     is_writing = f"{key}-writing" in st.session_state
-    st.fragment(_show, run_every=_LOOK_S if is_writing else None)(store, media_ids, key, open_at)
+    st.fragment(_show, run_every=_LOOK_S if is_writing else None)(
+        store, media_ids, key, is_elsewhere
+    )
 
 
-def _show(store: Store, media_ids: Sequence[str], key: str, open_at: OpenAt | None) -> None:
+def _show(store: Store, media_ids: Sequence[str], key: str, is_elsewhere: bool) -> None:
     state = st.session_state
     before: list[Answer] = state.setdefault(f"{key}-answers", [])
     writing: Writing | None = state.get(f"{key}-writing")
@@ -49,7 +47,7 @@ def _show(store: Store, media_ids: Sequence[str], key: str, open_at: OpenAt | No
     for number, each in reversed(list(enumerate(before))):
         with st.container(border=True, gap="small"):
             st.markdown(f"**{plain(each.question)}**")
-            _finished(each, len(media_ids), f"{key}-answer-{number}", open_at)
+            _finished(each, len(media_ids), f"{key}-answer-{number}", is_elsewhere)
 
 
 def _ask(store: Store, media_ids: Sequence[str], key: str, before: Sequence[Answer]) -> None:
@@ -79,16 +77,14 @@ def _unfinished(now: Answer) -> None:
             st.markdown(":material/hourglass_top: Looking for the answer…")
 
 
-def _finished(found: Answer, recordings: int, key: str, open_at: OpenAt | None) -> None:
+def _finished(found: Answer, recordings: int, key: str, is_elsewhere: bool) -> None:
     if found.error is not None:
         _unanswered(found.error)
         return
     if not found.passages:
         subject = "This recording does" if recordings == 1 else "These recordings do"
         st.info(f"{subject} not hold the answer.", icon=":material/search_off:")
-    chosen = answer(found.text, [_place(each, open_at) for each in found.passages], key=key)
-    if chosen and open_at:
-        open_at(chosen["media"], chosen["line"])
+    answer(found.text, [_place(each, is_elsewhere) for each in found.passages], key=key)
     st.caption(plain(answered_by(found.meta or {})))
 
 
@@ -103,8 +99,8 @@ def _unanswered(error: BaseException) -> None:
         st.error(sentences(words(error)), icon=":material/error:")
 
 
-def _place(passage: Passage, open_at: OpenAt | None) -> Json:
-    if open_at is None:
+def _place(passage: Passage, is_elsewhere: bool) -> Json:
+    if not is_elsewhere:
         return place(passage.line_id, passage.start_s, passage.text)
     return place(
         passage.line_id,

@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from echostream_ui.components.going import go
 from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.media import Media
 from echostream_ui.library.names import speaker_of, speakers_of
@@ -65,7 +66,7 @@ def _actions(store: Store, media: Media, analysis: Analysis | None) -> None:
         again.button(store, media, analysis)
     if st.button("Delete", icon=":material/delete:"):
         undo.delete(store, [media])
-        st.switch_page("library.py")
+        go("")
 
 
 def _folder(store: Store, media: Media) -> str | None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
+from echostream_ui.components.going import link
 from echostream_ui.library.media import BIN_DAYS, UNFINISHED, Media
 from echostream_ui.library.store import Store
 from echostream_ui.recording.told import told
@@ -21,8 +22,7 @@ def missing() -> None:
         "This recording is not in the library. It may have been deleted; choose another one there.",
         icon=":material/search_off:",
     )
-    if st.button("Go to the library", type="primary"):
-        st.switch_page("library.py")
+    link("library.py", "Go to the library", key="library", kind="primary")
 
 
 def in_bin(store: Store, media: Media, deleted_at: datetime) -> None:
@@ -35,8 +35,7 @@ def in_bin(store: Store, media: Media, deleted_at: datetime) -> None:
         if st.button("Restore", type="primary", icon=":material/restore_from_trash:"):
             services().intake.restore(store, [media.id])
             st.rerun()
-        if st.button("Go to the bin"):
-            st.switch_page("bin.py")
+        link("bin.py", "Go to the bin", key="bin")
 
 
 def under_way(store: Store, media: Media) -> None:

@@ -13,12 +13,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from echostream_ui import documents
 from echostream_ui.api_client import Options
 from echostream_ui.intake import Intake
 from echostream_ui.library.contents import digest_of
 from echostream_ui.library.media import Media
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.sqlite.watched import WatchedFile
+from echostream_ui.library.sqlite.watched import WatchedFile, WrittenDocument
 from echostream_ui.library.store import StoreError
 from echostream_ui.library.values import Json
 from echostream_ui.settings import Export
@@ -44,10 +45,13 @@ class WatchedFolder:
         formats: Iterable[Export] = (),
         every_s: float = 2.0,
         pause_s: float = 15.0,
+        quiet_s: float = 10.0,
         stillness: Stillness | None = None,
+        document_options: documents.Options | None = None,
     ) -> None:
-        """`formats` are those to export. `every_s` is the time between two looks, `pause_s` the one
-        after a problem: a look may read large files."""
+        """`formats` are those to export, written as `document_options` say. `every_s` is the time
+        between two looks, `pause_s` the one after a problem: a look may read large files. Results
+        are exported again when nobody has changed them for `quiet_s`."""
         self._folder = folder
         self._library = library
         self._intake = intake
@@ -56,6 +60,8 @@ class WatchedFolder:
         self._every_s = every_s
         self._pause_s = pause_s
         self._stillness = stillness or Stillness()
+        self._quiet_s = quiet_s
+        self._document_options = document_options or documents.Options()
         self._problem = ""
 
     async def watch(self) -> None:
@@ -172,14 +178,19 @@ class WatchedFolder:
         return Options().as_json()
 
     def _export(self) -> None:
-        for file in self._library.watched.to_export():
+        watched = self._library.watched
+        for file in watched.to_export(self._quiet_s):
             path = self._folder / file.path
             media = self._library.media(file.media_id)
             analysis = self._library.analysis(file.media_id)
             if media is None or analysis is None or seen_at(path) is None:
                 continue  # it may have been moved: the next look finds it
+            written: list[WrittenDocument] = []
+            before = watched.documents(file.path)
             try:
-                export(path, media, analysis, self._formats)
+                written = export(
+                    path, media, analysis, self._formats, before, self._document_options
+                )
             except Exception:  # the results of one recording: those of others are written anyway
                 log.exception("the results of %s could not be exported", path)
-            self._library.watched.keep(replace(file, is_exported=True))
+            watched.keep_exported(file, written)

@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 import pytest
 
 from echostream.errors import UrlFetchFailed, UrlNotAllowed
-from echostream_ui.intake.feeds import Episode, Feed, FeedError, parse, read_feed
+from echostream_ui.intake.feeds import (
+    Episode,
+    Feed,
+    FeedError,
+    feeds_among,
+    looks_like_feed,
+    parse,
+    read_feed,
+)
 from sites import Site, answer, moved
 
 RSS = """<?xml version="1.0" encoding="UTF-8"?>
@@ -141,3 +149,43 @@ async def test_a_web_page_and_a_missing_feed_are_told(site: Site) -> None:
         await read_feed(site.url("/gone"), allow_private=True)
     with pytest.raises(UrlNotAllowed):
         await read_feed(site.url("/moved"), allow_private=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RSS,
+        ATOM,
+        LAUGHS,
+        "\n<!-- made by hand --><?xml-stylesheet href='a.css'?>\n<!DOCTYPE rss>\n<rss>",
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">',
+        "<atom:feed>",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_feed_is_known_by_how_it_begins(text: str, encoding: str) -> None:
+    assert looks_like_feed(text.encode(encoding))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"ID3\x04", b"<!DOCTYPE html><p><feed>", b"<svg><rss/></svg>", b"<rssx>", b"a <rss>"],
+)
+def test_what_begins_otherwise_is_none(head: bytes) -> None:
+    assert not looks_like_feed(head)
+
+
+async def test_feeds_are_found_among_links_and_nothing_else_is_fetched_whole(site: Site) -> None:
+    site.pages["/pod"] = answer(ATOM.encode())
+    site.pages["/evil"] = answer(LAUGHS.encode())
+    site.pages["/talk"] = answer(b"ID3" + b"sound" * 1000, length=1024**2)  # its end never comes
+    site.pages["/page"] = answer(b"<html>", "Content-Type: text/html")
+    paths = ("/pod", "/evil", "/talk", "/page", "/gone", "/talk.mp3?a=1")
+    urls = [site.url(path) for path in paths]
+    found = await feeds_among([*urls, urls[0]], allow_private=True)
+    assert list(found) == urls[:2]
+    assert isinstance(found[urls[0]], Feed)
+    assert isinstance(found[urls[1]], FeedError)
+    assert site.connections == 5, "none for what its name says, and one for each address"
+    assert await feeds_among(urls) == {}, "from here only public addresses are looked at"
+    assert site.connections == 5

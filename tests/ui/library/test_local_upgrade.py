@@ -12,12 +12,13 @@ from echostream_ui.library.analysis import ActionItem, Bookmark
 from echostream_ui.library.search import MARK_END, MARK_START, Match, Query
 from echostream_ui.library.sqlite import database
 from echostream_ui.library.sqlite.store import SqliteStore
+from echostream_ui.library.sqlite.watched import WatchedFile
 from echostream_ui.library.store import StoreError
 from recordings import answer, found, media
 
 
 def columns(db: sqlite3.Connection, table: str) -> list[str]:
-    return [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+    return [name for _, name, *_ in db.execute(f"PRAGMA main.table_info({table})")]
 
 
 def made_by(version: int, library: Path, old: Path) -> None:
@@ -26,8 +27,11 @@ def made_by(version: int, library: Path, old: Path) -> None:
         for step in database._MIGRATIONS[:version]:
             db.executescript(step)
         db.execute("ATTACH ? AS newest", (str(library),))
-        for table, key in (("media", "number"), ("analysis", "media_id"), ("search", "rowid")):
-            names = ", ".join(dict.fromkeys([key, *columns(db, table)]))
+        keys = {"media": "number", "analysis": "media_id", "search": "rowid", "watched": "path"}
+        for table, key in keys.items():
+            if not (there := columns(db, table)):
+                continue
+            names = ", ".join(dict.fromkeys([key, *there]))
             db.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM newest.{table}")  # noqa: S608 - our own names
 
 
@@ -75,6 +79,8 @@ def test_what_the_last_version_had_beside_its_recordings_stays(tmp_path):
         store.add(media("m1"), {})
         store.complete("m1", answer("one"))
         store.update_analysis("m1", line_speakers={0: "B"}, bookmarks=(Bookmark(1.5, "here"),))
+        file = WatchedFile("talk.mp3", 5, 1, "ab", "m1", is_exported=True)
+        store.watched.keep(file)
         before = contents(store)
     (folder := tmp_path / "library").mkdir()
     made_by(
@@ -82,6 +88,8 @@ def test_what_the_last_version_had_beside_its_recordings_stays(tmp_path):
     )
     with closing(SqliteStore(folder)) as store:
         assert contents(store) == before
+        store.update_media("m1", title="Changed")
+        assert store.watched.all() == {"talk.mp3": file}, "its documents are not ours to change"
 
 
 def test_times_of_older_lines_are_kept_once_they_are_known(tmp_path):

@@ -64,7 +64,7 @@ def library(site: Site) -> Iterator[SqliteStore]:
 
 def test_a_file_is_transcribed_and_its_insights_read(frontend: Site, page: Page) -> None:
     choose(page, frontend, SAMPLE)
-    page.get_by_role("button", name="Open").click()
+    page.get_by_role("link", name="Open").click()
     expect(page.get_by_text("The security audit is the main problem.").first).to_be_visible()
     with library(frontend) as store:
         (media,) = [row.media for row in store.search(_all()).rows]
@@ -81,7 +81,7 @@ def test_several_at_once_and_what_is_wrong_with_one(
     notes = tmp_path / "notes.txt"
     notes.write_text("no sound at all")
     choose(page, frontend, tone, notes)
-    expect(page.get_by_role("button", name="Open")).to_be_visible()
+    expect(page.get_by_role("link", name="Open")).to_be_visible()
     expect(page.get_by_text("Choose a file that plays")).to_be_visible()
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("Choose a file that plays")).to_have_count(0)
@@ -105,7 +105,7 @@ def test_a_file_is_dropped(frontend: Site, page: Page, tone: Path) -> None:
     place.dispatch_event("drop", {"dataTransfer": transfer})
     expect(page.get_by_text("dropped.wav").first).to_be_visible()
     page.get_by_role("button", name="Add", exact=True).first.click()
-    expect(page.get_by_role("button", name="Open")).to_be_visible()
+    expect(page.get_by_role("link", name="Open")).to_be_visible()
     expect(item(page, "dropped.wav")).to_be_visible()
 
 
@@ -124,7 +124,7 @@ def test_speakers_are_asked_for(frontend: Site, page: Page, tmp_path: Path) -> N
     page.get_by_role("button", name="Add", exact=True).first.click()
     expect(page.get_by_role("heading", name="Recently added")).to_be_visible(timeout=90_000)
     # The lists among the options have buttons of that name, too.
-    page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
+    page.get_by_role("link", name="Open").click()
     expect(page.locator(".speaker").first).to_have_text("A")
     with library(frontend) as store:
         media = next(row.media for row in store.search(_all()).rows)
@@ -141,11 +141,11 @@ def test_an_address(page: Page, tmp_path: Path) -> None:
     ):
         page.goto(f"{frontend.url}/add")
         page.get_by_role("tab", name="Links").click()
-        box = page.get_by_label("Links to audio or video files, one per line")
+        box = page.get_by_label("Links to audio or video files or to podcasts, one per line")
         box.fill(f"{address}/meeting.wav\nnonsense")
         page.get_by_role("tabpanel").get_by_role("button", name="Add").click()
         expect(page.get_by_text("is not a web address")).to_be_visible()
-        expect(page.get_by_role("button", name="Open")).to_be_visible()
+        expect(page.get_by_role("link", name="Open")).to_be_visible()
         with library(frontend) as store:
             (row,) = store.search(_all("completed")).rows
             assert row.media.source_name == f"{address}/meeting.wav"
@@ -169,7 +169,7 @@ def test_the_queue_shows_its_progress(page: Page, tmp_path: Path, long_recording
             expect(page.locator(".state", has_text="Under way")).to_be_visible()
             page.get_by_role("link", name="Add").click()
             expect(page.get_by_role("heading", name="Add recordings")).to_be_visible()
-            expect(page.get_by_role("button", name="Open")).to_be_visible(timeout=90_000)
+            expect(page.get_by_role("link", name="Open")).to_be_visible(timeout=90_000)
             with library(frontend) as store:
                 (row,) = store.search(_all("completed")).rows
                 assert row.media.duration_s == pytest.approx(6 * 60.7, abs=6)
@@ -187,7 +187,7 @@ def test_an_api_that_dies_midway_is_waited_for(
             expect(page.get_by_text("cannot be reached").first).to_be_visible()
             with whisper_api(PORT=port):
                 expect(page.get_by_text("cannot be reached")).to_have_count(0)
-                expect(page.get_by_role("button", name="Open")).to_be_visible(timeout=90_000)
+                expect(page.get_by_role("link", name="Open")).to_be_visible(timeout=90_000)
 
 
 def test_cancelled_and_tried_again(

@@ -69,6 +69,6 @@ def test_a_passage_of_another_recording_is_opened(
     page.get_by_role("button", name="Ask about these").click()
     expect(page.get_by_text("About 1 recording")).to_be_visible()
     ask(page)
-    page.locator(".answer").get_by_role("button").click()
+    page.locator(".answer").get_by_role("link").click()
     expect(page).to_have_url(re.compile(rf"/recording\?id={media_id}&line=20"))
     expect(page.locator(".line[aria-current=true]")).to_contain_text(TEXTS[2])

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from echostream_ui.library.analysis import Bookmark
 from echostream_ui.library.sqlite.store import SqliteStore
 from node_packages import installed
-from ui.recordings import add_recording, long_answer
-from ui.site import Site, site, with_microphone
+from ui.recordings import MEETING, add_recording, long_answer
+from ui.site import Site, settle, site, with_microphone
 
 NOWHERE = "http://127.0.0.1:1"
 RUDE = '<img src=x onerror="window.ran = 1"> **b** [l](http://x.test) :red[r] $x$ `c` 1. <script>'
@@ -94,7 +94,8 @@ def _done(store: SqliteStore, now: dict[str, Any]) -> str:
 @pytest.fixture(scope="module")
 def frontend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Without an API, which every page says."""
-    with site(NOWHERE, tmp_path_factory.mktemp("everybody") / "library") as running:
+    library = tmp_path_factory.mktemp("everybody") / "library"
+    with site(NOWHERE, library, PUBLIC_URL="http://shared.test") as running:
         yield running
 
 
@@ -168,6 +169,93 @@ def test_a_recording(
         page.locator(".speaker").first.click()
         expect(page.get_by_role("dialog", name="Speaker at 0:00")).to_be_visible()
         look(page, axe)
+
+
+DIALOG, POPOVER = "[role=dialog]", "[data-testid=stPopoverBody]"
+
+
+def button(page: Page | Locator, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def look_into(page: Page, axe: str, opener: Locator, part: str) -> Locator:
+    """The same for a dialog or a popover, which stays open; a dark phone is what comes last."""
+    settle(page)
+    opener.click()
+    expect(page.locator(part)).to_be_visible()
+    look(page, axe, within=part)
+    return page.locator(part)
+
+
+def test_what_opens_in_the_library(
+    page: Page, frontend: Site, recordings: dict[str, str], axe: str
+) -> None:
+    with closing(SqliteStore(frontend.library)) as store:
+        folder = store.folders.add(RUDE[:100])
+        store.folders.move([recordings["failed"]], folder)
+        store.filters.save(RUDE[:100], {})
+    page.goto(frontend.url)
+    expect(page.get_by_text("Ask about these")).to_be_visible()
+    popover = look_into(page, axe, page.get_by_role("button", name="Filter"), POPOVER)
+    page.keyboard.press("Escape")
+    expect(popover).to_have_count(0)
+    look_into(page, axe, page.get_by_role("button", name="Saved"), POPOVER)
+    page.keyboard.press("Escape")
+    expect(popover).to_have_count(0)
+    dialog = look_into(page, axe, button(page, "Folders"), DIALOG)
+    dialog.get_by_role("radio").first.click()
+    expect(button(dialog, "Rename")).to_be_visible()
+    look(page, axe, within=DIALOG)
+    button(dialog, "Close").click()
+    expect(dialog).to_have_count(0)
+    page.get_by_role("checkbox", name="Select all on this page").check()
+    for name in ("Tag", "Move", "Export"):
+        look_into(page, axe, button(page, name), DIALOG)
+        button(dialog, "Close" if name == "Export" else "Cancel").click()
+        expect(dialog).to_have_count(0)
+    page.goto(f"{frontend.url}/bin")
+    look_into(page, axe, button(page, "Empty the bin"), DIALOG)
+    button(dialog, "Keep").click()
+    expect(dialog).to_have_count(0)
+
+
+def test_what_opens_on_a_recording(
+    page: Page, frontend: Site, recordings: dict[str, str], axe: str
+) -> None:
+    page.goto(f"{frontend.url}/recording?id={recordings['done']}")
+    expect(page.locator(".lines > li").first).to_be_visible()
+    dialog = look_into(page, axe, button(page, "Share"), DIALOG)
+    button(dialog, "Make a link").click()
+    expect(button(dialog, "End link")).to_be_visible()
+    look(page, axe, within=DIALOG)
+    button(dialog, "Close").click()
+    expect(dialog).to_have_count(0)
+    for name in ("Copy", "Export"):
+        opener = page.get_by_test_id("stPopoverButton").filter(has_text=name)
+        popover = look_into(page, axe, opener, POPOVER)
+        page.keyboard.press("Escape")
+        expect(popover).to_have_count(0)
+    look_into(page, axe, button(page, "Edit details"), DIALOG)
+    button(dialog, "Cancel").click()
+    expect(dialog).to_have_count(0)
+    page.locator(".lines > li").first.hover()
+    page.get_by_role("button", name="Replace").first.click()
+    expect(page.locator(".replace")).to_be_visible()
+    page.get_by_role("button", name="Edit").first.click()
+    look(page, axe)
+
+
+def test_what_is_there_already_on_add(page: Page, frontend: Site, axe: str) -> None:
+    for _time in range(2):
+        page.goto(f"{frontend.url}/add")
+        page.locator("input[type=file]").first.set_input_files(str(MEETING))
+        expect(page.get_by_text(MEETING.name).first).to_be_visible()
+        page.get_by_role("button", name="Add", exact=True).first.click()
+        expect(page.get_by_role("heading", name="Under way")).to_be_visible()
+    expect(page.get_by_text("is in the library already")).to_be_visible()
+    look(page, axe)
+    button(page, "Leave out").click()
+    expect(page.get_by_text("is in the library already")).to_have_count(0)
 
 
 def test_options_presets_and_podcasts(page: Page, frontend: Site, axe: str) -> None:

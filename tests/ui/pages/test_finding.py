@@ -244,7 +244,7 @@ def test_the_bin_by_mouse(
     box(page, "Newest").check()
     box(page, "With audio").check()
     button(page, "Delete").click()
-    button(page, "Bin").click()
+    page.get_by_role("link", name="Bin", exact=True).click()
     expect(page.get_by_role("heading", name="Bin")).to_be_visible()
     box(page, "Newest").check()
     button(page, "Restore").click()
@@ -253,7 +253,7 @@ def test_the_bin_by_mouse(
     button(page.get_by_role("dialog"), "Delete for good").click()
     expect(page.get_by_text("The bin is empty.")).to_be_visible()
     assert store.media(kept) is store.audio(kept) is None
-    button(page, "Go to the library").click()
+    page.get_by_role("link", name="Go to the library").click()
     expect(titles(page)).to_have_text(["Newest", "Older", "Oldest"])
 
 
@@ -270,7 +270,7 @@ def test_the_bin_and_what_is_there_already_by_keyboard(
     press(page, button(page, "Undo"))
     expect(titles(page)).to_have_count(4)
     store.to_bin([talks["Newest"], talks["Older"]])
-    press(page, button(page, "Bin"))
+    press(page, page.get_by_role("link", name="Bin", exact=True))
     expect(page.get_by_role("heading", name="Bin")).to_be_visible()
     expect(titles(page)).to_have_count(2)
     press(page, box(page, "Newest"), "Space")
@@ -285,7 +285,7 @@ def test_the_bin_and_what_is_there_already_by_keyboard(
 
     add_meeting(page, frontend)
     assert store.media(there).sha256 == hashlib.sha256(MEETING.read_bytes()).hexdigest()
-    press(page, button(page, "Open"))
+    press(page, page.get_by_role("link", name="Open"))
     expect(page).to_have_url(re.compile(f"recording.id={there}"))
     add_meeting(page, frontend)
     assert store.search(Query()).total == 3

@@ -114,7 +114,7 @@ def test_what_is_said_is_shown_and_ends_in_the_library(protected: Site, tmp_path
         page.get_by_text("Topics: ").wait_for()
         assert_says(live.text, SURVEY)
 
-        page.get_by_role("button", name="Open the recording").click()
+        page.get_by_role("link", name="Open the recording").click()
         page.wait_for_url("**/recording?id=*")
         media, text = kept(protected.library)
         assert parse_qs(urlsplit(page.url).query)["id"] == [media.id]
@@ -218,7 +218,7 @@ def test_a_connection_that_breaks_while_other_pages_are_shown(
         expect(page.get_by_label("Title")).to_have_value("Survey *talk*")
         page.get_by_role("link", name="Library").click()
         bar.get_by_role("button", name="Stop").click()
-        bar.get_by_role("button", name="Open the recording").click()
+        bar.get_by_role("link", name="Open the recording").click()
         page.wait_for_url("**/recording?id=*")
         media, text = kept(protected.library)
         assert parse_qs(urlsplit(page.url).query)["id"] == [media.id]

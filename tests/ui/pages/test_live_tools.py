@@ -121,7 +121,7 @@ def test_pause_bookmark_and_insights_by_mouse(
         page.get_by_text("Topics: ").wait_for()  # before, the button is drawn anew
         wait_for_audio(page, store)
         settle(page)
-        page.get_by_role("button", name="Open the recording").click()
+        page.get_by_role("link", name="Open the recording").click()
         media, analysis = opened(page, store)
         [mark] = analysis.bookmarks
         assert mark.note == "The report"
@@ -160,7 +160,7 @@ def test_pause_and_bookmark_by_keyboard(frontend: Site, store: SqliteStore, tmp_
         page.get_by_text("Topics: ").wait_for()  # before, the button is drawn anew
         wait_for_audio(page, store)
         settle(page)
-        page.get_by_role("button", name="Open the recording").focus()
+        page.get_by_role("link", name="Open the recording").focus()
         page.keyboard.press("Enter")
 
         [mark] = marked(page, store)

@@ -12,6 +12,7 @@ from echostream_ui.library.presets import Preset
 from echostream_ui.library.search import Query
 from echostream_ui.library.sqlite.store import SqliteStore
 from ui.site import Site, served, settle, site
+from web.support import wait_until
 
 NOWHERE = "http://127.0.0.1:1"
 BOARD = {"language": "de", "prompt": "Größe", "numSpeakers": 3}
@@ -146,3 +147,26 @@ def test_episodes_of_a_podcast_by_keyboard_and_mouse(
             ]
             request = store.analysis(rows[0].media.id).request
             assert request["recordedAt"] == "2026-03-03"
+
+
+def test_a_podcast_among_links_by_mouse(frontend: Site, page: Page, tmp_path: Path) -> None:
+    with served(tmp_path) as address:
+        (tmp_path / "feed").write_text(feed_of(f"{address}/links"))
+        page.goto(f"{frontend.url}/add")
+        page.get_by_role("tab", name="Links").click()
+        settle(page)
+        page.get_by_label("or to podcasts").fill(f"{address}/single.mp3\n{address}/feed")
+        add = page.get_by_role("tabpanel").get_by_role("button", name="Add", exact=True)
+        add.click()
+        expect(page.get_by_text("This link leads to a podcast.")).to_be_visible()
+        settle(page)
+        page.get_by_text("Talk 2 [x](http://x.test) · 3 March 2026").click()
+        add.last.click()
+        with closing(SqliteStore(frontend.library)) as store:
+            sources = {f"{address}/single.mp3", f"{address}/links/2.mp3"}
+            expect(page.get_by_text("Talk 2").last).to_be_visible()
+            wait_until(lambda: sources <= sources_of(store), "both are in the library")
+
+
+def sources_of(store: SqliteStore) -> set[str]:
+    return {row.media.source_name for row in store.search(Query()).rows}

@@ -72,13 +72,6 @@ def test_places_without_text_are_listed(look: Look, store: SqliteStore) -> None:
     assert not [each for each in app.expander if "check" in each.label]
 
 
-@pytest.mark.parametrize("media_id", ["", "nonsense", "00000000-0000-4000-8000-000000000000"])
-def test_a_recording_that_is_not_there(look: Look, media_id: str) -> None:
-    app = look(media_id)
-    assert "not in the library" in app.info[0].value
-    assert labels(app) == ["Go to the library"]
-
-
 def test_a_library_that_fails_is_said(look: Look, store: SqliteStore, library: Path) -> None:
     media_id = add_recording(store, answer(), audio=None)
     with sqlite3.connect(library / "library.db") as database:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from conftest import SAMPLE
 from postgres_server import PostgresServer
 from supabase_standin.project import Project, prepare, supabase_project
-from ui.site import Site, site, with_microphone
+from ui.site import Site, hasten, site, with_microphone
 from web.process import ServerProcess
 
 PASSWORD = "a long password"
@@ -47,11 +47,11 @@ def test_each_has_their_own_library_and_stays_signed_in(
     frontend: Site, browser: Browser, page: Page
 ) -> None:
     sign_in(page, frontend, "ada@example.com")
-    page.get_by_role("button", name="Add recordings").click()
+    page.get_by_role("link", name="Add recordings").click()
     page.locator("input[type=file]").first.set_input_files(str(SAMPLE))
     expect(page.get_by_text("meeting.wav").first).to_be_visible()
     page.get_by_role("button", name="Add", exact=True).first.click()
-    expect(page.get_by_role("button", name="Open")).to_be_visible()
+    expect(page.get_by_role("link", name="Open")).to_be_visible()
 
     page.goto(frontend.url)  # as one who comes back tomorrow
     expect(page.get_by_text("1 recording.")).to_be_visible()
@@ -70,11 +70,29 @@ def test_each_has_their_own_library_and_stays_signed_in(
     expect(page.get_by_label("Password").first).to_be_visible()
 
 
+def test_in_and_out_again_lead_to_whole_pages(frontend: Site, page: Page) -> None:
+    hasten(page)
+    page.goto(f"{frontend.url}/recording?id=some&reset=1")
+    for place, heading in (("recording", "Recording"), ("backup", "Backup")):
+        page.get_by_label("E-mail").first.fill("ada@example.com")
+        page.get_by_label("Password").first.fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        if place == "backup":
+            page.get_by_role("link", name="Backup").click()
+        else:  # where the link led
+            expect(page).to_have_url(f"{frontend.url}/recording?id=some")
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+        page.get_by_role("button", name="ada@example.com").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Password").first).to_be_visible()
+        expect(page).to_have_url(f"{frontend.url}/")
+
+
 def test_who_signs_in_next_sees_nothing_of_a_recording(frontend: Site, browser: Browser) -> None:
     with with_microphone(browser) as heard:
         page = heard.new_page()
         sign_in(page, frontend, "ada@example.com")
-        page.get_by_role("link", name="Live").click()
+        page.get_by_role("link", name="Live", exact=True).click()
         page.get_by_role("button", name="Start recording").click()
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
         page.evaluate(_HEAR_SECRET)
@@ -89,7 +107,7 @@ def test_who_signs_in_next_sees_nothing_of_a_recording(frontend: Site, browser: 
         page.get_by_label("E-mail").first.fill("grace@example.com")
         page.get_by_label("Password").first.fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("link", name="Live").click()
+        page.get_by_role("link", name="Live", exact=True).click()
         expect(page.get_by_text("What is said appears here.")).to_be_visible()
         assert page.locator(".confirmed").inner_text() == ""
         assert page.get_by_text("secret").count() == 0

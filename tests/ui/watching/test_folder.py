@@ -39,7 +39,7 @@ class Watched:
         self.intake = Intake(self.api, Staging(place / "staging"), at_once=1, pause_s=0.01)
         stillness = Stillness(still_s=0, empty_still_s=0)
         self.watched = WatchedFolder(
-            self.folder, self.store, self.intake, stillness=stillness, **options
+            self.folder, self.store, self.intake, quiet_s=0, stillness=stillness, **options
         )
 
     async def look(self) -> list[Media]:
@@ -177,6 +177,59 @@ async def test_results_lie_beside_it_and_nothing_is_overwritten(watch):
     assert set(names) - set(one.names()) == {"talk.srt", "talk.mp3.txt"}, "they are written once"
 
 
+async def test_results_are_written_again_after_changes_but_never_over_what_others_wrote(watch):
+    one = watch(ANSWER, formats=("txt", "srt", "vtt", "md", "pdf", "docx"))
+    talk = one.folder / "talk.mp3"
+    talk.write_text("sound")
+    (one.folder / "talk.md").write_text("mine")
+    [media] = await one.look()
+    first = {path.name: path.read_bytes() for path in one.folder.iterdir()}
+    assert first["talk.pdf"].startswith(b"%PDF")
+    (one.folder / "talk.srt").write_text("corrected by hand")
+    (one.folder / "talk.vtt").unlink()
+    one.store.update_analysis(media.id, edits={0: "We talked about the zebra."})
+    later = watch(formats=("txt", "srt", "vtt", "md", "pdf", "docx"))  # after a restart, too
+    await later.look()
+    now = {path.name: path.read_bytes() for path in one.folder.iterdir()}
+    assert set(now) == set(first) - {"talk.vtt"}, "what was deleted does not come back"
+    assert b"zebra" in now["talk.txt"]
+    assert b"zebra" in now["talk.mp3.md"]
+    assert (now["talk.srt"], now["talk.md"]) == (b"corrected by hand", b"mine")
+    assert now["talk.docx"] != first["talk.docx"]
+    assert now["talk.pdf"] != first["talk.pdf"]
+
+
+async def test_results_are_written_again_where_they_moved_to_with_their_file(watch):
+    one = watch(ANSWER, formats=("txt", "md"))
+    (one.folder / "a.mp3").write_text("sound")
+    (one.folder / "copy.mp3").write_text("sound")
+    [media] = await one.look()
+    (one.folder / "march").mkdir()
+    for name in ("a.mp3", "a.txt"):
+        (one.folder / name).rename(one.folder / "march" / name)
+    await one.look()
+    names = one.names()
+    one.store.update_analysis(media.id, edits={0: "Zebra."})
+    await one.look()
+    assert one.names() == names == ["a.md", "a.mp3", "a.txt", "copy.mp3"]
+    assert "Zebra." in (one.folder / "march" / "a.txt").read_text()
+    assert "Zebra." not in (one.folder / "a.md").read_text(), "it was left behind"
+
+
+async def test_a_change_during_the_export_is_exported_too(watch):
+    one = watch(ANSWER, formats=("txt",))
+    (one.folder / "talk.mp3").write_text("sound")
+    [media] = await one.look()
+    one.store.update_media(media.id, title="First")
+    [due] = one.store.watched.to_export()
+    assert one.store.watched.to_export(quiet_s=60) == [], "somebody is still at it"
+    one.store.update_media(media.id, title="Second")
+    one.store.watched.keep_exported(due, ())
+    await asyncio.to_thread(wait_until, one.store.watched.to_export, "it is due again")
+    one.store.to_bin([media.id])
+    assert one.store.watched.to_export() == []
+
+
 async def test_results_follow_a_file_that_was_moved_before_they_were_there(watch):
     one = watch(formats=("md",))
     (one.folder / "talk.mp3").write_text("sound")
@@ -242,8 +295,8 @@ def test_settings_of_the_folder(tmp_path):
     supabase = {"supabase_url": "http://127.0.0.1:1", "supabase_anon_key": "sb_publishable_x"}
     assert not FrontendSettings(watch_folder=place, **supabase).watches
     with pytest.raises(ValueError, match="watch_export"):
-        FrontendSettings(watch_export="pdf")
+        FrontendSettings(watch_export="exe")
     for watched, library in ((tmp_path, tmp_path / "library"), (tmp_path / "in", tmp_path)):
         with pytest.raises(ValueError, match="must not lie within each other"):
             FrontendSettings(watch_folder=watched, library_path=library)
-    assert set(get_args(Export)) == set(documents.FORMATS) - {"pdf"}
+    assert set(get_args(Export)) == set(documents.FORMATS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from echostream.private_files import make_private_file
+from echostream_ui.library.sqlite.watched_documents import WATCHED_DOCUMENTS
 from echostream_ui.library.store import StoreError
 
 P = ParamSpec("P")
@@ -181,6 +182,7 @@ _MIGRATIONS = (
     _KNOWN_VOICES,
     _BOOKMARKS,
     _FOLDERS,
+    WATCHED_DOCUMENTS,
 )
 """Each is run once, in order; `user_version` says how many have been."""
 

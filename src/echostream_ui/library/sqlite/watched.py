@@ -1,15 +1,19 @@
 """Files of the watched folder that the local library knows."""
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 from echostream_ui.library.sqlite.database import Database, translated
+
+_DAY_S = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedFile:
     """A file that was taken in, as it was then. `path` is below the watched folder; `sha256` is of
     its content, in hexadecimal, and None if it could not be read. With `is_exported` nothing needs
-    to be written beside it (any more)."""
+    to be written beside it (any more), until the recording is changed after `changed_at`, a Julian
+    day."""
 
     path: str
     size_bytes: int
@@ -17,6 +21,17 @@ class WatchedFile:
     sha256: str | None
     media_id: str
     is_exported: bool = False
+    changed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenDocument:
+    """What was written beside a file, under a `name` in the same folder; `sha256` is of what was
+    written, in hexadecimal."""
+
+    format: str
+    name: str
+    sha256: str
 
 
 class WatchedFiles:
@@ -38,26 +53,54 @@ class WatchedFiles:
     @translated
     def keep(self, file: WatchedFile, *, instead_of: str | None = None) -> None:
         """Remembers a file, in place of what was known of its path and of `instead_of`, the path
-        where it was before."""
+        where it was before. Its documents stay known unless its recording is another now."""
         sql = (
             "INSERT OR REPLACE INTO watched"
-            " (path, size_bytes, mtime_ns, sha256, media_id, is_exported)"
-            " VALUES (?, ?, ?, ?, ?, ?)"
+            " (path, size_bytes, mtime_ns, sha256, media_id, is_exported, changed_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
+        of_another = (
+            "DELETE FROM watched_document WHERE path = ? AND path NOT IN"
+            " (SELECT path FROM watched WHERE media_id = ?)"
+        )
+        moved = "UPDATE watched_document SET path = ? WHERE path = ?"
         with self._db.transaction() as db:
+            db.execute(of_another, (file.path, file.media_id))
+            db.execute(moved, (file.path, instead_of))
             db.execute("DELETE FROM watched WHERE path = ?", (instead_of,))
             db.execute(sql, astuple(file))
 
     @translated
-    def to_export(self) -> list[WatchedFile]:
-        """Returns the files whose recordings are done and whose results are not exported yet."""
+    def to_export(self, quiet_s: float = 0.0) -> list[WatchedFile]:
+        """Returns the files whose recordings are done and whose results are not exported yet, or
+        were changed since, but not in the last `quiet_s` seconds."""
         return self._select(
             "JOIN media ON media.id = media_id WHERE state = 'completed' AND NOT is_exported"
             " AND deleted_at IS NULL"
+            " AND (changed_at IS NULL OR changed_at <= julianday('now') - ?)",
+            quiet_s / _DAY_S,
         )
 
+    @translated
+    def keep_exported(self, file: WatchedFile, documents: Sequence[WrittenDocument]) -> None:
+        """Remembers what was written beside a file. What was changed meanwhile stays to be
+        exported."""
+        sql = "INSERT OR REPLACE INTO watched_document VALUES (?, ?, ?, ?)"
+        done = "UPDATE watched SET is_exported = 1 WHERE path = ? AND changed_at IS ?"
+        with self._db.transaction() as db:
+            db.executemany(sql, [(file.path, *astuple(each)) for each in documents])
+            db.execute(done, (file.path, file.changed_at))
+
+    @translated
+    def documents(self, path: str) -> dict[str, WrittenDocument]:
+        """Returns what was written beside a file, by its format."""
+        sql = "SELECT format, name, sha256 FROM watched_document WHERE path = ?"
+        return {row["format"]: WrittenDocument(**dict(row)) for row in self._db.rows(sql, path)}
+
     def _select(self, condition: str, *values: object) -> list[WatchedFile]:
-        names = "path, watched.size_bytes, mtime_ns, watched.sha256, media_id, is_exported"
+        names = (
+            "path, watched.size_bytes, mtime_ns, watched.sha256, media_id, is_exported, changed_at"
+        )
         rows = self._db.rows(f"SELECT {names} FROM watched {condition}", *values)
         return [
             WatchedFile(**{**dict(row), "is_exported": bool(row["is_exported"])}) for row in rows
