@@ -20,7 +20,11 @@ class Notes {
 
   update(data, trigger) {
     this.trigger = trigger;
-    const text = JSON.stringify([data.parts, data.topics]);
+    if (data.generation !== this.generation) {
+      // Newer insights: what was done to the ones before cannot be undone in them.
+      Object.assign(this, { generation: data.generation, told: null, undoing: [] });
+    }
+    const text = JSON.stringify([data.generation, data.parts, data.topics]);
     if (text !== this.text) {
       Object.assign(this, { text, data });
       this.show();

@@ -15,10 +15,12 @@ def notes(
     *,
     key: str,
     recording: str,
+    generation: str,
     reply: Json | None,
     on_edit: Callable[[Json], None],
 ) -> None:
-    """Shows parts of `part_of`, and topics after the first.
+    """Shows parts of `part_of`, and topics after the first. `generation` is another one for other
+    generated insights.
 
     `on_edit` is called with a change and its `nonce`: all the `points` that a `part` has from now
     on, or None for the generated ones, and the texts that it had `before`. The next run gives the
@@ -29,7 +31,13 @@ def notes(
         if change := st.session_state[key].edit:
             on_edit(change)
 
-    data = {"parts": list(parts), "topics": list(topics), "recording": recording, "reply": reply}
+    data = {
+        "parts": list(parts),
+        "topics": list(topics),
+        "recording": recording,
+        "generation": generation,
+        "reply": reply,
+    }
     component("notes", "elements", "place", "requests", "statement")(
         key=key, data=data, on_edit_change=edited
     )

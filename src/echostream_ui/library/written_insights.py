@@ -6,6 +6,8 @@ part's name, each with what the speakers were called then; and in `replaced` tho
 insights have taken the place of.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 
 from echostream_ui.library.analysis import Analysis
@@ -88,6 +90,13 @@ def with_part(
 def is_written(analysis: Analysis, part: str) -> bool:
     """Whether the user has changed a part."""
     return part in ((analysis.insights or {}).get("edited") or {})
+
+
+def generation_of(analysis: Analysis) -> str:
+    """Returns a text that is another one for other generated insights."""
+    insights = analysis.insights or {}
+    generated = {name: value for name, value in insights.items() if name != "edited"}
+    return hashlib.sha256(json.dumps(generated, sort_keys=True).encode()).hexdigest()
 
 
 def after_replacing(newer: Json, latest: Analysis) -> Json:

@@ -11,6 +11,7 @@ from echostream_ui.library.values import Json
 from echostream_ui.library.written_insights import (
     SUMMARY,
     earlier_points,
+    generation_of,
     is_written,
     parts_of,
     points_of,
@@ -45,6 +46,7 @@ def show(store: Store, media_id: str, lines: Mapping[int, Line]) -> None:
         shown.get("topics") or (),
         key=key,
         recording=media_id,
+        generation=generation_of(analysis),
         reply=st.session_state.get(f"{key}-reply"),
         on_edit=lambda change: _edit(store, media_id, f"{key}-reply", change),
     )

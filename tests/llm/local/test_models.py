@@ -8,7 +8,12 @@ import pytest
 
 from echostream.errors import ModelUnavailable
 from echostream.insights import load_insights
-from echostream.llm import choose_provider, load_language_model
+from echostream.llm import (
+    choose_provider,
+    load_language_model,
+    load_other_models,
+    local_server_beside,
+)
 from echostream.llm.base import InsightsError
 from echostream.llm.local.gguf import Header, read_header
 from echostream.llm.local.models import (
@@ -130,6 +135,34 @@ async def test_it_makes_insights(tiny: Path) -> None:
     assert provider is not None
     assert (provider.name, provider.model) == ("local", "tiny")
     await provider.aclose()
+
+
+@pytest.mark.parametrize(
+    ("given", "is_offered"),
+    [
+        ({"gemini_api_key": "k"}, True),
+        ({"gemini_api_key": "k", "insights_provider": "gemini"}, False),
+        ({"insights_provider": "extractive"}, False),
+    ],
+)
+async def test_it_can_be_chosen_beside_another(
+    tiny: Path, given: dict[str, str], is_offered: bool
+) -> None:
+    chosen = settings(local_llm_model=str(tiny), **given)
+    others = load_other_models(chosen)
+    assert [(each.name, each.model) for each in others] == [("local", "tiny")] * is_offered
+    assert (local_server_beside(chosen, tiny.parent) is not None) == is_offered
+    for each in others:
+        await each.aclose()
+
+
+def test_a_file_that_is_no_model_does_not_stop_another(tmp_path: Path) -> None:
+    (tmp_path / "odd.gguf").write_bytes(b"odd")
+    given = {"gemini_api_key": "k", "local_llm_model": str(tmp_path / "odd.gguf")}
+    assert load_other_models(settings(**given)) == []
+    assert local_server_beside(settings(**given), tmp_path) is None
+    with pytest.raises(InsightsError, match="no GGUF file"):
+        local_server_beside(settings(local_llm_model=given["local_llm_model"]), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def test_insights_are_written_and_made_by_another_model_with_the_mouse(
     expect(page.get_by_text("Made by a language model (qwen3:8b).")).to_be_visible()
     assert meta_of(store, media_id)["model"] == "qwen3:8b"
     assert texts(store, media_id, "summary") == ["We talked about the budget."]
+    expect(notes.get_by_role("button", name="Undo")).to_have_count(0)  # it was of the older ones
     notes.get_by_role("button", name="Use what you had written before").click()
     expect(notes.get_by_text("We are over")).to_be_visible()
     notes.get_by_role("button", name="Use the generated text").click()
