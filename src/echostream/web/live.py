@@ -6,19 +6,16 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from echostream.domain import ActionItem, Details, Point, Stage, Step
 from echostream.errors import AudioTooLong, EchoStreamError, InvalidRequest, LiveError
 from echostream.options import LiveOptions, validated
-from echostream.schema import InsightsShape, SegmentShape, SpeakerShape, WarningShape
-from echostream.streaming import AudioForm, Event, Final, InsightsSoFar, Live, Partial
+from echostream.schema import WarningShape
+from echostream.streaming import AudioForm, Event, Live
 from echostream.web.deps import Services
+from echostream.web.live_shapes import shape_of
 from echostream.web.peers import Peers
 from echostream.web.relay import Relay
 
 log = structlog.get_logger(__name__)
-
-_OF_FINAL_PASS: dict[Stage, tuple[int, int]] = {"transcribing": (0, 90), "diarizing": (90, 10)}
-"""Start and size of each stage, in percent of the final pass."""
 
 Answer = dict[str, Any]
 Handler = Callable[[str, dict[str, Any]], Awaitable[Answer]]
@@ -212,17 +209,8 @@ class LiveHandlers:
         raise LiveError("there is no live audio on this connection; send start_audio first")
 
     async def _tell(self, sid: str, audio_id: str | None, event: Event) -> None:
-        if isinstance(event, Partial):
-            await self._emit("partial_transcript", _partial(audio_id, event), sid)
-        elif isinstance(event, InsightsSoFar):
-            await self._emit("insights_update", _insights(audio_id, event), sid)
-        elif isinstance(event, Step):
-            await self._emit("audio_progress", _progress(audio_id, event), sid)
-        elif isinstance(event, Final):
-            await self._emit("audio_final", _final(audio_id, event), sid)
-        else:
-            fault = {"audioId": audio_id, "error": event.code, "message": str(event)}
-            await self._emit("audio_error", fault, sid)
+        name, data = shape_of(audio_id, event)
+        await self._emit(name, data, sid)
 
     async def _emit(self, event: str, data: Answer, sid: str) -> None:
         # The client is connected to this process, so other processes need not know.
@@ -243,80 +231,3 @@ def _named(given: tuple[Any, ...]) -> str | None:
     data = given[0] if given else None
     named = data.get("audioId") if isinstance(data, dict) else None
     return named if isinstance(named, str) else None
-
-
-def _partial(audio_id: str | None, partial: Partial) -> Answer:
-    of_channel = {"channel": partial.channel, "speaker": partial.speaker}
-    return {
-        "text": partial.text,
-        "audioId": audio_id,
-        "start": round(partial.start_s, 3),
-        "end": round(partial.end_s, 3),
-        "seq": partial.seq,
-        "tentative": partial.tentative,
-        "lagMs": partial.lag_ms,
-        "labels": [{"seq": each.seq, "speaker": each.speaker} for each in partial.labels],
-        **(of_channel if partial.channel is not None else {}),
-    }
-
-
-def _insights(audio_id: str | None, found: InsightsSoFar) -> Answer:
-    insights = InsightsShape.of(found.insights).model_dump()
-    details = insights["details"]
-    for name, ids in (
-        ("action_items", found.action_item_ids),
-        ("decisions", found.decision_ids),
-    ):
-        details[name] = [
-            {**item, "id": number} for item, number in zip(details[name], ids, strict=True)
-        ]
-    evidence = _evidence(found.insights.details)
-    places = [
-        {"id": one.id, "start": round(one.start_s, 3), "end": round(one.end_s, 3)}
-        for one in found.said.segments
-        if one.id in evidence
-    ]
-    return {"audioId": audio_id, "insights": insights, "segments": places}
-
-
-def _evidence(details: Details) -> set[int]:
-    """The segments that statements refer to. A client has no other way to learn their times."""
-    statements: tuple[Point | ActionItem, ...] = (
-        *details.key_points,
-        *details.decisions,
-        *details.questions,
-        *details.action_items,
-        *(point for section in details.sections for point in section.items),
-    )
-    return {number for each in statements for number in each.evidence}
-
-
-def _progress(audio_id: str | None, step: Step) -> Answer:
-    start, width = _OF_FINAL_PASS[step.stage]
-    return {
-        "audioId": audio_id,
-        "stage": step.stage,
-        "progress": start + int(width * step.share),
-        "secondsLeft": None if step.left_s is None else max(0, round(step.left_s)),
-    }
-
-
-def _final(audio_id: str | None, final: Final) -> Answer:
-    transcript = final.transcript
-    shape: Answer = {"audioId": audio_id}
-    if final.error is not None:
-        shape |= {"error": final.error.code, "message": str(final.error)}
-    return shape | {
-        "transcript": transcript.text,
-        "liveTranscript": final.live_text,
-        "revised": final.is_revised,
-        "insights": InsightsShape.of(final.insights).model_dump() if final.insights else None,
-        "segments": [SegmentShape.of(one).model_dump() for one in transcript.segments],
-        "speakers": [SpeakerShape.of(one).model_dump() for one in transcript.speakers],
-        "language": transcript.language,
-        "languages": list(transcript.languages),
-        "warnings": [WarningShape.of(one).model_dump() for one in transcript.warnings],
-        "duration": round(transcript.duration_s, 3),
-        "engine": transcript.engine,
-        "model": transcript.model,
-    }
