@@ -1,5 +1,6 @@
 """Files of the watched folder that the local library knows."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
@@ -65,10 +66,12 @@ class WatchedFiles:
         )
         moved = "UPDATE watched_document SET path = ? WHERE path = ?"
         with self._db.transaction() as db:
-            db.execute(of_another, (file.path, file.media_id))
-            db.execute(moved, (file.path, instead_of))
-            db.execute("DELETE FROM watched WHERE path = ?", (instead_of,))
-            db.execute(sql, astuple(file))
+            path = _stored(file.path)
+            db.execute(of_another, (path, file.media_id))
+            if instead_of is not None:
+                db.execute(moved, (path, _stored(instead_of)))
+                db.execute("DELETE FROM watched WHERE path = ?", (_stored(instead_of),))
+            db.execute(sql, (path, *astuple(file)[1:]))
 
     @translated
     def to_export(self, quiet_s: float = 0.0) -> list[WatchedFile]:
@@ -88,14 +91,19 @@ class WatchedFiles:
         sql = "INSERT OR REPLACE INTO watched_document VALUES (?, ?, ?, ?)"
         done = "UPDATE watched SET is_exported = 1 WHERE path = ? AND changed_at IS ?"
         with self._db.transaction() as db:
-            db.executemany(sql, [(file.path, *astuple(each)) for each in documents])
-            db.execute(done, (file.path, file.changed_at))
+            path = _stored(file.path)
+            for each in documents:
+                db.execute(sql, (path, each.format, _stored(each.name), each.sha256))
+            db.execute(done, (path, file.changed_at))
 
     @translated
     def documents(self, path: str) -> dict[str, WrittenDocument]:
         """Returns what was written beside a file, by its format."""
         sql = "SELECT format, name, sha256 FROM watched_document WHERE path = ?"
-        return {row["format"]: WrittenDocument(**dict(row)) for row in self._db.rows(sql, path)}
+        return {
+            written: WrittenDocument(written, os.fsdecode(name), sha256)
+            for written, name, sha256 in self._db.rows(sql, _stored(path))
+        }
 
     def _select(self, condition: str, *values: object) -> list[WatchedFile]:
         names = (
@@ -103,5 +111,15 @@ class WatchedFiles:
         )
         rows = self._db.rows(f"SELECT {names} FROM watched {condition}", *values)
         return [
-            WatchedFile(**{**dict(row), "is_exported": bool(row["is_exported"])}) for row in rows
+            WatchedFile(os.fsdecode(path), *rest, bool(is_exported), changed_at)
+            for path, *rest, is_exported, changed_at in rows
         ]
+
+
+def _stored(path: str) -> str | bytes:
+    """Names of files are bytes, and what is no text cannot be stored as text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
