@@ -92,7 +92,7 @@ def page(window: BrowserContext) -> Iterator[Page]:
     yield page
     window.clear_cookies()
     window.clear_permissions()
-    memory = window.new_cdp_session(page)
+    memory = window.new_cdp_session(window.pages[0])
     for origin in visited:
         memory.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
     for one in window.pages[1:]:
