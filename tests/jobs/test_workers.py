@@ -145,8 +145,8 @@ async def test_a_signal_lets_short_jobs_end_and_hands_long_ones_back(
     worker.signal(number)
     signalled = time.monotonic()
     later = await jobs.add(prompt="later")
-    assert await worker.ended(10) == 0
-    assert time.monotonic() - signalled < grace_s + 2.5
+    assert await worker.ended() == 0
+    assert time.monotonic() - signalled < grace_s + 8  # the long one would take 20 s
 
     assert (await jobs.ended(short)).state == "completed"
     handed_back = await jobs.status(long)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from conftest import TINY_WHISPER
 from echostream_ui.services import Services, services
@@ -71,10 +71,34 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window of its own, without a history."""
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """For the pages of a module. A first one, which stays empty, keeps the process of all of them,
+    so that each finds the frontend's scripts read and compiled."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        yield page
+        first = context.new_page()
+        first.route("**/*", lambda route: route.fulfill(body=""))
+        first.goto("http://127.0.0.1/")
+        yield context
+
+
+@pytest.fixture
+def page(window: BrowserContext) -> Iterator[Page]:
+    """A page without a history, of a browser that remembers nothing of other tests."""
+    page = window.new_page()
+    page.set_default_timeout(30_000)
+    visited: set[str] = set()
+    page.on("framenavigated", lambda frame: visited.add(_origin(frame.url)))
+    yield page
+    window.clear_cookies()
+    window.clear_permissions()
+    memory = window.new_cdp_session(window.pages[0])
+    for origin in visited:
+        memory.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+    for one in window.pages[1:]:
+        one.close()
+
+
+def _origin(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"

@@ -26,6 +26,7 @@ _CHROMIUM = (
     "--disable-background-networking",
     "--disable-gpu",
     "--disable-dev-shm-usage",
+    "--process-per-site",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing outside this machine
 )
 _MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
