@@ -6,6 +6,7 @@
 # make coverage  the tests once more, with the branches that they take: at least 90 %
 # make soak   ten minutes of load while parts are killed, into benchmarks/RESULTS.md: MODELS=folder
 # make fuzz   inputs that nobody thought of, for some minutes
+# make mutants  faults put into the guards, to see whether their tests notice: GUARDS="net hosts", or all in an hour
 # make audit  known faults of our dependencies; asks PyPI and its database
 # make bench  measure speech, into benchmarks/RESULTS.md: MODELS="base tiny.en" SPEECH=folder
 # make lock   pin the dependencies again
@@ -13,6 +14,7 @@
 PYTHON ?= python3
 MODELS ?= base
 SPEECH ?=
+GUARDS ?=
 SOAK ?= --minutes 10 --write
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,7 +33,7 @@ PROCESSES ?= 3
 PYTEST := PYTHONDONTWRITEBYTECODE= KMP_BLOCKTIME=0 OPENBLAS_NUM_THREADS=1 \
   $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check coverage soak fuzz audit up lint bench lock clean
+.PHONY: demo test check coverage soak fuzz mutants audit up lint bench lock clean
 
 demo: $(PRODUCT)
 	@$(BIN)/python scripts/demo.py
@@ -58,6 +60,10 @@ soak: $(DEV)
 # The same tests run with few examples in `test`.
 fuzz: $(DEV)
 	$(PYTEST) tests/fuzz --hypothesis-profile fuzz --numprocesses $(PROCESSES)
+
+# Prints each fault that no test of its guard has noticed.
+mutants: $(DEV)
+	$(BIN)/python scripts/mutants.py $(GUARDS)
 
 # Not in `lint`, which works without a network. A dependency that cannot be looked up is a failure.
 audit: $(DEV)

@@ -1,15 +1,27 @@
 """The guard on what goes out: which URLs and addresses, and what is connected to."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpcore2
+import httpx2
 import pytest
 
+from echostream import net
 from echostream.errors import UrlFetchFailed, UrlNotAllowed
-from echostream.net import Network, check_url, checked_pool, checked_url, exchange
+from echostream.net import (
+    Network,
+    check_url,
+    checked_pool,
+    checked_url,
+    exchange,
+    header,
+    status_text,
+)
 from sites import PUBLIC, PUBLIC_V6, Names, Site, Wire, answer, self_signed
 
 
@@ -138,6 +150,13 @@ def test_port_out_of_range_is_refused(port: str) -> None:
         checked_url(f"http://127.0.0.1:{port}/")
 
 
+@pytest.mark.parametrize("port", [":1", ":65535", ""])
+def test_any_other_port_is_taken(port: str) -> None:
+    url = checked_url(f" http://example.com{port}/a?b \n")
+    assert str(url) == f"http://example.com{port}/a?b"
+    assert checked_url(url) == checked_url(httpx2.URL(url)) == url
+
+
 def test_endless_url_is_refused() -> None:
     with pytest.raises(UrlNotAllowed):
         checked_url("http://127.0.0.1/" + "a" * 100_000)
@@ -194,6 +213,71 @@ async def test_public_literals_are_connected_to(address: str) -> None:
 
 
 # --- the way out ----------------------------------------------------------------------------------
+
+
+async def test_what_is_sent(site: Site) -> None:
+    site.pages["/hook"] = answer(b"thanks")
+    async with (
+        checked_pool(Network(), allow_private=True) as pool,
+        exchange(pool, "POST", checked_url(site.url("/hook")), [("X-A", "b")], b"body") as got,
+    ):
+        assert (got.status, await got.aread()) == (200, b"thanks")
+    [head] = site.requests
+    first, *lines = head.strip().split("\r\n")
+    assert first == "POST /hook HTTP/1.1"
+    assert lines[:3] == [f"Host: 127.0.0.1:{site.port}", "User-Agent: EchoStream", "X-A: b"]
+    assert site.bodies == [b"body"]
+
+
+def test_headers_and_statuses_as_text() -> None:
+    lines = [(b"A", b"x"), (b"Retry-After", b" 7 "), (b"retry-after", b"8"), (b"B", b"\xff")]
+    got = httpcore2.Response(200, headers=lines)
+    assert [header(got, name) for name in ("retry-after", "b", "c")] == ["7", "\ufffd", ""]
+    assert [status_text(status) for status in (404, 599)] == ["404 (Not Found)", "599"]
+
+
+class Unreachable(httpcore2.AsyncNetworkBackend):
+    timeout_s: float | None = None
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *_: object,
+    ) -> httpcore2.AsyncNetworkStream:
+        self.timeout_s = timeout
+        raise httpcore2.ConnectTimeout
+
+
+async def test_who_does_not_take_the_call_is_waited_for_ten_seconds() -> None:
+    backend = Unreachable()
+    network = Network(Names(public_test=[[PUBLIC]]), backend)
+    with pytest.raises(UrlFetchFailed, match="does not answer"):
+        async with (
+            checked_pool(network, allow_private=False) as pool,
+            exchange(pool, "GET", checked_url("http://public.test/"), []),
+        ):
+            pass
+    assert backend.timeout_s == 10.0
+
+
+async def test_who_does_not_speak_is_not_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(_writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    site.pages["/"] = silent
+    monkeypatch.setitem(net._IDLE_TIMEOUTS_S, "read", 0.05)
+    with pytest.raises(UrlFetchFailed, match="does not answer"):
+        await get(site.url(), allow_private=True)
+
+
+async def test_half_an_answer_is_none(site: Site) -> None:
+    site.pages["/"] = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
+    with pytest.raises(UrlFetchFailed, match="broke off"):
+        await get(site.url(), allow_private=True)
 
 
 async def test_proxies_of_the_environment_are_ignored(

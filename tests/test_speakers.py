@@ -6,6 +6,7 @@ import json
 import struct
 import threading
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from echostream.cache import MemoryCache
 from echostream.domain import (
     AudioOptions,
     KnownVoice,
+    Segment,
+    Speaker,
     SpeakerOptions,
     Step,
     TranscribeOptions,
+    Transcript,
     Voice,
 )
 from echostream.engine import LocalEngine, Registry
@@ -29,6 +34,7 @@ from echostream.options import FinalizeOptions, JobData, LiveOptions, UploadOpti
 from echostream.pipeline import Pipeline, Result
 from echostream.schema import TranscriptionShape
 from echostream.settings import Settings
+from echostream.speakers import SpeakerFinder
 from fakes import FakeDiarizer, FakeTranscriber, fake_pipeline, voice_of
 from web.support import settings_of
 
@@ -219,6 +225,112 @@ async def test_a_diarizer_that_fails_costs_no_transcript(tone: Path, error: Exce
     assert warning.code == "diarization_failed"
     assert "a bug" not in warning.message
     await pipeline.aclose()
+
+
+class Broken:
+    """A place of the engine where everything raises or, without an error, hangs."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self._error = error
+
+    async def load_diarizer(self) -> str:
+        return await self.voice(None)
+
+    async def voice(self, _samples: object) -> Any:
+        if self._error is None:
+            await asyncio.Event().wait()
+        raise self._error or AssertionError
+
+
+SAID = Transcript(
+    (Segment(0, 0.0, 1.0, "Hello.", channel=0),),
+    "en",
+    1.0,
+    "none",
+    "none",
+    speakers=(Speaker("A", 1.0, channel=0),),
+)
+SILENCE = np.zeros(16_000, np.int16)
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "event", "level"),
+    [
+        (EngineError("it is gone"), "it is gone", "diarization_failed", "warning"),
+        (RuntimeError("a bug"), "the diarizer failed", "diarization_crashed", "error"),
+    ],
+)
+async def test_whatever_happens_the_transcript_stays_and_the_log_says_why(
+    error: Exception, told: str, event: str, level: str
+) -> None:
+    engine: Any = Broken(error)
+    with capture_logs() as logs:
+        found = await SpeakerFinder(MemoryCache(10), timeout_s=60).add(engine, SILENCE, SAID, ASKED)
+    assert found.segments == SAID.segments
+    assert [each.message for each in found.warnings] == [
+        f"The speakers could not be told apart: {told}."
+    ]
+    [entry] = logs
+    assert (entry["event"], entry["log_level"]) == (event, level)
+    assert entry.get("reason") == str(error) or entry.get("exc_info") is error
+
+
+async def test_what_was_asked_wrongly_is_no_warning() -> None:
+    engine: Any = Broken(InvalidRequest("more speakers than there may be"))
+    with pytest.raises(InvalidRequest):
+        await SpeakerFinder(MemoryCache(10), timeout_s=60).add(engine, SILENCE, SAID, ASKED)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(EngineError("it is gone"), "it is gone"), (None, "their voices took longer than 0 s")],
+)
+async def test_without_voices_of_channels_the_transcript_stays(
+    error: Exception | None, told: str
+) -> None:
+    engine: Any = Broken(error)
+    finder = SpeakerFinder(MemoryCache(10), timeout_s=0.05)
+    with capture_logs() as logs:
+        found = await finder.add_voices(engine, [SILENCE], SAID)
+    assert (found.segments, found.speakers) == (SAID.segments, SAID.speakers)
+    assert [each.message for each in found.warnings] == [
+        f"The speakers could not be told apart: {told}."
+    ]
+    assert [entry["reason"] for entry in logs] == ([str(error)] if error else [])
+
+
+async def test_a_voice_is_what_is_said_in_its_own_channel() -> None:
+    """Half a minute of it, without the silence between."""
+    heard = []
+
+    class Listening(Broken):
+        async def voice(self, samples: Any) -> Voice:
+            heard.append(samples)
+            return Voice("model", (float(len(heard)),))
+
+    second = 16_000
+    channels = [np.repeat(np.arange(60, dtype=np.int16), second) + place for place in (0, 100)]
+    times = [(1.0, 2.0, 1), (2.0, 4.0, 0), (4.0, 30.0, 1), (30.0, 55.0, 0), (40.0, 55.0, 1)]
+    said = replace(
+        SAID,
+        segments=tuple(
+            Segment(number, start_s, end_s, "x", channel=channel)
+            for number, (start_s, end_s, channel) in enumerate(times)
+        ),
+        speakers=tuple(Speaker(name, 1.0, channel=at) for name, at in (("A", 1), ("B", 0))),
+    )
+    engine: Any = Listening(None)
+    found = await SpeakerFinder(MemoryCache(10), timeout_s=60).add_voices(engine, channels, said)
+    assert [(each.id, each.voice) for each in found.speakers] == [
+        ("A", Voice("model", (1.0,))),
+        ("B", Voice("model", (2.0,))),
+    ]
+    expected = [[1, *range(4, 30), 40, 41, 42], [2, 3, *range(30, 55)]]
+    assert [each[::second].tolist() for each in heard] == [
+        [at + 100 for at in expected[0]],
+        expected[1],
+    ]
+    assert [len(each) for each in heard] == [30 * second, 27 * second]
 
 
 async def test_a_failure_is_not_remembered(tone: Path) -> None:

@@ -134,7 +134,8 @@ def checked_url(url: str | httpx2.URL) -> httpx2.URL:
         raise UrlNotAllowed("The URL must start with http:// or https://.")
     if parsed.userinfo:
         raise UrlNotAllowed("The URL must not contain a user name or password.")
-    if not _HOST.fullmatch(host) or not 0 < _port(parsed) < 65536:
+    has_port = parsed.port is None or 0 < parsed.port < 65536
+    if not _HOST.fullmatch(host) or not has_port:
         raise UrlNotAllowed("The URL is malformed.")
     # Resolvers accept 2130706433, 0x7f.1 and 0177.0.0.1 as addresses; no honest URL has them.
     if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) and _literal(host) is None:
@@ -156,12 +157,6 @@ def check_url(url: str, *, allow_private: bool) -> None:
 
 def _not_public() -> UrlNotAllowed:
     return UrlNotAllowed("The URL leads to an address that is not public.")
-
-
-def _port(url: httpx2.URL) -> int:
-    if url.port is None:
-        return 443 if url.scheme == "https" else 80
-    return url.port
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:

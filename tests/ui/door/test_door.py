@@ -205,7 +205,7 @@ class Slow:
         self.most = max(self.most, self.at_once)
         if self.at_once == 2:
             self.two.set()
-        self.goes_on.wait(60)
+        self.goes_on.wait(20)
         self.at_once -= 1
         return False
 
@@ -215,7 +215,7 @@ async def test_guesses_take_two_processors_at_the_most(tmp_path: Path) -> None:
     door = Door(library, slow, Visitors(tmp_path, PASSWORD), "", "/share/")
     async with browser(door) as client:
         guesses = [asyncio.create_task(sign_in(client, "")) for _ in range(5)]
-        assert await asyncio.to_thread(slow.two.wait, 60)
+        assert await asyncio.to_thread(slow.two.wait, 20)
         assert (await client.get("/_stcore/health")).status_code == 200
         slow.goes_on.set()
         # Those that are made at the same time count too.
@@ -249,7 +249,7 @@ async def test_a_websocket_needs_a_cookie_and_ends_with_it(
     refused = Socket(door, f"{base}{path}")
     await refused.served
     assert (await refused.sent.get(), refused.sent.empty()) == (closed, True)
-    async with asyncio.timeout(60), browser(door) as client:
+    async with asyncio.timeout(20), browser(door) as client:
         await sign_in(client, base)
         socket = Socket(door, f"{base}{path}", client.cookies[COOKIE])
         assert (await socket.sent.get())["type"] == "websocket.accept"
@@ -265,7 +265,7 @@ async def test_a_websocket_ends_when_the_cookie_does(
 ) -> None:
     now_s = time.time() // 1
     monkeypatch.setattr(time, "time", lambda: now_s)
-    async with asyncio.timeout(60), browser(door) as client:
+    async with asyncio.timeout(20), browser(door) as client:
         await sign_in(client, base)
         monkeypatch.setattr(time, "time", lambda: now_s + LASTS_S)  # its last moment
         socket = Socket(door, f"{base}/_stcore/stream", client.cookies[COOKIE])
@@ -279,7 +279,7 @@ async def test_a_websocket_whose_app_has_finished_is_over(tmp_path: Path) -> Non
 
     visitors = Visitors(tmp_path, PASSWORD)
     socket = Socket(Door(short, HASH, visitors, "", "/share/"), "/", visitors.admit())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         await socket.served
     assert (await socket.sent.get())["code"] == 1000
     assert socket.sent.empty()

@@ -1,6 +1,7 @@
 """A watched folder: what lies in it comes into the library once, and results lie beside it."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -154,6 +155,20 @@ async def test_a_file_that_cannot_be_read_is_told_too(watch):
     assert media.state == "failed"
     assert "cannot be read: Input/output error." in media.message
     assert len(await one.look()) == 1
+
+
+async def test_a_name_that_is_no_text_stops_nothing(watch):
+    """Names of files are bytes, also such as no text has."""
+    one = watch(ANSWER, ANSWER, formats=["txt"])
+    odd = one.folder / os.fsdecode(b"\xff odd.mp3")
+    for path in (odd, one.folder / "talk.mp3"):
+        path.write_text(path.name[-7:])
+    found = await one.look()
+    assert sorted(media.source_name for media in found) == ["talk.mp3", "\ufffd odd.mp3"]
+    assert {media.state for media in found} == {"completed"}
+    assert sorted(path.suffix for path in one.folder.iterdir()) == [".mp3", ".mp3", ".txt", ".txt"]
+    os.utime(odd, (1, 1))
+    assert await one.look() == found, "it is known again"
 
 
 async def test_results_lie_beside_it_and_nothing_is_overwritten(watch):

@@ -1,5 +1,6 @@
 """Files of the watched folder that the local library knows."""
 
+import os
 from dataclasses import astuple, dataclass
 
 from echostream_ui.library.sqlite.database import Database, translated
@@ -45,8 +46,9 @@ class WatchedFiles:
             " VALUES (?, ?, ?, ?, ?, ?)"
         )
         with self._db.transaction() as db:
-            db.execute("DELETE FROM watched WHERE path = ?", (instead_of,))
-            db.execute(sql, astuple(file))
+            if instead_of is not None:
+                db.execute("DELETE FROM watched WHERE path = ?", (_stored(instead_of),))
+            db.execute(sql, (_stored(file.path), *astuple(file)[1:]))
 
     @translated
     def to_export(self) -> list[WatchedFile]:
@@ -60,5 +62,21 @@ class WatchedFiles:
         names = "path, watched.size_bytes, mtime_ns, watched.sha256, media_id, is_exported"
         rows = self._db.rows(f"SELECT {names} FROM watched {condition}", *values)
         return [
-            WatchedFile(**{**dict(row), "is_exported": bool(row["is_exported"])}) for row in rows
+            WatchedFile(
+                **{
+                    **dict(row),
+                    "path": os.fsdecode(row["path"]),
+                    "is_exported": bool(row["is_exported"]),
+                }
+            )
+            for row in rows
         ]
+
+
+def _stored(path: str) -> str | bytes:
+    """Names of files are bytes, and what is no text cannot be stored as text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
