@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 GUARDS = {
     "net": ("echostream/net.py", "tests/test_net.py"),
     "hosts": ("echostream/hosts.py", "tests/test_hosts.py"),
-    "checks": ("echostream/checks.py", "tests/test_settings.py"),
+    "checks": ("echostream/checks.py", "tests/test_checks.py"),
     "named_tokens": ("echostream/named_tokens.py", "tests/test_named_tokens.py"),
     "keyring": ("echostream/web/keyring.py", "tests/test_named_tokens.py"),
     "auth": (

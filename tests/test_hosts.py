@@ -4,6 +4,7 @@ import httpx2 as httpx
 import pytest
 
 from echostream.hosts import Message, OnlyOurHosts, Receive, Scope, Send, is_loopback, network_of
+from echostream.safe_headers import SafeHeaders
 from web.support import error_of, serving
 
 OURS = [
@@ -196,3 +197,28 @@ def test_browsers_do_less(client: httpx.Client, path: str) -> None:
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "SAMEORIGIN"
     assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "same-origin"
+
+
+async def test_headers_of_their_own_are_left_alone() -> None:
+    sent: list[Message] = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"X-Frame-Options", b"DENY"), (b"a", b"b")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {}
+
+    await SafeHeaders(app)({"type": "http"}, receive, send)
+    start, body = sent
+    found = dict(start["headers"])
+    assert found[b"X-Frame-Options"] == b"DENY"
+    assert b"x-frame-options" not in found
+    assert found[b"content-security-policy"].endswith(b"; object-src 'none'")
+    assert len(found) == len(start["headers"]) == 5
+    assert body == {"type": "http.response.body", "body": b""}

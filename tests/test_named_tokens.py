@@ -1,16 +1,21 @@
 """Tokens with names: how they are written, and which are refused at the start."""
 
+import asyncio
 import os
 import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
+from structlog.testing import capture_logs
 
 from echostream.errors import EchoStreamError
 from echostream.named_tokens import read_tokens
 from echostream.settings import Settings
-from echostream.web.keyring import EVERYBODY, Keyring
+from echostream.web.keyring import EVERYBODY, Caller, Keyring
 from web.support import settings_of
 
 ALICE, BOB, CAROL = "alice-0123456789", "bob-9876543210-x", "carol:5555:abcdef"
@@ -130,6 +135,90 @@ def test_a_file_without_tokens_is_not_an_open_api(tmp_path: Path) -> None:
 )
 def test_half_characters_are_no_token(authorization: str) -> None:
     assert Keyring(settings_of(api_tokens=f"alice:{ALICE}")).caller_of(authorization) is None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "is_right"),
+    [("Bearer", True), ("bearer", True), ("Basic", False), ("", False), ("Bearer2", False)],
+)
+def test_a_token_has_a_scheme(scheme: str, is_right: bool) -> None:
+    caller = Keyring(settings_of(api_tokens=f"alice:{ALICE}")).caller_of(f"{scheme} {ALICE}")
+    assert (caller is not None) is is_right
+
+
+def test_whose_jobs_and_keys_they_are() -> None:
+    keyring = Keyring(settings_of(api_tokens=f"alice:{ALICE}", api_bearer_token="x-y"))
+    callers = [keyring.caller_of(f"Bearer {one}") for one in (ALICE, "x-y")]
+    alice, administrator = (each for each in callers if each is not None)
+    assert (alice.owner, alice.scope) == ("alice", "alice")
+    assert (administrator.owner, administrator.scope) == ("administrator", None)
+    assert (EVERYBODY.owner, EVERYBODY.scope) == (None, None)
+    assert not Caller("alice").is_administrator
+    assert keyring.knows(alice)
+    assert not keyring.knows(Caller("alice", token=SecretStr(BOB)))
+    assert not keyring.knows(EVERYBODY)
+    assert Keyring(settings_of()).knows(alice)
+
+
+async def test_the_file_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("echostream.web.keyring._LOOK_EVERY_S", 0.01)
+    file = tmp_path / "tokens"
+    file.write_text(f"alice:{ALICE}\n")
+    keyring = Keyring(settings_of(api_tokens_file=file))
+    told: asyncio.Queue[list[str]] = asyncio.Queue()
+
+    async def changed() -> None:
+        told.put_nowait(keyring.names)
+        if keyring.names == ["bob"]:
+            raise RuntimeError("a socket would not close")
+
+    async def written(*lines: str) -> None:
+        """Replaces the file at once, so that nobody reads half of it."""
+        new = tmp_path / "new"
+        new.write_text("\n".join(lines))
+        new.replace(file)
+
+    with capture_logs() as logs:
+        watching = asyncio.create_task(keyring.watch(changed))
+        async with asyncio.timeout(60):
+            await written(f"bob:{BOB}")
+            assert await told.get() == ["bob"]
+            await _until(lambda: _events(logs) == ["tokens_changed", "revoked_not_ended"])
+            for number, fault in enumerate(("bob:short", "no token", "bob:short"), start=3):
+                await written(fault)
+                await _until(lambda lines=number: len(logs) >= lines)  # each is told once
+                await asyncio.sleep(0.05)
+                assert keyring.names == ["bob"]
+            await written(f"bob:{BOB}")
+            await asyncio.sleep(0.05)
+            await written("bob:short")  # after it was in order
+            await _until(lambda: len(logs) == 6)
+            await written(f"carol:{CAROL}")
+            assert await told.get() == ["carol"]
+        watching.cancel()
+    assert _events(logs) == [
+        *("tokens_changed", "revoked_not_ended"),
+        *(["tokens_not_read"] * 4),
+        "tokens_changed",
+    ]
+    assert [each["names"] for each in logs if "names" in each] == [["bob"], ["carol"]]
+    assert all(each["reason"] for each in logs if each["event"] == "tokens_not_read")
+    assert isinstance(logs[1]["exc_info"], RuntimeError)
+    assert told.empty()
+
+
+async def test_without_a_file_nothing_is_watched() -> None:
+    async with asyncio.timeout(20):
+        await Keyring(settings_of(api_tokens=f"alice:{ALICE}")).watch(AsyncMock())
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 - the log has no event
+        await asyncio.sleep(0.01)
+
+
+def _events(logs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [each["event"] for each in logs]
 
 
 def test_every_token_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:

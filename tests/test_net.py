@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpcore2
@@ -20,6 +21,7 @@ from echostream.net import (
     checked_url,
     exchange,
     header,
+    is_public,
     status_text,
 )
 from sites import PUBLIC, PUBLIC_V6, Names, Site, Wire, answer, self_signed
@@ -118,6 +120,11 @@ def test_private_host_is_seen_without_a_resolver(host: str) -> None:
 @pytest.mark.parametrize("host", [PUBLIC, f"[{PUBLIC_V6}]", "example.com", "localhost.example.com"])
 def test_check_passes_the_rest(host: str) -> None:
     check_url(f"https://{host}/a?b", allow_private=False)
+
+
+def test_an_embedded_address_counts_to_its_last_bit() -> None:
+    assert is_public(ip_address("64:ff9b::168.63.129.17"))
+    assert not is_public(ip_address("64:ff9b::168.63.129.16"))
 
 
 @pytest.mark.parametrize("host", MALFORMED_HOSTS)

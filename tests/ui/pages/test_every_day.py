@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from echostream_ui.library.search import Query
 from echostream_ui.library.sqlite.store import SqliteStore
-from echostream_ui.library.store import Query
 from echostream_ui.pages.sample import TITLE
 from ui.recordings import MEETING, add_recording
 from ui.site import Site, settle, site
