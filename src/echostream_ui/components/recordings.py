@@ -46,23 +46,28 @@ class Shown:
         return row | {"isDone": row.pop("is_done"), "allMatches": row.pop("all_matches")}
 
 
-def recordings(
-    rows: Sequence[Shown], *, key: str, on_more: Callable[[str], None]
-) -> tuple[Json | None, list[str]]:
+def recordings(rows: Sequence[Shown], *, key: str, on_more: Callable[[str], None]) -> Json | None:
     """Shows the rows, with links and a box to select each. Returns the one to open, if there is
-    one, as the recording page's `id`, `t` and `q`, and the ids of those that are selected.
-    `on_more` is called with the id of a row that is to show all of its matches, or some again."""
+    one, as the recording page's `id`, `t` and `q`. `on_more` is called with the id of a row that is
+    to show all of its matches, or some again."""
 
     def more() -> None:
         if wanted := st.session_state[key].more:
             on_more(wanted)
 
-    found = component("recordings")(
+    opened: Json | None = component("recordings")(
         key=key,
         data={"rows": [row.as_json() for row in rows], "some": SHOWN_MATCHES},
         default={"selected": []},
         on_selected_change=lambda: None,
         on_open_change=lambda: None,
         on_more_change=more,
-    )
-    return found.open, list(found.selected or ())
+    ).open
+    return opened
+
+
+def selected_in(key: str) -> list[str]:
+    """Returns the ids of the rows that are selected in the list with this key, which need not have
+    been shown yet in this run."""
+    state = st.session_state.get(key)
+    return list(state.selected or ()) if state else []

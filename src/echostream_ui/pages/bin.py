@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from echostream_ui.components.recordings import recordings
-from echostream_ui.finding.rows import row_of
+from echostream_ui.finding.rows import chosen_in, list_key, row_of
 from echostream_ui.library.store import BIN_DAYS, Media, Query, Row, Store
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording.told import told
@@ -33,10 +33,11 @@ def main() -> None:
     pages = -(-found.total // ROWS)
     if pages > 1 and (place := min(st.pagination(pages, key="bin_page"), pages)) > 1:
         found = store.search(replace(query, offset=(place - 1) * ROWS))
-    with table:
-        chosen = show_table(found.rows)
+    key = list_key("bin_list", found.rows)
     with actions:
-        show_actions(store, chosen, found.total)
+        show_actions(store, chosen_in(key, found.rows), found.total)
+    with table:
+        show_table(found.rows, key)
 
 
 def show_way_back() -> None:
@@ -44,17 +45,14 @@ def show_way_back() -> None:
         st.switch_page("library.py")
 
 
-def show_table(rows: Sequence[Row]) -> list[Media]:
-    """Shows the list. Returns the recordings that are selected in it."""
-    shown = hash(tuple(row.media.id for row in rows))
-    opened, selected = recordings(
+def show_table(rows: Sequence[Row], key: str) -> None:
+    opened = recordings(
         [row_of(row, st.context.timezone) for row in rows],
-        key=f"bin_list_{shown}",
+        key=key,
         on_more=lambda _media_id: None,
     )
     if opened:
         st.switch_page("recording.py", query_params=opened)
-    return [row.media for row in rows if row.media.id in selected]
 
 
 @told

@@ -7,9 +7,9 @@ import streamlit as st
 
 from echostream_ui.components.recordings import recordings
 from echostream_ui.finding import filters, folder_choice, saved
-from echostream_ui.finding.rows import row_of
+from echostream_ui.finding.rows import chosen_in, list_key, row_of
 from echostream_ui.library.folders import Folder
-from echostream_ui.library.store import Match, Media, Query, Row, Store
+from echostream_ui.library.store import Match, Query, Row, Store
 from echostream_ui.pages import about, bulk, sample
 from echostream_ui.pages.session import current_store
 from echostream_ui.recording import undo
@@ -28,7 +28,7 @@ def main() -> None:
         show_empty_library(store)
         return
     facets, folders = store.facets(), store.folders.all()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="library_filters"):
         query = replace(filters.ask(facets, folders), limit=ROWS)
         saved.show(store, folders)
     found = store.search(query)
@@ -46,13 +46,14 @@ def main() -> None:
             place = pages
         if place > 1:
             found = store.search(replace(query, offset=(place - 1) * ROWS))
-    with table:
-        chosen = show_table(store, found.rows, query, folders)
+    key = list_key("library_list", found.rows)
     with actions:
-        if chosen:
+        if chosen := chosen_in(key, found.rows):
             bulk.show(store, chosen, facets.tags)
         else:
             show_actions(store, query, found.total)
+    with table:
+        show_table(store, found.rows, query, folders, key=key)
     watch(store, [media.id for media in store.unfinished()])
 
 
@@ -94,25 +95,22 @@ def show_bin_button() -> None:
 
 
 def show_table(
-    store: Store, rows: Sequence[Row], query: Query, folders: Sequence[Folder]
-) -> list[Media]:
-    """Shows the list. Returns the recordings that are selected in it."""
+    store: Store, rows: Sequence[Row], query: Query, folders: Sequence[Folder], *, key: str
+) -> None:
+    """Shows the list, and opens the recording that is chosen there."""
     # Inside a folder, its name on every row says nothing.
     names = {each.id: each.name for each in folders} if query.folder is None else {}
     timezone = st.context.timezone
-    # A new key for other rows: the list then forgets the selection among the old ones.
-    shown = hash(tuple(row.media.id for row in rows))
-    opened, selected = recordings(
+    opened = recordings(
         [
             row_of(row, timezone, folders=names, matches=all_matches(store, row, query.text))
             for row in rows
         ],
-        key=f"library_list_{shown}",
+        key=key,
         on_more=lambda media_id: unfold(media_id, query.text),
     )
     if opened:
         st.switch_page("recording.py", query_params=opened)
-    return [row.media for row in rows if row.media.id in selected]
 
 
 def all_matches(store: Store, row: Row, text: str) -> Sequence[Match]:
