@@ -29,6 +29,7 @@ from echostream_ui.library.values import Json  # noqa: E402
 from ui.conftest import whisper_api  # noqa: E402
 from ui.recordings import add_recording, long_answer  # noqa: E402
 from ui.seeded import seed  # noqa: E402
+from ui.shifts import OPENED, WATCH, WORST_SHIFT  # noqa: E402
 from ui.site import Site, chromium, site, streamlit_site  # noqa: E402
 
 MOST_LOAD_S = 3.0
@@ -40,36 +41,6 @@ _RATE_HZ = 8000
 _SIZE = {"width": 1440, "height": 900}
 _STILL_MS = 2000
 """How long a page is watched after it has opened: what moves late moves under the reader's eyes."""
-
-# The largest sum of shifts within five seconds that are less than one apart, as web.dev defines
-# Cumulative Layout Shift. A shift right after a click is the user's own and does not count.
-_WATCH = """
-window.shifts = [];
-new PerformanceObserver((list) => {
-  for (const each of list.getEntries()) {
-    if (!each.hadRecentInput) window.shifts.push([each.startTime, each.value]);
-  }
-}).observe({ type: "layout-shift", buffered: true });
-window.worstShift = () => {
-  let [worst, sum, begun, last] = [0, 0, -Infinity, -Infinity];
-  for (const [time, value] of window.shifts) {
-    if (time - last > 1000 || time - begun > 5000) [sum, begun] = [0, time];
-    sum += value;
-    last = time;
-    worst = Math.max(worst, sum);
-  }
-  return worst;
-};
-"""
-
-# A page has opened when the script has run and what the reader came for is there.
-_OPENED = """(wanted) => {
-  const app = document.querySelector("[data-testid=stApp]");
-  if (app?.dataset.testScriptState !== "notRunning") return false;
-  const components = [...document.querySelectorAll("*")].map((one) => one.shadowRoot);
-  const isThere = [document, ...components].some((root) => root?.querySelector(wanted));
-  return isThere ? performance.now() : false;
-}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +134,11 @@ def opened(browser: Browser, url: str, look: Look, rounds: int) -> Opened:
     for _ in range(rounds):
         with browser.new_context(viewport=_SIZE) as context:
             page = context.new_page()
-            page.add_init_script(_WATCH)
+            page.add_init_script(WATCH)
             page.goto(f"{url}/{look.path}", wait_until="commit")
-            loads.append(_ms(page, _OPENED, look.wanted) / 1000)
+            loads.append(_ms(page, OPENED, look.wanted) / 1000)
             page.wait_for_timeout(_STILL_MS)
-            shifts.append(float(page.evaluate("worstShift()")))
+            shifts.append(float(page.evaluate(WORST_SHIFT)))
     return Opened(statistics.median(loads), max(loads), max(shifts))
 
 
@@ -221,7 +192,7 @@ def long_recording(browser: Browser, url: str, rounds: int) -> dict[str, float]:
     with browser.new_context(viewport=_SIZE) as context:
         page = context.new_page()
         page.goto(url)
-        _ms(page, _OPENED, ".lines > li")
+        _ms(page, OPENED, ".lines > li")
         for round_ in range(rounds):
             line = page.locator(".lines > li").nth(700 * (round_ + 1) % _SEGMENTS)
             note("find a word in all lines", page.locator(".find input").evaluate(_FIND))

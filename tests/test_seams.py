@@ -9,6 +9,7 @@ from typing import Any
 import engineio
 import fsspec.asyn
 import numpy as np
+import pytest
 import redis.asyncio
 import s3fs
 import socketio
@@ -27,6 +28,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
+from streamlit.file_util import get_static_dir
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 from streamlit.web.cli import main as command
 from uvicorn.server import ServerState
@@ -306,11 +308,23 @@ def test_operations_of_the_bucket() -> None:
 _S3 = "s3fs no longer has {} as it was; storage/bucket.py sends single operations by it"
 
 
-def test_the_name_of_the_page_in_the_browser() -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["stMainBlockContainer", "stSkeleton", "stHorizontalBlock", "stCaptionContainer", "st-key-"],
+)
+def test_the_names_of_parts_of_a_page(name: str) -> None:
     scripts = Path(streamlit.__file__).parent / "static" / "static" / "js"
-    assert any("stMainBlockContainer" in each.read_text() for each in scripts.glob("*.js")), (
-        "Streamlit's pages no longer have the class stMainBlockContainer; "
-        "echostream_ui/pages/frame.py sets the distance to the edge by it"
+    assert any(name in each.read_text() for each in scripts.glob("*.js")), (
+        f"Streamlit's pages no longer have the name {name}; "
+        "echostream_ui/shell.css gives parts their place and look by it"
+    )
+
+
+def test_the_document_that_pages_begin_as() -> None:
+    html = Path(get_static_dir(), "index.html").read_text(encoding="utf-8")
+    assert html.count("</head>") == 1, (
+        "Streamlit's pages no longer begin as its index.html with one head; "
+        "echostream_ui/shell.py puts our style sheet there"
     )
 
 

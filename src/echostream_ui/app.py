@@ -18,7 +18,7 @@ from streamlit.starlette import App
 
 from echostream.passwords import hash_of
 from echostream.safe_headers import SafeHeaders
-from echostream_ui import backup
+from echostream_ui import backup, shell
 from echostream_ui.door import Door
 from echostream_ui.door.people import streamlit_secrets
 from echostream_ui.door.visitors import Visitors
@@ -126,6 +126,7 @@ app = App(
     middleware=_middleware(_settings),
     secrets=streamlit_secrets(_settings),
     routes=[
+        *shell.routes(_base),
         Route(f"{_base}/audio/{{media_id:uuid}}", audio),
         Route(f"{_base}/visit", visit, methods=["POST"]),
         WebSocketRoute(f"{_base}/live/socket", live),

@@ -7,22 +7,6 @@ import streamlit as st
 
 from echostream_ui.components.player import component
 
-STYLE = """<style>
-    [class*="st-key-link_"] a {
-      min-height: 2.5rem; margin: 0; padding: 0 0.75rem; border-radius: 0.5rem;
-      border: 1px solid light-dark(#1d253033, #e6e9ee33);
-    }
-    [class*="st-key-link_"] a:hover { border-color: light-dark(#2563b8, #7db1f7); }
-    [class*="st-key-link_"] a:focus-visible {
-      outline: 3px solid light-dark(#2563b8, #7db1f7); outline-offset: 1px;
-    }
-    [class*="st-key-link_primary"] a, [class*="st-key-link_primary"] a:is(:hover, :focus-visible) {
-      background: light-dark(#2563b8, #7db1f7); border-color: transparent;
-    }
-    [class*="st-key-link_primary"] a * { color: light-dark(#ffffff, #12161c) !important; }
-    </style>"""
-"""What makes links look as buttons do, in the colours of `config.toml`."""
-
 
 def link(
     page: str,

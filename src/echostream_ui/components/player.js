@@ -80,6 +80,7 @@ class Player {
       ? "Choose a word to play from there. Keys: Space plays and pauses, ← → by 5 s, J and L by 15 s, B sets a bookmark; in the transcript ↑ ↓ move, Enter plays, E edits, S changes the speaker, C copies."
       : "Keys: ↑ ↓ move in the transcript, E edits a line, S changes its speaker, C copies it.";
     this.setLines(data.lines);
+    this.root.host.dataset.shown = ""; // the page keeps room until then
     this.memory.hold(this);
     this.edits.restore(this.memory);
     this.begin(data);

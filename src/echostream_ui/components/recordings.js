@@ -14,6 +14,7 @@ export default function ({ parentElement, data, setTriggerValue, setStateValue }
   }
   Object.assign(list, { send: setTriggerValue, keep: setStateValue });
   list.show(data.rows, data.some);
+  parentElement.host.dataset.shown = ""; // the page keeps room until then
   return () => lists.delete(parentElement);
 }
 

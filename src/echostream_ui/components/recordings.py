@@ -47,20 +47,25 @@ class Shown:
         return row | {"isDone": row.pop("is_done"), "allMatches": row.pop("all_matches")}
 
 
-def recordings(rows: Sequence[Shown], *, key: str, on_more: Callable[[str], None]) -> list[str]:
-    """Shows the rows, with links and a box to select each. Returns the ids of those that are
-    selected. `on_more` is called with the id of a row that is to show all of its matches, or some
-    again."""
+def recordings(rows: Sequence[Shown], *, key: str, on_more: Callable[[str], None]) -> None:
+    """Shows the rows, with links and a box to select each. `on_more` is called with the id of a row
+    that is to show all of its matches, or some again."""
 
     def more() -> None:
         if wanted := st.session_state[key].more:
             on_more(wanted)
 
-    found = component("recordings", "pages")(
+    component("recordings", "pages")(
         key=key,
         data={"rows": [row.as_json() for row in rows], "some": SHOWN_MATCHES},
         default={"selected": []},
         on_selected_change=lambda: None,
         on_more_change=more,
     )
-    return list(found.selected or ())
+
+
+def selected_in(key: str) -> list[str]:
+    """Returns the ids of the rows that are selected in the list with this key, which need not have
+    been shown yet in this run."""
+    state = st.session_state.get(key)
+    return list(state.selected or ()) if state else []

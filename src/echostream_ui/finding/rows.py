@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from echostream_ui.components.recordings import Shown, ShownMatch
+from echostream_ui.components.recordings import Shown, ShownMatch, selected_in
+from echostream_ui.library.media import Media
 from echostream_ui.library.search import MARK_END, MARK_START, Match, Row
 from echostream_ui.words.languages import language_name
 from echostream_ui.words.wording import SENTIMENT_WORDS, STATE_WORDS, clock, day_and_time
@@ -84,3 +85,15 @@ def parts_of(marked: str) -> Iterator[tuple[str, bool]]:
         yield hit, True
         if after:
             yield after, False
+
+
+def list_key(name: str, rows: Sequence[Row]) -> str:
+    """Returns a new key for other rows: the list then forgets the selection among the old ones."""
+    return f"{name}_{hash(tuple(row.media.id for row in rows))}"
+
+
+def chosen_in(key: str, rows: Sequence[Row]) -> list[Media]:
+    """Returns the recordings that are selected in the list with this key. What can be done with
+    them is above it: drawn after it, it would push the list down."""
+    selected = selected_in(key)
+    return [row.media for row in rows if row.media.id in selected]

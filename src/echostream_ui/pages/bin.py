@@ -8,7 +8,7 @@ import streamlit as st
 
 from echostream_ui.components.going import link
 from echostream_ui.components.recordings import recordings
-from echostream_ui.finding.rows import row_of
+from echostream_ui.finding.rows import chosen_in, list_key, row_of
 from echostream_ui.library.media import BIN_DAYS, Media
 from echostream_ui.library.search import Query, Row
 from echostream_ui.library.store import Store
@@ -36,25 +36,23 @@ def main() -> None:
     pages = -(-found.total // ROWS)
     if pages > 1 and (place := min(st.pagination(pages, key="bin_page"), pages)) > 1:
         found = store.search(replace(query, offset=(place - 1) * ROWS))
-    with table:
-        chosen = show_table(found.rows)
+    key = list_key("bin_list", found.rows)
     with actions:
-        show_actions(store, chosen, found.total)
+        show_actions(store, chosen_in(key, found.rows), found.total)
+    with table:
+        show_table(found.rows, key)
 
 
 def show_way_back() -> None:
     link("library.py", "Go to the library", key="library", icon=":material/arrow_back:")
 
 
-def show_table(rows: Sequence[Row]) -> list[Media]:
-    """Shows the list. Returns the recordings that are selected in it."""
-    shown = hash(tuple(row.media.id for row in rows))
-    selected = recordings(
+def show_table(rows: Sequence[Row], key: str) -> None:
+    recordings(
         [row_of(row, st.context.timezone) for row in rows],
-        key=f"bin_list_{shown}",
+        key=key,
         on_more=lambda _media_id: None,
     )
-    return [row.media for row in rows if row.media.id in selected]
 
 
 @told

@@ -19,7 +19,8 @@ MOODS = {"Positive": "#2e9e6b", "Neutral": "#9aa5b1", "Negative": "#d1605e"}
 BAR = "#3b7dd8"
 _ITEMS, _MANY_ITEMS = 15, 200
 _HEIGHT = 220
-_ROW = 30
+_ROW, _AXIS = 30, 70
+"""Pixels of a bar with its distance, and of all below the bars."""
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ def show_nothing(*, is_period: bool) -> None:
 def show_totals(found: Overview) -> None:
     judged = sum(week.positive + week.neutral + week.negative for week in found.weeks)
     positive = sum(week.positive for week in found.weeks)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="dashboard_totals"):
         st.metric("Recordings", f"{found.recordings:,}", border=True)
         st.metric("Recorded", hours(found.duration_s), border=True)
         st.metric("Open action items", f"{found.open_items:,}", border=True)
@@ -107,7 +108,7 @@ def show_hours(found: Overview, weeks: alt.X) -> None:
         }
     )
     chart = (
-        alt.Chart(frame, height=_HEIGHT)
+        alt.Chart(frame)
         .mark_bar(color=BAR)
         .encode(
             weeks,
@@ -119,7 +120,9 @@ def show_hours(found: Overview, weeks: alt.X) -> None:
             ],
         )
     )
-    card("How much was recorded?").altair_chart(chart, alt=f"{unit} recorded, week by week")
+    card("How much was recorded?").altair_chart(
+        chart, height=_HEIGHT, alt=f"{unit} recorded, week by week"
+    )
 
 
 def show_topics(found: Overview, weeks: alt.X) -> None:
@@ -136,7 +139,7 @@ def show_topics(found: Overview, weeks: alt.X) -> None:
     )
     order = list(dict.fromkeys(one.topic for one in found.topics))
     chart = (
-        alt.Chart(frame, height=_HEIGHT)
+        alt.Chart(frame)
         .mark_circle(color=BAR)
         .encode(
             weeks,
@@ -149,7 +152,7 @@ def show_topics(found: Overview, weeks: alt.X) -> None:
             ],
         )
     )
-    box.altair_chart(chart, alt="Recordings that touch each topic, week by week")
+    box.altair_chart(chart, height=_HEIGHT, alt="Recordings that touch each topic, week by week")
 
 
 def show_mood(found: Overview, weeks: alt.X) -> None:
@@ -165,7 +168,7 @@ def show_mood(found: Overview, weeks: alt.X) -> None:
         return
     frame = pd.DataFrame(rows, columns=["week", "mood", "recordings"])
     chart = (
-        alt.Chart(frame, height=_HEIGHT)
+        alt.Chart(frame)
         .mark_bar()
         .encode(
             weeks,
@@ -183,7 +186,9 @@ def show_mood(found: Overview, weeks: alt.X) -> None:
             ],
         )
     )
-    box.altair_chart(chart, alt="Share of positive, neutral and negative recordings by week")
+    box.altair_chart(
+        chart, height=_HEIGHT, alt="Share of positive, neutral and negative recordings by week"
+    )
 
 
 def show_languages(found: Overview) -> None:
@@ -199,7 +204,7 @@ def show_languages(found: Overview) -> None:
         }
     )
     chart = (
-        alt.Chart(frame, height=alt.Step(_ROW))
+        alt.Chart(frame)
         .mark_bar(color=BAR)
         .encode(
             alt.X("recordings:Q", title="Recordings", axis=alt.Axis(tickMinStep=1, format="d")),
@@ -210,7 +215,8 @@ def show_languages(found: Overview) -> None:
             ],
         )
     )
-    box.altair_chart(chart, alt="Recordings in each language")
+    height = len(shown) * _ROW + _AXIS
+    box.altair_chart(chart, height=height, alt="Recordings in each language")
 
 
 def show_items(store: Store) -> None:

@@ -5,37 +5,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from echostream_ui.components.going import STYLE, go
+from echostream_ui.components.going import go
 from echostream_ui.library.store import Store, StoreError
 from echostream_ui.pages import live_recording
 from echostream_ui.pages.session import keep_signed_in, leave, sign_out, signed_in
 from echostream_ui.services import services
+from echostream_ui.shell import PATHS
 from echostream_ui.words.problems import open_to_all
 from echostream_ui.words.wording import plain, sentences
 
 # Our own files: browsers would load any other icon from the internet.
 _ICON, _LOGO = (Path(__file__).parent.parent / name for name in ("icon.svg", "logo.svg"))
 
-st.set_page_config(page_icon=str(_ICON), layout="wide")
+st.set_page_config(page_icon=str(_ICON))
 st.logo(str(_LOGO), size="large")
-# Streamlit leaves a third of a phone's screen empty above the title.
-# The bar of a recording lies above the page, and takes no room in it. Streamlit's captions are too
-# pale to be read by everybody, and so is white on the bright buttons that a dark page needs.
-st.html(
-    """<style>
-    .stMainBlockContainer { padding-top: 4.25rem; padding-bottom: 4.5rem; }
-    .st-key-live_bar { position: absolute; }
-    [data-testid=stCaptionContainer] { opacity: 0.85; }
-    :is([data-testid^=stBaseButton-primary], [data-baseweb=tag]),
-    :is([data-testid^=stBaseButton-primary], [data-baseweb=tag]) * {
-      color: light-dark(#ffffff, #12161c) !important;
-    }
-    </style>"""
-)
-
-st.html(STYLE)
-
-_PATHS = ("add", "live", "dashboard", "voices", "ask", "recording")
 
 
 @st.fragment(run_every=3)
@@ -59,7 +42,7 @@ def pages() -> list[st.Page]:
             here,
             *(
                 st.Page(page, title="Sign in", url_path=each, visibility="hidden")
-                for each in _PATHS
+                for each in PATHS[1:]
             ),
         ]
     return [

@@ -8,9 +8,8 @@ import streamlit as st
 from echostream_ui.components.going import link
 from echostream_ui.components.recordings import recordings
 from echostream_ui.finding import filters, folder_choice, saved
-from echostream_ui.finding.rows import row_of
+from echostream_ui.finding.rows import chosen_in, list_key, row_of
 from echostream_ui.library.folders import Folder
-from echostream_ui.library.media import Media
 from echostream_ui.library.search import Match, Query, Row
 from echostream_ui.library.store import Store
 from echostream_ui.pages import about, bulk, sample
@@ -31,7 +30,7 @@ def main() -> None:
         show_empty_library(store)
         return
     facets, folders = store.facets(), store.folders.all()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="library_filters"):
         query = replace(filters.ask(facets, folders), limit=ROWS)
         saved.show(store, folders)
     found = store.search(query)
@@ -49,13 +48,14 @@ def main() -> None:
             place = pages
         if place > 1:
             found = store.search(replace(query, offset=(place - 1) * ROWS))
-    with table:
-        chosen = show_table(store, found.rows, query, folders)
+    key = list_key("library_list", found.rows)
     with actions:
-        if chosen:
+        if chosen := chosen_in(key, found.rows):
             bulk.show(store, chosen, facets.tags)
         else:
             show_actions(store, query, found.total)
+    with table:
+        show_table(store, found.rows, query, folders, key=key)
     watch(store, [media.id for media in store.unfinished()])
 
 
@@ -100,23 +100,19 @@ def show_bin() -> None:
 
 
 def show_table(
-    store: Store, rows: Sequence[Row], query: Query, folders: Sequence[Folder]
-) -> list[Media]:
-    """Shows the list. Returns the recordings that are selected in it."""
+    store: Store, rows: Sequence[Row], query: Query, folders: Sequence[Folder], *, key: str
+) -> None:
     # Inside a folder, its name on every row says nothing.
     names = {each.id: each.name for each in folders} if query.folder is None else {}
     timezone = st.context.timezone
-    # A new key for other rows: the list then forgets the selection among the old ones.
-    shown = hash(tuple(row.media.id for row in rows))
-    selected = recordings(
+    recordings(
         [
             row_of(row, timezone, folders=names, matches=all_matches(store, row, query.text))
             for row in rows
         ],
-        key=f"library_list_{shown}",
+        key=key,
         on_more=lambda media_id: unfold(media_id, query.text),
     )
-    return [row.media for row in rows if row.media.id in selected]
 
 
 def all_matches(store: Store, row: Row, text: str) -> Sequence[Match]:

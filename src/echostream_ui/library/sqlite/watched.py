@@ -21,8 +21,8 @@ class WatchedFile:
     mtime_ns: int
     sha256: str | None
     media_id: str
-    is_exported: bool = False
     changed_at: float | None = None
+    is_exported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class WatchedFiles:
         where it was before. Its documents stay known unless its recording is another now."""
         sql = (
             "INSERT OR REPLACE INTO watched"
-            " (path, size_bytes, mtime_ns, sha256, media_id, is_exported, changed_at)"
+            " (path, size_bytes, mtime_ns, sha256, media_id, changed_at, is_exported)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
         of_another = (
@@ -107,12 +107,12 @@ class WatchedFiles:
 
     def _select(self, condition: str, *values: object) -> list[WatchedFile]:
         names = (
-            "path, watched.size_bytes, mtime_ns, watched.sha256, media_id, is_exported, changed_at"
+            "path, watched.size_bytes, mtime_ns, watched.sha256, media_id, changed_at, is_exported"
         )
         rows = self._db.rows(f"SELECT {names} FROM watched {condition}", *values)
         return [
-            WatchedFile(os.fsdecode(path), *rest, bool(is_exported), changed_at)
-            for path, *rest, is_exported, changed_at in rows
+            WatchedFile(os.fsdecode(path), *rest, is_exported=bool(is_exported))
+            for path, *rest, is_exported in rows
         ]
 
 
