@@ -1,6 +1,7 @@
 """Files of the watched folder that the local library knows."""
 
 import os
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
@@ -109,11 +110,14 @@ class WatchedFiles:
         names = (
             "path, watched.size_bytes, mtime_ns, watched.sha256, media_id, changed_at, is_exported"
         )
-        rows = self._db.rows(f"SELECT {names} FROM watched {condition}", *values)
         return [
-            WatchedFile(os.fsdecode(path), *rest, is_exported=bool(is_exported))
-            for path, *rest, is_exported in rows
+            _file(row) for row in self._db.rows(f"SELECT {names} FROM watched {condition}", *values)
         ]
+
+
+def _file(row: sqlite3.Row) -> WatchedFile:
+    path, is_exported = os.fsdecode(row["path"]), bool(row["is_exported"])
+    return WatchedFile(**{**dict(row), "path": path, "is_exported": is_exported})
 
 
 def _stored(path: str) -> str | bytes:
