@@ -20,12 +20,16 @@ from echostream.jobs.connection import PREFIX, connection_options
 from echostream.jobs.faults import CANCELLED, Patience, Waits, as_error
 from echostream.jobs.queue import JobQueue
 from echostream.jobs.status import data_of, failure, read_failure
+from echostream.lifeline import Grace
 
 log = structlog.get_logger(__name__)
 
 _RECONNECT_S = 1.0
 _RECONNECTS = 300
-_HAND_BACK_S = 3.0
+_SHARE_OF_HANDING_BACK = 0.5
+_STOP_S = 0.5
+"""How long a worker that ends waits for the work on a job that it hands back: it may wait for a
+storage that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +119,11 @@ class JobWorker:
                 await asyncio.sleep(_RECONNECT_S)
         return False
 
-    async def close(self, grace_s: float) -> None:
-        """Takes no new jobs, lets active ones continue for `grace_s`, then hands the rest back.
+    async def close(self, grace: Grace) -> None:
+        """Takes no new jobs, lets active ones continue for their part of the grace, then hands the
+        rest back.
 
-        Ends a few seconds later even if Redis cannot be reached. Jobs that could not be handed back
+        Ends soon after that even if Redis cannot be reached. Jobs that could not be handed back
         return to the queue when their locks expire.
         """
         self._closing = True
@@ -127,10 +132,11 @@ class JobWorker:
         # `close` comes later: after it BullMQ renews no locks and would lose jobs that still run.
         await self._worker.pause(do_not_wait_active=True)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), grace_s)
+            await asyncio.wait_for(self._idle.wait(), grace.work_s)
         self._hand_back.set()
         closing = asyncio.ensure_future(self._worker.close())
-        _done, late = await asyncio.wait({closing}, timeout=_HAND_BACK_S)
+        hand_back_s = _SHARE_OF_HANDING_BACK * grace.closing_s
+        _done, late = await asyncio.wait({closing}, timeout=hand_back_s)
         if late:
             await self._worker.close(force=True)
         await closing
@@ -200,7 +206,7 @@ class JobWorker:
             if work.done():
                 return await self._outcome(job, token, work)
             work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            await asyncio.wait({work}, timeout=_STOP_S if self._closing else None)
             if cancelled.done():
                 raise _cancelled()
             if stopping.done():
@@ -211,7 +217,8 @@ class JobWorker:
             ended.set()
             work.cancel()
             stopping.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
+            others = watchers if not self._closing else watchers - {work}
+            await asyncio.gather(*others, return_exceptions=True)
 
     def _work(self, job: Job) -> asyncio.Task[dict[str, Any]]:
         """The task that runs the handler on the job. There is only one: if Redis hangs for longer

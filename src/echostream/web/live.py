@@ -1,6 +1,6 @@
 """Live audio over Socket.IO: `start_audio`, `audio_chunk` and `end_audio` of each client."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from echostream.streaming import AudioForm, Event, Final, InsightsSoFar, Live, P
 from echostream.web.deps import Services
 from echostream.web.peers import Peers
 from echostream.web.relay import Relay
+from echostream.web.stopping import unless_stopping
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +22,7 @@ _OF_FINAL_PASS: dict[Stage, tuple[int, int]] = {"transcribing": (0, 90), "diariz
 """Start and size of each stage, in percent of the final pass."""
 
 Answer = dict[str, Any]
-Handler = Callable[[str, dict[str, Any]], Awaitable[Answer]]
+Handler = Callable[[str, dict[str, Any]], Coroutine[Any, Any, Answer]]
 
 
 class StartAudio(LiveOptions):
@@ -71,6 +72,7 @@ class LiveHandlers:
         self._server = services.sockets
         self._sessions = services.live
         self._peers = services.peers
+        self._abort = services.abort
         self._diarizes_by_default = services.pipeline.diarizes_by_default
         self._lives: dict[str, Live] = {}
         self._relays: dict[str, Relay] = {}
@@ -97,7 +99,8 @@ class LiveHandlers:
                 data = _fields(given)
                 if name != "start_audio" and (relay := self._relays.get(sid)):
                     return await relay.call(name, data)
-                return {"ok": True, **await handler(sid, data)}
+                done = await unless_stopping(self._abort, handler(sid, data))
+                return {"ok": True, **done}
             except EchoStreamError as error:
                 fault = error
             except Exception as error:

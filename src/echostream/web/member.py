@@ -6,7 +6,6 @@ import shutil
 import signal
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,12 +14,12 @@ import structlog
 from echostream.engine.client import RemoteEngine
 from echostream.engine.process import SOCKET
 from echostream.errors import EchoStreamError
-from echostream.lifeline import on_parent_end
+from echostream.lifeline import Grace, leave_within, on_parent_end
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
 from echostream.web import fork_server
 from echostream.web.app import create_app
-from echostream.web.cluster import IMPOSSIBLE, UP, stop_s
+from echostream.web.cluster import IMPOSSIBLE, UP
 from echostream.web.listener import SharedListener, Turn
 from echostream.web.peers import Peers
 from echostream.web.server import Server
@@ -44,7 +43,7 @@ def serve(settings: Settings, folder: Path, requests: int, port: int) -> None:
 def _serve(settings: Settings, pipeline: Pipeline, peers: Peers, port: int) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as in server.serve
     orphaned = threading.Event()
-    on_parent_end(lambda: _end(orphaned, stop_s(settings)))
+    on_parent_end(lambda: _end(orphaned, Grace(settings.shutdown_grace_s).leave_s))
     structlog.contextvars.bind_contextvars(process=peers.number)
     try:
         with suppress(KeyboardInterrupt):
@@ -53,7 +52,7 @@ def _serve(settings: Settings, pipeline: Pipeline, peers: Peers, port: int) -> N
             ours = settings.model_copy(update={"run_worker": False})
             app = create_app(ours, lambda _settings: pipeline, peers)
             sockets = [SharedListener(port, peers.number, turn), peers.listen()]
-            Server(app, ours, on_up=_tell_up).run(sockets)
+            Server(app, ours, is_member=True, on_up=_tell_up).run(sockets)
     finally:
         peers.socket_path(peers.number).unlink(missing_ok=True)
         if orphaned.is_set():
@@ -69,6 +68,5 @@ def _tell_up() -> None:
 def _end(orphaned: threading.Event, within_s: float) -> None:
     """Stops as on SIGTERM. Nobody is left to kill us if we hang."""
     orphaned.set()
+    leave_within(within_s)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(within_s)
-    os._exit(1)
