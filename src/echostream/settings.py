@@ -215,7 +215,9 @@ class Settings(BaseSettings):
     have their live transcript. Unset: `MAX_AUDIO_SECONDS`."""
 
     shutdown_grace_s: float = Field(25.0, ge=0)
-    """How long running requests may continue after SIGTERM before they end with an error."""
+    """How long after SIGTERM the last process has gone. Requests and jobs go on for all of it but
+    the last 5 s (half of it, if it is shorter than 10 s); what still runs then is answered with
+    `server_busy` or, if it is a job, handed back."""
 
     use_queue: bool = False
     """Connect the job queue."""

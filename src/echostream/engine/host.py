@@ -44,6 +44,7 @@ from echostream.errors import EchoStreamError, EngineError
 from echostream.lifeline import on_parent_end
 from echostream.links import Fault, Link, told_of_faults, unless_gone
 from echostream.llm import local_server_beside
+from echostream.memory import share_heaps
 from echostream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -226,6 +227,7 @@ def run(
     Signals are ignored: terminals and service managers send them to all processes of a group, but
     the others must be able to finish their work here. The end of stdin says when to stop.
     """
+    share_heaps()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     structlog.contextvars.bind_contextvars(process="engine")

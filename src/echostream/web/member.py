@@ -15,6 +15,7 @@ from echostream.engine.client import RemoteEngine
 from echostream.engine.process import SOCKET
 from echostream.errors import EchoStreamError
 from echostream.lifeline import Grace, leave_within, on_parent_end
+from echostream.memory import share_heaps
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
 from echostream.web import fork_server
@@ -29,6 +30,7 @@ def serve(settings: Settings, folder: Path, requests: int, port: int) -> None:
     """Forks a process for each client of the socket `requests`. Each forked process serves on the
     socket `port` until a signal, or until the parent is gone. Exits with IMPOSSIBLE and one line on
     stderr if settings contradict each other."""
+    share_heaps()
     try:
         # Before forking, so that the processes share what it loads.
         pipeline = build_pipeline(settings, RemoteEngine(folder / SOCKET))

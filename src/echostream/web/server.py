@@ -15,6 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from echostream.engine.process import OwnEngine
 from echostream.lifeline import Grace, leave_within
+from echostream.memory import share_heaps
 from echostream.pipeline import build_pipeline
 from echostream.settings import Settings
 from echostream.web import preflight
@@ -129,6 +130,7 @@ def serve(settings: Settings) -> None:
     """Serves until a signal. Returns when the port is free and all work has ended; exits with one
     line on stderr if the port is not available. Raises EchoStreamError if settings contradict each
     other."""
+    share_heaps()
     pipeline = build_pipeline(settings, OwnEngine())
     # uvicorn raises the signal again after it has stopped. That second signal must not kill us
     # before the interpreter has shut down, but one before uvicorn handles signals must end us too.

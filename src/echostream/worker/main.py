@@ -18,6 +18,7 @@ from echostream.jobs import JobQueue
 from echostream.jobs.faults import Patience
 from echostream.jobs.worker import JobWorker, WorkerOptions
 from echostream.lifeline import Grace, leave_within, on_parent_end
+from echostream.memory import share_heaps
 from echostream.pipeline import Pipeline, build_pipeline
 from echostream.settings import Settings
 from echostream.storage import Storage
@@ -135,6 +136,7 @@ def main(
         shared = RemoteEngine(engine) if engine else OwnEngine()
         return build_pipeline(settings, shared, patient=True)
 
+    share_heaps()
     try:
         asyncio.run(_main(settings, lifeline, make_pipeline or with_engine))
     except EchoStreamError as error:
