@@ -114,6 +114,8 @@ class LiveClient:
         self._started = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._final: asyncio.Future[Message] = loop.create_future()
+        # `run` may have ended in another way, and then nobody reads why the session failed.
+        self._final.add_done_callback(_read_outcome)
         self._socket: socketio.AsyncClient
 
     def _connect_with(self, http: aiohttp.ClientSession) -> None:
@@ -245,6 +247,12 @@ class LiveClient:
     async def _fault(self, message: Message) -> None:
         if message["error"] == "invalid_audio":  # other errors also come as acknowledgements
             self._on_fault(message["message"])
+
+
+def _read_outcome(final: asyncio.Future[Message]) -> None:
+    """Keeps asyncio from reporting an error that nobody awaits any more."""
+    if not final.cancelled():
+        final.exception()
 
 
 async def stopped_by(stop: asyncio.Event, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -343,6 +343,8 @@ async def test_all_are_ended_when_the_process_stops(sessions: LiveSessions, pcm:
     for connection in connections:
         assert (await ended(connection)).transcript.text.startswith("Thank you")
     assert sessions.active == []
+    with pytest.raises(ServerBusy):
+        await start(sessions)
 
 
 class TestFinalPass:

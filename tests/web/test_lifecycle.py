@@ -58,7 +58,7 @@ def test_connections_do_not_hold_small_answers_back() -> None:
 def test_a_signal_lets_a_request_end(
     pool: ThreadPoolExecutor, short_talk: Path, stop: signal.Signals
 ) -> None:
-    with server_process(*SERVE) as server:
+    with server_process(*SERVE, SHUTDOWN_GRACE_S="60") as server:
         answer: Future[httpx.Response] = pool.submit(upload, server.url, short_talk)
         server.wait_for_engines(1)
         with watched(server.engines()) as engines:

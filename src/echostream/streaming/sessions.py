@@ -80,6 +80,7 @@ class LiveSessions:
         self._observe = observe
         self._lives: dict[tuple[str, str], Live] = {}
         """By owner and audioId."""
+        self._is_ending = False
         self._tidying = asyncio.create_task(self._tidy())
 
     @property
@@ -164,7 +165,9 @@ class LiveSessions:
         return live
 
     async def finish_all(self, within_s: float) -> None:
-        """Ends all sessions and waits for their results, because the process is about to stop."""
+        """Ends all sessions and waits for their results, because the process is about to stop. From
+        then on there are no new ones."""
+        self._is_ending = True
         finals = [live.session.final for live in self.active]
         for live in self.active:
             live.session.finish()
@@ -183,6 +186,8 @@ class LiveSessions:
 
     def _check_room(self, places: int) -> None:
         """Raises ServerBusy, or InvalidRequest if there are never so many places."""
+        if self._is_ending:
+            raise ServerBusy("the server is stopping; connect again", retry_after_s=10)
         most = self._limits.sessions
         if places > most:
             raise InvalidRequest(
