@@ -145,6 +145,10 @@ class LiveClient:
                 code = "unauthorized" if self._refusal == "unauthorized" else "unreachable"
                 reason = self._refusal or error
                 raise LiveFailed(f"cannot connect to {self._url}: {reason}", code) from error
+            except BaseException:  # cancelled meanwhile; else it would go on, and connect again
+                self._socket.reconnection = False
+                await self._socket.eio.disconnect()
+                raise
             return await self._send(piece, pieces)
 
     async def _send(self, piece: bytes | None, pieces: AsyncIterator[bytes]) -> Message:
