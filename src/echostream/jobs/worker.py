@@ -82,6 +82,8 @@ class JobWorker:
         self._idle = asyncio.Event()
         self._idle.set()
         self.busy = 0
+        self.faults = 0
+        """How often a job has met a fault of ours."""
 
     async def run(self) -> None:
         """Works until `close`. If BullMQ's loop ends by itself, a new worker is built; RuntimeError
@@ -260,6 +262,7 @@ class JobWorker:
 
     async def _wait(self, job: Job, token: str, error: EchoStreamError) -> NoReturn:
         """Puts the job back with a growing delay. Ends it if it has waited for too long."""
+        self.faults += 1
         now_s = time.time()
         # With the worker's own connection, which waits while Redis is away.
         client: Any = job.backend.conn

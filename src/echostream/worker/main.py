@@ -16,6 +16,7 @@ from echostream.errors import EchoStreamError, QueueUnavailable
 from echostream.job_events import JobAnnouncer
 from echostream.jobs import JobQueue
 from echostream.jobs.faults import Patience
+from echostream.jobs.waking import Waker
 from echostream.jobs.worker import JobWorker, WorkerOptions
 from echostream.lifeline import Grace, leave_within, on_parent_end
 from echostream.memory import share_heaps
@@ -90,6 +91,8 @@ async def run_worker(
     ]
     metrics.watch_busy(lambda: workers[0].busy / settings.jobs_at_once)
     running = [asyncio.create_task(worker.run()) for worker in workers]
+    for queue, worker in zip((jobs, webhooks), workers, strict=True):
+        running.append(asyncio.create_task(_waker_of(queue, worker).run()))
     running.append(asyncio.create_task(outbox.run(settings.job_stalled_check_s)))
     running.append(asyncio.create_task(sweep_regularly(storage, jobs)))
     stopping: asyncio.Task[Any] = asyncio.create_task(until.wait())
@@ -111,6 +114,10 @@ async def run_worker(
         await asyncio.gather(*running, stopping, return_exceptions=True)
         await pipeline.aclose()
         await asyncio.gather(jobs.aclose(), webhooks.aclose(), announcer.aclose(), traces.flush())
+
+
+def _waker_of(queue: JobQueue, worker: JobWorker) -> Waker:
+    return Waker(queue, lambda: worker.faults)
 
 
 async def _warn_of_redis(jobs: JobQueue) -> None:
