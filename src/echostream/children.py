@@ -116,6 +116,9 @@ class Child(ABC):
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
 
+    def _kill(self, process: Running) -> None:
+        process.send_signal(signal.SIGKILL)
+
     def _clean_up(self, _process: Running) -> None:  # noqa: B027 - most leave nothing
         """Ends what a process that has ended may have left."""
 
@@ -131,7 +134,7 @@ class Child(ABC):
         except TimeoutError:
             log.error(f"{self.what}_killed", after_s=round(stop_s, 1))
             with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGKILL)
+                self._kill(process)
             await asyncio.shield(process.wait())
 
 
@@ -163,10 +166,13 @@ class Service(Program):
         if process.stdin is not None:
             process.stdin.close()
 
+    def _kill(self, process: Running) -> None:
+        # With its children, which may be in the middle of something that takes long.
+        os.killpg(process.pid, signal.SIGKILL)
+
     def _clean_up(self, process: Running) -> None:
-        # Its children may be in the middle of something that takes long.
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            self._kill(process)
 
 
 def private_folder() -> "tempfile.TemporaryDirectory[str]":
