@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 _RECONNECT_S = 1.0
 _RECONNECTS = 300
 _SHARE_OF_HANDING_BACK = 0.5
-_STOP_S = 0.5
-"""How long a worker that ends waits for the work on a job that it hands back: it may wait for a
-storage that does not answer."""
+_SHARE_OF_STOPPING = 0.2
+"""Of the time for closing. So long the work on a job may take to stop before the job is handed back
+without that: it may wait for a storage that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class JobWorker:
         self._on_retry = on_retry
         self._hand_back = asyncio.Event()
         self._closing = False
+        self._stop_s: float | None = None
         self._after: set[asyncio.Task[None]] = set()
         self._works: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._worker: Worker | None = None
@@ -129,6 +130,7 @@ class JobWorker:
         return to the queue when their locks expire.
         """
         self._closing = True
+        self._stop_s = _SHARE_OF_STOPPING * grace.closing_s
         if self._worker is None:
             return
         # `close` comes later: after it BullMQ renews no locks and would lose jobs that still run.
@@ -208,7 +210,7 @@ class JobWorker:
             if work.done():
                 return await self._outcome(job, token, work)
             work.cancel()
-            await asyncio.wait({work}, timeout=_STOP_S if self._closing else None)
+            await asyncio.wait({work}, timeout=self._stop_s)
             if cancelled.done():
                 raise _cancelled()
             if stopping.done():
