@@ -25,7 +25,7 @@ _COMPOSE = {
     "PUBLISH=127.0.0.1": "Address of this host that containers' ports are open on.",
     "CLUSTER_PORT=8080": "Port of the balancer of the profile `cluster`.",
     "STOP_GRACE_PERIOD=45s": "When a container is killed that has not stopped; longer than "
-    "SHUTDOWN_GRACE_S by 20 s.",
+    "SHUTDOWN_GRACE_S by some seconds.",
     "BAKE_MODEL=": "Whisper model that `docker compose build` puts into the images.",
 }
 _LIBRARIES = {

@@ -1,5 +1,7 @@
 """How much memory a process may still take."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,33 @@ def test_the_groups_around_ours_count_too(proc: Path, tmp_path: Path) -> None:
 
 def test_of_this_machine_it_is_known() -> None:
     assert available_bytes() > 0
+
+
+HEAPS = """
+import ctypes, threading
+from echostream.memory import share_heaps
+
+share_heaps()
+ready = threading.Barrier(9)
+held = []
+
+def work():
+    held.append(bytearray(100_000))
+    ready.wait()
+
+for _ in range(8):
+    threading.Thread(target=work).start()
+ready.wait()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+def test_threads_share_few_heaps() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", HEAPS], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert 1 <= told.stdout.count("<heap nr=") <= 2

@@ -1,6 +1,8 @@
 """Child processes that are restarted when they end; `RUN_WORKER=true` starts a worker like this."""
 
 import asyncio
+import math
+import os
 import signal
 import sys
 import tempfile
@@ -12,6 +14,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from echostream.lifeline import left_s
+
 log = structlog.get_logger(__name__)
 
 # -P: otherwise Python with -m looks for modules in the current folder, and would run a `queue.py`
@@ -20,6 +24,8 @@ PYTHON = (sys.executable, "-P")
 ECHOSTREAM = (*PYTHON, "-m", "echostream")
 _LONGEST_PAUSE_S = 30.0
 _START_S = 3.0
+_KILLING_S = 0.3
+"""How long before this process leaves its children are killed."""
 _SERVICE_STOP_S = 10.0
 _LONGEST_PATH = 80
 """Paths of Unix sockets are limited to about a hundred characters."""
@@ -48,13 +54,15 @@ class Child(ABC):
     """Starts its process again whenever it ends, after a pause that grows while it ends quickly.
 
     The process reads a pipe from us and stops at its end, so it cannot outlive this process.
-    `stop_s` is how long it may take to stop before it is killed.
+    `stop_s` is how long it may take to stop before it is killed. It has less time if this process
+    leaves before that.
     """
 
     what = "child"
 
-    def __init__(self, *, stop_s: float | None = None) -> None:
+    def __init__(self, *, stop_s: float = math.inf) -> None:
         self._stop_s = stop_s
+        self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         self.process: Running | None = None
 
@@ -62,10 +70,12 @@ class Child(ABC):
         self._task = asyncio.create_task(self._keep_alive())
 
     async def aclose(self) -> None:
-        """Lets the process finish its work, and stops it."""
+        """Lets the process finish its work, and stops it. May be called again meanwhile."""
         if self._task is None:
             return
-        self._task.cancel()
+        if not self._is_closing:
+            self._is_closing = True
+            self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _keep_alive(self) -> None:
@@ -96,6 +106,7 @@ class Child(ABC):
                 await self._killed_if_late(process)
             if process.stdin is not None:
                 process.stdin.close()
+            self._clean_up(process)
 
     @abstractmethod
     async def _start_process(self) -> Running:
@@ -105,17 +116,25 @@ class Child(ABC):
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
 
+    def _kill(self, process: Running) -> None:
+        process.send_signal(signal.SIGKILL)
+
+    def _clean_up(self, _process: Running) -> None:  # noqa: B027 - most leave nothing
+        """Ends what a process that has ended may have left."""
+
     def _is_over(self, _status: int) -> bool:
         """Whether a process with this exit status must not be restarted."""
         return False
 
     async def _killed_if_late(self, process: Running) -> None:
+        stop_s = min(self._stop_s, left_s() - _KILLING_S)
         try:
-            await asyncio.wait_for(asyncio.shield(process.wait()), self._stop_s)
+            within_s = None if math.isinf(stop_s) else max(0.0, stop_s)
+            await asyncio.wait_for(asyncio.shield(process.wait()), within_s)
         except TimeoutError:
-            log.error(f"{self.what}_killed", after_s=self._stop_s)
+            log.error(f"{self.what}_killed", after_s=round(stop_s, 1))
             with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGKILL)
+                self._kill(process)
             await asyncio.shield(process.wait())
 
 
@@ -123,7 +142,7 @@ class Program(Child):
     """A child that is started by a command; `options` are those of `create_subprocess_exec`."""
 
     def __init__(
-        self, command: tuple[str, ...], *, stop_s: float | None = None, **options: Any
+        self, command: tuple[str, ...], *, stop_s: float = math.inf, **options: Any
     ) -> None:
         super().__init__(stop_s=stop_s)
         self._command = command
@@ -147,6 +166,14 @@ class Service(Program):
         if process.stdin is not None:
             process.stdin.close()
 
+    def _kill(self, process: Running) -> None:
+        # With its children, which may be in the middle of something that takes long.
+        os.killpg(process.pid, signal.SIGKILL)
+
+    def _clean_up(self, process: Running) -> None:
+        with suppress(ProcessLookupError):
+            self._kill(process)
+
 
 def private_folder() -> "tempfile.TemporaryDirectory[str]":
     """A folder for sockets that only this user can open."""
@@ -168,7 +195,5 @@ class WorkerChild(Program):
 
     what = "worker"
 
-    def __init__(
-        self, command: tuple[str, ...] | None = None, *, stop_s: float | None = None
-    ) -> None:
+    def __init__(self, command: tuple[str, ...] | None = None, *, stop_s: float = math.inf) -> None:
         super().__init__(command or worker_command(), stop_s=stop_s)

@@ -114,6 +114,8 @@ class LiveClient:
         self._started = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._final: asyncio.Future[Message] = loop.create_future()
+        # `run` may have ended in another way, and then nobody reads why the session failed.
+        self._final.add_done_callback(_read_outcome)
         self._socket: socketio.AsyncClient
 
     def _connect_with(self, http: aiohttp.ClientSession) -> None:
@@ -143,6 +145,10 @@ class LiveClient:
                 code = "unauthorized" if self._refusal == "unauthorized" else "unreachable"
                 reason = self._refusal or error
                 raise LiveFailed(f"cannot connect to {self._url}: {reason}", code) from error
+            except BaseException:  # cancelled meanwhile; else it would go on, and connect again
+                self._socket.reconnection = False
+                await self._socket.eio.disconnect()
+                raise
             return await self._send(piece, pieces)
 
     async def _send(self, piece: bytes | None, pieces: AsyncIterator[bytes]) -> Message:
@@ -245,6 +251,12 @@ class LiveClient:
     async def _fault(self, message: Message) -> None:
         if message["error"] == "invalid_audio":  # other errors also come as acknowledgements
             self._on_fault(message["message"])
+
+
+def _read_outcome(final: asyncio.Future[Message]) -> None:
+    """Keeps asyncio from reporting an error that nobody awaits any more."""
+    if not final.cancelled():
+        final.exception()
 
 
 async def stopped_by(stop: asyncio.Event, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,12 +1,16 @@
-"""Measures how much memory there is for models."""
+"""How much memory there is for models, and how little is left unused."""
 
+import ctypes
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _PROC = Path("/proc")
 _GROUPS = Path("/sys/fs/cgroup")
+_M_ARENA_MAX = -8  # of malloc.h
+_HEAPS = 2
 
 
 def available_bytes(proc: Path = _PROC, groups: Path = _GROUPS) -> int:
@@ -20,6 +24,18 @@ def total_bytes(proc: Path = _PROC, groups: Path = _GROUPS) -> int:
     """Returns the memory of the machine, or as much of it as the limits allow."""
     machine = _meminfo(proc, "MemTotal") or _pages("SC_PHYS_PAGES")
     return min([machine, *_of_limits(proc, groups, _limit)])
+
+
+def share_heaps() -> None:
+    """Has all threads of this process and of its forks share two heaps. Call it before there are
+    threads; does nothing without glibc.
+
+    By default glibc opens a heap for each thread, up to eight for a core. What large arrays leave
+    in each of them is not given back, so that a process with many threads grows for hours: the
+    engine's by 5 MB in a minute of load, to a third more than it needs.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _HEAPS)
 
 
 def _of_machine(proc: Path) -> int:

@@ -135,7 +135,7 @@ async def test_a_job_that_takes_too_long_is_ended(pair: Jobs) -> None:
 async def test_a_signal_lets_short_jobs_end_and_hands_long_ones_back(
     jobs: Jobs, number: signal.Signals
 ) -> None:
-    grace_s = LOCK_S + 1  # the locks must be kept up meanwhile
+    grace_s = 2 * (LOCK_S + 1)  # the locks must be kept up meanwhile
     worker = jobs.place.worker(segment_s=0.2, shutdown_grace_s=grace_s)
     long = await jobs.add(seconds=100, prompt="long")
     await jobs.begun("transcribing", "long")
@@ -146,7 +146,7 @@ async def test_a_signal_lets_short_jobs_end_and_hands_long_ones_back(
     signalled = time.monotonic()
     later = await jobs.add(prompt="later")
     assert await worker.ended() == 0
-    assert time.monotonic() - signalled < grace_s + 8  # the long one would take 20 s
+    assert time.monotonic() - signalled < grace_s + 4
 
     assert (await jobs.ended(short)).state == "completed"
     handed_back = await jobs.status(long)
@@ -175,11 +175,11 @@ async def test_a_signal_lets_short_jobs_end_and_hands_long_ones_back(
 
 
 async def test_a_worker_that_waits_for_what_does_not_end_leaves(jobs: Jobs) -> None:
-    worker = jobs.place.worker(segment_s=60, shutdown_grace_s=0.1, late_s=0.5)
+    worker = jobs.place.worker(segment_s=60, shutdown_grace_s=1)
     job_id = await jobs.add(prompt="stuck")
     await jobs.begun("transcribing", "stuck")
     worker.signal(signal.SIGTERM)
-    assert await worker.ended(20) == 1
+    assert await worker.ended(20) == 0
     assert "left_late" in [line["event"] for line in worker.logs()]
 
     jobs.place.worker(segment_s=0)

@@ -4,7 +4,7 @@
 
 Settings come from the environment as for `echostream worker`. `SEGMENT_S` is how long the engine
 takes for a segment of a second of audio, `BATCH` how many segments it gives at a time,
-`INSIGHTS_S`, where given, how long insights take, and `LATE_S` how long after its grace it leaves.
+and `INSIGHTS_S`, where given, how long insights take.
 A job whose prompt is `poison` kills the process, one whose prompt is `broken` fails in a way that
 may pass. `EVENTS` names a file that gets a line `what pid time prompt` for each run of the engine
 and of the insights.
@@ -31,7 +31,6 @@ from echostream.domain import (
 from echostream.engine import Capabilities, LocalEngine, Registry, Report, Samples, Transcription
 from echostream.errors import EngineError
 from echostream.insights import load_insights
-from echostream.lifeline import LATE_S
 from echostream.logs import configure_logging
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -116,5 +115,4 @@ if __name__ == "__main__":
     settings = Settings()
     configure_logging(settings.log_level)
     lifeline = "--lifeline" in sys.argv
-    late_s = float(os.environ.get("LATE_S", LATE_S))
-    sys.exit(main(settings, lifeline=lifeline, make_pipeline=timed_pipeline, late_s=late_s))
+    sys.exit(main(settings, lifeline=lifeline, make_pipeline=timed_pipeline))

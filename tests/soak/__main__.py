@@ -4,7 +4,8 @@
 
 It starts everything that the server needs: a Redis, an S3 with a proxy that can be slow, a receiver
 of webhooks. It needs Linux, `flite` and `redis-server`. The exit status is 1 if anything is lost,
-wrong or doubled, or if the server's memory, descriptors, processes or files grew.
+wrong or doubled, if the server's memory, descriptors, processes or files grew, or if it did not
+stop within its grace.
 """
 
 import argparse
@@ -27,6 +28,8 @@ from soak.run import Outcome, Plan, calibrated, soak
 from soak.stage import GRACE_S, staged
 
 _TEXT_CHARS = 8_000
+_END_S = 1.0
+"""How long after the grace the last process may be noticed to have gone."""
 
 
 def report(model: str, minutes: float, clients: Clients, outcome: Outcome) -> str:
@@ -79,6 +82,12 @@ def report(model: str, minutes: float, clients: Clients, outcome: Outcome) -> st
     )
 
 
+def too_late(stopped_after_s: float) -> list[str]:
+    if stopped_after_s <= GRACE_S + _END_S:
+        return []
+    return [f"SIGTERM: the last process had gone after {stopped_after_s:.1f} s"]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True)
@@ -115,11 +124,12 @@ def main() -> int:
             outcome = asyncio.run(soak(stage, clips, texts, plan))
     part = report(args.model, args.minutes, clients, outcome)
     print(part)
-    for fault in outcome.faults:
+    faults = [*outcome.faults, *too_late(outcome.stopped_after_s)]
+    for fault in faults:
         print(fault, file=sys.stderr)
     if args.write:
         results.put(part)
-    return 1 if outcome.faults else 0
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

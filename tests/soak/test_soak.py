@@ -56,7 +56,7 @@ async def test_nothing_is_lost_wrong_or_doubled(tmp_path: Path) -> None:
         with_bucket=False,
         command=(),
         max_live_sessions=8,
-        shutdown_grace_s=1,
+        shutdown_grace_s=3,
         job_lock_s=3,
         job_stalled_check_s=0.5,
         live_resume_s=1,

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 
@@ -26,6 +27,7 @@ from echostream.errors import (
 )
 from echostream.speakers import SpeakerFinder
 from echostream.streaming import Event, Final, Limits, Live, LiveSessions, Partial
+from echostream.streaming.client_session import ClientSession
 from echostream.streaming.forms import PCM, AudioForm
 
 SECOND = 2 * SAMPLE_RATE_HZ
@@ -301,6 +303,19 @@ class TestGivenUp:
             while not forgotten(sessions, live):  # noqa: ASYNC110 - forgetting is no event
                 await asyncio.sleep(0.02)
 
+    async def test_one_that_cannot_be_ended_takes_no_places_of_others(
+        self, make: Make, pcm: bytes
+    ) -> None:
+        sessions = make(Limits(sessions=2, audio_s=600, resume_s=0.2, idle_s=60))
+        broken, live = await start(sessions), await start(sessions)
+        whole = broken.session
+        broken.session = cast(ClientSession, _CannotEnd(whole))
+        broken.detach()
+        live.detach()
+        async with asyncio.timeout(30):
+            await live.session.final
+        broken.session = whole
+
     async def test_a_client_that_says_nothing(self, make: Make) -> None:
         sessions = make(Limits(sessions=1, audio_s=600, resume_s=60, idle_s=0.2))
         live, connection = await start(sessions), Connection()
@@ -328,6 +343,8 @@ async def test_all_are_ended_when_the_process_stops(sessions: LiveSessions, pcm:
     for connection in connections:
         assert (await ended(connection)).transcript.text.startswith("Thank you")
     assert sessions.active == []
+    with pytest.raises(ServerBusy):
+        await start(sessions)
 
 
 class TestFinalPass:
@@ -395,6 +412,17 @@ class TestFinalPass:
         await sessions.aclose()
         await asyncio.sleep(0)
         assert [place.is_free for place in busy.places] == [True]
+
+
+class _CannotEnd:
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def finish(self) -> None:
+        raise RuntimeError("nobody has thought of this")
 
 
 def forgotten(sessions: LiveSessions, live: Live) -> bool:

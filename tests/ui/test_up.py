@@ -78,9 +78,10 @@ def test_a_frontend_whose_port_is_taken_ends_both_with_a_line(tmp_path: Path) ->
 SWALLOWS_THE_FIRST = """
 import sys, threading
 from echostream import frontend_process
+from echostream.lifeline import Grace
 frontend_process.COMMAND = (sys.executable, "-c", "pass")
 frontend_process._AGAIN_S = 0.1
-with frontend_process.beside("http://127.0.0.1:9"):
+with frontend_process.beside("http://127.0.0.1:9", Grace(25.0)):
     try:
         threading.Event().wait(20)
     except SystemExit:

@@ -58,7 +58,7 @@ def test_connections_do_not_hold_small_answers_back() -> None:
 def test_a_signal_lets_a_request_end(
     pool: ThreadPoolExecutor, short_talk: Path, stop: signal.Signals
 ) -> None:
-    with server_process(*SERVE) as server:
+    with server_process(*SERVE, SHUTDOWN_GRACE_S="60") as server:
         answer: Future[httpx.Response] = pool.submit(upload, server.url, short_talk)
         server.wait_for_engines(1)
         with watched(server.engines()) as engines:
@@ -74,7 +74,7 @@ def test_a_signal_lets_a_request_end(
 def test_requests_past_the_grace_are_told_to_come_again(
     pool: ThreadPoolExecutor, long_talk: Path
 ) -> None:
-    with server_process(SHUTDOWN_GRACE_S="0.2", MAX_WAITING="4") as server:
+    with server_process(SHUTDOWN_GRACE_S="6", MAX_WAITING="4") as server:
         sdk = openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0)
         with sdk, long_talk.open("rb") as file:
             stream = sdk.audio.transcriptions.create(file=file, model="whisper-1", stream=True)
@@ -96,7 +96,7 @@ def test_requests_past_the_grace_are_told_to_come_again(
 
 def test_an_upload_that_stalls_does_not_keep_the_server() -> None:
     form = f"Content-Type: {FORM_XX['content-type']}"
-    with server_process(SHUTDOWN_GRACE_S="0.2") as server:
+    with server_process(SHUTDOWN_GRACE_S="6") as server:
         with connection(server.url) as upload, connection(server.url) as text:
             upload.sendall(head("POST /upload-audio HTTP/1.1", form, "Content-Length: 999") + b"--")
             text.sendall(head("POST /api/finalize HTTP/1.1", "Content-Length: 999") + b"{")

@@ -81,11 +81,13 @@ def up() -> None:
     """Run the API and the web frontend until a signal."""
     from echostream import frontend_process
     from echostream.errors import EchoStreamError
+    from echostream.lifeline import Grace
 
     settings = settings_of()
     try:
         frontend_process.check_installed()
-        with frontend_process.beside(f"http://127.0.0.1:{settings.port}"):
+        url = f"http://127.0.0.1:{settings.port}"
+        with frontend_process.beside(url, Grace(settings.shutdown_grace_s)):
             serve(None, None)
     except EchoStreamError as error:
         fail(str(error))

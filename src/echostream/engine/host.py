@@ -4,10 +4,11 @@ import asyncio
 import os
 import shutil
 import signal
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -43,12 +44,15 @@ from echostream.errors import EchoStreamError, EngineError
 from echostream.lifeline import on_parent_end
 from echostream.links import Fault, Link, told_of_faults, unless_gone
 from echostream.llm import local_server_beside
+from echostream.memory import share_heaps
 from echostream.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 0.1
 _TELL_EVERY_S = 0.5
+_END_S = 0.5
+"""How long the process may take to end once nobody needs it any more."""
 
 LoadEngine = Callable[[Settings], Transcriber]
 LoadDiarizer = Callable[[Settings], Diarizer]
@@ -223,6 +227,7 @@ def run(
     Signals are ignored: terminals and service managers send them to all processes of a group, but
     the others must be able to finish their work here. The end of stdin says when to stop.
     """
+    share_heaps()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     structlog.contextvars.bind_contextvars(process="engine")
@@ -230,8 +235,14 @@ def run(
     with suppress(FileNotFoundError):  # the parent has ended and removed the folder
         engine = LocalEngine(settings, load_registry(settings, load), diarizer)
         asyncio.run(_run(engine, path, shelf, local_server_beside(settings, path.parent)))
-    # The parent does this too, unless it was killed.
+    _leave(path)
+
+
+def _leave(path: Path) -> NoReturn:
+    # The parent does both of this too, unless it was killed. We ignore the signal ourselves.
     shutil.rmtree(path.parent, ignore_errors=True)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGTERM)
     # Does not wait for a model that is still being loaded.
     os._exit(0)
 
@@ -240,7 +251,13 @@ async def _run(engine: LocalEngine, path: Path, shelf: Shelf, model: Service | N
     """`model` is the language model's process, which ends with this one."""
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
-    on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
+
+    def end() -> None:
+        loop.call_soon_threadsafe(until.set)
+        time.sleep(_END_S)  # a model may take long to notice that it is to stop
+        _leave(path)
+
+    on_parent_end(end)
     if model is not None:
         model.start()
     await EngineHost(engine, shelf).serve(path, until)

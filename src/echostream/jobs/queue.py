@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -221,6 +222,24 @@ class JobQueue:
                 elif job is not None and status.state == "delayed":
                     await job.promote()
         return (await self.status(job_id)).state
+
+    async def waiting_for_us(self, turn_s: float) -> list[str]:
+        """See `waking.Waiting`: of all workers, one gets these jobs in each turn."""
+        async with available():
+            turn = f"{PREFIX}:{self.name}:waking"
+            # A little less than a turn, so that the same worker is not too early for its next one.
+            if not await self._redis.set(turn, "1", nx=True, px=round(900 * turn_s)):
+                return []
+            soon = round((time.time() + turn_s) * 1000 * _TICKS_A_MS)
+            later: Any = self._redis.zrangebyscore(
+                self._queue.toKey("delayed"), soon, "+inf", 0, _MOST_READ
+            )
+            found = []
+            for job_id in await later:
+                waits: Any = self._redis.hmget(self._queue.toKey(job_id), Waits.FIELDS)
+                if Waits.load(*await waits).count:
+                    found.append(job_id)
+            return found
 
     async def forgive_stalls(self, job_ids: list[str]) -> None:
         """Forgets that these jobs have lost their workers, so that they cannot fail for that. If

@@ -20,12 +20,16 @@ from echostream.jobs.connection import PREFIX, connection_options
 from echostream.jobs.faults import CANCELLED, Patience, Waits, as_error
 from echostream.jobs.queue import JobQueue
 from echostream.jobs.status import data_of, failure, read_failure
+from echostream.lifeline import Grace
 
 log = structlog.get_logger(__name__)
 
 _RECONNECT_S = 1.0
 _RECONNECTS = 300
-_HAND_BACK_S = 3.0
+_SHARE_OF_HANDING_BACK = 0.5
+_SHARE_OF_STOPPING = 0.2
+"""Of the time for closing. So long the work on a job may take to stop before the job is handed back
+without that: it may wait for a storage that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,15 @@ class JobWorker:
         self._on_retry = on_retry
         self._hand_back = asyncio.Event()
         self._closing = False
+        self._stop_s: float | None = None
         self._after: set[asyncio.Task[None]] = set()
         self._works: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._worker: Worker | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self.busy = 0
+        self.faults = 0
+        """How often a job has met a fault of ours."""
 
     async def run(self) -> None:
         """Works until `close`. If BullMQ's loop ends by itself, a new worker is built; RuntimeError
@@ -115,22 +122,25 @@ class JobWorker:
                 await asyncio.sleep(_RECONNECT_S)
         return False
 
-    async def close(self, grace_s: float) -> None:
-        """Takes no new jobs, lets active ones continue for `grace_s`, then hands the rest back.
+    async def close(self, grace: Grace) -> None:
+        """Takes no new jobs, lets active ones continue for their part of the grace, then hands the
+        rest back.
 
-        Ends a few seconds later even if Redis cannot be reached. Jobs that could not be handed back
+        Ends soon after that even if Redis cannot be reached. Jobs that could not be handed back
         return to the queue when their locks expire.
         """
         self._closing = True
+        self._stop_s = _SHARE_OF_STOPPING * grace.closing_s
         if self._worker is None:
             return
         # `close` comes later: after it BullMQ renews no locks and would lose jobs that still run.
         await self._worker.pause(do_not_wait_active=True)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), grace_s)
+            await asyncio.wait_for(self._idle.wait(), grace.work_s)
         self._hand_back.set()
         closing = asyncio.ensure_future(self._worker.close())
-        _done, late = await asyncio.wait({closing}, timeout=_HAND_BACK_S)
+        hand_back_s = _SHARE_OF_HANDING_BACK * grace.closing_s
+        _done, late = await asyncio.wait({closing}, timeout=hand_back_s)
         if late:
             await self._worker.close(force=True)
         await closing
@@ -200,7 +210,7 @@ class JobWorker:
             if work.done():
                 return await self._outcome(job, token, work)
             work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            await asyncio.wait({work}, timeout=self._stop_s)
             if cancelled.done():
                 raise _cancelled()
             if stopping.done():
@@ -211,7 +221,8 @@ class JobWorker:
             ended.set()
             work.cancel()
             stopping.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
+            others = watchers if not self._closing else watchers - {work}
+            await asyncio.gather(*others, return_exceptions=True)
 
     def _work(self, job: Job) -> asyncio.Task[dict[str, Any]]:
         """The task that runs the handler on the job. There is only one: if Redis hangs for longer
@@ -253,6 +264,7 @@ class JobWorker:
 
     async def _wait(self, job: Job, token: str, error: EchoStreamError) -> NoReturn:
         """Puts the job back with a growing delay. Ends it if it has waited for too long."""
+        self.faults += 1
         now_s = time.time()
         # With the worker's own connection, which waits while Redis is away.
         client: Any = job.backend.conn

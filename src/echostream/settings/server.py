@@ -42,7 +42,9 @@ class ServerSettings(SettingsGroup):
     tells; other proxies are one address."""
 
     shutdown_grace_s: float = Field(25.0, ge=0)
-    """How long running requests may continue after SIGTERM before they end with an error."""
+    """How long after SIGTERM the last process has gone. Requests and jobs go on for all of it but
+    the last 5 s (half of it, if it is shorter than 10 s); what still runs then is answered with
+    `server_busy` or, if it is a job, handed back."""
 
     def share_of(self, limit: float) -> float:
         """What each process allows of a limit: connections are spread evenly over them."""

@@ -93,9 +93,9 @@ class Ending:
         return said
 
     def hurry(self) -> None:
-        """Ends the work now, or as soon as it would begin."""
+        """Ends the work now, or as soon as it would begin. May be called again."""
         self._has_time = False
-        if self._limit is not None:
+        if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(asyncio.get_running_loop().time())
 
     async def aclose(self) -> None:

@@ -80,6 +80,7 @@ class LiveSessions:
         self._observe = observe
         self._lives: dict[tuple[str, str], Live] = {}
         """By owner and audioId."""
+        self._is_ending = False
         self._tidying = asyncio.create_task(self._tidy())
 
     @property
@@ -164,7 +165,9 @@ class LiveSessions:
         return live
 
     async def finish_all(self, within_s: float) -> None:
-        """Ends all sessions and waits for their results, because the process is about to stop."""
+        """Ends all sessions and waits for their results, because the process is about to stop. From
+        then on there are no new ones."""
+        self._is_ending = True
         finals = [live.session.final for live in self.active]
         for live in self.active:
             live.session.finish()
@@ -183,6 +186,8 @@ class LiveSessions:
 
     def _check_room(self, places: int) -> None:
         """Raises ServerBusy, or InvalidRequest if there are never so many places."""
+        if self._is_ending:
+            raise ServerBusy("the server is stopping; connect again", retry_after_s=10)
         most = self._limits.sessions
         if places > most:
             raise InvalidRequest(
@@ -252,16 +257,23 @@ class LiveSessions:
             await asyncio.sleep(min(1.0, self._limits.resume_s / 4, self._limits.idle_s / 4))
             now = time.monotonic()
             for live in self.active:
-                if self._is_given_up(live, now):
-                    log.info("live_session_given_up", audio_id=live.audio_id)
-                    if live.left_at is not None:
-                        live.session.hurry()  # nobody waits for the final pass
-                    live.session.finish()
+                try:
+                    self._give_up(live, now)
+                except Exception as error:  # others would keep their places for ever
+                    log.error("live_session_not_given_up", audio_id=live.audio_id, exc_info=error)
             ended = [one for one in self._lives.values() if one.ended_at is not None]
             too_many = len(ended) - _MOST_ENDED
             for number, live in enumerate(sorted(ended, key=lambda one: one.ended_at or 0)):
                 if number < too_many or now - (live.ended_at or now) > self._limits.resume_s:
                     del self._lives[live.owner, live.audio_id]
+
+    def _give_up(self, live: Live, now: float) -> None:
+        """Ends a session that is given up, whatever it still does."""
+        if self._is_given_up(live, now):
+            log.info("live_session_given_up", audio_id=live.audio_id)
+            live.session.finish()
+            if live.left_at is not None:
+                live.session.hurry()  # nobody waits for the final pass
 
     def _is_given_up(self, live: Live, now: float) -> bool:
         if live.left_at is not None and now - live.left_at > self._limits.resume_s:

@@ -16,13 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echostream import __version__, traces
 from echostream.building import local_pipeline
-from echostream.errors import EchoStreamError, InvalidRequest
+from echostream.errors import EchoStreamError, InvalidRequest, ServerBusy
 from echostream.hosts import OnlyOurHosts
 from echostream.pipeline import Pipeline
 from echostream.safe_headers import SafeHeaders
 from echostream.settings import Settings
 from echostream.web import insights, jobs, openai, routes
 from echostream.web.auth import PROBES
+from echostream.web.cutting import CutOff
 from echostream.web.deps import services_of
 from echostream.web.few_at_a_time import FewAtATime
 from echostream.web.forwarding import attach_forwarding
@@ -70,6 +71,7 @@ def create_app(
     app.include_router(openai.router)
     app.include_router(realtime_router)
     _answer_errors(app)
+    app.add_middleware(CutOff, refusal=_cut_off)
     app.add_middleware(RequestLog)
     if settings.cors_origins:
         app.add_middleware(
@@ -87,6 +89,11 @@ def create_app(
     _refuse_other_hosts(app, settings)
     app.add_middleware(SafeHeaders)
     return app
+
+
+def _cut_off(scope: Scope, busy: ServerBusy) -> Response:
+    log.warning("request_cut_off", path=scope["path"])
+    return error_response(Request(scope), busy.code, busy.status, str(busy), busy.retry_after_s)
 
 
 def _refuse_other_hosts(app: FastAPI, settings: Settings) -> None:
@@ -216,7 +223,7 @@ class RequestLog:
             await answer(scope, receive, send_with_id)
         finally:
             _record(scope, status, time.perf_counter() - started)
-            structlog.contextvars.unbind_contextvars("request_id", "caller")
+            structlog.contextvars.unbind_contextvars("request_id")
         return status
 
 
@@ -242,4 +249,5 @@ def _record(scope: Scope, status: int, took_s: float) -> None:
         path=scope["path"],
         status=status,
         took_s=round(took_s, 3),
+        **({"caller": name} if (name := scope["state"].get("caller")) else {}),
     )

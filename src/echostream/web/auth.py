@@ -24,7 +24,8 @@ async def require_token(request: Request, services: ServicesDep) -> Caller:
     """FastAPI dependency; see `admit`."""
     caller = admit(services, request, request.headers.get("authorization", ""))
     if caller.name:
-        structlog.contextvars.bind_contextvars(caller=caller.name)  # until the request is logged
+        structlog.contextvars.bind_contextvars(caller=caller.name)
+        request.state.caller = caller.name  # for the log of the request, which another task writes
     return caller
 
 

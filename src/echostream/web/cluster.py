@@ -16,6 +16,7 @@ import structlog
 
 from echostream.children import Child, Running, WorkerChild, private_folder, worker_command
 from echostream.engine.process import SOCKET, EngineChild
+from echostream.lifeline import leave_within
 from echostream.settings import Settings
 from echostream.web import preflight
 from echostream.web.fork_server import ForkServer
@@ -29,7 +30,8 @@ IMPOSSIBLE = 78
 """Exit status of the fork server if settings contradict each other (EX_CONFIG); it says why."""
 _START_FAILED = 3
 """Exit status of uvicorn if the application does not start; the reason is in the log."""
-_MARGIN_S = 15.0
+_KILLING_S = 0.3
+"""How long it may take to kill what still runs when the grace is over."""
 
 
 def serve(settings: Settings) -> None:
@@ -52,31 +54,27 @@ async def _run(settings: Settings, listener: socket.socket, folder: Path) -> int
     return await _Cluster(settings, listener, folder).run()
 
 
-def stop_s(settings: Settings) -> float:
-    """How long a member or a worker may take to stop. It ends its own work before that."""
-    return settings.shutdown_grace_s + _MARGIN_S
-
-
 class _Cluster:
     """All processes, and how they end. Create it in a running event loop."""
 
     def __init__(self, settings: Settings, listener: socket.socket, folder: Path) -> None:
         self._listener = listener
         self._is_up = False
+        self._grace_s = grace_s = settings.shutdown_grace_s
         self._ending: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         fork_server = ForkServer(folder, listener, self._failed)
         self._members = [
-            _Member(number, fork_server, stop_s(settings), self._up, self._failed)
+            _Member(number, fork_server, grace_s, self._up, self._failed)
             for number in range(settings.web_concurrency)
         ]
         wants_worker = settings.use_queue and settings.run_worker
         self._engine = EngineChild(folder / SOCKET)
-        worker = WorkerChild(worker_command(folder / SOCKET), stop_s=stop_s(settings))
+        worker = WorkerChild(worker_command(folder / SOCKET), stop_s=grace_s)
         self._children: list[Child] = [fork_server, *self._members, *([worker] * wants_worker)]
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._end, 0)
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         for child in self._children:
             child.start()
@@ -105,12 +103,17 @@ class _Cluster:
         if not self._ending.done():
             self._ending.set_result(status)
 
+    def _stop(self) -> None:
+        """Children are killed when the grace is over, and we go with them."""
+        leave_within(self._grace_s + _KILLING_S)
+        self._end(0)
+
     def _interrupt(self) -> None:
         """On the second Ctrl-C, members no longer wait for their connections, as in uvicorn."""
         if self._ending.done():
             for member in self._members:
                 member.interrupt()
-        self._end(0)
+        self._stop()
 
 
 class _Member(Child):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
+from echostream.children import WorkerChild
 from echostream.jobs import JobQueue
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
@@ -23,17 +24,20 @@ from echostream.web.realtime.connections import Connections
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """What background jobs need: their queue, the queue of their webhooks, and the storage."""
+    """What background jobs need: their queue, the queue of their webhooks, the storage, and the
+    worker of this process, which may not have been started."""
 
     queue: JobQueue
     webhooks: JobQueue
     storage: Storage
+    worker: WorkerChild
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that requests and Socket.IO events share. `jobs` is None without USE_QUEUE,
-    `peers` if there is only one process. `abort` is set when all running work must end."""
+    `peers` if there is only one process. `abort` is set when the server stops and
+    cuts off all that still runs."""
 
     settings: Settings
     keyring: Keyring

@@ -28,6 +28,7 @@ from echostream.web.job_shapes import (
     so_far_shape,
     wait_shape,
 )
+from echostream.web.stopping import unless_stopping
 
 log = structlog.get_logger(__name__)
 
@@ -73,8 +74,10 @@ def room_of(job_id: str) -> str:
 class JobRooms:
     """Serves `join_job`. It has a queue only between `open` and `aclose`."""
 
-    def __init__(self, server: SocketServer) -> None:
+    def __init__(self, server: SocketServer, abort: asyncio.Event) -> None:
+        """Clients that still wait when `abort` is set are told that the server is busy."""
         self._server = server
+        self._abort = abort
         self._jobs: tuple[JobQueue, Storage] | None = None
         self._listener: JobListener | None = None
         self._watches: dict[str, _Watch] = {}
@@ -109,7 +112,7 @@ class JobRooms:
         given = payload[0] if payload else None
         job_id = given.get("jobId") if isinstance(given, dict) else None
         try:
-            await self._join(sid, job_id)
+            await unless_stopping(self._abort, self._join(sid, job_id))
         except EchoStreamError as error:
             fault = {"error": error.code, "message": str(error)}
             shown_id = job_id if isinstance(job_id, str) and len(job_id) <= 128 else None

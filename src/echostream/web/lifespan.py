@@ -15,7 +15,6 @@ from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.storage import Storage
 from echostream.streaming import Limits, LiveSessions
-from echostream.web.cluster import stop_s
 from echostream.web.deps import Jobs, Services
 from echostream.web.engine_io import SocketServer
 from echostream.web.job_rooms import JobRooms
@@ -35,10 +34,11 @@ async def running_services(
 ) -> AsyncIterator[Services]:
     """Yields what requests and events share. Starts the pipeline and closes it at the end."""
     keyring = Keyring(settings)
+    abort = asyncio.Event()
     traces.start(settings.otel_exporter_otlp_endpoint, "echostream-api")
     await pipeline.start()
     try:
-        job_rooms = JobRooms(sockets)
+        job_rooms = JobRooms(sockets, abort)
         async with _jobs(settings, pipeline.engine, job_rooms) as jobs:
             metrics = Metrics(pipeline, jobs.queue if jobs else None)
             if keyring.is_open:
@@ -59,7 +59,7 @@ async def running_services(
                 sockets=sockets,
                 job_rooms=job_rooms,
                 rates=_rates(settings),
-                abort=asyncio.Event(),
+                abort=abort,
                 jobs=jobs,
                 peers=peers,
             )
@@ -111,9 +111,9 @@ async def _jobs(
         JobQueue(name, settings.redis_url, retention_s=settings.job_retention_s)
         for name in (settings.queue_name, settings.webhook_queue_name)
     )
-    jobs = Jobs(queue, webhooks, Storage(settings.storage_url))
+    worker = WorkerChild(worker_command(engine.socket), stop_s=settings.shutdown_grace_s)
+    jobs = Jobs(queue, webhooks, Storage(settings.storage_url), worker)
     job_rooms.open(settings, queue, jobs.storage)
-    worker = WorkerChild(worker_command(engine.socket), stop_s=stop_s(settings))
     if settings.run_worker:
         worker.start()
     try:

@@ -1,6 +1,6 @@
 """Live audio over Socket.IO: `start_audio`, `audio_chunk` and `end_audio` of each client."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -14,11 +14,12 @@ from echostream.web.deps import Services
 from echostream.web.live_shapes import shape_of
 from echostream.web.peers import Peers
 from echostream.web.relay import Relay
+from echostream.web.stopping import unless_stopping
 
 log = structlog.get_logger(__name__)
 
 Answer = dict[str, Any]
-Handler = Callable[[str, dict[str, Any]], Awaitable[Answer]]
+Handler = Callable[[str, dict[str, Any]], Coroutine[Any, Any, Answer]]
 
 
 class StartAudio(LiveOptions):
@@ -69,6 +70,7 @@ class LiveHandlers:
         self._sessions = services.live
         self._peers = services.peers
         self._insights = services.pipeline.insights
+        self._abort = services.abort
         self._diarizes_by_default = services.pipeline.diarizes_by_default
         self._lives: dict[str, Live] = {}
         self._relays: dict[str, Relay] = {}
@@ -95,7 +97,8 @@ class LiveHandlers:
                 data = _fields(given)
                 if name != "start_audio" and (relay := self._relays.get(sid)):
                     return await relay.call(name, data)
-                return {"ok": True, **await handler(sid, data)}
+                done = await unless_stopping(self._abort, handler(sid, data))
+                return {"ok": True, **done}
             except EchoStreamError as error:
                 fault = error
             except Exception as error:

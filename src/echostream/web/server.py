@@ -15,7 +15,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from echostream.building import build_pipeline
 from echostream.engine.process import OwnEngine
-from echostream.lifeline import LATE_S, leave_within
+from echostream.lifeline import Grace, leave_within
+from echostream.memory import share_heaps
 from echostream.settings import Settings
 from echostream.web import preflight
 from echostream.web.app import create_app
@@ -27,8 +28,8 @@ from echostream.web.sockets import close_sockets, end_polls
 
 log = structlog.get_logger(__name__)
 
-_ANSWER_S = 5
-"""How long requests ended by `abort` have to send their error."""
+_SHARE_OF_ANSWERS = 0.5
+"""Of the time for closing. So long clients may take to read what they are told at its begin."""
 
 
 class WebSocket(WebSocketsSansIOProtocol):
@@ -36,18 +37,25 @@ class WebSocket(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         # uvicorn would say goodbye to a client that has just left. That raises, and the exception
-        # would end the server at once, with all its requests.
-        if not self.transport.is_closing():
+        # would end the server at once, with all its requests. To a client that waits for its
+        # handshake it would answer 500; it gets its answer from the route.
+        if self.handshake_complete and not self.transport.is_closing():
             super().shutdown()
 
 
 class Server(uvicorn.Server):
-    """On SIGTERM or SIGINT, the server takes no new connections, and running requests go on for the
-    grace period; requests still running after that end with `server_busy`. The process ends soon
-    after that, even if something does not."""
+    """On SIGTERM or SIGINT, the server takes no new connections, and running requests go on for
+    their part of the grace period; those that still run then end with `server_busy`. The process
+    ends within the grace period even if something does not; one that `is_member` of several ends
+    before the engine that they share."""
 
     def __init__(
-        self, app: FastAPI, settings: Settings, *, on_up: Callable[[], object] = lambda: None
+        self,
+        app: FastAPI,
+        settings: Settings,
+        *,
+        is_member: bool = False,
+        on_up: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -63,13 +71,14 @@ class Server(uvicorn.Server):
                 ),
                 ws=WebSocket,
                 ws_max_size=MAX_MESSAGE_BYTES,
-                timeout_graceful_shutdown=round(settings.shutdown_grace_s) + _ANSWER_S,
             )
         )
         self._app = app
-        self._grace_s = settings.shutdown_grace_s
+        self._grace = Grace(settings.shutdown_grace_s)
+        self._leave_s = self._grace.leave_s if is_member else self._grace.whole_s
         self._on_up = on_up
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping_worker: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -80,7 +89,12 @@ class Server(uvicorn.Server):
         self._on_up()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await close_sockets(services_of(self._app), self._grace_s)
+        closing = asyncio.get_running_loop().time() + (
+            self._grace.work_s + _SHARE_OF_ANSWERS * self._grace.closing_s
+        )
+        await close_sockets(services_of(self._app), self._grace)
+        left_s = max(0.0, closing - asyncio.get_running_loop().time())
+        self.config.timeout_graceful_shutdown = left_s  # type: ignore[assignment]  # no int needed
         ending = asyncio.create_task(self._end_newcomers())
         try:
             await super().shutdown(sockets)
@@ -98,19 +112,25 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        leave_within(self._grace_s + LATE_S)
+        leave_within(self._leave_s)
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._end_later, self._loop)
+            self._loop.call_soon_threadsafe(self._begin_to_stop, self._loop)
 
-    def _end_later(self, loop: asyncio.AbstractEventLoop) -> None:
-        log.info("stopping", grace_s=self._grace_s)
-        loop.call_later(self._grace_s, lambda: services_of(self._app).abort.set())
+    def _begin_to_stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        log.info("stopping", grace_s=self._grace.whole_s)
+        if not self.started:
+            return
+        services = services_of(self._app)
+        loop.call_later(self._grace.work_s, services.abort.set)
+        if services.jobs is not None:  # its jobs have the same time as our requests
+            self._stopping_worker = asyncio.create_task(services.jobs.worker.aclose())
 
 
 def serve(settings: Settings) -> None:
     """Serves until a signal. Returns when the port is free and all work has ended; exits with one
     line on stderr if the port is not available. Raises EchoStreamError if settings contradict each
     other."""
+    share_heaps()
     pipeline = build_pipeline(settings, OwnEngine())
     # uvicorn raises the signal again after it has stopped. That second signal must not kill us
     # before the interpreter has shut down, but one before uvicorn handles signals must end us too.

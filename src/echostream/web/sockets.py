@@ -8,12 +8,14 @@ import socketio
 import structlog
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from echostream.errors import RateLimited, Unauthorized
+from echostream.errors import RateLimited, ServerBusy, Unauthorized
+from echostream.lifeline import Grace
 from echostream.settings import Settings
 from echostream.web.auth import admit
+from echostream.web.cutting import CutOff
 from echostream.web.deps import Services
 from echostream.web.engine_io import MAX_MESSAGE_BYTES, SocketServer
 from echostream.web.keyring import Caller
@@ -23,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 PATH = "/socket.io"
 _FETCH_S = 2.0
+_SHARE_OF_FETCHING = 0.4
 
 
 def socket_server(settings: Settings) -> SocketServer:
@@ -92,18 +95,21 @@ async def end_revoked(services: Services) -> None:
     await services.sockets.end(is_revoked)
 
 
-async def close_sockets(services: Services, within_s: float) -> None:
+async def close_sockets(services: Services, grace: Grace) -> None:
     """Lets live sessions finish, then ends all connections. Call it before the web server closes,
     which would cut connections off and wait for polls that nobody answers."""
-    await asyncio.gather(services.live.finish_all(within_s), services.realtime.finish_all(within_s))
+    live, realtime = services.live, services.realtime
+    await asyncio.gather(live.finish_all(grace.work_s), realtime.finish_all(grace.work_s))
+    fetch_s = min(_FETCH_S, _SHARE_OF_FETCHING * grace.closing_s)
     connections = list(services.sockets.eio.sockets.values())
-    await asyncio.gather(*map(_close, connections), return_exceptions=True)
+    closing = (_close(connection, fetch_s) for connection in connections)
+    await asyncio.gather(*closing, return_exceptions=True)
 
 
-async def _close(socket: Any) -> None:
-    """Ends a connection once its client has fetched its messages, or after `_FETCH_S`."""
+async def _close(socket: Any, fetch_s: float) -> None:
+    """Ends a connection once its client has fetched its messages, or after `fetch_s`."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(socket.queue.join(), _FETCH_S)
+        await asyncio.wait_for(socket.queue.join(), fetch_s)
     await socket.close(wait=False)
 
 
@@ -121,7 +127,8 @@ class SocketPath:
 
     def __init__(self, app: ASGIApp, server: socketio.AsyncServer) -> None:
         self._app = app
-        self._server = server
+        # A message is answered when its events are, and those may wait for anything.
+        self._server = CutOff(server.handle_request, _cut_off)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or not is_socket_path(scope["path"]):
@@ -130,7 +137,12 @@ class SocketPath:
             # Engine.IO would end the session and not answer until its client polls again.
             await PlainTextResponse("the message is too large", 413)(scope, receive, send)
         else:
-            await self._server.handle_request(scope, receive, send)
+            await self._server(scope, receive, send)
+
+
+def _cut_off(_scope: Scope, busy: ServerBusy) -> Response:
+    headers = {"Retry-After": f"{busy.retry_after_s:.0f}"}
+    return PlainTextResponse(str(busy), busy.status, headers)
 
 
 def is_socket_path(path: str) -> bool:

@@ -17,7 +17,6 @@ from echostream.errors import AudioTooLarge, InvalidRequest, StorageFull
 from echostream.given_json import parse
 from echostream.options import validated
 from echostream.web.deps import services_of
-from echostream.web.work import unless_stopping
 
 F = TypeVar("F", bound=BaseModel)
 
@@ -55,8 +54,8 @@ async def read_body(request: Request, fields: type[F]) -> AsyncIterator[Body[F]]
 async def read_form(request: Request, fields: type[F], file: str) -> AsyncIterator[Body[F]]:
     """Reads a form with its file in the field `file`, which is closed on exit.
 
-    Raises AudioTooLarge, InvalidRequest for a malformed body or an invalid field, StorageFull,
-    ServerBusy at shutdown, and ClientDisconnect.
+    Raises AudioTooLarge, InvalidRequest for a malformed body or an invalid field, StorageFull and
+    ClientDisconnect.
     """
     max_bytes = services_of(request.app).settings.max_upload_bytes
     async with _parsed(request, max_bytes) as form:
@@ -65,7 +64,7 @@ async def read_form(request: Request, fields: type[F], file: str) -> AsyncIterat
 
 
 async def read_json(request: Request, fields: type[F]) -> F:
-    """Reads JSON. Raises InvalidRequest, ServerBusy at shutdown, and ClientDisconnect."""
+    """Reads JSON. Raises InvalidRequest and ClientDisconnect."""
     return validated(fields, await _read_json(request))
 
 
@@ -98,7 +97,7 @@ def _values(form: FormData, besides: str) -> dict[str, Any]:
 async def _parsed(request: Request, max_file_bytes: int) -> AsyncIterator[FormData]:
     _refuse_declared_size(request, max_file_bytes)
     try:
-        form = await unless_stopping(request, _read_parsed(request, max_file_bytes))
+        form = await _read_parsed(request, max_file_bytes)
     except MultiPartException as error:
         raise InvalidRequest(f"the form cannot be read: {error.message}") from error
     except FormParserError as error:
@@ -184,7 +183,7 @@ async def _read_json(request: Request) -> dict[str, Any]:
     """Returns the JSON object of the body, empty if there is no body."""
     if _content_type(request) == "text/plain":  # what a page of any site may send
         raise InvalidRequest("the body must be application/json")
-    body = await unless_stopping(request, _json_bytes(request))
+    body = await _json_bytes(request)
     if not body.strip():
         return {}
     try:

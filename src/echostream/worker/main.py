@@ -17,8 +17,10 @@ from echostream.errors import EchoStreamError, QueueUnavailable
 from echostream.job_events import JobAnnouncer
 from echostream.jobs import JobQueue
 from echostream.jobs.faults import Patience
+from echostream.jobs.waking import Waker
 from echostream.jobs.worker import JobWorker, WorkerOptions
-from echostream.lifeline import LATE_S, leave_within, on_parent_end
+from echostream.lifeline import Grace, leave_within, on_parent_end
+from echostream.memory import share_heaps
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
 from echostream.storage import Storage
@@ -90,6 +92,8 @@ async def run_worker(
     ]
     metrics.watch_busy(lambda: workers[0].busy / settings.jobs_at_once)
     running = [asyncio.create_task(worker.run()) for worker in workers]
+    for queue, worker in zip((jobs, webhooks), workers, strict=True):
+        running.append(asyncio.create_task(_waker_of(queue, worker).run()))
     running.append(asyncio.create_task(outbox.run(settings.job_stalled_check_s)))
     running.append(asyncio.create_task(sweep_regularly(storage, jobs)))
     stopping: asyncio.Task[Any] = asyncio.create_task(until.wait())
@@ -102,14 +106,19 @@ async def run_worker(
             if task.done():
                 task.result()  # raises its error, if any
     finally:
-        log.info("worker_stopping", grace_s=settings.shutdown_grace_s)
-        await asyncio.gather(*(worker.close(settings.shutdown_grace_s) for worker in workers))
+        grace = Grace(settings.shutdown_grace_s)
+        log.info("worker_stopping", grace_s=grace.whole_s)
+        await asyncio.gather(*(worker.close(grace) for worker in workers))
         outbox.close()
         for task in (*running, stopping):
             task.cancel()
         await asyncio.gather(*running, stopping, return_exceptions=True)
         await pipeline.aclose()
         await asyncio.gather(jobs.aclose(), webhooks.aclose(), announcer.aclose(), traces.flush())
+
+
+def _waker_of(queue: JobQueue, worker: JobWorker) -> Waker:
+    return Waker(queue, lambda: worker.faults)
 
 
 async def _warn_of_redis(jobs: JobQueue) -> None:
@@ -124,20 +133,20 @@ def main(
     lifeline: bool = False,
     engine: Path | None = None,
     make_pipeline: Callable[[Settings], Pipeline] | None = None,
-    late_s: float = LATE_S,
 ) -> int:
     """Runs a worker until SIGTERM or SIGINT; returns the exit status. With `lifeline`, the end of
     stdin also stops it, so that a worker never outlives the API that started it. It uses the engine
-    at the socket `engine`, or starts its own. If it still runs `late_s` after its grace, it leaves
-    at once; its jobs return to the queue when their locks expire."""
+    at the socket `engine`, or starts its own. If it still runs when its grace is over, it leaves at
+    once; jobs that it could not hand back return to the queue when their locks expire."""
 
     def with_engine(settings: Settings) -> Pipeline:
         # Accepted jobs must not be refused: if the API is busy, they wait.
         shared = RemoteEngine(engine) if engine else OwnEngine()
         return build_pipeline(settings, shared, patient=True)
 
+    share_heaps()
     try:
-        asyncio.run(_main(settings, lifeline, make_pipeline or with_engine, late_s))
+        asyncio.run(_main(settings, lifeline, make_pipeline or with_engine))
     except EchoStreamError as error:
         log.error("worker_failed", code=error.code, reason=str(error))
         return 1
@@ -151,13 +160,12 @@ async def _main(
     settings: Settings,
     lifeline: bool,
     make_pipeline: Callable[[Settings], Pipeline],
-    late_s: float,
 ) -> None:
     until = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        leave_within(settings.shutdown_grace_s + late_s)
+        leave_within(Grace(settings.shutdown_grace_s).leave_s)
         until.set()
 
     for each in (signal.SIGTERM, signal.SIGINT):

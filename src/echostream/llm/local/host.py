@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from echostream.errors import EchoStreamError
-from echostream.lifeline import on_parent_end
+from echostream.lifeline import leave_within, on_parent_end
 from echostream.links import Fault, Link, told_of_faults, unless_gone
 from echostream.llm.base import InsightsError
 from echostream.llm.local.llama import Llama, Tell
@@ -22,6 +22,8 @@ from echostream.llm.local.wire import Begun, Chat, Ended, Text
 log = structlog.get_logger(__name__)
 
 _STOP_S = 20.0
+_END_S = 0.5
+"""How long the process may take to end once nobody needs it any more."""
 """How long a model may take to notice that nobody wants its answer any more."""
 
 
@@ -159,7 +161,12 @@ def run(path: Path, load: Load, idle_s: float, stop_s: float = _STOP_S) -> None:
 async def _run(host: ModelHost, path: Path) -> None:
     loop = asyncio.get_running_loop()
     until = asyncio.Event()
-    on_parent_end(lambda: loop.call_soon_threadsafe(until.set))
+
+    def end() -> None:
+        leave_within(_END_S)
+        loop.call_soon_threadsafe(until.set)
+
+    on_parent_end(end)
     await host.serve(path, until)
 
 

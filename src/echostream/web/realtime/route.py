@@ -18,6 +18,7 @@ from echostream.web.realtime.configuration import Configuration
 from echostream.web.realtime.connections import Connection
 from echostream.web.realtime.conversation import Conversation
 from echostream.web.realtime.server_events import ServerEvent
+from echostream.web.stopping import unless_stopping
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,9 @@ async def realtime(websocket: WebSocket) -> None:
     try:
         caller = _admit(websocket, services)
         configuration = _configuration(websocket)
-        place = await services.pipeline.engine.live(configuration.options)
+        place = await unless_stopping(
+            services.abort, services.pipeline.engine.live(configuration.options)
+        )
     except EchoStreamError as error:
         services.metrics.errors.labels(error.code).inc()
         await _deny(websocket, error)
