@@ -6,6 +6,7 @@ import json
 import struct
 import threading
 import wave
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -297,6 +298,24 @@ async def test_without_voices_of_channels_the_transcript_stays(
         f"The speakers could not be told apart: {told}."
     ]
     assert [entry["reason"] for entry in logs] == ([str(error)] if error else [])
+
+
+async def test_a_diarizer_that_tells_of_progress_for_ever_is_given_up() -> None:
+    class Endless(Broken):
+        async def load_diarizer(self) -> str:
+            return "model"
+
+        async def diarize(self, *_: object) -> AsyncIterator[float]:
+            while True:
+                yield 0.5
+                await asyncio.sleep(0.01)
+
+    engine: Any = Endless(None)
+    async with asyncio.timeout(20):
+        finder = SpeakerFinder(MemoryCache(10), timeout_s=0.1)
+        found = await finder.add(engine, SILENCE[:160], SAID, ASKED)
+    [warning] = found.warnings
+    assert warning.message.endswith("it took longer than 0 s.")
 
 
 async def test_a_voice_is_what_is_said_in_its_own_channel() -> None:

@@ -195,6 +195,11 @@ def test_cuts_are_at_the_ends_of_sentences(text: str, parts: list[str]):
         # Runs of one word are not emptied, even if a sentence ends there.
         ([(0, 1, "a"), (1, 2, "b.")], [(0, 1, "A"), (1, 2, "B")], ["a", "b."]),
         ([(0, 1, "a."), (1, 2, "b")], [(0, 1, "A"), (1, 2, "B")], ["a.", "b"]),
+        ([(0, 0.5, "a."), (0.5, 1, "b"), (1, 2, "c")], [(0, 1, "A"), (1, 2, "B")], ["a.", "b c"]),
+        ([(0, 1, "a"), (1, 1.5, "b."), (1.5, 2, "c")], [(0, 1, "A"), (1, 2, "B")], ["a b.", "c"]),
+        # The first has no run before it.
+        ([(0, 0.5, "a"), (0.5, 1.5, "b"), (1.5, 4, "c")],
+         [(0, 0.5, "A"), (0.5, 1.5, "B"), (1.5, 4, "C")], ["a b", "c"]),
         # Eight tenths of a second are enough to be sure of.
         ([(0, 1, "a"), (1, 1.8, "b"), (1.8, 3, "c")], [(0, 1, "A"), (1, 1.8, "B"), (1.8, 3, "A")],
          ["a", "b", "c"]),
@@ -236,12 +241,12 @@ def test_speakers_are_listed_by_first_speech_with_their_time():
         Segment(2, 4, 5, "z", speaker="Ada"),
         Segment(3, 6, 7.5, "x", speaker="B"),
         Segment(4, 9, 8.5, "ends before it begins", speaker="B"),
-        Segment(5, 9, 9.00049, "x", speaker="Ada"),
+        Segment(5, 9, 9.0016, "x", speaker="Ada"),
     ]
     found = speakers(segments, {"B": voice}, known={"Ada"})
     assert [(each.id, each.seconds, each.name) for each in found] == [
         ("B", 4.0, None),
-        ("Ada", 1.0, "Ada"),
+        ("Ada", 1.002, "Ada"),
     ]
     assert [each.voice for each in found] == [voice, None]
 
