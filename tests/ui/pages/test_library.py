@@ -67,6 +67,7 @@ def test_a_search_finds_words_of_a_title_and_of_a_transcript(frontend: Site, pag
     expect(page.get_by_text("10,000 recordings")).to_be_visible()
     search(page, "zebra talked")
     expect(page.get_by_text("1 recording.")).to_be_visible()
+    expect(page.locator(".source")).to_have_count(1)  # the rows of before go a moment later
     expect(page.locator(".source")).to_have_text("recording-8.m4a")
     expect(page.locator(".match mark").first).to_have_text("talked")
     link(page, "The zebra meeting").click()
