@@ -18,9 +18,11 @@ from echostream import __version__
 from echostream.extras import require
 
 __all__ = [
+    "Lasting",
     "SpanKind",
     "carrier",
     "check_installed",
+    "continued",
     "flush",
     "ids",
     "span",
@@ -101,6 +103,38 @@ def span(
         name, context, kind, dict(attributes), record_exception=False
     ) as found:
         yield found
+
+
+@contextmanager
+def continued(name: str, carrier: Mapping[str, object], *, audio_s: float) -> Iterator[None]:
+    """A step of the trace that the carrier names; without one it is not recorded. `audio_s` is how
+    much audio is worked on."""
+    if not carrier:
+        yield
+        return
+    with span(name, continues=carrier, audio_s=audio_s):
+        yield
+
+
+class Lasting:
+    """A step that begins a trace and is longer than the call that begins it. What runs `within` it,
+    and the tasks that begin there, belong to it."""
+
+    def __init__(self, name: str, **attributes: str | int | float | bool) -> None:
+        tracer = _Tracing.tracer
+        self._span = (
+            tracer.start_span(name, Context(), attributes=attributes)
+            if tracer is not None
+            else trace.INVALID_SPAN
+        )
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        with trace.use_span(self._span, record_exception=False, set_status_on_exception=False):
+            yield
+
+    def end(self) -> None:
+        self._span.end()
 
 
 def _context_of(carrier: Mapping[str, object]) -> Context:

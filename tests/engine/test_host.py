@@ -14,10 +14,19 @@ import numpy as np
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
+from collector import collector
 from conftest import sample_pcm
+from echostream import traces
 from echostream.building import build_pipeline
-from echostream.cache import MemoryCache
-from echostream.domain import SAMPLE_RATE_HZ, SpeakerOptions, TranscribeOptions, joined
+from echostream.cache import MemoryCache, NoCache
+from echostream.domain import (
+    SAMPLE_RATE_HZ,
+    InsightsOptions,
+    SpeakerOptions,
+    TranscribeOptions,
+    Transcript,
+    joined,
+)
 from echostream.engine import LocalEngine, Model, Place, Registry, Speakers, Transcriber
 from echostream.engine.client import RemoteEngine
 from echostream.engine.host import EngineHost
@@ -33,6 +42,9 @@ from echostream.errors import (
 )
 from echostream.pipeline import Pipeline
 from echostream.settings import Settings
+from echostream.speakers import SpeakerFinder
+from echostream.streaming.forms import PCM
+from echostream.streaming.sessions import Limits, LiveSessions
 from fakes import FakeDiarizer, FakeTranscriber, voice_of
 from processes import children
 from web.support import EndlessTranscriber
@@ -559,3 +571,35 @@ async def test_it_ends_with_those_who_started_it(tmp_path: Path) -> None:
     process.stdin.close()
     assert await asyncio.wait_for(process.wait(), 20) == 0
     assert not folder.exists()
+
+
+async def _no_insights(_said: Transcript, _options: InsightsOptions) -> None:
+    return None
+
+
+async def test_what_the_engine_does_belongs_to_the_trace(tmp_path: Path) -> None:
+    """Of a request or job, and of a live session, which has one of its own from its start to its
+    final pass."""
+    with collector() as found:
+        traces.start(found.url, "a test")
+        async with hosted(FakeTranscriber, tmp_path) as engine:
+            with traces.span("a request"):
+                await read(engine)
+            await read(engine)  # nobody's
+            finder = SpeakerFinder(NoCache(), timeout_s=60)
+            live = LiveSessions(engine, _no_insights, finder, Limits(1, 60, 60, 60))
+            session = (
+                await live.start(None, None, OPTIONS, insights=False, form=PCM, final_pass=True)
+            ).session
+            await session.feed(sample_pcm()[: 2 * SAMPLE_RATE_HZ].tobytes())
+            with traces.span("somebody's goodbye"):
+                session.finish()
+            await session.final
+            await live.aclose()
+        await traces.flush()
+    by_id = {each.span_id: each for each in found.spans}
+    told = [by_id[each.parent_id].name for each in found.named("engine transcribe")]
+    assert told == ["a request", "final pass"]
+    [last] = found.named("final pass")
+    assert by_id[last.parent_id].name == "live session"
+    assert not by_id[last.parent_id].parent_id

@@ -12,8 +12,10 @@ from typing import Any, NoReturn
 
 import structlog
 
+from echostream import traces
 from echostream.children import Service
 from echostream.diarization.base import Diarizer
+from echostream.domain import SAMPLE_RATE_HZ
 from echostream.engine import Transcriber, load_registry, load_transcriber
 from echostream.engine.local import LocalEngine
 from echostream.engine.service import Heard, LivePlace, Place, Shelf, Speakers
@@ -134,9 +136,11 @@ class EngineHost:
             match await link.receive():
                 case Prepare(options):
                     await link.send(await unless_gone(link, place.load(options)))
-                case Transcribe(samples, options, speech):
+                case Transcribe(samples, options, speech, trace):
                     heard = place.transcribe(samples, options, speech)
-                    await unless_gone(link, _tell_all(link, heard))
+                    seconds = len(samples) / SAMPLE_RATE_HZ
+                    with traces.continued("engine transcribe", trace, audio_s=seconds):
+                        await unless_gone(link, _tell_all(link, heard))
                     await link.send(Done())
                 case Embed(samples):
                     await link.send(Embedded(await unless_gone(link, place.voice(samples))))
@@ -168,8 +172,11 @@ class EngineHost:
                 case PrepareDiarizer():
                     model = await unless_gone(link, speakers.load_diarizer())
                     await link.send(DiarizerReady(model))
-                case Diarize(samples, options):
-                    await unless_gone(link, _send_all(link, speakers.diarize(samples, options)))
+                case Diarize(samples, options, trace):
+                    found = speakers.diarize(samples, options)
+                    seconds = len(samples) / SAMPLE_RATE_HZ
+                    with traces.continued("engine diarize", trace, audio_s=seconds):
+                        await unless_gone(link, _send_all(link, found))
         except EchoStreamError as error:  # the place is of use without speakers, too
             await link.send(Fault(error))
 
@@ -234,6 +241,7 @@ def run(
     path.unlink(missing_ok=True)  # left by an engine that was killed
     with suppress(FileNotFoundError):  # the parent has ended and removed the folder
         engine = LocalEngine(settings, load_registry(settings, load), diarizer)
+        traces.start(settings.otel_exporter_otlp_endpoint, "echostream-engine")
         asyncio.run(_run(engine, path, shelf, local_server_beside(settings, path.parent)))
     _leave(path)
 
@@ -261,5 +269,6 @@ async def _run(engine: LocalEngine, path: Path, shelf: Shelf, model: Service | N
     if model is not None:
         model.start()
     await EngineHost(engine, shelf).serve(path, until)
+    await traces.flush()
     if model is not None:
         await model.aclose()

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from echostream import traces
 from echostream.diarization.base import Diarization
 from echostream.domain import Segment, SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Report, Samples
@@ -72,7 +73,7 @@ class _Connected:
     ) -> AsyncGenerator[float | Diarization, None]:
         for _ in range(_ATTEMPTS):
             try:
-                await self._link.send(Diarize(samples, options))
+                await self._link.send(Diarize(samples, options, traces.carrier()))
                 while not isinstance(found := answered(await self._link.receive()), Diarization):
                     yield found
             except OSError:
@@ -110,7 +111,7 @@ class RemotePlace(_Connected):
     ) -> AsyncGenerator[Heard, None]:
         for _ in range(self.attempts):
             try:
-                await self._link.send(Transcribe(samples, options, speech))
+                await self._link.send(Transcribe(samples, options, speech, traces.carrier()))
                 while not isinstance(heard := answered(await self._link.receive()), Done):
                     yield heard
             except OSError:

@@ -4,8 +4,8 @@ A connection stands for a place: it starts with `Take`, `Spare` or `Live`, follo
 answers in turn, until it closes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from echostream.domain import Segment, SpeakerOptions, TranscribeOptions, Voice
 from echostream.engine.base import Report, Samples
@@ -58,11 +58,13 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Answered by any number of `Heard`, then by `Done`."""
+    """Answered by any number of `Heard`, then by `Done`. `trace` names the trace that it is part
+    of, if there is one."""
 
     samples: Samples
     options: TranscribeOptions
     speech: Sequence[Region] | None
+    trace: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,11 @@ class DiarizerReady:
 
 @dataclass(frozen=True, slots=True)
 class Diarize:
-    """Answered by any number of shares, then by a `Diarization`."""
+    """Answered by any number of shares, then by a `Diarization`. `trace` as in `Transcribe`."""
 
     samples: Samples
     options: SpeakerOptions
+    trace: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

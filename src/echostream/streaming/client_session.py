@@ -2,6 +2,7 @@
 end."""
 
 import asyncio
+import contextvars
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
@@ -49,6 +50,8 @@ class ClientSession(ABC):
         self.told = Told(observe)
         self._decoder = StreamDecoder(self._take, self.told.tell_soon, form)
         self._finishing: asyncio.Task[None] | None = None
+        self._context = contextvars.copy_context()
+        """Its trace and its logs are ours, whoever asks for the end."""
         self._beside: list[asyncio.Task[None]] = []
         if live_insights is not None:
             self._do_beside(live_insights.tell(self.told, self.transcript))
@@ -86,7 +89,7 @@ class ClientSession(ABC):
         """Ends the input. Returns at once; `said` is set when everything has been read, `final`
         when everything else is done."""
         if self._finishing is None:
-            self._finishing = asyncio.create_task(self._finish())
+            self._finishing = asyncio.create_task(self._finish(), context=self._context)
 
     def hurry(self) -> None:
         """Gives up the final pass, so that `final` is set sooner."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from echostream import traces
 from echostream.diarization.outcome import with_failure
 from echostream.domain import (
     FINAL_PASS_FAILED,
@@ -71,6 +72,10 @@ class Ending:
     async def settle(self, said: Transcript, progress: Progress) -> Transcript:
         """Returns the transcript of the final pass with its speakers, or else what was `said`, with
         warnings. Never raises."""
+        with traces.span("final pass"):
+            return await self._settle(said, progress)
+
+    async def _settle(self, said: Transcript, progress: Progress) -> Transcript:
         todo = deque(self._tasks(progress))
         reason = "there was no time for it"
         limit_s = max(_LEAST_S, said.duration_s) if self._has_time else 0.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from echostream import traces
 from echostream.domain import (
     AS_USUAL,
     Insights,
@@ -139,21 +140,24 @@ class LiveSessions:
 
             every_s = self._limits.insights_every_s
             kept = KeptAudio(self._limits.kept_s, count)
-            session = self._session(
-                places,
-                analyse if insights else None,
-                options,
-                form,
-                self._ending(kept, options, speakers, final_pass=final_pass),
-                SpeakerLabels(kept, self._engine.voice, speakers) if speakers else None,
-                LiveInsights(analyse, every_s=every_s) if live_insights else None,
-            )
+            step = traces.Lasting("live session", audio_id=audio_id, channels=count)
+            with step.within():
+                session = self._session(
+                    places,
+                    analyse if insights else None,
+                    options,
+                    form,
+                    self._ending(kept, options, speakers, final_pass=final_pass),
+                    SpeakerLabels(kept, self._engine.voice, speakers) if speakers else None,
+                    LiveInsights(analyse, every_s=every_s) if live_insights else None,
+                )
         except BaseException:
             _close(places)
             raise
         live = Live(owner, audio_id, name or audio_id, self._new_secret(), session, places=count)
         session.said.add_done_callback(lambda _: _close(places))
         session.final.add_done_callback(lambda _: self._note_end(live))
+        session.final.add_done_callback(lambda _: step.end())
         self._lives[owner, audio_id] = live
         return live
 
