@@ -13,6 +13,7 @@ from echostream.jobs import new_job_id
 from echostream.jobs.active import ActiveJob, JobEnd
 from echostream.jobs.faults import Patience
 from echostream.jobs.worker import JobWorker, WorkerOptions
+from echostream.lifeline import Grace
 from jobs.place import LOCK_S, Jobs, Place
 from redis_server import RedisServer
 
@@ -128,7 +129,7 @@ async def test_a_job_cancelled_as_it_meets_a_fault_does_not_wait(jobs: Jobs) -> 
 
     status = await jobs.reached(job_id, "failed", "delayed")
 
-    await worker.close(0)
+    await worker.close(Grace(0))
     await working
     assert (status.state, status.error) == ("failed", "job_cancelled")
     assert ends == ["job_cancelled"]

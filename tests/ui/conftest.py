@@ -90,13 +90,13 @@ def page(window: BrowserContext) -> Iterator[Page]:
     visited: set[str] = set()
     page.on("framenavigated", lambda frame: visited.add(_origin(frame.url)))
     yield page
+    for one in window.pages[1:]:  # first, since a page that is open stores things again
+        one.close()
     window.clear_cookies()
     window.clear_permissions()
     memory = window.new_cdp_session(window.pages[0])
     for origin in visited:
         memory.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
-    for one in window.pages[1:]:
-        one.close()
 
 
 def _origin(url: str) -> str:

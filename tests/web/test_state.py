@@ -213,6 +213,7 @@ def test_openapi_describes_every_endpoint(api: httpx.Client) -> None:
         "/job/{job_id}/transcript.{as_format}": {"get"},
         "/jobs": {"get"},
         "/insights": {"post"},
+        "/insights/models": {"get"},
         "/insights/templates": {"get"},
         "/ask": {"post"},
         "/v1/audio/transcriptions": {"post"},

@@ -200,4 +200,3 @@ def test_stand_in_insights_are_said_to_be_that(look: Look, store: SqliteStore) -
         "Made offline, without a language model: quotes only. Only 50% of the text was read."
     ) in texts
     assert "This recording has no sentiment over time." in texts
-    assert app.markdown[0].value == r"\*A\* summary."
