@@ -33,6 +33,8 @@ def test_each_question_has_its_chart(seeded: Site, page: Page) -> None:
     expect(page.locator("[data-testid=stVegaLiteChart] svg, canvas.marks").first).to_be_visible()
     metric = page.get_by_test_id("stMetric").filter(has_text="Recordings").first
     expect(metric).to_contain_text("40")
+    # No docstring of the script is shown.
+    assert page.get_by_test_id("stMain").inner_text().startswith("Dashboard")
 
 
 def test_an_item_is_ticked_off(seeded: Site, page: Page) -> None:
