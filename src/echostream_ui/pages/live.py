@@ -21,6 +21,8 @@ def show_form() -> None:
     """Shows the options, which cannot change during a recording."""
     state = st.session_state
     is_on = state.setdefault("live_is_on", False)
+    if is_on:  # Streamlit may have forgotten it, if pages were changed in a hurry
+        state.live_title = state.get("live_title_given", "")
     title, language, who = st.columns([3, 2, 2])
     title.text_input(
         "Title",

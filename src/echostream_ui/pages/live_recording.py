@@ -40,7 +40,8 @@ def _issue_ticket() -> None:
         recorded_at=wording.local(now, st.context.timezone).date(),
         **speakers.asked(state.get("live_speakers")),
     )
-    title = (state.get("live_title") or "").strip() or None
+    state.live_title_given = state.get("live_title") or ""
+    title = state.live_title_given.strip() or None
     wanted = Wanted(
         current_store(),
         name,
