@@ -36,7 +36,7 @@ class FakeTranscriber:
     """Says its `texts`, one a segment, spread evenly over the audio.
 
     `hold`, where given, is waited for before each segment but the first, so that a test can look
-    at work under way. `calls` keeps the options of every call,
+    at work under way; `holding` is set then. `calls` keeps the options of every call,
     `speech` where it was told that speech is.
     """
 
@@ -46,6 +46,7 @@ class FakeTranscriber:
     calls: list[TranscribeOptions] = field(default_factory=list)
     speech: list[Sequence[Region] | None] = field(default_factory=list)
     started: threading.Event = field(default_factory=threading.Event)
+    holding: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
     engine: str = "fake"
     model: str = "fake-1"
@@ -73,6 +74,7 @@ class FakeTranscriber:
             for number, text in enumerate(self.texts):
                 self.started.set()
                 if number and self.hold:
+                    self.holding.set()
                     self.hold.wait(30)
                 start_s, end_s = number * step_s, (number + 1) * step_s
                 report.begin(end_s)

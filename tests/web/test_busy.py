@@ -152,7 +152,7 @@ def test_one_that_waits_and_leaves_frees_its_place() -> None:
 def test_one_that_works_and_leaves_keeps_its_place_until_the_engine_stops() -> None:
     with busy_server() as busy:
         with upload_under_way(busy.client):
-            assert busy.transcriber.started.wait(WAIT_S)
+            assert busy.transcriber.holding.wait(WAIT_S)  # before that it would stop at once
         wait_until(lambda: left_early(busy.client) == 1, "it is noticed")
         next_one = busy.post_and_wait_for(1)
         assert not busy.transcriber.stopped.is_set()
