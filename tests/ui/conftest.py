@@ -1,6 +1,6 @@
 """Fixtures of the frontend's tests: a real API, a real frontend, a real browser."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,6 +62,18 @@ def app_services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Se
     yield services()
     services().close()
     services.cache_clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the frontend of a test that has failed has logged."""
+    report = yield
+    for each in item.funcargs.values() if report.failed else ():
+        if isinstance(each, Site):
+            report.sections.append((f"log of {each.url}", each.log.read_text(errors="replace")))
+    return report
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,10 @@ class Site:
     library: Path
     popen: forks.Forked
 
+    @property
+    def log(self) -> Path:
+        return self.library.with_suffix(".log")
+
 
 @contextmanager
 def site(
@@ -74,6 +78,7 @@ def streamlit_site(
         except subprocess.TimeoutExpired:
             popen.kill()
             popen.wait()
+        print(log.read_text(errors="replace"))  # shown if the test has failed
 
 
 @contextmanager
