@@ -7,12 +7,12 @@ from dataclasses import replace
 import streamlit as st
 
 from echostream_ui.components.player import component
-from echostream_ui.library.analysis import Bookmark
+from echostream_ui.library.analysis import Analysis, Bookmark
 from echostream_ui.library.store import Store, StoreError
 from echostream_ui.library.values import Json
+from echostream_ui.recording.saving import save
 from echostream_ui.recording.told import told
-from echostream_ui.words.problems import words
-from echostream_ui.words.wording import clock, sentences
+from echostream_ui.words.wording import clock
 
 _LONGEST_NOTE = 1000
 
@@ -29,9 +29,15 @@ def show(store: Store, media_id: str) -> None:
     key = f"bookmarks-{media_id}"
 
     def edited() -> None:
-        if change := st.session_state[key].edit:
-            error = _edit(store, media_id, change)
-            st.session_state[f"{key}-reply"] = {"nonce": change["nonce"], "error": error}
+        change: Json | None = st.session_state[key].edit
+        if not change:
+            return
+
+        def edit(latest: Analysis) -> Json:
+            with_it = added if change.get("isNew") else changed
+            return {"bookmarks": with_it(latest.bookmarks, change["at"], change["note"])}
+
+        save(store, media_id, f"{key}-reply", change, edit)
 
     data = {
         "recording": media_id,
@@ -42,18 +48,6 @@ def show(store: Store, media_id: str) -> None:
         "reply": st.session_state.get(f"{key}-reply"),
     }
     component("bookmarks", "elements", "requests")(key=key, data=data, on_edit_change=edited)
-
-
-def _edit(store: Store, media_id: str, change: Json) -> str | None:
-    """Saves a note, or a new bookmark. Returns why that failed, as a sentence."""
-    try:
-        if latest := store.analysis(media_id):
-            edit = added if change.get("isNew") else changed
-            bookmarks = edit(latest.bookmarks, change["at"], change["note"])
-            store.update_analysis(media_id, bookmarks=bookmarks)
-    except StoreError as error:
-        return sentences(words(error))
-    return None
 
 
 def added(bookmarks: Sequence[Bookmark], at_s: float, note: str) -> tuple[Bookmark, ...]:

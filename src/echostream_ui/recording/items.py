@@ -8,14 +8,14 @@ import streamlit as st
 from echostream_ui.components.action_items import action_items, row
 from echostream_ui.components.player import places
 from echostream_ui.library.action_items import changed, place_of
-from echostream_ui.library.analysis import ActionItem
+from echostream_ui.library.analysis import ActionItem, Analysis
 from echostream_ui.library.names import renamed, since_insights, speakers_of
 from echostream_ui.library.speakers import name_of
 from echostream_ui.library.store import Store, StoreError
 from echostream_ui.library.transcript import Line
 from echostream_ui.library.values import Json
+from echostream_ui.recording.saving import save
 from echostream_ui.recording.told import told
-from echostream_ui.words.problems import words
 
 _LONGEST_TEXT, _LONGEST_FACT = 500, 100
 _FIELDS = ("text", "owner", "due", "due_date", "done", "evidence", "found")
@@ -30,6 +30,13 @@ def show(store: Store, media_id: str, lines: Mapping[int, Line]) -> None:
         return
     key = f"items-{media_id}"
     names = since_insights(analysis)
+
+    def edited(change: Json) -> None:
+        def edit(latest: Analysis) -> Json:
+            return {"action_items": with_change(latest.action_items, change)}
+
+        save(store, media_id, f"{key}-reply", change, edit)
+
     action_items(
         [
             row(place, item, renamed(item.text, names), places(item.evidence, lines))
@@ -38,22 +45,8 @@ def show(store: Store, media_id: str, lines: Mapping[int, Line]) -> None:
         list(dict.fromkeys(name_of(each, analysis) for each in speakers_of(analysis))),
         key=key,
         reply=st.session_state.get(f"{key}-reply"),
-        on_edit=lambda change: _edit(store, media_id, f"{key}-reply", change),
+        on_edit=edited,
     )
-
-
-def _edit(store: Store, media_id: str, reply: str, change: Json) -> None:
-    """Saves a change. The next run tells the list whether that worked."""
-    error: str | None = None
-    try:
-        analysis = store.analysis(media_id)
-        if analysis is None:
-            raise StoreError("The recording has been deleted meanwhile.")
-        items = with_change(analysis.action_items, change)
-        store.update_analysis(media_id, action_items=items)
-    except StoreError as problem:
-        error = words(problem)
-    st.session_state[reply] = {"nonce": change["nonce"], "error": error}
 
 
 def with_change(items: tuple[ActionItem, ...], change: Json) -> tuple[ActionItem, ...]:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import streamlit as st
 
 from echostream_ui.components.notes import notes, part_of
-from echostream_ui.library.store import Store, StoreError
+from echostream_ui.library.analysis import Analysis
+from echostream_ui.library.store import Store
 from echostream_ui.library.transcript import Line
 from echostream_ui.library.values import Json
 from echostream_ui.library.written_insights import (
@@ -18,8 +19,8 @@ from echostream_ui.library.written_insights import (
     shown_insights,
     with_part,
 )
+from echostream_ui.recording.saving import save
 from echostream_ui.recording.told import told
-from echostream_ui.words.problems import words
 
 
 @st.fragment
@@ -31,6 +32,14 @@ def show(store: Store, media_id: str, lines: Mapping[int, Line]) -> None:
     if analysis is None or shown is None:
         return
     key = f"notes-{media_id}"
+
+    def edited(change: Json) -> None:
+        def edit(latest: Analysis) -> Json:
+            part, before, points = change["part"], change["before"], change["points"]
+            return {"insights": with_part(latest, part, before, points)}
+
+        save(store, media_id, f"{key}-reply", change, edit)
+
     notes(
         [
             part_of(
@@ -48,19 +57,5 @@ def show(store: Store, media_id: str, lines: Mapping[int, Line]) -> None:
         recording=media_id,
         generation=generation_of(analysis),
         reply=st.session_state.get(f"{key}-reply"),
-        on_edit=lambda change: _edit(store, media_id, f"{key}-reply", change),
+        on_edit=edited,
     )
-
-
-def _edit(store: Store, media_id: str, reply: str, change: Json) -> None:
-    """Saves a change. The next run tells the page whether that worked."""
-    error: str | None = None
-    try:
-        analysis = store.analysis(media_id)
-        if analysis is None:
-            raise StoreError("The recording has been deleted meanwhile.")
-        insights = with_part(analysis, change["part"], change["before"], change["points"])
-        store.update_analysis(media_id, insights=insights)
-    except StoreError as problem:
-        error = words(problem)
-    st.session_state[reply] = {"nonce": change["nonce"], "error": error}
