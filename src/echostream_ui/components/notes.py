@@ -38,7 +38,7 @@ def notes(
         "generation": generation,
         "reply": reply,
     }
-    component("notes", "elements", "place", "requests", "statement")(
+    component("notes", "elements", "place", "requests", "typing", "statement")(
         key=key, data=data, on_edit_change=edited
     )
 

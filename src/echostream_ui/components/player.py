@@ -25,6 +25,7 @@ _SCRIPTS = (
     "controls",
     "find",
     "replace",
+    "typing",
     "editor",
     "naming",
     "requests",
