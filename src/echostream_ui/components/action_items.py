@@ -31,7 +31,7 @@ def action_items(
         if change := st.session_state[key].edit:
             on_edit(change)
 
-    component("action_items", "elements", "place", "requests")(
+    component("action_items", "elements", "place", "requests", styles=("buttons", "action_items"))(
         key=key,
         data={"items": list(rows), "people": list(people), "reply": reply},
         on_edit_change=edited,

@@ -38,9 +38,9 @@ def notes(
         "generation": generation,
         "reply": reply,
     }
-    component("notes", "elements", "place", "requests", "typing", "statement")(
-        key=key, data=data, on_edit_change=edited
-    )
+    component(
+        "notes", "elements", "place", "requests", "typing", "statement", styles=("buttons", "notes")
+    )(key=key, data=data, on_edit_change=edited)
 
 
 def part_of(

@@ -3,7 +3,6 @@
 import re
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,12 +25,6 @@ def frontend(tmp_path: Path) -> Iterator[Site]:
     """Without an API: what is added waits."""
     with site(NOWHERE, tmp_path / "library") as running:
         yield running
-
-
-@pytest.fixture
-def store(frontend: Site) -> Iterator[SqliteStore]:
-    with closing(SqliteStore(frontend.library)) as opened:
-        yield opened
 
 
 def press(page: Page, control: Locator, key: str = "Enter") -> None:

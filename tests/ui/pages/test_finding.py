@@ -26,13 +26,6 @@ def frontend(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def store(frontend: Site) -> Iterator[SqliteStore]:
-    store = SqliteStore(frontend.library)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def talks(store: SqliteStore) -> dict[str, str]:
     """Three recordings, by their titles: of today, of last week, and of last year."""
     now = datetime.now(UTC)

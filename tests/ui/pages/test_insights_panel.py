@@ -43,13 +43,6 @@ def frontend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running_site
 
 
-@pytest.fixture(scope="module")
-def store(frontend: Site) -> Iterator[SqliteStore]:
-    store = SqliteStore(frontend.library)
-    yield store
-    store.close()
-
-
 @pytest.fixture
 def opened(page: Page, frontend: Site, store: SqliteStore) -> Open:
     def add_and_open() -> str:

@@ -25,13 +25,6 @@ def frontend(tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture
-def store(frontend: Site) -> Iterator[SqliteStore]:
-    made = SqliteStore(frontend.library)
-    yield made
-    made.close()
-
-
 def spoken(first: str, second: str) -> dict[str, Any]:
     answer = long_answer(4)
     for segment in answer["segments"]:

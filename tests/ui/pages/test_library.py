@@ -37,13 +37,6 @@ def frontend(api: ServerProcess, large: Path) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture
-def store(frontend: Site) -> Iterator[SqliteStore]:
-    store = SqliteStore(frontend.library)
-    yield store
-    store.close()
-
-
 def search(page: Page, words: str) -> None:
     page.get_by_role("textbox", name="Search").fill(words)
     page.get_by_role("textbox", name="Search").press("Enter")

@@ -2,8 +2,6 @@
 and the sound of a tab."""
 
 import re
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -45,12 +43,6 @@ _END_SHARING = """() => {
     track.stop();
     track.dispatchEvent(new Event("ended"));
 }"""
-
-
-@pytest.fixture
-def store(frontend: Site) -> Iterator[SqliteStore]:
-    with closing(SqliteStore(frontend.library)) as opened:
-        yield opened
 
 
 def opened(page: Page, store: SqliteStore) -> tuple[Media, Analysis]:

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,6 @@ Open = Callable[..., str]
 @pytest.fixture(scope="module")
 def answer(api: ServerProcess) -> dict[str, Any]:
     return answer_of(api.url)
-
-
-@pytest.fixture(scope="module")
-def store(frontend: Site) -> Iterator[SqliteStore]:
-    """The frontend's library, from outside."""
-    store = SqliteStore(frontend.library)
-    yield store
-    store.close()
 
 
 @pytest.fixture

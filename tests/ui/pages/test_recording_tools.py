@@ -32,13 +32,6 @@ def frontend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def store(frontend: Site) -> Iterator[SqliteStore]:
-    store = SqliteStore(frontend.library)
-    yield store
-    store.close()
-
-
 @pytest.fixture
 def opened(page: Page, frontend: Site, store: SqliteStore) -> Open:
     return lambda **more: open_page(page, frontend, store, **more)
