@@ -69,7 +69,7 @@ def report(model: str, minutes: float, clients: Clients, outcome: Outcome) -> st
             *memory,
             f"| all, MiB | {before.total_mib:.0f} | {after.total_mib:.0f} |",
             f"| processes | {before.processes} | {after.processes} |",
-            f"| descriptors | {before.descriptors} | {after.descriptors} |",
+            f"| descriptors | {before.total_descriptors} | {after.total_descriptors} |",
             f"| temporary files | {before.temp_files} | {after.temp_files} |",
             f"| recordings kept for jobs | {before.staged} | {after.staged} |",
             "",

@@ -3,6 +3,7 @@ took of the machine, and how it stops and starts again."""
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -172,5 +173,9 @@ def growth(before: Footprint, after: Footprint) -> Iterable[str]:
         was, is_now = getattr(before, name), getattr(after, name)
         if is_now > was:
             yield f"{name.replace('_', ' ')} grew from {was} to {is_now}"
-    if after.descriptors > before.descriptors * MOST_GROWTH:
-        yield f"descriptors grew from {before.descriptors} to {after.descriptors}"
+    was, is_now = before.total_descriptors, after.total_descriptors
+    if is_now > was * MOST_GROWTH:
+        more = Counter(after.descriptors)
+        more.subtract(before.descriptors)
+        which = ", ".join(f"{kind} by {count}" for kind, count in more.most_common(3))
+        yield f"descriptors grew from {was} to {is_now}: {which}"

@@ -122,9 +122,12 @@ def test_webhooks_are_told_apart(
 
 
 def test_growth_is_told() -> None:
-    idle = Footprint({"engine": 100.0}, processes=5, descriptors=100, temp_files=0, staged=0)
-    assert list(growth(idle, replace(idle, mib={"engine": 104.0}, descriptors=104))) == []
-    grown = Footprint({"engine": 106.0}, processes=6, descriptors=106, temp_files=1, staged=1)
+    idle = Footprint({"engine": 100.0}, 5, {"worker socket": 100}, temp_files=0, staged=0)
+    near = replace(idle, mib={"engine": 104.0}, descriptors={"worker socket": 104})
+    assert list(growth(idle, near)) == []
+    grown = Footprint({"engine": 106.0}, 6, {"worker socket": 106}, temp_files=1, staged=1)
+    *_, last = growth(idle, grown)
+    assert last.endswith("worker socket by 6")
     told = [fault.partition(" grew")[0] for fault in growth(idle, grown)]
     assert told == ["memory", "processes", "temp files", "staged", "descriptors"]
     bad = Outcome({}, 0, [], idle, grown, swept=0, stopped_after_s=1.0)
