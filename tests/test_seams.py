@@ -243,6 +243,10 @@ def test_the_database_of_a_client() -> None:
         "redis-py's pool no longer tells the database; redis_client.py keeps events of jobs of "
         "several databases apart by it"
     )
+    assert has(client.connection_pool, "_available_connections"), (
+        "redis-py's pool no longer has its idle connections in `_available_connections`; "
+        "redis_client.py closes those that are too many"
+    )
 
 
 # faster-whisper

@@ -1,13 +1,17 @@
 """Connections to Redis. Only this module imports the Redis client, and only when it connects,
 because the client is in the extra `queue`."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from echostream.extras import require
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from redis.asyncio import ConnectionPool, Redis
+    from redis.asyncio.connection import AbstractConnection
     from redis.asyncio.retry import Retry
+
+_MOST_IDLE = 8
 
 
 def connect(
@@ -27,13 +31,30 @@ def connect(
     require("queue", "the connection to Redis")
     from redis.asyncio import Redis
 
-    return Redis.from_url(
+    pool = _pool_of_few().from_url(
         url,
         socket_connect_timeout=connect_s,
         socket_timeout=answer_s,
         retry=retry(retries, pause_s),
         **options,
     )
+    return Redis.from_pool(pool)
+
+
+@cache
+def _pool_of_few() -> type["ConnectionPool"]:
+    """The class of a pool that keeps no more than `_MOST_IDLE` idle connections. redis-py's own
+    keeps as many as there ever were at once: while Redis hangs, one for each request."""
+    from redis.asyncio import ConnectionPool
+
+    class PoolOfFew(ConnectionPool):
+        async def release(self, connection: "AbstractConnection") -> None:
+            await super().release(connection)
+            # The last one released is the next to be used, so the first is the longest idle.
+            while len(self._available_connections) > _MOST_IDLE:
+                await self._available_connections.pop(0).disconnect()
+
+    return PoolOfFew
 
 
 def retry(times: int, pause_s: float) -> "Retry":
