@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from redis.asyncio.connection import AbstractConnection
     from redis.asyncio.retry import Retry
 
-_MOST_IDLE = 8
+_MOST_IDLE = 4
 
 
 def connect(

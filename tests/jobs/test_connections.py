@@ -7,7 +7,7 @@ from jobs.place import until
 from redis_server import RedisServer
 
 AT_ONCE = 40
-MOST_IDLE = 8
+MOST_IDLE = 4
 
 
 async def test_after_a_rush_few_connections_are_kept(redis: RedisServer) -> None:

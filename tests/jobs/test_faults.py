@@ -174,6 +174,24 @@ async def test_redis_hangs_twice_for_a_while(fragile: Jobs, mortal: RedisServer)
     assert fragile.place.events("transcribing", "new")[0].at_s - added < 2
 
 
+async def test_a_worker_is_stopped_for_a_while_after_a_crash(jobs: Jobs) -> None:
+    """As when a laptop sleeps: the job has lost two workers then, of which one lives."""
+    first = jobs.place.worker(segment_s=0.3)
+    job_id = await jobs.add(seconds=40)
+    await jobs.begun("transcribing")
+    first.kill()
+    second = jobs.place.worker(segment_s=0.3)
+    await until(partial(_has_started, jobs, job_id, 2))
+    jobs.place.worker(segment_s=0.05)
+    second.signal(signal.SIGSTOP)
+    await until(partial(_has_started, jobs, job_id, 3))
+    second.signal(signal.SIGCONT)
+
+    status = await jobs.ended(job_id, 60)
+    assert (status.state, status.attempts) == ("completed", 1)
+    assert await jobs.text(job_id) == words(40)
+
+
 async def test_redis_hangs_twice_for_two_workers(fragile: Jobs, mortal: RedisServer) -> None:
     """Each of them loses the job to the other one, and both live: that is no reason to give up."""
     for _ in range(2):

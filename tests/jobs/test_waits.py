@@ -154,10 +154,8 @@ async def test_patience_ends_but_the_audio_stays(place: Place) -> None:
 
 async def test_a_job_that_has_cost_two_workers_is_tried_again(jobs: Jobs) -> None:
     job_id = await jobs.add(seconds=4, prompt="unlucky")
-    for number in range(1, 3):
-        worker = jobs.place.worker(segment_s=10)
-        await until(lambda n=number: len(jobs.place.events("transcribing", "unlucky")) == n)
-        worker.kill()
+    for begun in (1, 2):
+        await _kill_a_worker(jobs, begun)
     jobs.place.worker()
     status = await jobs.ended(job_id)
     assert (status.state, status.error) == ("failed", "job_stalled")
@@ -168,6 +166,25 @@ async def test_a_job_that_has_cost_two_workers_is_tried_again(jobs: Jobs) -> Non
     assert await jobs.text(job_id) == words(4)
     assert await jobs.stalls(job_id) == 0
     assert jobs.place.staged() == []
+
+
+async def test_crashes_before_and_after_a_wait_are_not_added_up(jobs: Jobs) -> None:
+    job_id = await jobs.add(seconds=4, prompt="unlucky")
+    await _kill_a_worker(jobs, begun=1)
+    with refusing_results(jobs.place):
+        worker = jobs.place.worker()
+        await jobs.reached(job_id, "delayed")
+        worker.kill()
+    await _kill_a_worker(jobs, begun=2)
+    jobs.place.worker()
+    assert (await jobs.ended(job_id)).state == "completed"
+
+
+async def _kill_a_worker(jobs: Jobs, begun: int) -> None:
+    """Once it is at work on the unlucky job, which then was begun so often."""
+    worker = jobs.place.worker(segment_s=10)
+    await until(lambda: len(jobs.place.events("transcribing", "unlucky")) == begun)
+    worker.kill()
 
 
 async def test_an_unclear_fault_is_tried_a_few_times_again(patient: Jobs) -> None:

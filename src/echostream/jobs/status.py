@@ -93,6 +93,9 @@ def data_of(job: "Job") -> dict[str, Any]:
     return job.data if isinstance(job.data, dict) else {}
 
 
+STALLED = ("job_stalled", "the job's worker crashed or was lost more than once")
+
+
 def failure(error: EchoStreamError) -> str:
     """An error as BullMQ's failedReason, which is one string."""
     return f"{error.code}: {error}"
@@ -104,5 +107,5 @@ def read_failure(reason: str) -> tuple[str, str]:
     if colon and code.replace("_", "").isalpha() and code.islower():
         return code, message
     if "stalled" in reason:
-        return "job_stalled", "the job's worker crashed or was lost more than once"
+        return STALLED
     return "process_failed", "the job could not be processed"

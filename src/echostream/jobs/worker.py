@@ -17,6 +17,7 @@ from echostream import redis_client, traces
 from echostream.errors import EchoStreamError, JobNotFound, QueueUnavailable
 from echostream.jobs.active import ActiveJob, JobEnd, Later
 from echostream.jobs.connection import PREFIX, connection_options
+from echostream.jobs.crashes import NEVER, spare_workers
 from echostream.jobs.faults import CANCELLED, Patience, Waits, as_error
 from echostream.jobs.queue import JobQueue
 from echostream.jobs.status import data_of, failure, read_failure
@@ -43,7 +44,6 @@ class WorkerOptions:
     concurrency: int
     lock_s: float = 60.0
     stalled_check_s: float = 15.0
-    max_stalled: int = 1
     time_limit_s: float | None = None
     patience: Patience = field(default_factory=Patience)
 
@@ -158,7 +158,7 @@ class JobWorker:
                 "concurrency": options.concurrency,
                 "lockDuration": int(options.lock_s * 1000),
                 "stalledInterval": int(options.stalled_check_s * 1000),
-                "maxStalledCount": options.max_stalled,
+                "maxStalledCount": NEVER,  # `spare_workers` sees to it
                 # With the default, workers would stay idle for 15 s after Redis is back.
                 "runRetryDelay": 1000,
             },
@@ -228,11 +228,13 @@ class JobWorker:
         """The task that runs the handler on the job. There is only one: if Redis hangs for longer
         than the lock lasts, BullMQ may give this worker a job that it is still working on."""
         if (work := self._works.get(job.id)) is None:
-            work = self._works[job.id] = asyncio.create_task(
-                self._handler(ActiveJob(job, self._queue))
-            )
+            work = self._works[job.id] = asyncio.create_task(self._run(job))
             work.add_done_callback(lambda _: self._works.pop(job.id))
         return work
+
+    async def _run(self, job: Job) -> dict[str, Any]:
+        await spare_workers(job, self._options.lock_s)
+        return await self._handler(ActiveJob(job, self._queue))
 
     async def _outcome(
         self, job: Job, token: str, work: asyncio.Task[dict[str, Any]]
@@ -243,6 +245,8 @@ class JobWorker:
             return work.result()
         except Later as later:
             await self._put_back(job, token, later.delay_s)
+        except UnrecoverableError:
+            raise
         except Exception as fault:
             await self._failed_attempt(job, token, fault)
         raise AssertionError("unreachable")
@@ -274,7 +278,8 @@ class JobWorker:
             log.error("job_waited_in_vain", code=error.code, reason=str(error), waits=waits.count)
             raise UnrecoverableError(failure(error)) from error
         log.warning("job_waits", code=error.code, reason=str(error), again_in_s=pause_s)
-        fields = {"failedReason": failure(error), **waits.one_more(now_s).dump()}
+        # What waits for us has not killed its worker this time.
+        fields = {"failedReason": failure(error), "stc": 0, **waits.one_more(now_s).dump()}
         options = {"skipAttempt": True, "fieldsToUpdate": fields}
         moment, delay = round(now_s * 1000), round(pause_s * 1000)
         await job.backend.moveToDelayed(job.id, moment, delay, token, options)
