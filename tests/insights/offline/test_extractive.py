@@ -245,6 +245,54 @@ async def test_what_a_speaker_promises_is_the_speakers() -> None:
     assert (item.owner, item.due) == ("A", "Friday")
 
 
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("I'll order the tiles tonight.", "tonight"),
+        ("and i will phone the plumber tomorrow morning", "tomorrow morning"),
+        ("Those keys are mine, I'm going to fetch them on Saturday, I swear.", "Saturday"),
+        ("I will ask the landlord and tell you what he says by Thursday.", "Thursday"),
+        ("I'll look into that before the end of the month.", "before the end of the month"),
+        ("I'll send you the minutes after the meeting.", "after the meeting"),
+    ],
+)
+def test_a_promise_with_a_day_needs_no_model(text: str, due: str) -> None:
+    sentences = sentences_of(transcript("The bath leaks.", text, "Good.").segments)
+    (item,) = find(sentences, certain(sentences, likely=0.001)).action_items
+    assert (item.due, item.evidence) == (due, (1,))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I will put that up in a minute.",
+        "I'll try to be brief in this meeting.",
+        "I'll be in the office on Monday.",
+        "I will not call him on Friday.",
+        "I will come back to that next week.",
+        "Will I get the keys on Tuesday?",
+        "I would call him on Friday.",
+        "She thought I will send it tomorrow, didn't she?",
+    ],
+)
+def test_no_promise(text: str) -> None:
+    sentences = sentences_of(transcript("The bath leaks.", text, "Good.").segments)
+    assert find(sentences, certain(sentences, likely=0.001)).action_items == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I can hear you fine, just carry on if I go silent.",
+        "You are on mute, please write into the chat.",
+        "I will share my screen, please look at the numbers.",
+    ],
+)
+def test_talk_about_the_call_is_no_task(text: str) -> None:
+    sentences = sentences_of(transcript("Hello.", text, "The rent went up.").segments)
+    assert find(sentences, certain(sentences)).action_items == ()
+
+
 async def test_everything_quotes_its_evidence() -> None:
     spoken = transcript(*PLANTED)
     insights = await analyse(spoken)

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from echostream.insights.offline.lexicon import STATES, STEERING
+from echostream.insights.offline.due_phrases import is_for_later
+from echostream.insights.offline.lexicon import STATES, STEERING, word_set
 from echostream.insights.offline.people import cased, is_named, subject_of
 from echostream.insights.offline.sentences import TERMINAL
 
@@ -44,6 +45,11 @@ _PASSIVE = re.compile(
     re.I,
 )
 
+_PROMISE = re.compile(
+    rf"\bi(?:'m going to| am going to| will| shall| promise to) {_SOON}(?P<verb>[^\W\d_]+)\b", re.I
+)
+_SPEAKS = word_set("come continue discuss explain show speak talk")
+"""What lecturers promise to do next week."""
 
 _GROUP = (
     r"(?:we|they|everyone|everybody|all|(?:the|our) (?:[\w'-]+ ){0,2}(?:team|board|group|committee|"
@@ -92,6 +98,14 @@ def reading_of(text: str) -> Reading | None:
             start, owner = read_as
             return Reading(form, start, cased(owner))
     return None
+
+
+def promises(text: str) -> bool:
+    """Whether it says in so many words that who speaks will do something by a later day."""
+    if is_question(text) or not is_for_later(text):
+        return False
+    verbs = (each["verb"].lower() for each in _PROMISE.finditer(text))
+    return any(verb not in STATES | _SPEAKS for verb in verbs)
 
 
 def decides(text: str) -> bool:

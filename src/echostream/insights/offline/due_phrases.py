@@ -44,6 +44,12 @@ _DUE = re.compile(
     re.I,
 )
 
+_DURING = re.compile(
+    r"\bminutes?\b|\bthis morning$|^(?:immediately|right away|(?:in|at|within) .*\b(?:meeting|call|"
+    r"presentation|review|demo|event|conference))$",
+    re.I,
+)
+
 
 def due_of(text: str) -> str | None:
     """The due time as it was said: "by friday" gives "friday"."""
@@ -52,3 +58,9 @@ def due_of(text: str) -> str | None:
         return None
     best = next((match for match in matches if match["latest"]), matches[0])
     return re.sub(r"^(?:by|on)\s+", "", best[0], flags=re.I)
+
+
+def is_for_later(text: str) -> bool:
+    """Whether a due time comes after the talk: not in a minute, and not in this meeting."""
+    due = due_of(text)
+    return due is not None and _DURING.search(due) is None

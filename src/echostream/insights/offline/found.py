@@ -19,6 +19,7 @@ from echostream.insights.offline.commitments import (
     decides,
     is_question,
     plainly,
+    promises,
     reading_of,
 )
 from echostream.insights.offline.due_phrases import due_of
@@ -54,11 +55,14 @@ _STEERS = re.compile(
     r"\b(?:adjourn|(?:i|we) will (?:now |then )?(?:begin|proceed|continue|move on|go on)|"
     r"(?:last|another|one more) chance|(?:go|goes|went) a long way|"
     r"wonder(?:ing)? (?:if|whether|why|how)|(?:can|could|will|would) you (?:please )?"
-    r"(?:answer|explain|repeat|clarify|comment|confirm|say|tell (?:me|us)))\b|"
+    r"(?:answer|explain|repeat|clarify|comment|confirm|say|tell (?:me|us))|"
+    r"(?:can|could)(?: not|'t)?(?: you| all| everybody| everyone| still)* hear|on mute|"
+    r"(?:see|share) (?:my|your|the) screen)\b|"
     r"^(?:and |so |but )?what (?:i|we) (?:can't|cannot|can not|don't|do not)\b",
     re.I,
 )
-"""What is said in debates to give somebody the floor, to ask, and to promise more of the same."""
+"""What is said in debates to give somebody the floor, to ask, and to promise more of the same; and
+in calls about the call."""
 
 _ASKS_ABOUT_TALK = re.compile(
     r"\byou mean\b|\b(?:want me to|can i|may i)\b|"
@@ -166,6 +170,8 @@ def _action_items(
     speakers = any(sentence.speaker is not None for sentence in sentences)
     bar = _ACTION if speakers else _ACTION_IF_NO_SPEAKERS
     plain = np.array([_is_plain_task(text) for text in stoppable(texts)], bool)
+    promised = np.array([promises(text) for text in stoppable(texts)], bool)
+    likely = np.where(promised, np.maximum(likely, bar.least_if_plain), likely)
     for peak, passage in _passages(likely, plain, bar):
         if _STEERS.search(texts[peak]):
             continue
@@ -188,7 +194,7 @@ def _is_quotable(text: str) -> bool:
     reading = reading_of(text)
     if _STEERS.search(text):
         return False
-    return (reading is not None and reading.owner is not None) or _engages(text)
+    return (reading is not None and reading.owner is not None) or promises(text) or _engages(text)
 
 
 def _engages(text: str) -> bool:
