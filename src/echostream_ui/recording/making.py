@@ -9,10 +9,10 @@ from echostream_ui.library.analysis import Analysis
 from echostream_ui.library.store import Store
 from echostream_ui.library.values import Json
 from echostream_ui.library.written_insights import told_of_replaced
-from echostream_ui.recording import template_choice
+from echostream_ui.recording import model_choice, template_choice
 from echostream_ui.recording.insights_again import Wanted, make_again, name_of
 from echostream_ui.services import services
-from echostream_ui.words.makers import OFFLINE, lacking, made_by, model_name
+from echostream_ui.words.makers import OFFLINE, lacking, made_by
 from echostream_ui.words.problems import words
 from echostream_ui.words.wording import plain, sentences
 
@@ -61,7 +61,7 @@ def _again(store: Store, analysis: Analysis) -> None:
         st.success(plain(news), icon=":material/auto_awesome:")
     before = _before(analysis)
     wanted = template_choice.ask(*st.columns(2), before, key=f"again-{media_id}")
-    wanted = replace(wanted, model=_ask_model(before.model, key=f"again-{media_id}-model"))
+    wanted = replace(wanted, model=model_choice.ask(before.model, key=f"again-{media_id}-model"))
     label = "Generate insights again" if analysis.insights else "Generate insights"
     help_text = (
         "From the text with your edits and names. Summary, lists and sections are replaced; what"
@@ -75,22 +75,6 @@ def _again(store: Store, analysis: Analysis) -> None:
         st.session_state[f"again-before-{media_id}"] = store.analysis(media_id)
         background.start(name, lambda: make_again(services().api, store, media_id, wanted))
         st.rerun()
-
-
-def _ask_model(before: str | None, *, key: str) -> str | None:
-    """Shows what can generate insights, if there is a choice; None means the API's default."""
-    offered = services().insights_models
-    if len(offered) < 2:
-        return None
-    chosen = st.selectbox(
-        "Language model",
-        offered,
-        index=offered.index(before) if before in offered else 0,
-        format_func=model_name,
-        key=key,
-        persist_state="session",
-    )
-    return None if chosen == offered[0] else chosen
 
 
 def _remember_what_was_replaced(store: Store, media_id: str) -> None:

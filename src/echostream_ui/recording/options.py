@@ -1,10 +1,12 @@
 """The controls for the options of a transcription."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from echostream_ui.api_client import Options
 from echostream_ui.library.values import Json
-from echostream_ui.recording import speakers, template_choice
+from echostream_ui.recording import model_choice, speakers, template_choice
 from echostream_ui.recording.insights_again import Wanted
 from echostream_ui.services import services
 from echostream_ui.words.languages import NAMES
@@ -34,6 +36,7 @@ def ask(key: str) -> Json:
     wanted = Wanted()
     if insights:
         wanted = template_choice.ask(*st.columns(2), Wanted(), key=key)
+        wanted = replace(wanted, model=model_choice.ask(None, key=f"{key}-insights-model"))
     vocabulary = st.text_input(
         "Names and terms that are likely to be said",
         max_chars=2000,
@@ -54,6 +57,7 @@ def ask(key: str) -> Json:
         model=model,
         template=wanted.template,
         insights_language=wanted.language,
+        insights_model=wanted.model,
         **who,
     ).as_json()
 
@@ -71,4 +75,6 @@ def put(key: str, request: Json) -> None:
     if offered or model:
         state[f"{key}_model"] = model if model in offered or not offered else offered[0]
     speakers.put(f"{key}_speakers", request)
-    template_choice.put(key, Wanted.before(request))
+    wanted = Wanted.before(request)
+    template_choice.put(key, wanted)
+    model_choice.put(f"{key}-insights-model", wanted.model)

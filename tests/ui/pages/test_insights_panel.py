@@ -1,6 +1,7 @@
 """The insights panel in a browser: texts of one's own, and another model."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,6 +113,30 @@ def test_insights_are_written_and_made_by_another_model_with_the_mouse(
     notes.get_by_role("button", name="Use the generated text").click()
     expect(notes.get_by_text("We are over")).to_have_count(0)
     assert texts(store, media_id, "summary") == ["We talked about the budget."]
+
+
+def test_a_recording_is_added_for_another_model_which_is_kept_for_the_next_time(
+    page: Page, frontend: Site, store: SqliteStore, tone: Path
+) -> None:
+    page.goto(f"{frontend.url}/add")
+    page.locator("input[type=file]").first.set_input_files([str(tone)])
+    expect(page.get_by_text(tone.name).first).to_be_visible()
+    page.get_by_text("Options", exact=True).click()
+    settle(page)
+    page.get_by_role("combobox", name="Language model").click()
+    page.get_by_role("option", name="qwen3:8b").click()
+    settle(page)
+    page.get_by_role("button", name="Add", exact=True).first.click()
+    page.get_by_role("link", name="Open").click()
+    expect(page.get_by_text("Made by a language model (qwen3:8b).")).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Transcribe again").click()
+    chosen = page.get_by_role("dialog").get_by_role("combobox", name="Language model")
+    expect(chosen).to_have_value("qwen3:8b")
+    settle(page)
+    page.get_by_role("dialog").get_by_role("button", name="Transcribe", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_text("Made by a language model (qwen3:8b).")).to_be_visible()
 
 
 def test_insights_are_written_and_made_by_another_model_with_the_keyboard(
