@@ -17,7 +17,7 @@ import socketio
 
 from benchmarks.clips import Clip, is_of_another
 from benchmarks.leaving import leave_live, leave_upload
-from benchmarks.tallies import Tally
+from benchmarks.tallies import STALLED, Tally
 from echostream.domain import SAMPLE_RATE_HZ
 from echostream.live_client import LiveClient, LiveFailed, pieces_of
 
@@ -227,6 +227,10 @@ class Load:
             if again != job_id:
                 tally.doubled.append(f"{key} is {job_id} and {again}")
         job = await self._ended(job_id)
+        while job.get("error") == STALLED:
+            tally.stalled += 1
+            await self._try_again(job_id)
+            job = await self._ended(job_id)
         if job["state"] == "completed":
             tally.complete(clip, job["result"]["transcript"], self._clips)
         else:
@@ -247,6 +251,16 @@ class Load:
                 await self._refused(tally, key, answer)
             await asyncio.sleep(_LOOK_EVERY_S)
         return None
+
+    async def _try_again(self, job_id: str) -> None:
+        """Asks for it until the job no longer counts as stalled."""
+        give_up = time.monotonic() + self.patience_s
+        while time.monotonic() < give_up:
+            with suppress(httpx.TransportError):
+                answer = await self._http.post(f"{self._url}/job/{job_id}/retry")
+                if answer.status_code in (200, 409):
+                    return
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _ended(self, job_id: str) -> dict[str, Any]:
         """The job once it has ended, or as it was last seen."""

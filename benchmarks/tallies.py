@@ -7,14 +7,17 @@ from typing import Any
 
 from benchmarks.clips import Clip, is_of, words
 
+STALLED = "job_stalled"
+
 
 @dataclass
 class Tally:
     """What became of requests of one kind.
 
     `refused` counts the codes of errors. `cut` counts connections that broke because their process
-    was killed or stopped, `repeated` webhooks that came again with the id they had. The last three
-    must stay empty; each entry says in words what happened.
+    was killed or stopped, `stalled` jobs that had cost two workers and were tried again, `repeated`
+    webhooks that came again with the id they had. The last three must stay empty; each entry says
+    in words what happened.
     """
 
     asked: int = 0
@@ -22,6 +25,7 @@ class Tally:
     completed: int = 0
     exact: int = 0
     cut: int = 0
+    stalled: int = 0
     repeated: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
@@ -47,7 +51,8 @@ def deliveries(
     clips: Sequence[Clip],
 ) -> Tally:
     """Compares webhooks, each an id and its content, with the accepted jobs, by their id. A message
-    may come twice if it has the same id, so that its receiver can tell."""
+    may come twice if it has the same id, so that its receiver can tell. A job that has stalled is
+    tried again, and has another message then."""
     tally = Tally(asked=len(accepted), accepted=len(accepted))
     ids: dict[str, str] = {}
     for message_id, content in messages:
@@ -55,6 +60,8 @@ def deliveries(
         job_id = data["jobId"]
         if job_id not in accepted:
             tally.doubled.append(f"a webhook about {job_id}, which nobody was given")
+        elif data.get("error") == STALLED:
+            tally.stalled += 1
         elif job_id not in ids:
             ids[job_id] = message_id
             result = data.get("result") or {}
@@ -70,14 +77,14 @@ def deliveries(
 def table(tallies: Mapping[str, Tally]) -> str:
     """A Markdown table with a row for each kind, and the codes of what was refused below it."""
     names = ("asked", "accepted", "completed", "word for word", "refused by code", "cut off")
-    heads = (*names, "repeated", "lost", "wrong", "doubled")
+    heads = (*names, "stalled", "repeated", "lost", "wrong", "doubled")
     rows = [f"| | {' | '.join(heads)} |", f"|---{'|---' * len(heads)}|"]
     codes: Counter[str] = Counter()
     for kind, tally in tallies.items():
         codes += tally.refused
         found = (
             *(tally.asked, tally.accepted, tally.completed, tally.exact),
-            *(tally.refused.total(), tally.cut, tally.repeated),
+            *(tally.refused.total(), tally.cut, tally.stalled, tally.repeated),
             *(len(tally.lost), len(tally.wrong), len(tally.doubled)),
         )
         rows.append(f"| {kind} | {' | '.join(map(str, found))} |")

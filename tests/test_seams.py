@@ -245,7 +245,7 @@ def test_the_database_of_a_client() -> None:
     )
     assert has(client.connection_pool, "_available_connections"), (
         "redis-py's pool no longer has its idle connections in `_available_connections`; "
-        "redis_client.py closes those that are too many"
+        "redis_client.py closes those that nobody needs"
     )
 
 

@@ -1,8 +1,10 @@
 """Connections to Redis. Only this module imports the Redis client, and only when it connects,
 because the client is in the extra `queue`."""
 
+import asyncio
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from echostream.extras import require
 
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from redis.asyncio.connection import AbstractConnection
     from redis.asyncio.retry import Retry
 
-_MOST_IDLE = 4
+_IDLE_S = 10.0
 
 
 def connect(
@@ -31,7 +33,7 @@ def connect(
     require("queue", "the connection to Redis")
     from redis.asyncio import Redis
 
-    pool = _pool_of_few().from_url(
+    pool = _tidy_pool().from_url(
         url,
         socket_connect_timeout=connect_s,
         socket_timeout=answer_s,
@@ -42,19 +44,37 @@ def connect(
 
 
 @cache
-def _pool_of_few() -> type["ConnectionPool"]:
-    """The class of a pool that keeps no more than `_MOST_IDLE` idle connections. redis-py's own
-    keeps as many as there ever were at once: while Redis hangs, one for each request."""
+def _tidy_pool() -> type["ConnectionPool"]:
+    """The class of a pool that closes all but one of the connections that were idle for `_IDLE_S`.
+    redis-py's own keeps as many as there ever were at once: while Redis hangs, one for each
+    request."""
     from redis.asyncio import ConnectionPool
 
-    class PoolOfFew(ConnectionPool):
+    class TidyPool(ConnectionPool):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._idle_since: WeakKeyDictionary[AbstractConnection, float] = WeakKeyDictionary()
+            self._look_again: asyncio.TimerHandle | None = None
+            self._closing: set[asyncio.Task[None]] = set()
+
         async def release(self, connection: "AbstractConnection") -> None:
             await super().release(connection)
-            # The last one released is the next to be used, so the first is the longest idle.
-            while len(self._available_connections) > _MOST_IDLE:
-                await self._available_connections.pop(0).disconnect()
+            loop = asyncio.get_running_loop()
+            self._idle_since[connection] = loop.time()
+            if self._look_again is None:
+                self._look_again = loop.call_later(_IDLE_S, self._tidy, loop)
 
-    return PoolOfFew
+        def _tidy(self, loop: asyncio.AbstractEventLoop) -> None:
+            # The last one released is the next to be used, so the first is the longest idle.
+            idle = self._available_connections
+            while len(idle) > 1 and loop.time() - self._idle_since[idle[0]] >= _IDLE_S:
+                task = loop.create_task(idle.pop(0).disconnect())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+            is_left = len(idle) > 1
+            self._look_again = loop.call_later(_IDLE_S, self._tidy, loop) if is_left else None
+
+    return TidyPool
 
 
 def retry(times: int, pause_s: float) -> "Retry":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.clips import Clip
 from benchmarks.load import Clients, Load
-from benchmarks.tallies import Tally, deliveries
+from benchmarks.tallies import STALLED, Tally, deliveries
 from jobs.place import until
 from soak.footprint import Footprint
 from soak.harms import Harm, do_harm
@@ -149,11 +149,13 @@ async def _settled(
 
 
 async def _told(stage: Stage, load: Load) -> None:
-    """Waits until there was a webhook for each job, however long the pauses between attempts."""
+    """Waits until there was a webhook for the last end of each job, however long the pauses between
+    attempts."""
 
     def all_came() -> bool:
-        told = {message.content["data"]["jobId"] for message in stage.hook.messages}
-        return load.accepted.keys() <= told
+        told = (message.content["data"] for message in stage.hook.messages)
+        ended = {data["jobId"] for data in told if data.get("error") != STALLED}
+        return load.accepted.keys() <= ended
 
     try:
         await until(all_came, load.patience_s, every_s=0.2)

@@ -97,10 +97,15 @@ def webhook(job: str, text: str, message_id: str) -> tuple[str, dict[str, Any]]:
     return message_id, {"data": {"jobId": job, "result": {"transcript": text}}}
 
 
+STALLED = ("0", {"data": {"jobId": "a", "error": "job_stalled"}})
+
+
 @pytest.mark.parametrize(
     ("messages", "faults"),
     [
         ([webhook("a", ONE.text, "1"), webhook("b", OTHER.text, "2")], []),
+        ([STALLED, webhook("a", ONE.text, "1"), webhook("b", OTHER.text, "2")], []),
+        ([STALLED, webhook("b", OTHER.text, "2")], ["lost"]),
         ([webhook("a", ONE.text, "1")], ["lost"]),
         ([webhook("a", OTHER.text, "1"), webhook("b", ONE.text, "2")], ["wrong", "wrong"]),
         (
