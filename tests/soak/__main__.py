@@ -54,7 +54,7 @@ def report(model: str, minutes: float, clients: Clients, outcome: Outcome) -> st
             "were killed meanwhile, and what they need failed or hung. The clip of each client has",
             "a text of its own, which was first read alone; `word for word` is the same words as",
             "then. Cut off are connections of processes that were killed or stopped. A job that",
-            "has stalled was at work in two workers as they were killed; its client tried it again.\n",
+            "has stalled was at work in two workers that were killed; its client tried it again.\n",
             table(outcome.tallies),
             "",
             f"{outcome.left} more clients left in the middle of an upload or a live session.\n",
