@@ -269,6 +269,7 @@ def test_a_promise_with_a_day_needs_no_model(text: str, due: str) -> None:
         "I'll try to be brief in this meeting.",
         "I'll be in the office on Monday.",
         "I will not call him on Friday.",
+        "This week I will generally be more free.",
         "I will come back to that next week.",
         "Will I get the keys on Tuesday?",
         "I would call him on Friday.",

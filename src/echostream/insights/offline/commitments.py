@@ -46,7 +46,9 @@ _PASSIVE = re.compile(
 )
 
 _PROMISE = re.compile(
-    rf"\bi(?:'m going to| am going to| will| shall| promise to) {_SOON}(?P<verb>[^\W\d_]+)\b", re.I
+    rf"\bi(?:'m going to| am going to| will| shall| promise to) {_SOON}(?:\w+ly )*"
+    r"(?P<verb>[^\W\d_]+)\b",
+    re.I,
 )
 _SPEAKS = word_set("come continue discuss explain show speak talk")
 """What lecturers promise to do next week."""
