@@ -23,6 +23,7 @@ from echostream.media import decode, decode_channels
 _PIECE_S = 0.1
 _READ_BYTES = 16 * 1024
 _ACK_S = 30.0
+_FINAL_S = 60.0
 _PAUSE_S = 0.5
 
 Message = dict[str, Any]
@@ -165,7 +166,10 @@ class LiveClient:
                     await self._socket.emit(
                         "end_audio", {}
                     )  # otherwise the server would wait for us
-            await self._socket.shutdown()  # also if it is reconnecting
+            self._socket.reconnection = False
+            # The first one only waits for a connection that is being made anew.
+            for _twice in range(2):
+                await self._socket.shutdown()
 
     async def _next(self, pieces: AsyncIterator[bytes], seq: int) -> bytes | None:
         """Returns the next piece, None after the last. `seq` is that of the last one sent."""
@@ -200,6 +204,11 @@ class LiveClient:
                 self._on_fault(answer["message"])
                 await asyncio.wait({self._final})  # the server ends the session
                 return
+            if answer["error"] == "invalid_request":
+                # A server that stops has ended the session. Its text is still to come.
+                await asyncio.wait({self._final}, timeout=_FINAL_S)
+                if self._final.done():
+                    return
             if answer["error"] != "too_fast":
                 raise LiveFailed(answer["message"], answer["error"])
             await asyncio.sleep(_PAUSE_S)

@@ -1,10 +1,12 @@
 """The server as a process: how it starts, how it stops, and that it leaves no children."""
 
+import asyncio
+import itertools
 import json
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import numpy as np
 import openai
 import pytest
 
-from conftest import SAMPLE, sample_pcm, write_wav
+from conftest import SAMPLE, TINY_WHISPER, sample_pcm, write_wav
+from echostream.live_client import LiveClient
 from echostream.settings import Settings
 from echostream.web.listener import open_listener
 from web.process import SERVE, assert_they_end, server_process, watched
@@ -92,6 +95,25 @@ def test_requests_past_the_grace_are_told_to_come_again(
                         list(stream)
                     assert server.exit_status() == 0
                     assert_they_end(engines)
+
+
+async def test_a_client_that_still_speaks_gets_the_text_so_far() -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for second in itertools.cycle(range(60)):
+            yield sample_pcm()[second * 16_000 :][:16_000].tobytes()
+
+    small = {"ASR_ENGINE": "whisper", "WHISPER_MODEL": str(TINY_WHISPER)}
+    with server_process(SHUTDOWN_GRACE_S="60", **small) as server:
+        client = LiveClient(
+            server.url,
+            None,
+            {"ext": "pcm", "sampleRate": 16_000, "insights": False},
+            on_partial=lambda _: server.signal(signal.SIGTERM),
+            on_fault=lambda _: None,
+        )
+        final = await asyncio.wait_for(client.run(endless()), WAIT_S)
+        assert "Thank you for joining the meeting" in final["transcript"]
+        assert server.exit_status() == 0
 
 
 def test_an_upload_that_stalls_does_not_keep_the_server() -> None:
