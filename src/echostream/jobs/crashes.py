@@ -1,4 +1,7 @@
-"""Jobs that have cost several workers, and may be what kills them."""
+"""Jobs that have cost several workers, and may be what kills them.
+
+Only for workers, since it cannot be imported without BullMQ.
+"""
 
 import asyncio
 from typing import Any

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from conftest import SAMPLE
 from postgres_server import PostgresServer
 from supabase_standin.project import Project, prepare, supabase_project
-from ui.site import Site, hasten, site, with_microphone
+from ui.site import Site, hasten, settle, site, with_microphone
 from web.process import ServerProcess
 
 PASSWORD = "a long password"
@@ -82,6 +82,7 @@ def test_in_and_out_again_lead_to_whole_pages(frontend: Site, page: Page) -> Non
         else:  # where the link led
             expect(page).to_have_url(f"{frontend.url}/recording?id=some")
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+        settle(page)
         page.get_by_role("button", name="ada@example.com").click()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_label("Password").first).to_be_visible()
