@@ -114,6 +114,31 @@ def test_ctrl_c_ends_the_audio_and_not_the_transcript(
     assert output.startswith(b"Thank")
 
 
+def test_a_server_that_ends_the_session_is_no_success(
+    oracle: OracleTranscriber, environment: dict[str, str]
+) -> None:
+    impatient = settings_of(api_bearer_token=TOKEN, live_idle_s=2)
+    read, write = os.pipe()
+    with (
+        running(impatient, around(oracle)) as url,
+        open(read, "rb") as microphone,
+        open(write, "wb") as speaker,
+        subprocess.Popen(
+            [*COMMAND, "-", "--url", url],
+            env=environment,
+            stdin=microphone,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        speaker.write(SAMPLE.read_bytes()[:60_000])  # fits into the pipe
+        speaker.flush()  # and nothing more comes
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output.startswith(b"Thank you for joining")
+    assert b"ended the session before the audio did" in errors
+
+
 def test_on_a_terminal_it_ends_with_insights(url: str, environment: dict[str, str]) -> None:
     ours, theirs = pty.openpty()
     command = [*COMMAND, str(SAMPLE), "--url", url, "--speed", "0", "--speakers"]

@@ -110,6 +110,10 @@ class LiveClient:
         self._on_insights = on_insights
         self._touch_s = touch_s
         self._on_link = on_link
+        self.is_cut = False
+        """Whether the server ended the session before its audio did: it stopped, or nothing came
+        for too long. Then `audio_final` has the text so far."""
+        self._is_full = False
         self._last_seq = 0
         self._refusal: str | None = None
         self._started = asyncio.Event()
@@ -158,6 +162,7 @@ class LiveClient:
             while piece is not None and not self._final.done():
                 await self._until_done("audio_chunk", {"buffer": piece, "seq": seq})
                 piece, seq = await self._next(pieces, seq), seq + 1
+            self.is_cut = self._final.done() and not self._is_full
             await self._until_done("end_audio", {})
             return await self._final
         finally:
@@ -201,11 +206,12 @@ class LiveClient:
             if answer["ok"]:
                 return
             if answer["error"] == "audio_too_long":
+                self._is_full = True
                 self._on_fault(answer["message"])
                 await asyncio.wait({self._final})  # the server ends the session
                 return
             if answer["error"] == "invalid_request":
-                # A server that stops has ended the session. Its text is still to come.
+                # The server has ended the session. Its text is still to come.
                 await asyncio.wait({self._final}, timeout=_FINAL_S)
                 if self._final.done():
                     return

@@ -113,6 +113,7 @@ async def test_a_client_that_still_speaks_gets_the_text_so_far() -> None:
         )
         final = await asyncio.wait_for(client.run(endless()), WAIT_S)
         assert "Thank you for joining the meeting" in final["transcript"]
+        assert client.is_cut
         assert server.exit_status() == 0
 
 

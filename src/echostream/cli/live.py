@@ -149,6 +149,8 @@ async def _live(
     _show_final(final)
     if final["insights"]:
         _show_insights(final["insights"])
+    if client.is_cut:
+        fail("the server ended the session before the audio did; this is the text so far")
 
 
 @contextmanager

@@ -46,6 +46,7 @@ _NO_TEXT = {
 _GOES_ON = (
     "There is no live text, but the recording goes on: it is transcribed once you have stopped it."
 )
+_CUT = "The API was stopped."
 _LINK_BROKE = (
     "The connection to the API broke. The recording goes on, and the text when the API is back."
 )
@@ -215,6 +216,9 @@ class LiveSession:
             self._is_linked = False
         if "error" in final:
             return None  # the whole file may succeed; if not, its error says why
+        if client.is_cut:
+            self._note(f"{_CUT} {_GOES_ON}")
+            return None
         self.said.settle(final)
         return {"success": True, "cached": False} | {name: final.get(name) for name in _ANSWERED}
 

@@ -1,6 +1,7 @@
 """Live recordings on the frontend's server, mostly while no API answers: nothing may be lost."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
@@ -117,6 +118,27 @@ async def test_insights_while_somebody_speaks_are_asked_for(
         analysis = here.store.analysis(session.media_id)
         assert analysis is not None
         assert "liveInsights" not in analysis.request  # files know no such option
+
+
+async def test_a_recording_goes_on_when_the_api_is_stopped(tmp_path: Path) -> None:
+    with whisper_api() as api:
+        async with bench(tmp_path, api.url) as here:
+            session = await here.sessions.begin(here.wanted, ".wav")
+            await session.append(SAMPLE.read_bytes())
+            while not session.said.pieces:
+                await session.news.wait()
+            api.signal(signal.SIGTERM)
+            assert await asyncio.to_thread(api.exit_status) == 0
+            while not session.notice:
+                await session.news.wait()
+            assert session.notice.startswith("The API was stopped. There is no live text, but the")
+            assert session.ended is None
+            await session.append(b"more")
+            session.stop()
+            assert await end_of(session) == "later"
+            media = here.store.media(session.media_id)
+            assert media is not None
+            assert media.size_bytes == SAMPLE.stat().st_size + 4
 
 
 async def test_a_recording_that_pauses_is_not_over(tmp_path: Path) -> None:
