@@ -1,11 +1,12 @@
 """Fixtures of the frontend's tests: a real API, a real frontend, a real browser."""
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 
 from conftest import TINY_WHISPER
 from echostream_ui.services import Services, services
@@ -64,15 +65,24 @@ def app_services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Se
     services.cache_clear()
 
 
+_SHOWN = """() => {
+    const app = document.querySelector("[data-testid=stApp]");
+    return JSON.stringify({ ...app?.dataset }) + "\\n" + document.body.innerText;
+}"""
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Function,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What the frontend of a test that has failed has logged."""
+    """What the frontend of a test that has failed has logged, and what its page shows."""
     report = yield
     for each in item.funcargs.values() if report.failed else ():
         if isinstance(each, Site):
             report.sections.append((f"log of {each.url}", each.log.read_text(errors="replace")))
+        if isinstance(each, Page) and not each.is_closed():
+            with suppress(PlaywrightError):
+                report.sections.append((f"{each.url} shows", each.evaluate(_SHOWN)))
     return report
 
 
