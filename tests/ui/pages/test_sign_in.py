@@ -36,6 +36,16 @@ def frontend(
         yield running
 
 
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """In a window of its own. In that of all tests the cookie of a visit could come after the test,
+    when those were cleared, and the next one would be signed in."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as window:
+        page = window.new_page()
+        page.set_default_timeout(30_000)
+        yield page
+
+
 def sign_in(page: Page, frontend: Site, email: str, password: str = PASSWORD) -> None:
     page.goto(frontend.url)
     page.get_by_label("E-mail").first.fill(email)
