@@ -263,35 +263,36 @@ def test_a_promise_with_a_day_needs_no_model(text: str, due: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("likely", "texts"),
     [
-        "I will put that up in a minute.",
-        "I'll try to be brief in this meeting.",
-        "I'll be in the office on Monday.",
-        "I will not call him on Friday.",
-        "This week I will generally be more free.",
-        "I will come back to that next week.",
-        "Will I get the keys on Tuesday?",
-        "I would call him on Friday.",
-        "She thought I will send it tomorrow, didn't she?",
+        (
+            0.001,
+            [
+                "I will put that up in a minute.",
+                "I'll try to be brief in this meeting.",
+                "I'll be in the office on Monday.",
+                "I will not call him on Friday.",
+                "This week I will generally be more free.",
+                "I will come back to that next week.",
+                "Will I get the keys on Tuesday?",
+                "I would call him on Friday.",
+                "She thought I will send it tomorrow, didn't she?",
+            ],
+        ),
+        (
+            0.9,  # talk about the call, however likely the models find it
+            [
+                "I can hear you fine, just carry on if I go silent.",
+                "You are on mute, please write into the chat.",
+                "I will share my screen, please look at the numbers.",
+            ],
+        ),
     ],
 )
-def test_no_promise(text: str) -> None:
-    sentences = sentences_of(transcript("The bath leaks.", text, "Good.").segments)
-    assert find(sentences, certain(sentences, likely=0.001)).action_items == ()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "I can hear you fine, just carry on if I go silent.",
-        "You are on mute, please write into the chat.",
-        "I will share my screen, please look at the numbers.",
-    ],
-)
-def test_talk_about_the_call_is_no_task(text: str) -> None:
-    sentences = sentences_of(transcript("Hello.", text, "The rent went up.").segments)
-    assert find(sentences, certain(sentences)).action_items == ()
+def test_what_is_no_promise_and_no_task(likely: float, texts: list[str]) -> None:
+    for text in texts:
+        sentences = sentences_of(transcript("The bath leaks.", text, "Good.").segments)
+        assert find(sentences, certain(sentences, likely)).action_items == (), text
 
 
 async def test_everything_quotes_its_evidence() -> None:
