@@ -295,6 +295,13 @@ def test_what_is_no_promise_and_no_task(likely: float, texts: list[str]) -> None
         assert find(sentences, certain(sentences, likely)).action_items == (), text
 
 
+def test_a_decision_says_what_was_decided() -> None:
+    said = ("So we decide for the oak door, if it fits.", "Any objections?", "Then it is decided.")
+    sentences = sentences_of(transcript(*said).segments)
+    (decision,) = find(sentences, certain(sentences)).decisions
+    assert decision.text.startswith("We decide for the oak door")
+
+
 async def test_everything_quotes_its_evidence() -> None:
     spoken = transcript(*PLANTED)
     insights = await analyse(spoken)

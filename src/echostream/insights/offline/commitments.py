@@ -60,8 +60,9 @@ _GROUP = (
 _DECIDED = re.compile(
     rf"\b(?:{_GROUP}(?: have| has| had|'ve| all| also| just| finally| then| now| unanimously)* "
     r"(?:agreed?|decided|approved|chose|chosen|settled on|voted|resolved|signed off|opted|"
-    r"concluded|rejected|selected|committed)|it (?:was|is|has been) (?:agreed|decided|approved|"
-    r"resolved)|(?:the|our|a|final|that) decision (?:is|was|has been)|"
+    r"concluded|rejected|selected|committed|decide (?:for|against))|"
+    r"it (?:was|is|has been) (?:agreed|decided|approved|resolved)|"
+    r"(?:the|our|a|final|that) decision (?:is|was|has been)|"
     r"(?:let's|let us|we will|we'll|we are going to) (?:go|stick) with)\b",
     re.I,
 )

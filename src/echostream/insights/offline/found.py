@@ -226,9 +226,14 @@ def _decisions(
 ) -> tuple[Point, ...]:
     points: dict[str, Point] = {}
     for peak, passage in _passages(likely, plain, _DECISION):
-        if plain[peak] or _settles(texts[peak]):
+        if _contents(texts[peak]) >= _FEWEST_CONTENTS and (plain[peak] or _settles(texts[peak])):
             _add(points, _quoted(sentences[peak].text), _ids(sentences, passage))
     return tuple(points.values())
+
+
+def _contents(text: str) -> int:
+    """How many words say what it is about: "it is decided" does not."""
+    return sum(word not in _LIGHT for word in map(class_of, spoken_words(text)))
 
 
 def _settles(text: str) -> bool:
@@ -260,7 +265,7 @@ def _questions(
 
 def _bar_for(text: str, short_bar: float) -> float:
     """How likely a question has to be: "is that right?" is about nothing."""
-    contents = sum(word not in _LIGHT for word in map(class_of, spoken_words(text)))
+    contents = _contents(text)
     if contents < _FEWEST_QUESTION_CONTENTS:
         return math.inf
     return _QUESTION if contents >= _WHOLE_QUESTION_CONTENTS else short_bar
